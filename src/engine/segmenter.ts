@@ -1,0 +1,36 @@
+/** Port of the segmentation stage. The implementation owns one or more threads; pixels stay in the arena. */
+
+export interface EngineInfo {
+  /** 'onnxruntime', 'tfjs', … and its version. */
+  readonly name: string;
+  readonly version: string;
+  /** 'cpu', 'webgpu', 'cuda:0', … */
+  readonly device: string;
+  /** Model bundle: name and version (version + first 8 of the content hash), as stated in every event. */
+  readonly model: string;
+  readonly modelVersion: string;
+  /** Largest number of patches a call may carry. */
+  readonly batch: number;
+  /** Seconds spent loading the model and warming up. */
+  readonly loadSeconds: number;
+}
+
+/** Masks of one batch, in the order of the slots given. */
+export interface BatchMasks {
+  /** One mask a patch: patchSize × patchSize / 8 bytes, rows top down, most significant bit left, 1 = positive. */
+  readonly bits: readonly Uint8Array[];
+  /** Positive pixels a patch, padding included. */
+  readonly counts: Int32Array;
+  /** Seconds the engine itself ran. */
+  readonly seconds: number;
+}
+
+export interface Segmenter {
+  readonly info: EngineInfo;
+  /**
+   * Segments the patches in these arena slots (patchSize × patchSize × 3 bytes of RGB each).
+   * Rejects with ENGINE_FAILED; the slots' pixels are unchanged, so a call can be repeated.
+   */
+  segment(slots: readonly number[], signal?: AbortSignal): Promise<BatchMasks>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,88 @@
+/**
+ * Every failure a user can meet, once: a stable code, the exit code of the command line, and what to do next.
+ * Raise one with `new StromaflowError('SLIDE_NO_MPP', 'slide.svs: …', { cause })`; print one with `error.line`.
+ */
+export const ERRORS = {
+  USAGE: { exit: 2, fix: 'see stromaflow --help' },
+  CONFIG_INVALID: { exit: 2, fix: 'correct the option named above; stromaflow config shows what is in force' },
+  FILE_NOT_FOUND: { exit: 1, fix: 'check the path' },
+  SLIDE_UNREADABLE: { exit: 1, fix: 'check that the file is a whole-slide image and was copied completely' },
+  SLIDE_TRUNCATED: { exit: 1, fix: 'copy the slide again; it ends before its last tile' },
+  SLIDE_UNSUPPORTED: { exit: 1, fix: 'convert the slide to a tiled TIFF, or install OpenSlide (libopenslide)' },
+  SLIDE_NO_MPP: { exit: 1, fix: 'give the spacing of the finest level with --mpp <µm per pixel>' },
+  SLIDE_SPACING: { exit: 1, fix: 'choose a coarser --spacing or a model trained at the spacing of this slide' },
+  TILE_CORRUPT: { exit: 1, fix: 'the patch is reported as failed; scan the slide again if it matters' },
+  MODEL_NOT_FOUND: { exit: 1, fix: 'give a bundle folder (config.json, model.safetensors, stromaflow.json) with --model' },
+  MODEL_INVALID: { exit: 1, fix: 'export the model again with save_pretrained and run stromaflow model verify' },
+  MODEL_TENSOR: { exit: 1, fix: 'the weights do not fit the architecture in config.json; export both together' },
+  MODEL_UNSUPPORTED: { exit: 1, fix: 'see docs/models.md for the architectures and options that can be run' },
+  ENGINE_UNAVAILABLE: { exit: 1, fix: 'run stromaflow doctor to see which engines this machine has' },
+  ENGINE_FAILED: { exit: 1, fix: 'try --engine cpu or a smaller --batch' },
+  BUS_UNREACHABLE: { exit: 1, fix: 'start nats-server or correct --nats; without --nats the in-process bus is used' },
+  BUS_PUBLISH: { exit: 1, fix: 'check the NATS server and its limits; the patch is published again on the next start' },
+  PORT_IN_USE: { exit: 1, fix: 'choose another --port, or 0 for a free one' },
+  OUTPUT_FULL: { exit: 1, fix: 'free space on the disk of --out and start again; finished patches are kept' },
+  OUTPUT_FAILED: { exit: 1, fix: 'check that the folder of --out can be written' },
+  LEDGER_FAILED: { exit: 1, fix: 'the ledger must be on a local disk and used by one process; check --out' },
+  LABELS_INVALID: { exit: 1, fix: 'correct the file named above; --strict stops at the first, otherwise it is left out' },
+  INTERRUPTED: { exit: 130, fix: 'start the same command again to go on where it stopped' },
+  INTERNAL: { exit: 1, fix: 'this is a defect; please report it with the lines above' },
+} as const satisfies Record<string, { exit: number; fix: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface ErrorOptions {
+  /** What went wrong underneath; kept for `--verbose` and for logs. */
+  cause?: unknown;
+  /** What to do next, where the table's general advice can be more exact. */
+  fix?: string;
+}
+
+export class StromaflowError extends Error {
+  override readonly name = 'StromaflowError';
+  readonly code: ErrorCode;
+  readonly fix: string;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.fix = options.fix ?? ERRORS[code].fix;
+  }
+
+  /** Process exit status that belongs to the code: 1 failed, 2 wrong usage, 130 interrupted. */
+  get exitCode(): number {
+    return ERRORS[this.code].exit;
+  }
+
+  /** One line for a person: what, which code, what to do. */
+  get line(): string {
+    return `${this.message} [${this.code}] ${this.fix}`;
+  }
+}
+
+/** Narrows anything caught to a StromaflowError, wrapping what is not one as `code` (INTERNAL unless given). */
+export function toStromaflowError(error: unknown, code: ErrorCode = 'INTERNAL', context?: string): StromaflowError {
+  if (error instanceof StromaflowError) return error;
+  if (isNoSpace(error)) return new StromaflowError('OUTPUT_FULL', 'no space left on device', { cause: error });
+  const message = error instanceof Error ? error.message : String(error);
+  return new StromaflowError(code, context ? `${context}: ${message}` : message, { cause: error });
+}
+
+/** An error crossing a thread boundary: what structured clone keeps of a StromaflowError. */
+export interface WireError {
+  code: ErrorCode;
+  message: string;
+  fix: string;
+}
+
+export const toWire = (error: unknown, code?: ErrorCode): WireError => {
+  const known = toStromaflowError(error, code);
+  return { code: known.code, message: known.message, fix: known.fix };
+};
+
+export const fromWire = (wire: WireError): StromaflowError =>
+  new StromaflowError(wire.code, wire.message, { fix: wire.fix });
+
+function isNoSpace(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}

@@ -1,0 +1,29 @@
+/** Port of the event bus. The event contract (subjects, types, payloads) stands above it, in contract.ts. */
+
+/** One CloudEvent 1.0 in NATS binary mode: attributes become `ce-` headers, `data` is the payload. */
+export interface BusEvent {
+  readonly subject: string;
+  /** ce-id and Nats-Msg-Id: equal for equal effects, so that repeats can be dropped. */
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  /** RFC 3339. */
+  readonly time: string;
+  /** MIME type of `data`. */
+  readonly contentType: string;
+  /** CloudEvents extension attributes: lower-case letters and digits only. */
+  readonly extensions: Readonly<Record<string, string>>;
+  readonly data: Uint8Array;
+}
+
+export interface EventBus {
+  /** For people: 'nats://127.0.0.1:4222 (server 2.9.10)' or 'in process'. */
+  readonly description: string;
+  readonly connected: boolean;
+  /** Resolves once the bus has taken the event (on NATS: the server has). Rejects with BUS_PUBLISH or BUS_UNREACHABLE. */
+  publish(event: BusEvent, signal?: AbortSignal): Promise<void>;
+  /** Events whose subject matches the NATS pattern (`*` one token, `>` the rest), until the signal aborts. */
+  subscribe(pattern: string, signal: AbortSignal): AsyncIterable<BusEvent>;
+  /** Drains, then closes. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,34 @@
+import type { PatchRecord } from '../slide/patch.js';
+
+/** Port of the ledger: which patches of which run are done. Crash-safe; one process writes it. */
+
+/** A run is one slide under one model and one plan; anything that changes a mask changes the key. */
+export interface RunKey {
+  readonly slide: string;
+  readonly fingerprint: string;
+  readonly modelVersion: string;
+  /** Everything of the plan and the tissue rule that changes outcomes, as a short string. */
+  readonly plan: string;
+}
+
+export interface RunState {
+  /** Starts at 1; grows by one with every aggregate published. Survives restarts. */
+  revision: number;
+  state: 'open' | 'completed' | 'incomplete' | 'failed';
+}
+
+export interface RunLedger {
+  readonly state: Readonly<RunState>;
+  /** Records of earlier starts and of this one, in no order. */
+  records(): Iterable<PatchRecord>;
+  get(level: number, col: number, row: number): PatchRecord | undefined;
+  /** Durable once resolved (synced to disk). Writing the same patch again replaces its record. */
+  record(patch: PatchRecord): Promise<void>;
+  update(state: RunState): Promise<void>;
+}
+
+export interface Ledger {
+  /** Opens the run with this key. A run of the same slide with another key is dropped: aggregates start over. */
+  run(key: RunKey): Promise<RunLedger>;
+  close(): Promise<void>;
+}
