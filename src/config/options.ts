@@ -1,0 +1,259 @@
+/** Every option, once: the command line, the environment, the config file, the help and docs/options.md come from here. */
+
+export type OptionType = 'string' | 'path' | 'integer' | 'number' | 'boolean' | 'choice';
+
+export interface OptionSpec {
+  readonly type: OptionType;
+  /** Shown in the help as `--batch <patches>`. */
+  readonly unit?: string;
+  readonly default?: string | number | boolean;
+  readonly min?: number;
+  readonly max?: number;
+  /** A whole number must be a multiple of it. */
+  readonly multipleOf?: number;
+  readonly choices?: readonly string[];
+  readonly help: string;
+  /** Heading in the help. */
+  readonly group: 'model' | 'patches' | 'tissue' | 'flow' | 'events' | 'status' | 'output' | 'watching' | 'general';
+}
+
+export const OPTIONS = {
+  model: {
+    type: 'path',
+    unit: 'bundle',
+    group: 'model',
+    help: 'folder with config.json, model.safetensors and stromaflow.json (default: the starter model shipped with the package)',
+  },
+  engine: {
+    type: 'string',
+    unit: 'name',
+    default: 'auto',
+    group: 'model',
+    help: 'auto, cpu, webgpu, cuda, tensorrt, tfjs-…; stromaflow doctor lists what this machine has',
+  },
+  threads: {
+    type: 'integer',
+    unit: 'threads',
+    default: 0,
+    min: 0,
+    group: 'model',
+    help: 'threads of a CPU engine; 0 is one a core',
+  },
+  batch: {
+    type: 'integer',
+    unit: 'patches',
+    default: 4,
+    min: 1,
+    max: 256,
+    group: 'model',
+    help: 'patches a batch; 16 or more suit a GPU',
+  },
+  'batch-delay': {
+    type: 'number',
+    unit: 'ms',
+    default: 50,
+    min: 0,
+    group: 'model',
+    help: 'longest wait of a part-filled batch when the engine is free',
+  },
+  mpp: {
+    type: 'number',
+    unit: 'µm/px',
+    min: 0.01,
+    max: 100,
+    group: 'patches',
+    help: 'spacing of the finest level, for slides that do not state it (overrides what they state)',
+  },
+  spacing: {
+    type: 'number',
+    unit: 'µm/px',
+    min: 0.05,
+    max: 100,
+    group: 'patches',
+    help: 'spacing of the patches (default: what the model was trained at)',
+  },
+  'patch-size': {
+    type: 'integer',
+    unit: 'px',
+    min: 64,
+    max: 4096,
+    multipleOf: 32,
+    group: 'patches',
+    help: 'side of a patch (default: what the model was trained at)',
+  },
+  margin: {
+    type: 'integer',
+    unit: 'px',
+    default: 0,
+    min: 0,
+    max: 1024,
+    multipleOf: 16,
+    group: 'patches',
+    help: 'context read around a patch and cropped from its mask; hides seams, costs speed',
+  },
+  'keep-empty': {
+    type: 'boolean',
+    default: false,
+    group: 'tissue',
+    help: 'segment every patch, also those without tissue',
+  },
+  'tissue-saturation': {
+    type: 'number',
+    unit: 'ratio',
+    min: 0,
+    max: 1,
+    group: 'tissue',
+    help: 'HSV saturation from which a pixel counts as tissue (see docs/tissue-filter.md)',
+  },
+  'tissue-od': {
+    type: 'number',
+    unit: 'OD',
+    min: 0,
+    max: 3,
+    group: 'tissue',
+    help: 'optical density from which a pixel counts as tissue (see docs/tissue-filter.md)',
+  },
+  'tissue-fraction': {
+    type: 'number',
+    unit: 'ratio',
+    min: 0,
+    max: 1,
+    group: 'tissue',
+    help: 'share of tissue pixels from which a patch is kept (see docs/tissue-filter.md)',
+  },
+  readers: {
+    type: 'integer',
+    unit: 'threads',
+    default: 0,
+    min: 0,
+    max: 64,
+    group: 'flow',
+    help: 'reader threads; 0 is one a core but one',
+  },
+  'batches-in-flight': {
+    type: 'integer',
+    unit: 'batches',
+    default: 3,
+    min: 2,
+    max: 64,
+    group: 'flow',
+    help: 'batches of patches in memory at once: one in the engine, the others filling',
+  },
+  nats: {
+    type: 'string',
+    unit: 'url',
+    group: 'events',
+    help: 'NATS server, such as nats://127.0.0.1:4222 (default: an in-process bus)',
+  },
+  prefix: {
+    type: 'string',
+    unit: 'subject',
+    default: 'stroma.v1',
+    group: 'events',
+    help: 'first tokens of every subject',
+  },
+  site: {
+    type: 'string',
+    unit: 'name',
+    default: 'site',
+    group: 'events',
+    help: 'site, a token of every subject',
+  },
+  scanner: {
+    type: 'string',
+    unit: 'name',
+    default: 'scanner',
+    group: 'events',
+    help: 'scanner, a token of every subject',
+  },
+  'aggregate-interval': {
+    type: 'number',
+    unit: 's',
+    default: 1,
+    min: 0.05,
+    group: 'events',
+    help: 'shortest time between two running aggregates of a slide',
+  },
+  host: {
+    type: 'string',
+    unit: 'address',
+    default: '127.0.0.1',
+    group: 'status',
+    help: 'address of the status endpoint',
+  },
+  port: {
+    type: 'integer',
+    unit: 'port',
+    min: 0,
+    max: 65535,
+    group: 'status',
+    help: 'port of the status endpoint; 0 is a free one (default: 9464 for watch, none for the others)',
+  },
+  out: {
+    type: 'path',
+    unit: 'folder',
+    default: 'out',
+    group: 'output',
+    help: 'where results go: <out>/<slide>/',
+  },
+  fresh: {
+    type: 'boolean',
+    default: false,
+    group: 'output',
+    help: 'forget what the ledger says is done and start over',
+  },
+  settle: {
+    type: 'number',
+    unit: 's',
+    default: 2,
+    min: 0,
+    group: 'watching',
+    help: 'quiet time after which a file that cannot be read is reported as failed',
+  },
+  poll: {
+    type: 'number',
+    unit: 's',
+    default: 1,
+    min: 0.05,
+    group: 'watching',
+    help: 'time between two looks at the whole folder; file system events only make it faster',
+  },
+  once: {
+    type: 'boolean',
+    default: false,
+    group: 'watching',
+    help: 'stop when every slide found at the start is done',
+  },
+  config: {
+    type: 'path',
+    unit: 'file',
+    group: 'general',
+    help: 'YAML or JSON file with any of these options',
+  },
+  json: {
+    type: 'boolean',
+    default: false,
+    group: 'general',
+    help: "print JSON lines only; the last one is summary.json's content",
+  },
+  verbose: {
+    type: 'boolean',
+    default: false,
+    group: 'general',
+    help: 'also print what lies beneath an error',
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+type ValueOf<T extends OptionType> = T extends 'boolean' ? boolean : T extends 'integer' | 'number' ? number : string;
+
+/** Effective values: always there where the option has a default, else maybe undefined. */
+export type Config = {
+  readonly [K in OptionName]:
+    | ValueOf<(typeof OPTIONS)[K]['type']>
+    | ((typeof OPTIONS)[K] extends { readonly default: unknown } ? never : undefined);
+};
+
+/** `batch-delay` → `STROMAFLOW_BATCH_DELAY`. */
+export const environmentName = (option: string): string => `STROMAFLOW_${option.toUpperCase().replaceAll('-', '_')}`;

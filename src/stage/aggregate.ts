@@ -1,0 +1,128 @@
+import type { PatchRecord } from '../slide/patch.js';
+
+/** Counts of one slide's patches by what became of them. */
+export interface PatchCounts {
+  /** Patches of the plan. */
+  expected: number;
+  segmented: number;
+  empty: number;
+  /** Never arrived; only known once the slide is over. */
+  missing: number;
+  failed: number;
+}
+
+/** Areas in mm²; stromaFraction = stroma ÷ tissue, 0 where there is no tissue. */
+export interface Areas {
+  stromaMm2: number;
+  tissueMm2: number;
+  stromaFraction: number;
+}
+
+/** Intersection over union against labels, in exact pixel counts; value is 1 where both are empty. */
+export interface LabelledIou {
+  value: number;
+  intersection: number;
+  union: number;
+  labelledPatches: number;
+}
+
+/**
+ * The running aggregate of one slide. Records are kept by patch, so that one that comes again replaces itself and
+ * nothing is ever counted twice.
+ */
+export class RunningAggregate {
+  readonly #records = new Map<number, PatchRecord>();
+  readonly #pixelMm2: number;
+  readonly #cols: number;
+  readonly #expected: number;
+  readonly #sums = {
+    segmented: 0,
+    empty: 0,
+    failed: 0,
+    stroma: 0,
+    tissue: 0,
+    intersection: 0,
+    union: 0,
+    labelled: 0,
+  };
+
+  /** A grid of cols × rows patches whose pixels are `mpp` µm wide. */
+  constructor(grid: {
+    readonly cols: number;
+    readonly rows: number;
+    readonly mpp: number;
+  }) {
+    this.#cols = grid.cols;
+    this.#expected = grid.cols * grid.rows;
+    this.#pixelMm2 = (grid.mpp / 1000) ** 2;
+  }
+
+  has(col: number, row: number): boolean {
+    return this.#records.has(row * this.#cols + col);
+  }
+
+  add(record: PatchRecord): void {
+    const key = record.row * this.#cols + record.col;
+    const earlier = this.#records.get(key);
+    if (earlier) this.#count(earlier, -1);
+    this.#records.set(key, record);
+    this.#count(record, 1);
+  }
+
+  /** Patches that have an outcome. */
+  get settled(): number {
+    return this.#records.size;
+  }
+
+  /** True once every patch of the plan has an outcome. */
+  get complete(): boolean {
+    return this.settled === this.#expected;
+  }
+
+  /** `over`: the slide will bring no more, so what is not here is missing. */
+  counts(over: boolean): PatchCounts {
+    const { segmented, empty, failed } = this.#sums;
+    return {
+      expected: this.#expected,
+      segmented,
+      empty,
+      missing: over ? this.#expected - this.settled : 0,
+      failed,
+    };
+  }
+
+  areas(): Areas {
+    const { stroma, tissue } = this.#sums;
+    return {
+      stromaMm2: stroma * this.#pixelMm2,
+      tissueMm2: tissue * this.#pixelMm2,
+      stromaFraction: tissue > 0 ? stroma / tissue : 0,
+    };
+  }
+
+  /** Undefined while no patch had labels. */
+  iou(): LabelledIou | undefined {
+    const { intersection, union, labelled } = this.#sums;
+    if (labelled === 0) return undefined;
+    return {
+      value: union === 0 ? 1 : intersection / union,
+      intersection,
+      union,
+      labelledPatches: labelled,
+    };
+  }
+
+  records(): Iterable<PatchRecord> {
+    return this.#records.values();
+  }
+
+  #count(record: PatchRecord, sign: 1 | -1): void {
+    this.#sums[record.outcome] += sign;
+    this.#sums.stroma += sign * record.stromaPixels;
+    this.#sums.tissue += sign * record.tissuePixels;
+    if (record.union === undefined || record.intersection === undefined) return;
+    this.#sums.labelled += sign;
+    this.#sums.intersection += sign * record.intersection;
+    this.#sums.union += sign * record.union;
+  }
+}

@@ -1,0 +1,46 @@
+import type { StromaflowError } from '../errors.js';
+import type { PatchMask, PatchRecord, PatchRef } from '../slide/patch.js';
+import type { ReadOutcome } from '../slide/reader-pool.js';
+import type { SlideSession } from './session.js';
+
+/** What travels through the graph: references and outcomes, never pixels. */
+
+/** A patch that is due: its pixels exist and it has no outcome yet. */
+export interface DuePatch {
+  readonly session: SlideSession;
+  readonly ref: PatchRef;
+  /** performance.now() at which its pixels could be read. */
+  readonly dueAt: number;
+}
+
+/** A patch with a credit: `slot` of the arena is its own until it is acknowledged. */
+export interface CreditedPatch extends DuePatch {
+  readonly slot: number;
+}
+
+/** A patch after the reader: its pixels are in the slot, or it is empty, or the read failed. */
+export interface ReadPatch extends CreditedPatch {
+  readonly read: ReadOutcome | ReadFailure;
+}
+
+export interface ReadFailure {
+  readonly outcome: 'failed';
+  readonly error: StromaflowError;
+}
+
+/** A patch after the engine: mask bits of the whole patch, or the engine's failure. */
+export interface InferredPatch extends ReadPatch {
+  readonly inferred?: { readonly bits: Uint8Array } | { readonly error: StromaflowError };
+}
+
+/** A patch with an outcome. */
+export interface SettledPatch extends CreditedPatch {
+  readonly record: PatchRecord;
+  readonly mask?: PatchMask;
+  readonly failure?: {
+    readonly stage: 'read' | 'infer';
+    readonly error: StromaflowError;
+  };
+}
+
+export const hasTissue = (patch: ReadPatch): boolean => patch.read.outcome === 'tissue';

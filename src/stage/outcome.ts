@@ -1,0 +1,74 @@
+import { map, type OperatorFunction } from 'rxjs';
+import { toCoreMask } from '../mask/bits.js';
+import type { PatchRecord } from '../slide/patch.js';
+import type { InferredPatch, SettledPatch } from './item.js';
+import type { PipelineObserver } from './observer.js';
+
+/** Turns what the reader and the engine said of a patch into its outcome: mask cropped to the core, exact counts. */
+export function outcome(observer: PipelineObserver): OperatorFunction<InferredPatch, SettledPatch> {
+  return map(patch => {
+    const settled = settle(patch);
+    if (settled.record.outcome !== 'segmented') observer.dropped(settled.record.outcome);
+    return settled;
+  });
+}
+
+function settle(patch: InferredPatch): SettledPatch {
+  const { session, ref, slot, dueAt, read, inferred } = patch;
+  const common = { session, ref, slot, dueAt };
+  const { level, col, row } = ref;
+  const place = { level, col, row };
+  const none = { tissuePixels: 0, stromaPixels: 0 };
+
+  if (read.outcome === 'failed') {
+    const record: PatchRecord = {
+      ...place,
+      ...none,
+      outcome: 'failed',
+      validPixels: 0,
+      code: read.error.code,
+    };
+    return { ...common, record, failure: { stage: 'read', error: read.error } };
+  }
+  const { validPixels, tissuePixels } = read;
+  if (inferred && 'error' in inferred) {
+    const record: PatchRecord = {
+      ...place,
+      outcome: 'failed',
+      validPixels,
+      tissuePixels,
+      stromaPixels: 0,
+      code: inferred.error.code,
+    };
+    return {
+      ...common,
+      record,
+      failure: { stage: 'infer', error: inferred.error },
+    };
+  }
+  if (!inferred) {
+    return {
+      ...common,
+      record: {
+        ...place,
+        outcome: 'empty',
+        validPixels,
+        tissuePixels,
+        stromaPixels: 0,
+      },
+    };
+  }
+  const mask = toCoreMask(inferred.bits, session.plan, ref);
+  const { stromaPixels } = mask;
+  return {
+    ...common,
+    mask,
+    record: {
+      ...place,
+      outcome: 'segmented',
+      validPixels,
+      tissuePixels,
+      stromaPixels,
+    },
+  };
+}

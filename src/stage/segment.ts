@@ -1,0 +1,45 @@
+import { concatAll, mergeMap, type OperatorFunction } from 'rxjs';
+import type { Segmenter } from '../engine/segmenter.js';
+import { toStromaflowError } from '../errors.js';
+import type { EngineGate } from './batch.js';
+import type { InferredPatch, ReadPatch } from './item.js';
+import type { PipelineObserver } from './observer.js';
+
+export interface SegmentOptions {
+  /** Batches at the engine at once: one running, one waiting at its door so that it never idles. */
+  readonly concurrency: number;
+  readonly gate: EngineGate;
+  readonly observer: PipelineObserver;
+}
+
+/** Runs the engine over each batch and gives its patches back one by one, in the batch's order. */
+export function segment(
+  segmenter: Segmenter,
+  { concurrency, gate, observer }: SegmentOptions,
+): OperatorFunction<readonly ReadPatch[], InferredPatch> {
+  const segmentBatch = async (patches: readonly ReadPatch[]): Promise<InferredPatch[]> => {
+    const startedAt = performance.now();
+    gate.enter();
+    for (const _ of patches) observer.entered('segment');
+    try {
+      const { bits } = await segmenter.segment(patches.map(patch => patch.slot));
+      const seconds = (performance.now() - startedAt) / 1000;
+      for (const _ of patches) observer.left('segment', 'ok', seconds);
+      return patches.map((patch, index) => ({
+        ...patch,
+        inferred: { bits: bits[index]! },
+      }));
+    } catch (error) {
+      const failure = toStromaflowError(error, 'ENGINE_FAILED');
+      const seconds = (performance.now() - startedAt) / 1000;
+      for (const _ of patches) observer.left('segment', 'failed', seconds);
+      return patches.map(patch => ({
+        ...patch,
+        inferred: { error: failure },
+      }));
+    } finally {
+      gate.leave();
+    }
+  };
+  return source => source.pipe(mergeMap(segmentBatch, concurrency), concatAll());
+}
