@@ -1,0 +1,132 @@
+import { errors, type Msg, type NatsConnection } from '@nats-io/nats-core';
+import { StromaflowError } from '../errors.js';
+import type { BusEvent, EventBus } from './bus.js';
+import { fromHeaders, type HeaderEntry } from './cloudevent-headers.js';
+import { EventQueue, readUntilLeft } from './event-queue.js';
+import { type NatsOptions, openConnection, parseNatsUrl } from './nats-connect.js';
+import { CorePublisher, type Publisher } from './nats-publisher.js';
+
+export interface NatsBus extends EventBus {
+  /** Resolves once the server knows every subscription made so far. */
+  flush(): Promise<void>;
+}
+
+/**
+ * The bus over NATS (nats-server 2.2 or newer). While the server is away, publishes wait and are sent when it is back;
+ * how many wait is bounded by the caller's credits. Rejects with BUS_UNREACHABLE when the first connection fails.
+ */
+export async function connectNatsBus(options: NatsOptions): Promise<NatsBus> {
+  const nc = await openConnection(options);
+  if (!nc.info?.headers) {
+    await nc.close();
+    throw new StromaflowError('BUS_UNREACHABLE', `${nc.getServer()}: nats-server ${nc.info?.version} has no headers`, {
+      fix: 'update nats-server to 2.2 or newer',
+    });
+  }
+  return new NatsConnectionBus(nc, parseNatsUrl(options.url).shown);
+}
+
+class NatsConnectionBus implements NatsBus {
+  readonly description: string;
+  readonly #nc: NatsConnection;
+  readonly #publisher: Publisher;
+  readonly #queues = new Set<EventQueue>();
+  #connected = true;
+  #closing: Promise<void> | undefined;
+
+  constructor(nc: NatsConnection, shown: string) {
+    this.#nc = nc;
+    this.description = `${shown} (server ${nc.info?.version})`;
+    this.#publisher = new CorePublisher(nc);
+    void this.#followStatus();
+    void nc.closed().then(error => this.#onClosed(error ?? undefined));
+  }
+
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  async publish(event: BusEvent, signal?: AbortSignal): Promise<void> {
+    if (this.#closing) throw new StromaflowError('BUS_PUBLISH', `${event.subject}: the bus is closed`);
+    return this.#publisher.publish(event, signal);
+  }
+
+  subscribe(pattern: string, signal: AbortSignal): AsyncIterable<BusEvent> {
+    const queue = new EventQueue();
+    if (this.#closing || signal.aborted) {
+      queue.end();
+      return queue;
+    }
+    const subscription = this.#nc.subscribe(pattern, {
+      callback: (error, message) => {
+        if (error) {
+          queue.end(new StromaflowError('BUS_SUBSCRIBE', `${pattern}: ${error.message}`, { cause: error }));
+          return;
+        }
+        const event = toEvent(message);
+        if (event) queue.push(event);
+      },
+    });
+    const leave = () => {
+      signal.removeEventListener('abort', leave);
+      this.#queues.delete(queue);
+      queue.cancel();
+      if (!subscription.isClosed()) subscription.unsubscribe();
+    };
+    this.#queues.add(queue);
+    signal.addEventListener('abort', leave, { once: true });
+    return readUntilLeft(queue, leave);
+  }
+
+  async flush(): Promise<void> {
+    await this.#nc.flush();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#drain();
+    return this.#closing;
+  }
+
+  async #drain(): Promise<void> {
+    const away = () => new StromaflowError('BUS_UNREACHABLE', `${this.description}: closed while the server was away`);
+    if (!this.#connected) this.#publisher.fail(away());
+    await this.#publisher.idle();
+    for (const queue of this.#queues) queue.end();
+    // drain() waits for a PONG: without a server it would wait for the next one.
+    if (this.#connected) await this.#nc.drain().catch(() => this.#nc.close());
+    else await this.#nc.close();
+  }
+
+  async #followStatus(): Promise<void> {
+    for await (const status of this.#nc.status()) {
+      if (status.type === 'disconnect') this.#setConnected(false);
+      else if (status.type === 'reconnect') this.#setConnected(true);
+      else if (status.type === 'error' && status.error instanceof errors.PermissionViolationError) {
+        this.#publisher.refuse(status.error.subject, status.error);
+      }
+    }
+  }
+
+  #setConnected(connected: boolean): void {
+    this.#connected = connected;
+    this.#publisher.setConnected(connected);
+    if (!connected && this.#closing) {
+      this.#publisher.fail(new StromaflowError('BUS_UNREACHABLE', `${this.description}: lost while closing`));
+    }
+  }
+
+  #onClosed(error: Error | undefined): void {
+    this.#connected = false;
+    const failure = new StromaflowError('BUS_UNREACHABLE', `${this.description}: connection closed`, { cause: error });
+    this.#publisher.fail(failure);
+    for (const queue of this.#queues) queue.end(this.#closing ? undefined : failure);
+    this.#queues.clear();
+  }
+}
+
+function toEvent(message: Msg): BusEvent | undefined {
+  const entries: HeaderEntry[] = [];
+  for (const [name, values] of message.headers ?? []) entries.push([name, values[0] ?? '']);
+  // The client's buffer holds a whole network read: a copy lets it go and can be kept or transferred.
+  return fromHeaders(message.subject, entries, new Uint8Array(message.data));
+}

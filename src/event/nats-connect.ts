@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import { credsAuthenticator, errors, type NatsConnection } from '@nats-io/nats-core';
+import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { StromaflowError } from '../errors.js';
+
+export interface NatsOptions {
+  /**
+   * One server or several of a cluster, separated by commas: `nats://host:4222`, `tls://host`, `nats://user:pass@host`,
+   * `nats://token@host`, or plain `host:port`. Credentials are taken from the first that has them.
+   */
+  readonly url: string;
+  /** Name of this client on the server's monitoring pages. @default 'stromaflow' */
+  readonly name?: string;
+  /** A `.creds` file (JWT and nkey seed). */
+  readonly credsFile?: string;
+  readonly token?: string;
+  readonly user?: string;
+  readonly pass?: string;
+  /** PEM files; `{}` insists on TLS with the system's authorities. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+  /** Seconds to wait for the first connection. @default 5 */
+  readonly timeoutSeconds?: number;
+  /** Gives up the first connection; the bus is closed with close(). */
+  readonly signal?: AbortSignal;
+}
+
+/** Shortest and longest pause between two attempts to reconnect, in milliseconds; doubled from one to the next. */
+const BACKOFF_MS = { first: 100, longest: 5_000 };
+
+/** One connection and its way of waiting before attempts. Rejects with BUS_UNREACHABLE, or CONFIG_INVALID on a bad URL. */
+export async function openConnection(options: NatsOptions): Promise<NatsConnection> {
+  const target = parseNatsUrl(options.url);
+  const backoff = new Backoff();
+  options.signal?.throwIfAborted();
+  const opening = openWith(options, target, backoff).catch((error: unknown) => {
+    throw unreachable(target.shown, error);
+  });
+  const nc = await abandonable(opening, options.signal);
+  void backoff.follow(nc);
+  return nc;
+}
+
+async function openWith(options: NatsOptions, target: NatsTarget, backoff: Backoff): Promise<NatsConnection> {
+  const token = options.token ?? target.token;
+  const user = options.user ?? target.user;
+  const pass = options.pass ?? target.pass;
+  const settings: NodeConnectionOptions = {
+    servers: [...target.servers],
+    name: options.name ?? 'stromaflow',
+    timeout: (options.timeoutSeconds ?? 5) * 1000,
+    // A lab's server may be down for a night: patches wait for it, bounded by the source's credits.
+    maxReconnectAttempts: -1,
+    ignoreAuthErrorAbort: true,
+    reconnectDelayHandler: () => backoff.delayMs,
+    // A peer that vanished without closing its socket is noticed after three of these instead of six minutes.
+    pingInterval: 10_000,
+    ...(token === undefined ? {} : { token }),
+    ...(user === undefined ? {} : { user }),
+    ...(pass === undefined ? {} : { pass }),
+    ...(options.credsFile === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(options.credsFile)) }),
+    ...(options.tls || target.tls ? { tls: { ...options.tls } } : {}),
+  };
+  return connect(settings);
+}
+
+/** Counts attempts since the connection was lost; the pause is fixed from one attempt to the next. */
+class Backoff {
+  delayMs = BACKOFF_MS.first;
+
+  async follow(nc: NatsConnection): Promise<void> {
+    let attempts = 0;
+    for await (const status of nc.status()) {
+      if (status.type === 'reconnect') attempts = 0;
+      else if (status.type === 'reconnecting') attempts += 1;
+      else continue;
+      const ceiling = Math.min(BACKOFF_MS.longest, BACKOFF_MS.first * 2 ** attempts);
+      // Half of it is random, so that a fleet does not come back in one instant.
+      this.delayMs = Math.round(ceiling * (0.5 + Math.random() / 2));
+    }
+  }
+}
+
+interface NatsTarget {
+  /** host:port each. */
+  readonly servers: readonly string[];
+  /** The URL without credentials, for people. */
+  readonly shown: string;
+  readonly tls: boolean;
+  readonly token?: string;
+  readonly user?: string;
+  readonly pass?: string;
+}
+
+export function parseNatsUrl(text: string): NatsTarget {
+  const urls = text.split(',').map(part => parseOne(part.trim(), text));
+  const login = urls.find(url => url.username !== '');
+  const tls = urls.some(url => url.protocol === 'tls:');
+  const servers = urls.map(url => `${url.hostname}:${url.port || '4222'}`);
+  const user = login && decodeURIComponent(login.username);
+  const shown = servers.map(server => `${tls ? 'tls' : 'nats'}://${server}`).join(',');
+  if (!login || user === undefined) return { servers, shown, tls };
+  if (login.password === '') return { servers, shown, tls, token: user };
+  return { servers, shown, tls, user, pass: decodeURIComponent(login.password) };
+}
+
+function parseOne(part: string, whole: string): URL {
+  const full = part.includes('://') ? part : `nats://${part}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (!url || url.hostname === '' || !['nats:', 'tls:'].includes(url.protocol) || !['', '/'].includes(url.pathname)) {
+    const fix = 'write it as nats://host:4222 (or tls://, with user:pass@ before the host where it asks for them)';
+    // The text may hold a password.
+    const shown = whole.replace(/\/\/[^@/]*@/g, '//…@');
+    throw new StromaflowError('CONFIG_INVALID', `'${shown}' is not the address of a NATS server`, { fix });
+  }
+  return url;
+}
+
+function unreachable(shown: string, error: unknown): StromaflowError {
+  const refused = error instanceof errors.AuthorizationError || error instanceof errors.UserAuthenticationExpiredError;
+  const detail = error instanceof Error ? error.message : String(error);
+  return new StromaflowError('BUS_UNREACHABLE', `NATS server ${shown}: ${detail.toLowerCase()}`, {
+    cause: error,
+    ...(refused ? { fix: 'correct the user, password, token or credentials file' } : {}),
+  });
+}
+
+/** Settles with `opening` or rejects on abort; a connection that still comes after that is closed. */
+async function abandonable(opening: Promise<NatsConnection>, signal?: AbortSignal): Promise<NatsConnection> {
+  if (!signal) return opening;
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([opening, aborted]);
+  } catch (error) {
+    if (signal.aborted) opening.then(nc => nc.close()).catch(() => {});
+    throw error;
+  } finally {
+    if (onAbort) signal.removeEventListener('abort', onAbort);
+  }
+}

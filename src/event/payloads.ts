@@ -1,0 +1,178 @@
+import type { DlqStage } from './subjects.js';
+
+/** What the events say. JSON numbers are finite; a value that does not exist yet is null, never NaN or a guess. */
+
+/** Patches of a run by outcome; segmented + empty + missing + failed = expected once the slide is completed. */
+export interface PatchCounts {
+  readonly expected: number;
+  readonly segmented: number;
+  /** Dropped by the tissue filter: no tissue, so no stroma. */
+  readonly empty: number;
+  /** The slide stores no pixels there, or they had not arrived when it was closed. */
+  readonly missing: number;
+  readonly failed: number;
+}
+
+export interface Areas {
+  /** mm², ≥ 0. */
+  readonly stromaMm2: number;
+  /** mm², ≥ 0; tissue in segmented patches. */
+  readonly tissueMm2: number;
+  /** stromaMm2 ÷ tissueMm2; 0 where there is no tissue. */
+  readonly stromaFraction: number;
+}
+
+/** Intersection over union of the positive class, micro-averaged over pixels: exact integer counts. */
+export interface IouSum {
+  /** intersection ÷ union in [0, 1]; null while the union is empty. */
+  readonly value: number | null;
+  readonly intersection: number;
+  readonly union: number;
+  readonly labelledPatches: number;
+}
+
+/** Running sums of one slide. A higher revision replaces a lower one; provisional until the slide is completed. */
+export interface Aggregate {
+  readonly slide: string;
+  readonly revision: number;
+  readonly provisional: boolean;
+  readonly patches: PatchCounts;
+  readonly area: Areas;
+  /** Only where the slide has labels. */
+  readonly iou?: IouSum;
+  /** `name@version` of the model bundle. */
+  readonly model: string;
+  /** Spacing of the mask in µm per pixel. */
+  readonly mpp: number;
+  /** RFC 3339. */
+  readonly updatedAt: string;
+}
+
+/** Names one run: a slide's content under one model and one plan. */
+interface RunHead {
+  readonly slide: string;
+  /** Short hash of the slide's fingerprint, the model version and the plan: differs after a re-scan. */
+  readonly run: string;
+  /** Revision of the newest aggregate when the event was made. */
+  readonly revision: number;
+}
+
+export interface SlideOpened extends RunHead {
+  /** True when earlier starts already finished some of its patches. */
+  readonly resumed: boolean;
+  readonly format: string;
+  /** Level-0 pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Spacing of level 0 in µm per pixel. */
+  readonly mpp: number;
+  /** The grid the masks come on; `mpp` is a mask pixel's. */
+  readonly grid: {
+    readonly cols: number;
+    readonly rows: number;
+    /** Side of a mask in mask pixels. */
+    readonly side: number;
+    readonly mpp: number;
+    /** Level-0 pixels per mask pixel. */
+    readonly downsample: number;
+  };
+  readonly model: string;
+}
+
+export interface SlideProgress extends RunHead {
+  readonly patches: PatchCounts;
+  /** Done ÷ expected patches, in [0, 1]. */
+  readonly fraction: number;
+  readonly patchesPerSecond: number;
+  /** Seconds still to go at this rate; null while it is not known. */
+  readonly etaSeconds: number | null;
+}
+
+export interface SlideFinished extends RunHead {
+  readonly patches: PatchCounts;
+  readonly area: Areas;
+  readonly iou?: IouSum;
+  readonly model: string;
+  /** From opening to here, in seconds. */
+  readonly seconds: number;
+}
+
+export interface EventError {
+  /** A code of src/errors.ts. */
+  readonly code: string;
+  readonly message: string;
+  /** What to do next. */
+  readonly fix: string;
+}
+
+export interface SlideIncomplete extends SlideFinished {
+  /** Why the run ended early: 'stalled', 'interrupted', 'patches-failed', … */
+  readonly reason: string;
+}
+
+export interface SlideFailed {
+  readonly slide: string;
+  /** Absent when the slide could not even be opened. */
+  readonly run?: string;
+  readonly error: EventError;
+}
+
+export interface SlidePayloads {
+  readonly opened: SlideOpened;
+  readonly progress: SlideProgress;
+  readonly completed: SlideFinished;
+  readonly incomplete: SlideIncomplete;
+  readonly failed: SlideFailed;
+}
+
+/** What was given up on, so that somebody can look at it and run it again. */
+export interface DeadLetter {
+  readonly slide: string;
+  readonly run: string;
+  readonly stage: DlqStage;
+  /** Absent when the whole slide was given up on. Level-0 pixels. */
+  readonly patch?: {
+    readonly level: number;
+    readonly col: number;
+    readonly row: number;
+    readonly x: number;
+    readonly y: number;
+    readonly width: number;
+    readonly height: number;
+  };
+  /** Attempts made, ≥ 1. */
+  readonly attempts: number;
+  readonly error: EventError;
+}
+
+/**
+ * Facts of a mask, carried as CloudEvents extension attributes (headers `ce-…`); its data is a 1-bit PNG, 1 = stroma.
+ * x, y, width and height are the mask's place in level-0 pixels, clipped to the slide; the PNG is always side × side, and
+ * what lies past the slide's edge is 0.
+ */
+export interface MaskHeaders {
+  readonly slide: string;
+  readonly run: string;
+  readonly level: number;
+  readonly col: number;
+  readonly row: number;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+  /** Side of the PNG in mask pixels. */
+  readonly side: number;
+  /** µm per mask pixel. */
+  readonly mpp: number;
+  /** Level-0 pixels per mask pixel. */
+  readonly downsample: number;
+  readonly model: string;
+  readonly modelversion: string;
+  readonly stromapixels: number;
+  readonly tissuepixels: number;
+  /** Mask pixels inside the slide. */
+  readonly validpixels: number;
+  /** Only where the slide has labels: pixels of mask ∧ label and of mask ∨ label. */
+  readonly intersection?: number;
+  readonly union?: number;
+}
