@@ -1,0 +1,147 @@
+import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
+
+/**
+ * 1-bit masks: rows top down, each of ⌈width / 8⌉ whole bytes, most significant bit left, unused bits of a row 0.
+ * Everything here is pure and synchronous; sizes are pixels.
+ */
+
+/** Bytes of one row of a 1-bit mask. */
+export const rowBytes = (width: number): number => (width + 7) >> 3;
+
+const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
+  let count = 0;
+  for (let rest = byte; rest > 0; rest >>= 1) count += rest & 1;
+  return count;
+});
+
+/** Set bits of a 32-bit word (Hacker's Delight, 2nd ed., fig. 5-2). */
+function popcount32(word: number): number {
+  let v = word - ((word >>> 1) & 0x55555555);
+  v = (v & 0x33333333) + ((v >>> 2) & 0x33333333);
+  return Math.imul((v + (v >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/** The part of `bytes` that can be read as aligned 32-bit words, and how many bytes it spans; 0 when unaligned. */
+function words(bytes: Uint8Array): Uint32Array {
+  const aligned = bytes.byteOffset % 4 === 0;
+  return new Uint32Array(bytes.buffer, aligned ? bytes.byteOffset : 0, aligned ? bytes.length >> 2 : 0);
+}
+
+/** Set bits of the whole mask. */
+export function popcount(bits: Uint8Array): number {
+  const whole = words(bits);
+  let count = 0;
+  for (let i = 0; i < whole.length; i++) count += popcount32(whole[i]!);
+  for (let i = whole.length * 4; i < bits.length; i++) count += ONES[bits[i]!]!;
+  return count;
+}
+
+/** Pixel counts of a ∧ b and a ∨ b; the masks are of one size. */
+export function overlap(a: Uint8Array, b: Uint8Array): { intersection: number; union: number } {
+  if (a.length !== b.length) throw new RangeError(`masks of ${a.length} and ${b.length} bytes`);
+  const wa = words(a);
+  const wb = words(b);
+  const whole = Math.min(wa.length, wb.length);
+  let intersection = 0;
+  let union = 0;
+  for (let i = 0; i < whole; i++) {
+    intersection += popcount32(wa[i]! & wb[i]!);
+    union += popcount32(wa[i]! | wb[i]!);
+  }
+  for (let i = whole * 4; i < a.length; i++) {
+    intersection += ONES[a[i]! & b[i]!]!;
+    union += ONES[a[i]! | b[i]!]!;
+  }
+  return { intersection, union };
+}
+
+/** Cuts `margin` pixels off every side of a square mask of `side` pixels; returns a copy of side − 2 × margin. */
+export function cropMask(bits: Uint8Array, side: number, margin: number): Uint8Array {
+  const core = side - 2 * margin;
+  if (core <= 0 || margin < 0) throw new RangeError(`margin ${margin} of a mask of ${side} pixels`);
+  if (bits.length !== rowBytes(side) * side) throw new RangeError(`${bits.length} bytes for ${side} × ${side} bits`);
+  if (margin === 0) return bits.slice();
+  const from = rowBytes(side);
+  const to = rowBytes(core);
+  const shift = margin & 7;
+  const out = new Uint8Array(to * core);
+  for (let y = 0; y < core; y++) {
+    const end = (y + margin + 1) * from;
+    let source = (y + margin) * from + (margin >> 3);
+    for (let i = y * to; i < (y + 1) * to; i++, source++) {
+      const next = source + 1 < end ? bits[source + 1]! : 0;
+      out[i] = (bits[source]! << shift) | (next >> (8 - shift));
+    }
+  }
+  clearOutside(out, core, core, core);
+  return out;
+}
+
+/** Clears, in place, every pixel at x ≥ validWidth or y ≥ validHeight of a mask with rows of `side` pixels. */
+export function clearOutside(bits: Uint8Array, side: number, validWidth: number, validHeight: number): void {
+  const stride = rowBytes(side);
+  const rows = Math.min(bits.length / stride, Math.max(0, validHeight));
+  bits.fill(0, rows * stride);
+  if (validWidth >= stride * 8) return;
+  const width = Math.max(0, validWidth);
+  const whole = width >> 3;
+  const keep = (0xff00 >> (width & 7)) & 0xff;
+  for (let row = 0; row < rows * stride; row += stride) {
+    bits[row + whole]! &= keep;
+    bits.fill(0, row + whole + 1, row + stride);
+  }
+}
+
+/** Size in plan pixels of the part of a patch's core that lies on the slide. */
+export function validSize(plan: PatchPlan, col: number, row: number): { width: number; height: number } {
+  return {
+    width: Math.max(0, Math.min(plan.core, plan.width - col * plan.core)),
+    height: Math.max(0, Math.min(plan.core, plan.height - row * plan.core)),
+  };
+}
+
+/**
+ * What a patch publishes of the model's mask (patchSize × patchSize bits): the margin is cropped, padding outside the
+ * slide is cleared, the rest is counted. The input is left as it is.
+ */
+export function toCoreMask(bits: Uint8Array, plan: PatchPlan, ref: PatchRef): PatchMask {
+  const core = cropMask(bits, plan.patchSize, plan.margin);
+  const { width, height } = validSize(plan, ref.col, ref.row);
+  if (width < plan.core || height < plan.core) clearOutside(core, plan.core, width, height);
+  return { side: plan.core, bits: core, stromaPixels: popcount(core) };
+}
+
+/** Writes one byte a pixel, 0 or 1, into `into` (width × height bytes), and returns it. */
+export function unpackBits(bits: Uint8Array, width: number, height: number, into?: Uint8Array): Uint8Array {
+  const out = into ?? new Uint8Array(width * height);
+  const stride = rowBytes(width);
+  const whole = width >> 3;
+  for (let y = 0, o = 0; y < height; y++) {
+    const row = y * stride;
+    for (let i = 0; i < whole; i++, o += 8) {
+      const byte = bits[row + i]!;
+      out[o] = byte >> 7;
+      out[o + 1] = (byte >> 6) & 1;
+      out[o + 2] = (byte >> 5) & 1;
+      out[o + 3] = (byte >> 4) & 1;
+      out[o + 4] = (byte >> 3) & 1;
+      out[o + 5] = (byte >> 2) & 1;
+      out[o + 6] = (byte >> 1) & 1;
+      out[o + 7] = byte & 1;
+    }
+    for (let x = whole * 8; x < width; x++) out[o++] = (bits[row + whole]! >> (7 - (x & 7))) & 1;
+  }
+  return out;
+}
+
+/** The opposite of unpackBits: any byte but 0 sets its bit. */
+export function packBits(bytes: Uint8Array, width: number, height: number): Uint8Array {
+  const stride = rowBytes(width);
+  const out = new Uint8Array(stride * height);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if (bytes[i]! !== 0) out[y * stride + (x >> 3)]! |= 0x80 >> (x & 7);
+    }
+  }
+  return out;
+}
