@@ -30,7 +30,9 @@ export interface SlideInfo {
 }
 
 /** What a reader thread needs to open the slide's pixels: plain data, cloned to every thread. */
-export type TileSourceDescription = { readonly kind: string; readonly path: string } & Readonly<Record<string, unknown>>;
+export type TileSourceDescription = { readonly kind: string; readonly path: string } & Readonly<
+  Record<string, unknown>
+>;
 
 /** A slide opened on the main thread: facts for the plan, and a description for the reader threads. */
 export interface OpenedSlide {

@@ -1,0 +1,22 @@
+import type { LevelGeometry } from './slide.js';
+
+/** One level as a reader thread needs it: geometry, and where every tile lies. */
+export interface TiffLevel extends LevelGeometry {
+  readonly cols: number;
+  readonly rows: number;
+  /** Byte position and length of each tile, row by row, on shared memory. A length of 0 means: not stored. */
+  readonly offsets: Float64Array;
+  readonly byteCounts: Float64Array;
+  readonly compression: number;
+  readonly photometric: number;
+  readonly samplesPerPixel: number;
+  readonly predictor: number;
+  readonly jpegTables: Uint8Array | undefined;
+}
+
+/** Description of a TIFF for the reader threads (kind 'tiff'). A type, so that it fits TileSourceDescription. */
+export type TiffDescription = {
+  readonly kind: 'tiff';
+  readonly path: string;
+  readonly levels: readonly TiffLevel[];
+};

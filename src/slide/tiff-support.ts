@@ -1,0 +1,37 @@
+import { StromaflowError } from '../errors.js';
+import type { TiffPage } from './tiff-page.js';
+
+/** TIFF compression codes that can be decoded. */
+export const COMPRESSION = { none: 1, lzw: 5, jpeg: 7, deflate: 8, packBits: 32773, adobeDeflate: 32946 } as const;
+
+/** Photometric interpretations that can be shown as RGB. */
+export const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, yCbCr: 6 } as const;
+
+/** A decoded tile larger than this is refused: a striped image of this kind must be converted first. */
+const MAX_TILE_BYTES = 256 * 2 ** 20;
+
+/** @throws SLIDE_UNSUPPORTED naming the first thing about a level that cannot be decoded. */
+export function checkSupported(path: string, page: TiffPage): void {
+  const reason = unsupported(page);
+  if (reason) throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${reason}`);
+}
+
+function unsupported(page: TiffPage): string | undefined {
+  const { compression, photometric, samplesPerPixel } = page;
+  const jpeg = compression === COMPRESSION.jpeg;
+  if (!Object.values<number>(COMPRESSION).includes(compression)) return `compression ${compression} is not supported`;
+  if (!Object.values<number>(PHOTOMETRIC).includes(photometric)) return `colour model ${photometric} is not supported`;
+  if (photometric === PHOTOMETRIC.yCbCr && !jpeg) return 'YCbCr without JPEG is not supported';
+  if (photometric === PHOTOMETRIC.whiteIsZero && jpeg) return 'inverted JPEG is not supported';
+  if (page.bitsPerSample.some(bits => bits !== 8) || page.sampleFormat !== 1)
+    return `${page.bitsPerSample[0]}-bit samples are not supported, only 8-bit`;
+  const colour = photometric === PHOTOMETRIC.rgb || photometric === PHOTOMETRIC.yCbCr;
+  if (colour ? samplesPerPixel < 3 || samplesPerPixel > (jpeg ? 3 : 5) : samplesPerPixel < 1 || samplesPerPixel > 2)
+    return `${samplesPerPixel} samples a pixel are not supported`;
+  if (jpeg && !colour && samplesPerPixel !== 1) return 'JPEG of grey and alpha is not supported';
+  if (page.planarConfiguration !== 1 && samplesPerPixel > 1) return 'separate colour planes are not supported';
+  if (page.predictor !== 1 && page.predictor !== 2) return `predictor ${page.predictor} is not supported`;
+  if (page.tileWidth * page.tileHeight * Math.max(3, samplesPerPixel) > MAX_TILE_BYTES)
+    return `is stored in pieces of ${page.tileWidth} × ${page.tileHeight} pixels, too large to stream`;
+  return undefined;
+}
