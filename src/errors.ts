@@ -25,6 +25,7 @@ export const ERRORS = {
   BUS_PUBLISH: { exit: 1, fix: 'check the NATS server and its limits; the patch is published again on the next start' },
   BUS_SUBSCRIBE: { exit: 1, fix: 'ask for the right to subscribe to this subject on the NATS server' },
   BUS_SLOW_SUBSCRIBER: { exit: 1, fix: 'read the events faster, or subscribe to fewer subjects' },
+  EVENT_INVALID: { exit: 1, fix: 'publish events as docs/events.md describes them, or use another subject prefix' },
   PORT_IN_USE: { exit: 1, fix: 'choose another --port, or 0 for a free one' },
   OUTPUT_FULL: { exit: 1, fix: 'free space on the disk of --out and start again; finished patches are kept' },
   OUTPUT_FAILED: { exit: 1, fix: 'check that the folder of --out can be written' },

@@ -1,0 +1,46 @@
+import { amount, count, type JsonSchema, object, orNull, ratio, text, token } from './schema.js';
+
+/** What several payloads share. */
+export const slide = token('Id of the slide: its file name made safe for subjects and folder names.');
+export const run = token(
+  'Short hash of the slide’s fingerprint, the model version and the plan; another one after a re-scan.',
+);
+export const model = text('Model bundle, name@version.');
+
+export const patches = object('Patches of the run by outcome.', {
+  expected: count('All patches of the grid.'),
+  segmented: count('With a mask.'),
+  empty: count('Without tissue, by the tissue filter; not segmented.'),
+  missing: count('Never stored by the scanner, or not there when the slide was closed.'),
+  failed: count('Could not be read, segmented or published.'),
+});
+
+export const area = object('Areas of the patches done so far.', {
+  stromaMm2: amount('Tumour-associated stroma, mm².'),
+  tissueMm2: amount('Tissue, mm².'),
+  stromaFraction: amount('stromaMm2 ÷ tissueMm2; 0 where there is no tissue.'),
+});
+
+export const iou = object('Agreement with the labels of the slide, over pixels; only where there are labels.', {
+  value: orNull(ratio('intersection ÷ union; null while the union is empty.')),
+  intersection: count('Pixels set in mask and label.'),
+  union: count('Pixels set in mask or label.'),
+  labelledPatches: count('Patches the counts come from.'),
+});
+
+export const error = object('Why.', {
+  code: text('Stable code, such as TILE_CORRUPT.'),
+  message: text('For people.'),
+  fix: text('What to do next.'),
+});
+
+/** A rectangle on the slide. */
+export const place: Readonly<Record<string, JsonSchema>> = {
+  level: count('Level the pixels were read from; 0 is the finest.'),
+  col: count('Column in the grid of patches, from 0.'),
+  row: count('Row in the grid of patches, from 0.'),
+  x: count('Left edge, level-0 pixels.'),
+  y: count('Top edge, level-0 pixels.'),
+  width: count('Width inside the slide, level-0 pixels.', 1),
+  height: count('Height inside the slide, level-0 pixels.', 1),
+};

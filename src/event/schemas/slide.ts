@@ -1,0 +1,50 @@
+import { SLIDE_STATES, type SlideState } from '../subjects.js';
+import { area, error, iou, model, patches, run, slide } from './parts.js';
+import { amount, count, document, flag, type JsonSchema, object, orNull, positive, ratio, text } from './schema.js';
+
+const head = { slide, run, revision: count('Revision of the newest aggregate when this was said.') };
+
+const finished = {
+  ...head,
+  patches,
+  area,
+  'iou?': iou,
+  model,
+  seconds: amount('From opening to here, seconds.'),
+};
+
+const bodies: Readonly<Record<SlideState, JsonSchema>> = {
+  opened: object('A slide was opened and its patches are planned.', {
+    ...head,
+    resumed: flag('Earlier starts already finished some of its patches.'),
+    format: text('File format, for people.'),
+    width: count('Slide width, level-0 pixels.', 1),
+    height: count('Slide height, level-0 pixels.', 1),
+    mpp: positive('Spacing of level 0, µm per pixel.'),
+    grid: object('The grid the masks come on: patch (col, row) covers mask pixels from col × side and row × side.', {
+      cols: count('Patches across.', 1),
+      rows: count('Patches down.', 1),
+      side: count('Side of a mask, mask pixels.', 1),
+      mpp: positive('Spacing of a mask pixel, µm.'),
+      downsample: positive('Level-0 pixels per mask pixel.'),
+    }),
+    model,
+  }),
+  progress: object('How far a slide is.', {
+    ...head,
+    patches,
+    fraction: ratio('Done ÷ expected patches.'),
+    patchesPerSecond: amount('Patches done a second, lately.'),
+    etaSeconds: orNull(amount('Seconds still to go at this rate; null while it is not known.')),
+  }),
+  completed: object('Every patch of the slide has an outcome; the areas are final.', finished),
+  incomplete: object('The run ended before every patch had an outcome; it may go on later.', {
+    ...finished,
+    reason: text('Why it ended, in a word or two.'),
+  }),
+  failed: object('The slide could not be processed.', { slide, 'run?': run, error }),
+};
+
+export const slideSchemas = Object.fromEntries(
+  SLIDE_STATES.map(state => [state, document(`slide-${state}`, `Slide ${state}`, bodies[state])]),
+) as Readonly<Record<SlideState, ReturnType<typeof document>>>;
