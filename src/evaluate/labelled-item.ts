@@ -1,0 +1,59 @@
+import type { LabelLocation } from './label-source.js';
+
+/** One image or slide of a labelled set, with its truth. */
+export interface LabelledImage {
+  /** Safe in subjects and folder names, unique in the set: [A-Za-z0-9_-]+. */
+  readonly id: string;
+  /** Group that must not be split: everything of one patient. */
+  readonly patient: string;
+  /** Part of the set it comes from, for people: 'tissue-bcss', … */
+  readonly subset: string;
+  /** 'image': decoded whole (openImageAsSlide); 'slide': opened as a slide. */
+  readonly kind: 'image' | 'slide';
+  readonly imagePath: string;
+  /** The truth's file; the same as labels.path. */
+  readonly maskPath: string;
+  readonly labels: LabelLocation;
+  /** µm/px of the file where the set states it; a slide states its own. */
+  readonly mpp?: number;
+  /** Pixels of the file; 0 for slides, which are measured when they are opened. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A pair found by name, before anything was opened. */
+export interface Candidate {
+  readonly name: string;
+  readonly subset: string;
+  readonly kind: 'image' | 'slide';
+  readonly imagePath: string;
+  /** Absent: no truth was found, which is a fault. */
+  readonly labels?: LabelLocation;
+  readonly mpp?: number;
+}
+
+/** What a folder turned out to be. */
+export interface Layout {
+  /** 'folder', 'tiger', 'slides'. */
+  readonly name: 'folder' | 'tiger' | 'slides';
+  readonly candidates: readonly Candidate[];
+  /** Truths without an image. */
+  readonly orphans: readonly string[];
+}
+
+/**
+ * Patient of an image by its name: the first twelve characters of a TCGA barcode (project, site, participant), TIGER's RUMC
+ * and Jules Bordet numbering (TC_S01_P000115_C0001_B105; 100B, 104S), else what `pattern` captures, else the name itself.
+ */
+export function patientOf(name: string, pattern?: RegExp): string {
+  const custom = pattern?.exec(name);
+  if (custom) return custom[1] ?? custom[0];
+  const tcga = /^TCGA-[A-Za-z0-9]{2}-[A-Za-z0-9]{4}/.exec(name);
+  if (tcga) return tcga[0];
+  const numbered = /^(TC_S\d+_P\d+)_/.exec(name) ?? /^(\d+)[BS](?=_|$)/.exec(name);
+  if (numbered) return numbered[1]!;
+  return withoutRegion(name);
+}
+
+/** 'slide_[x1, y1, x2, y2]' → 'slide': regions of one slide belong together. */
+export const withoutRegion = (name: string): string => name.replace(/_\[\s*\d+(?:\s*,\s*\d+){3}\s*\]$/, '');

@@ -1,0 +1,123 @@
+import { StromaflowError, toStromaflowError } from '../errors.js';
+import { readImageHeader, safeId } from './image-source.js';
+import { type Candidate, type LabelledImage, type Layout, patientOf } from './labelled-item.js';
+import { type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';
+import { findLayout } from './layout.js';
+import { readMaskImage, valueHistogram } from './mask-image.js';
+
+export interface LabelledSetOptions extends LabelMapOptions {
+  /** Spacing of images whose set does not state it, in µm/px. */
+  readonly mpp?: number;
+  /** Patient of an image: the first group this captures from the file's name. */
+  readonly patient?: RegExp;
+  /** Stop at the first fault instead of leaving the item out. */
+  readonly strict?: boolean;
+  /** Called with each fault: one error, one line, naming the file. */
+  readonly onFault?: (fault: StromaflowError) => void;
+}
+
+/** A labelled set: its items one after the other, faulty ones left out. Can be walked more than once. */
+export interface LabelledSet extends AsyncIterable<LabelledImage> {
+  readonly folder: string;
+  readonly layout: Layout['name'];
+  readonly map: LabelMap;
+  /** Images found, faulty ones included. */
+  readonly size: number;
+  /** Images found and truths without an image, before anything was opened. */
+  readonly found: Pick<Layout, 'candidates' | 'orphans'>;
+}
+
+/**
+ * Finds out how a folder is laid out and pairs images with truths. Items are opened and checked as they are asked for.
+ * @throws FILE_NOT_FOUND, CONFIG_INVALID (label map), LABELS_INVALID (nothing labelled in the folder)
+ */
+export async function openLabelledSet(folder: string, options: LabelledSetOptions = {}): Promise<LabelledSet> {
+  const layout = await findLayout(folder, options.mpp);
+  const map = parseLabelMap({ ...options, ...(layout.classes && !options.classes && { classes: layout.classes }) });
+  return {
+    folder,
+    layout: layout.name,
+    map,
+    size: layout.candidates.length,
+    found: layout,
+    [Symbol.asyncIterator]: () => walk(layout, map, options),
+  };
+}
+
+async function* walk(layout: Layout, map: LabelMap, options: LabelledSetOptions): AsyncGenerator<LabelledImage> {
+  const report = (error: unknown) => {
+    const fault = toStromaflowError(error, 'LABELS_INVALID');
+    options.onFault?.(fault);
+    if (options.strict) throw fault;
+  };
+  for (const path of layout.orphans) report(new StromaflowError('LABELS_INVALID', `${path}: it has no image`));
+  const ids = new Set<string>();
+  for (const candidate of layout.candidates) {
+    let item: LabelledImage;
+    try {
+      item = await openCandidate(candidate, map, options, ids);
+    } catch (error) {
+      report(error);
+      continue;
+    }
+    yield item;
+  }
+}
+
+async function openCandidate(
+  candidate: Candidate,
+  map: LabelMap,
+  options: LabelledSetOptions,
+  ids: Set<string>,
+): Promise<LabelledImage> {
+  const { labels, imagePath, kind, name, subset } = candidate;
+  if (!labels) throw new StromaflowError('LABELS_INVALID', `${imagePath}: it has no mask`);
+  const common = {
+    id: uniqueId(name, subset, ids),
+    patient: patientOf(name, options.patient),
+    subset,
+    kind,
+    imagePath,
+    maskPath: labels.path,
+    labels,
+  };
+  if (kind === 'slide') {
+    return { ...common, ...(candidate.mpp !== undefined && { mpp: candidate.mpp }), width: 0, height: 0 };
+  }
+  const header = await readImageHeader(imagePath).catch(error => {
+    throw new StromaflowError('LABELS_INVALID', `${toStromaflowError(error).message}`, { cause: error });
+  });
+  const mpp = candidate.mpp ?? options.mpp ?? header.mpp;
+  if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${imagePath}: its spacing is not known`);
+  if (labels.kind === 'mask-image') await checkMask(labels.path, header.width, header.height, map);
+  return { ...common, mpp, width: header.width, height: header.height };
+}
+
+/** @throws LABELS_INVALID naming the mask: another size, or a value that no class declares. */
+export async function checkMask(path: string, width: number, height: number, map: LabelMap): Promise<Float64Array> {
+  const mask = await readMaskImage(path, map);
+  if (mask.width !== width || mask.height !== height) {
+    const sizes = `${mask.width} × ${mask.height} pixels, its image ${width} × ${height}`;
+    throw new StromaflowError('LABELS_INVALID', `${path}: it has ${sizes}`);
+  }
+  const counts = valueHistogram(mask.values);
+  const unknown = [...counts.keys()].filter(value => counts[value]! > 0 && map.meanings[value] === UNKNOWN);
+  if (unknown.length > 0) {
+    throw new StromaflowError(
+      'LABELS_INVALID',
+      `${path}: label value ${unknown.slice(0, 5).join(', ')} is not declared`,
+      {
+        fix: 'declare it with --positive, --negative or --ignore, or correct the mask',
+      },
+    );
+  }
+  return counts;
+}
+
+function uniqueId(name: string, subset: string, ids: Set<string>): string {
+  let id = safeId(name);
+  if (ids.has(id)) id = safeId(`${name}-${subset}`);
+  for (let n = 2; ids.has(id); n++) id = safeId(`${name}-${subset}-${n}`);
+  ids.add(id);
+  return id;
+}

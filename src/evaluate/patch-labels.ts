@@ -1,0 +1,80 @@
+import type { PatchPlan, PatchRef } from '../slide/patch.js';
+import { validSize } from '../slide/plan.js';
+import type { LabelSource } from './label-source.js';
+import { IGNORED, type LabelMap, POSITIVE, UNKNOWN } from './labels.js';
+
+/** Truth of one patch's core at the plan's pixels. Bit masks as in PatchMask: rows of side/8 bytes, most significant bit left. */
+export interface PatchLabels {
+  /** Side of the core in plan pixels; a multiple of 32. */
+  readonly side: number;
+  /** Columns and rows inside the slide; the rest is padding. */
+  readonly width: number;
+  readonly height: number;
+  /** side × side label values; undefined content in the padding. */
+  readonly values: Uint8Array;
+  /** 1 where the label is positive; 0 in the padding. */
+  readonly positive: Uint8Array;
+  /** 1 where the label is ignored or undeclared, and in the padding. */
+  readonly ignored: Uint8Array;
+  /** Pixels that are not ignored. */
+  readonly labelledPixels: number;
+  readonly positivePixels: number;
+  /** An undeclared value that occurs, counted as ignored; −1 when there is none. */
+  readonly unknownValue: number;
+}
+
+/**
+ * Reads the truth under a patch's core.
+ * @throws LABELS_INVALID
+ */
+export async function readPatchLabels(
+  source: LabelSource,
+  plan: PatchPlan,
+  ref: Pick<PatchRef, 'col' | 'row'>,
+  map: LabelMap,
+  signal?: AbortSignal,
+): Promise<PatchLabels> {
+  const side = plan.core;
+  const [width, height] = validSize(plan, ref.col, ref.row);
+  const values = new Uint8Array(side * side);
+  const step = plan.downsample;
+  const x = ref.col * side * step;
+  const y = ref.row * side * step;
+  await source.read({ x, y, step, side, width, height }, values, signal);
+  return packLabels(values, side, width, height, map);
+}
+
+/** Turns label values into bit masks. */
+export function packLabels(
+  values: Uint8Array,
+  side: number,
+  width: number,
+  height: number,
+  map: LabelMap,
+): PatchLabels {
+  const stride = side >> 3;
+  const positive = new Uint8Array(stride * side);
+  const ignored = new Uint8Array(stride * side).fill(255);
+  let labelledPixels = 0;
+  let positivePixels = 0;
+  let unknownValue = -1;
+  for (let y = 0; y < height; y++) {
+    const row = y * side;
+    for (let x = 0; x < width; x++) {
+      const value = values[row + x]!;
+      const meaning = map.meanings[value]!;
+      const at = y * stride + (x >> 3);
+      const bit = 128 >> (x & 7);
+      if (meaning >= IGNORED) {
+        if (meaning === UNKNOWN) unknownValue = value;
+        continue;
+      }
+      ignored[at]! &= ~bit;
+      labelledPixels++;
+      if (meaning !== POSITIVE) continue;
+      positive[at]! |= bit;
+      positivePixels++;
+    }
+  }
+  return { side, width, height, values, positive, ignored, labelledPixels, positivePixels, unknownValue };
+}
