@@ -1,0 +1,203 @@
+import { Chains, TURN_TOUCHING } from './chains.js';
+import { Components } from './components.js';
+import { PatchBorders } from './patch-borders.js';
+import { PatchRegions } from './patch-regions.js';
+import { type Ring, RingBuilder, ringArea } from './rings.js';
+import { Tracer } from './trace.js';
+
+/** One 4-connected region of the mask in plan pixels; exterior with positive area, holes with negative. */
+export interface MaskPolygon {
+  readonly exterior: Ring;
+  readonly holes: readonly Ring[];
+  /** Pixels: the exterior's area less that of the holes. */
+  readonly area: number;
+}
+
+export interface PolygonOptions {
+  /** Regions smaller than this are left out, after small holes were filled; in plan pixels, 0 keeps all. */
+  readonly minArea?: number;
+  /** Holes smaller than this are filled; in plan pixels, 0 keeps all. */
+  readonly minHole?: number;
+}
+
+/** The grid the patches lie on: sides in plan pixels. */
+export interface MaskGrid {
+  readonly core: number;
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/**
+ * Exact polygons of a mask that arrives patch by patch, in any order: rasterised, they give the mask back bit by bit.
+ * A patch costs time in proportion to its own pixels, memory is about a byte a corner, and the end takes time in
+ * proportion to the boundary. Polygons meet the OGC rules for validity (QuPath and JTS check them): rings are simple
+ * and holes touch other rings in points only.
+ */
+export class MaskPolygons {
+  readonly #grid: MaskGrid;
+  readonly #chains: Chains;
+  readonly #components = new Components();
+  readonly #borders: PatchBorders;
+  readonly #regions: PatchRegions;
+  readonly #tracer = new Tracer();
+  readonly #added = new Set<number>();
+  #finished = false;
+
+  constructor(grid: MaskGrid) {
+    this.#grid = { core: grid.core, cols: grid.cols, rows: grid.rows };
+    this.#chains = new Chains(this.#latticeWidth);
+    this.#borders = new PatchBorders(this.#chains, this.#components, grid.core, grid.cols);
+    this.#regions = new PatchRegions(grid.core);
+  }
+
+  get #latticeWidth(): number {
+    return this.#grid.cols * this.#grid.core + 1;
+  }
+
+  /** Bytes of boundary held. */
+  get bytes(): number {
+    return this.#chains.bytes;
+  }
+
+  has(col: number, row: number): boolean {
+    return this.#added.has(row * this.#grid.cols + col);
+  }
+
+  /** Adds a patch (core × core bits, clear outside the slide). Patches that never come count as clear. */
+  add(col: number, row: number, bits: Uint8Array): void {
+    const { core, cols, rows } = this.#grid;
+    if (col < 0 || row < 0 || col >= cols || row >= rows) throw new RangeError(`patch ${col}, ${row}`);
+    if (this.#finished || this.has(col, row)) throw new Error(`patch ${col}, ${row} comes again or too late`);
+    this.#added.add(row * cols + col);
+    const x = col * core;
+    const y = row * core;
+    const key = (px: number, py: number): number => (y + py) * this.#latticeWidth + x + px;
+    if (this.#regions.load(bits, this.#components, key)) {
+      this.#borders.add(col, row, this.#regions);
+      this.#tracer.trace(this.#regions, this.#chains, x, y);
+    } else {
+      this.#borders.addEmpty(col, row);
+    }
+  }
+
+  /** All regions, topmost first; ends the mask, so that no patch can be added afterwards. */
+  *polygons(options: PolygonOptions = {}): Generator<MaskPolygon> {
+    const { minArea = 0, minHole = 0 } = options;
+    if (!this.#finished) this.#borders.finish();
+    this.#finished = true;
+    const links = new ChainLinks(this.#chains);
+    const builder = new RingBuilder();
+    for (const heads of links.boundaries(this.#components)) {
+      let exterior: Ring | undefined;
+      let area = 0;
+      const holes: Ring[] = [];
+      for (const head of heads) {
+        for (const ring of this.#follow(links, head, builder)) {
+          const signed = ringArea(ring);
+          if (signed > 0) exterior = ring;
+          else if (-signed < minHole) continue;
+          else holes.push(ring);
+          area += signed;
+        }
+      }
+      if (!exterior) throw new Error('a region without an outline');
+      if (area < minArea) continue;
+      holes.sort((a, b) => a[1]! - b[1]! || a[0]! - b[0]!);
+      yield { exterior, holes, area };
+    }
+  }
+
+  #follow(links: ChainLinks, head: number, builder: RingBuilder): Ring[] {
+    const chains = this.#chains;
+    const width = this.#latticeWidth;
+    const key = chains.startKey(head);
+    builder.begin(key % width, Math.floor(key / width));
+    let chain = head;
+    let touching = false;
+    do {
+      chains.walk(chain, (heading, length, turn) => {
+        builder.edge(heading, length, touching);
+        touching = turn === TURN_TOUCHING;
+      });
+      if (chains.isClosed(chain)) break;
+      touching = links.touching(chains.endKey(chain));
+      chain = links.next(chain);
+    } while (chain !== head);
+    return builder.rings(touching);
+  }
+}
+
+/** Which chain goes on where another ends: a hash table over the points where chains start. */
+class ChainLinks {
+  readonly #chains: Chains;
+  readonly #mask: number;
+  /** Chain + 1, or 0; linear probing. */
+  readonly #table: Int32Array;
+
+  constructor(chains: Chains) {
+    this.#chains = chains;
+    let size = 1024;
+    while (size < chains.length * 2) size *= 2;
+    this.#mask = size - 1;
+    this.#table = new Int32Array(size);
+    for (let chain = 0; chain < chains.length; chain++) {
+      if (chains.isClosed(chain)) continue;
+      let slot = this.#slot(chains.startKey(chain));
+      while (this.#table[slot] !== 0) slot = (slot + 1) & this.#mask;
+      this.#table[slot] = chain + 1;
+    }
+  }
+
+  /** Knuth's multiplicative hash over both halves of a key below 2^53. */
+  #slot(key: number): number {
+    const high = Math.floor(key / 0x1_0000_0000);
+    const mixed = Math.imul((key >>> 0) ^ Math.imul(high, 0x85eb_ca6b), 0x9e37_79b1);
+    return (mixed ^ (mixed >>> 15)) & this.#mask;
+  }
+
+  /** The chain that starts where this one ends; the right turn where two do. */
+  next(chain: number): number {
+    const key = this.#chains.endKey(chain);
+    const right = (this.#chains.lastHeading(chain) + 1) & 3;
+    let found = -1;
+    for (let slot = this.#slot(key); this.#table[slot] !== 0; slot = (slot + 1) & this.#mask) {
+      const other = this.#table[slot]! - 1;
+      if (this.#chains.startKey(other) !== key) continue;
+      if (this.#chains.firstHeading(other) === right) return other;
+      found = other;
+    }
+    if (found < 0) throw new Error('a boundary ends in the open');
+    return found;
+  }
+
+  /** Whether two chains start at a point, that is, whether set pixels touch there by their corners. */
+  touching(key: number): boolean {
+    let found = 0;
+    for (let slot = this.#slot(key); this.#table[slot] !== 0; slot = (slot + 1) & this.#mask) {
+      if (this.#chains.startKey(this.#table[slot]! - 1) === key) found++;
+    }
+    return found > 1;
+  }
+
+  /** One chain of every closed boundary, grouped by region, regions in the order of their first pixel. */
+  *boundaries(components: Components): Generator<readonly number[]> {
+    const chains = this.#chains;
+    const seen = new Uint8Array(chains.length);
+    const heads = new Map<number, number[]>();
+    for (let head = 0; head < chains.length; head++) {
+      if (seen[head] !== 0) continue;
+      for (let chain = head; seen[chain] === 0; chain = this.next(chain)) {
+        seen[chain] = 1;
+        if (chains.isClosed(chain)) break;
+      }
+      const root = components.find(chains.component(head));
+      const known = heads.get(root);
+      if (known) known.push(head);
+      else heads.set(root, [head]);
+    }
+    const roots = Float64Array.from(heads.keys(), root => components.key(root)).sort();
+    const byKey = new Map<number, number>();
+    for (const root of heads.keys()) byKey.set(components.key(root), root);
+    for (const key of roots) yield heads.get(byKey.get(key)!)!;
+  }
+}

@@ -1,0 +1,224 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type MaskPolygon, MaskPolygons } from '#src/mask/polygons.js';
+import { type Ring, ringArea } from '#src/mask/rings.js';
+import { fromFunction, maskBytes, mulberry } from './naive.js';
+
+interface Grid {
+  readonly core: number;
+  readonly cols: number;
+  readonly rows: number;
+}
+
+function polygonise(grid: Grid, bytes: Uint8Array, order: readonly number[]): MaskPolygons {
+  const width = grid.core * grid.cols;
+  const polygons = new MaskPolygons(grid);
+  for (const index of order) {
+    const col = index % grid.cols;
+    const row = Math.floor(index / grid.cols);
+    const at = (x: number, y: number): boolean => bytes[(row * grid.core + y) * width + col * grid.core + x] === 1;
+    polygons.add(col, row, fromFunction(grid.core, grid.core, at));
+  }
+  return polygons;
+}
+
+/** Even-odd fill over all rings at once: vertical edges toggle every pixel to their right. */
+function rasterise(polygons: readonly MaskPolygon[], width: number, height: number): Uint8Array {
+  const out = new Uint8Array(width * height);
+  for (const { exterior, holes } of polygons) {
+    for (const ring of [exterior, ...holes]) {
+      for (let i = 0; i < ring.length; i += 2) {
+        const j = (i + 2) % ring.length;
+        if (ring[i] !== ring[j]) continue;
+        const [top, bottom] = [Math.min(ring[i + 1]!, ring[j + 1]!), Math.max(ring[i + 1]!, ring[j + 1]!)];
+        for (let y = top; y < bottom; y++) for (let x = ring[i]!; x < width; x++) out[y * width + x]! ^= 1;
+      }
+    }
+  }
+  return out;
+}
+
+/** The rules of OGC 06-103r4 §6.1.11 for polygons whose edges lie on a pixel lattice. */
+function expectValid({ exterior, holes, area }: MaskPolygon, mask: Uint8Array, width: number): void {
+  expect(ringArea(exterior)).toBeGreaterThan(0);
+  for (const hole of holes) expect(ringArea(hole)).toBeLessThan(0);
+  const edges = new Set<string>();
+  for (const ring of [exterior, ...holes]) {
+    expect(ring.length).toBeGreaterThanOrEqual(8);
+    const corners = new Set<string>();
+    for (let i = 0; i < ring.length; i += 2) {
+      const [x, y] = [ring[i]!, ring[i + 1]!];
+      corners.add(`${x},${y}`);
+      const [nx, ny] = [ring[(i + 2) % ring.length]!, ring[(i + 3) % ring.length]!];
+      const [px, py] = [ring.at(i - 2)!, ring.at(i - 1)!];
+      // Axis-parallel, of some length, and turning: no corner on a straight stretch.
+      expect((x === nx) !== (y === ny)).toBe(true);
+      expect((x === nx) !== (x === px) || (y === ny) !== (y === py)).toBe(true);
+      const [steps, dx, dy] = [Math.abs(nx - x) + Math.abs(ny - y), Math.sign(nx - x), Math.sign(ny - y)];
+      for (let s = 0; s < steps; s++) {
+        const edge = `${2 * (x + dx * s) + dx},${2 * (y + dy * s) + dy}`;
+        expect(edges.has(edge)).toBe(false);
+        edges.add(edge);
+      }
+    }
+    // A ring that visits no point twice is simple; edges between lattice points can only cross at lattice points.
+    expect(latticePoints(ring)).toBe(new Set(latticePointList(ring)).size);
+    expect(corners.size).toBe(ring.length / 2);
+  }
+  // The interior is one piece: exactly the 4-connected region of the polygon's first pixel.
+  expect(regionSize(mask, width, exterior[0]!, exterior[1]!)).toBe(area);
+}
+
+function latticePointList(ring: Ring): string[] {
+  const points: string[] = [];
+  for (let i = 0; i < ring.length; i += 2) {
+    const [x, y] = [ring[i]!, ring[i + 1]!];
+    const [nx, ny] = [ring[(i + 2) % ring.length]!, ring[(i + 3) % ring.length]!];
+    const steps = Math.abs(nx - x) + Math.abs(ny - y);
+    for (let s = 0; s < steps; s++) points.push(`${x + Math.sign(nx - x) * s},${y + Math.sign(ny - y) * s}`);
+  }
+  return points;
+}
+const latticePoints = (ring: Ring): number => latticePointList(ring).length;
+
+function regionSize(mask: Uint8Array, width: number, x: number, y: number): number {
+  const seen = new Set<number>();
+  const queue = [y * width + x];
+  while (queue.length > 0) {
+    const at = queue.pop()!;
+    if (seen.has(at) || mask[at] !== 1) continue;
+    seen.add(at);
+    if (at % width > 0) queue.push(at - 1);
+    if (at % width < width - 1) queue.push(at + 1);
+    queue.push(at - width, at + width);
+  }
+  return seen.size;
+}
+
+const flat = (polygons: Iterable<MaskPolygon>): unknown =>
+  Array.from(polygons, p => ({ area: p.area, rings: [p.exterior, ...p.holes].map(ring => [...ring]) }));
+
+const masks = fc
+  .record({
+    core: fc.integer({ min: 1, max: 40 }),
+    cols: fc.integer({ min: 1, max: 4 }),
+    rows: fc.integer({ min: 1, max: 3 }),
+  })
+  .chain(grid =>
+    fc.record({
+      grid: fc.constant(grid),
+      bytes: maskBytes(grid.core * grid.cols, grid.core * grid.rows),
+      order: fc.shuffledSubarray(
+        Array.from({ length: grid.cols * grid.rows }, (_, i) => i),
+        { minLength: grid.cols * grid.rows },
+      ),
+    }),
+  );
+
+describe('polygons of a mask', () => {
+  it('give the mask back, are valid and do not depend on the order of patches', () => {
+    fc.assert(
+      fc.property(masks, ({ grid, bytes, order }) => {
+        const width = grid.core * grid.cols;
+        const polygons = [...polygonise(grid, bytes, order).polygons()];
+        expect(rasterise(polygons, width, grid.core * grid.rows)).toEqual(bytes);
+        expect(polygons.reduce((sum, p) => sum + p.area, 0)).toBe(bytes.reduce((a, b) => a + b, 0));
+        for (const polygon of polygons) expectValid(polygon, bytes, width);
+        const inOrder = polygonise(
+          grid,
+          bytes,
+          [...order].sort((a, b) => a - b),
+        );
+        expect(flat(polygons)).toEqual(flat(inOrder.polygons()));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('count patches that never came as clear', () => {
+    fc.assert(
+      fc.property(masks, fc.nat(), ({ grid, bytes, order }, cut) => {
+        const present = order.slice(0, cut % (order.length + 1));
+        const width = grid.core * grid.cols;
+        const expected = bytes.map((value, i) => {
+          const col = Math.floor((i % width) / grid.core);
+          const row = Math.floor(Math.floor(i / width) / grid.core);
+          return present.includes(row * grid.cols + col) ? value : 0;
+        });
+        const polygons = [...polygonise(grid, bytes, present).polygons()];
+        expect(rasterise(polygons, width, grid.core * grid.rows)).toEqual(expected);
+        for (const polygon of polygons) expectValid(polygon, expected, width);
+      }),
+    );
+  });
+
+  it('show no seam: a mask that is all set is one rectangle', () => {
+    const grid = { core: 16, cols: 5, rows: 3 };
+    const set = new Uint8Array(16 * 16 * 15).fill(1);
+    const order = Array.from({ length: 15 }, (_, i) => (i * 7) % 15);
+    expect(flat(polygonise(grid, set, order).polygons())).toEqual([
+      { area: 16 * 16 * 15, rings: [[0, 0, 80, 0, 80, 48, 0, 48]] },
+    ]);
+  });
+
+  it('part regions that touch by a corner only, also where four patches meet', () => {
+    const grid = { core: 2, cols: 2, rows: 2 };
+    const bytes = Uint8Array.of(1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1, 1, 0, 0, 1, 1);
+    const square = (x: number, y: number) => ({ area: 4, rings: [[x, y, x + 2, y, x + 2, y + 2, x, y + 2]] });
+    expect(flat(polygonise(grid, bytes, [2, 0, 3, 1]).polygons())).toEqual([square(0, 0), square(2, 2)]);
+  });
+
+  it('split an outline that touches itself into an exterior and a hole', () => {
+    // A ring of pixels closed only by a corner: its inside is a hole that touches the exterior in one point.
+    const rows = ['.111', '1..1', '1..1', '1111'];
+    const bytes = Uint8Array.from(rows.join(''), c => (c === '1' ? 1 : 0));
+    const polygons = [...polygonise({ core: 4, cols: 1, rows: 1 }, bytes, [0]).polygons()];
+    expect(flat(polygons)).toEqual([
+      {
+        area: 11,
+        rings: [
+          [1, 0, 4, 0, 4, 4, 0, 4, 0, 1, 1, 1],
+          [1, 1, 1, 3, 3, 3, 3, 1],
+        ],
+      },
+    ]);
+  });
+
+  it('leave out small regions and fill small holes, in that order of size', () => {
+    const rows = ['11111.1.', '1...1...', '1.1.1...', '1...1.11', '11111.11', '........', '........', '........'];
+    const bytes = Uint8Array.from(rows.join(''), c => (c === '1' ? 1 : 0));
+    const areas = (options: object): number[] => {
+      return Array.from(polygonise({ core: 4, cols: 2, rows: 2 }, bytes, [0, 1, 2, 3]).polygons(options), p => p.area);
+    };
+    expect(areas({})).toEqual([16, 1, 1, 4]);
+    expect(areas({ minArea: 4 })).toEqual([16, 4]);
+    expect(areas({ minHole: 10 })).toEqual([25, 1, 1, 4]);
+    expect(areas({ minHole: 9 })).toEqual([16, 1, 1, 4]);
+    expect(areas({ minArea: 17, minHole: 10 })).toEqual([25]);
+    expect(areas({ minArea: 17 })).toEqual([]);
+  });
+
+  it('take neither a patch twice, nor one outside, nor one after the end', () => {
+    const polygons = new MaskPolygons({ core: 8, cols: 2, rows: 1 });
+    polygons.add(0, 0, new Uint8Array(8).fill(1));
+    expect(polygons.has(0, 0)).toBe(true);
+    expect(polygons.has(1, 0)).toBe(false);
+    expect(() => polygons.add(0, 0, new Uint8Array(8))).toThrow('again');
+    expect(() => polygons.add(2, 0, new Uint8Array(8))).toThrow(RangeError);
+    expect([...polygons.polygons()]).toHaveLength(1);
+    expect(() => polygons.add(1, 0, new Uint8Array(8))).toThrow('late');
+  });
+
+  it('hold about a byte a corner', () => {
+    const grid = { core: 256, cols: 1, rows: 1 };
+    const random = mulberry(3);
+    const bytes = Uint8Array.from({ length: 256 * 256 }, () => (random() < 0.5 ? 1 : 0));
+    const polygons = polygonise(grid, bytes, [0]);
+    const corners = [...polygons.polygons()].reduce(
+      (sum, p) => sum + [p.exterior, ...p.holes].reduce((n, ring) => n + ring.length / 2, 0),
+      0,
+    );
+    // Tables double, and noise is the worst case: mostly rings of one pixel, each with a table row of 29 bytes.
+    expect(polygons.bytes).toBeLessThan(corners * 16);
+  });
+});
