@@ -1,0 +1,62 @@
+import jpegTurbo from '@julusian/jpeg-turbo';
+import { adobeTransform, endsWithEoi, type JpegPrefix, jpegPrefix, prepareTile } from './jpeg-stream.js';
+import type { TiffLevel } from './tiff-description.js';
+
+const RGB = { format: jpegTurbo.FORMAT_RGB };
+
+/** Decodes one level's JPEG tiles with libjpeg-turbo; bytes are read straight behind the prepared prefix. */
+export class JpegDecoder {
+  readonly #level: TiffLevel;
+  readonly #prefixes: readonly [rgb: JpegPrefix, yCbCr: JpegPrefix];
+  #buffer: Buffer;
+
+  constructor(level: TiffLevel) {
+    this.#level = level;
+    this.#prefixes = [jpegPrefix(level.jpegTables, 0), jpegPrefix(level.jpegTables, 1)];
+    this.#buffer = Buffer.alloc(0);
+    this.#reserve(64 * 1024);
+  }
+
+  /** Where to put the tile's `length` bytes, SOI first: a view valid until the next call. */
+  input(length: number): Buffer {
+    this.#reserve(length);
+    return this.#buffer.subarray(this.#start, this.#start + length);
+  }
+
+  /**
+   * Decodes what `input` was filled with.
+   *
+   * @param rows how many rows of the tile must be there (the last strip may be shorter).
+   * @returns undefined, or what is wrong with the tile.
+   */
+  decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined {
+    const frame = prepareTile(tile);
+    if (!frame) return 'is not a JPEG stream';
+    // libjpeg only warns about a missing end; warnings about what comes before it are errors in the binding.
+    if (!endsWithEoi(tile)) return 'has no end';
+    const { tileWidth, tileHeight, samplesPerPixel, photometric } = this.#level;
+    if (frame.width !== tileWidth || frame.height > tileHeight || frame.height < rows)
+      return `is ${frame.width} × ${frame.height} pixels instead of ${tileWidth} × ${tileHeight}`;
+    if (frame.components !== samplesPerPixel) return `has ${frame.components} components`;
+    const prefix = this.#prefixes[adobeTransform(photometric, frame)].bytes;
+    const start = this.#start + 2 - prefix.length;
+    prefix.copy(this.#buffer, start);
+    const stream = this.#buffer.subarray(start, this.#start + tile.length);
+    try {
+      jpegTurbo.decompressSync(stream, Buffer.from(into.buffer, into.byteOffset, into.byteLength), RGB);
+      return undefined;
+    } catch (error) {
+      return `cannot be decoded (${error instanceof Error ? error.message : error})`;
+    }
+  }
+
+  /** The tile's SOI lies under the end of the prefix, which overwrites it. */
+  get #start(): number {
+    return this.#prefixes[0].bytes.length - 2;
+  }
+
+  #reserve(length: number): void {
+    const needed = this.#start + length;
+    if (this.#buffer.length < needed) this.#buffer = Buffer.alloc(Math.max(needed, this.#buffer.length * 2));
+  }
+}

@@ -1,0 +1,24 @@
+import { StromaflowError } from '../errors.js';
+import type { TileSource, TileSourceDescription } from './slide.js';
+import type { TiffDescription } from './tiff-description.js';
+
+type OpenSource = (description: TileSourceDescription) => Promise<TileSource>;
+
+/** Each kind of source loads its codecs only in the threads that use it. */
+const KINDS: Readonly<Record<string, OpenSource>> = {
+  tiff: async description => {
+    const { TiffSource } = await import('./tiff-source.js');
+    return new TiffSource(description as TiffDescription);
+  },
+};
+
+/**
+ * Opens a slide's pixels in the calling thread.
+ *
+ * @throws SLIDE_UNSUPPORTED for a kind nobody knows, SLIDE_UNREADABLE when the file is gone.
+ */
+export async function openTileSource(description: TileSourceDescription): Promise<TileSource> {
+  const open = KINDS[description.kind];
+  if (!open) throw new StromaflowError('SLIDE_UNSUPPORTED', `${description.path}: unknown kind "${description.kind}"`);
+  return open(description);
+}

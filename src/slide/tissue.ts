@@ -1,0 +1,39 @@
+/** The tissue rule: which patches hold nothing but glass. docs/tissue-filter.md has its sources and its figures. */
+export interface TissueRule {
+  /** Least HSV saturation of a tissue pixel, 0 to 1. */
+  readonly saturation: number;
+  /** Least optical density of a tissue pixel in its darkest channel: −log10(intensity / 255). */
+  readonly opticalDensity: number;
+  /** Part of a patch's pixels inside the slide that must be tissue for the patch to be kept, 0 to 1. */
+  readonly minFraction: number;
+}
+
+export const DEFAULT_TISSUE_RULE: TissueRule = { saturation: 0.05, opticalDensity: 0.06, minFraction: 0.005 };
+
+/** Side of the squares whose mean colour is judged, in plan pixels. */
+export const TISSUE_BLOCK = 8;
+
+/**
+ * Pixels of tissue among block means: a block counts with all its pixels inside the slide, or not at all.
+ *
+ * @param sums RGB sums of each block's pixels inside the slide, rows of `cols` blocks.
+ * @param width pixels inside the slide that the blocks cover; the last column and row may be cut.
+ */
+export function countTissue(sums: Uint16Array, cols: number, width: number, height: number, rule: TissueRule): number {
+  const darkest = 255 * 10 ** -rule.opticalDensity;
+  const { saturation } = rule;
+  let pixels = 0;
+  for (let y = 0, row = 0; y < height; y += TISSUE_BLOCK, row++) {
+    const blockHeight = Math.min(TISSUE_BLOCK, height - y);
+    for (let x = 0, at = row * cols * 3; x < width; x += TISSUE_BLOCK, at += 3) {
+      const area = blockHeight * Math.min(TISSUE_BLOCK, width - x);
+      const r = sums[at] as number;
+      const g = sums[at + 1] as number;
+      const b = sums[at + 2] as number;
+      const most = Math.max(r, g, b);
+      const least = Math.min(r, g, b);
+      if (least <= darkest * area && most - least >= saturation * most) pixels += area;
+    }
+  }
+  return pixels;
+}
