@@ -1,0 +1,52 @@
+import { StromaflowError } from '../errors.js';
+import { loadBundle } from '../model/bundle.js';
+import { defaultCacheFolder } from '../model/onnx/compile.js';
+import type { Arena } from '../stage/arena.js';
+import { ENGINES, type EngineName } from './backend.js';
+import type { Segmenter } from './segmenter.js';
+import { WorkerSegmenter } from './worker-segmenter.js';
+
+export interface SegmenterOptions {
+  /** 'auto', or an engine by name (see ENGINES). */
+  readonly engine: string;
+  /** Bundle folder; the 'null' engine needs none. */
+  readonly model: string;
+  /** Where the patches are; its patch size is what the model is run at. */
+  readonly arena: Arena;
+  /** Most patches a call may carry. */
+  readonly batch: number;
+  /** Threads of a CPU engine, ≥ 1. */
+  readonly threads: number;
+  /** Where compiled models are kept; see defaultCacheFolder. */
+  readonly cacheFolder?: string;
+  /** Only for 'null': how long a batch takes, in ms; 0 unless given. */
+  readonly nullDelay?: number;
+  readonly signal?: AbortSignal;
+}
+
+const AUTO: readonly EngineName[] = ['cpu'];
+
+/**
+ * Starts an engine in its own thread, with the model loaded and warm. Throws what loadBundle throws, USAGE for an unknown
+ * engine, ENGINE_UNAVAILABLE when the engine cannot run here.
+ */
+export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
+  const { arena, batch, threads, signal, model, nullDelay = 0, cacheFolder = defaultCacheFolder() } = options;
+  const { patchSize } = arena.shape;
+  const engine = options.engine === 'auto' ? AUTO[0]! : ENGINES.find(name => name === options.engine);
+  if (!engine)
+    throw new StromaflowError('USAGE', `there is no engine ${options.engine}`, {
+      fix: `use auto, ${ENGINES.join(', ')}`,
+    });
+  if (patchSize % 32 !== 0)
+    throw new StromaflowError('USAGE', `patches of ${patchSize} pixels are not a multiple of 32`);
+  const facts = engine === 'null' ? { name: 'null', version: '0' } : await loadBundle(model, signal);
+  return WorkerSegmenter.start(
+    {
+      arena: { shape: arena.shape, shared: arena.shared },
+      backend: { engine, model, cacheFolder, patchSize, batch, threads, nullDelay },
+    },
+    facts,
+    signal,
+  );
+}

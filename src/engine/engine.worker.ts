@@ -1,0 +1,55 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { toWire } from '../errors.js';
+import { Arena } from '../stage/arena.js';
+import type { BackendOptions, EngineBackend } from './backend.js';
+import { packMask } from './pack-mask.js';
+import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
+
+/**
+ * The engine's thread: copies the patches of a batch out of shared memory once (onnxruntime refuses tensors over it),
+ * runs the model, packs the masks, and hands them over without copying. One batch after the other.
+ */
+const port = parentPort!;
+const { arena: memory, backend: options } = workerData as EngineWorkerData;
+const arena = new Arena(memory.shape, memory.shared);
+const area = options.patchSize * options.patchSize;
+const input = new Uint8Array(options.batch * arena.slotBytes);
+
+const reply = (message: EngineReply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+async function start(): Promise<void> {
+  const startedAt = performance.now();
+  const backend = await createBackend(options);
+  await backend.run(input, 1);
+  const { name, version, device } = backend;
+  let queue = Promise.resolve();
+  port.on('message', (request: EngineRequest) => {
+    if (request.type === 'segment') queue = queue.then(() => segment(backend, request.id, request.slots));
+    else queue = queue.then(() => backend.close()).then(() => port.close());
+  });
+  reply({ type: 'ready', name, version, device, loadSeconds: (performance.now() - startedAt) / 1000 });
+}
+
+async function createBackend(options: BackendOptions): Promise<EngineBackend> {
+  if (options.engine === 'null') return (await import('./null-backend.js')).createNullBackend(options);
+  return (await import('./ort-backend.js')).createOrtBackend(options);
+}
+
+async function segment(backend: EngineBackend, id: number, slots: readonly number[]): Promise<void> {
+  try {
+    slots.forEach((slot, i) => void input.set(arena.slot(slot), i * arena.slotBytes));
+    const startedAt = performance.now();
+    const { mask, counts } = await backend.run(input, slots.length);
+    const seconds = (performance.now() - startedAt) / 1000;
+    const bits = slots.map((_, i) => packMask(mask.subarray(i * area, (i + 1) * area)));
+    const buffers = bits.map(({ buffer }) => buffer);
+    reply({ type: 'masks', id, bits, counts: counts.slice(), seconds }, buffers);
+  } catch (error) {
+    reply({ type: 'failed', id, error: toWire(error, 'ENGINE_FAILED') });
+  }
+}
+
+start().catch(error => {
+  reply({ type: 'unusable', error: toWire(error, 'ENGINE_UNAVAILABLE') });
+  port.close();
+});

@@ -1,0 +1,32 @@
+import type { WireError } from '../errors.js';
+import type { ArenaShape } from '../stage/arena.js';
+import type { BackendOptions } from './backend.js';
+
+/** Messages between the segmenter on the main thread and its engine's thread. */
+
+export interface EngineWorkerData {
+  readonly arena: { readonly shape: ArenaShape; readonly shared: SharedArrayBuffer };
+  readonly backend: BackendOptions;
+}
+
+export type EngineRequest =
+  | { readonly type: 'segment'; readonly id: number; readonly slots: readonly number[] }
+  | { readonly type: 'close' };
+
+export type EngineReply =
+  | {
+      readonly type: 'ready';
+      readonly name: string;
+      readonly version: string;
+      readonly device: string;
+      readonly loadSeconds: number;
+    }
+  | { readonly type: 'unusable'; readonly error: WireError }
+  | {
+      readonly type: 'masks';
+      readonly id: number;
+      readonly bits: readonly Uint8Array<ArrayBuffer>[];
+      readonly counts: Int32Array;
+      readonly seconds: number;
+    }
+  | { readonly type: 'failed'; readonly id: number; readonly error: WireError };

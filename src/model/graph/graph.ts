@@ -1,0 +1,105 @@
+/**
+ * A network as data: what the architectures record through a GraphBuilder and what the back ends (ONNX,
+ * TensorFlow.js) walk. Tensors are [N, channels, H / stride, W / stride] where H × W is the size of the image.
+ */
+
+/** A tensor flowing through the network. */
+export interface Value {
+  /** Index of the node that makes it. */
+  readonly id: number;
+  readonly channels: number;
+  /** Image side ÷ this tensor's side; 'global' is 1 × 1. */
+  readonly stride: number | 'global';
+}
+
+/**
+ * How a smaller tensor is enlarged, in PyTorch's words. 'nearest' stands for 'nearest-exact' and 'area' too: at whole
+ * factors the three are equal. 'bilinear-corners' is align_corners=True, the others align_corners=False.
+ */
+export type Interpolation = 'nearest' | 'bilinear' | 'bilinear-corners' | 'bicubic';
+
+export interface ConvNode {
+  readonly op: 'conv';
+  readonly input: Value;
+  /** Parameters are `<name>.weight` [out, in, kernel, kernel] and, with a bias, `<name>.bias` [out]. */
+  readonly name: string;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly bias: boolean;
+  /** Batch normalisation that follows: `<name>.weight|bias|running_mean|running_var`, each [out]. */
+  readonly batchNorm?: BatchNorm;
+}
+
+export interface BatchNorm {
+  readonly name: string;
+  readonly epsilon: number;
+}
+
+export interface GroupNormNode {
+  readonly op: 'groupNorm';
+  readonly input: Value;
+  /** Parameters `<name>.weight` and `<name>.bias`; without a name the scale is 1 and the shift 0. */
+  readonly name?: string;
+  readonly groups: number;
+  readonly epsilon: number;
+}
+
+export interface MaxPoolNode {
+  readonly op: 'maxPool';
+  readonly input: Value;
+  readonly size: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+export interface UpsampleNode {
+  readonly op: 'upsample';
+  readonly input: Value;
+  readonly factor: number;
+  readonly mode: Interpolation;
+}
+
+export interface UnaryNode {
+  readonly op: 'relu' | 'sigmoid' | 'globalAverage';
+  readonly input: Value;
+}
+
+/** Of equal shapes; in 'multiply' the second may have one channel or be 1 × 1, and is repeated. */
+export interface BinaryNode {
+  readonly op: 'add' | 'multiply';
+  readonly inputs: readonly [Value, Value];
+}
+
+export interface ConcatNode {
+  readonly op: 'concat';
+  readonly inputs: readonly Value[];
+}
+
+export type GraphNode =
+  | { readonly op: 'input' }
+  | ConvNode
+  | GroupNormNode
+  | MaxPoolNode
+  | UpsampleNode
+  | UnaryNode
+  | BinaryNode
+  | ConcatNode;
+
+export interface Graph {
+  /** In an order that can be run; node i makes the value with id i, node 0 is the image. */
+  readonly nodes: readonly GraphNode[];
+  readonly values: readonly Value[];
+  /** Name and shape of every parameter, in the order met. */
+  readonly parameters: ReadonlyMap<string, readonly number[]>;
+  /** Values worth looking at, by the name of the PyTorch module whose output they equal. */
+  readonly layers: ReadonlyMap<string, Value>;
+  /** Logits [N, classes, H, W]. */
+  readonly output: Value;
+}
+
+/** Values a node reads. */
+export function inputsOf(node: GraphNode): readonly Value[] {
+  if (node.op === 'input') return [];
+  return 'inputs' in node ? node.inputs : [node.input];
+}

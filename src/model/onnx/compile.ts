@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { toStromaflowError } from '../../errors.js';
+import { buildNetwork } from '../architecture/network.js';
+import type { ModelBundle } from '../bundle.js';
+import { decisionOf } from '../decision.js';
+import { SafetensorsFile } from '../safetensors.js';
+import { EMIT_VERSION, emitOnnx } from './emit.js';
+import { encodeModel, type OnnxModel } from './model.js';
+
+/** Where compiled models are kept unless told otherwise: $XDG_CACHE_HOME/stromaflow or ~/.cache/stromaflow. */
+export function defaultCacheFolder(): string {
+  return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'stromaflow');
+}
+
+export interface CompileOptions {
+  readonly cacheFolder?: string;
+  readonly logits?: boolean;
+  readonly layers?: readonly string[];
+}
+
+/**
+ * Path of the bundle's ONNX file, made if the cache has none. A file is trusted only with its seal (its size and
+ * SHA-256, written after it); a damaged one is made again. Several processes may do this at once.
+ */
+export async function compileBundle(bundle: ModelBundle, options: CompileOptions = {}): Promise<string> {
+  const folder = options.cacheFolder ?? defaultCacheFolder();
+  const { logits = false, layers = [] } = options;
+  const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, logits, layers]));
+  const path = join(folder, `${key.digest('hex').slice(0, 32)}.onnx`);
+  if (await isSealed(path)) return path;
+  const weights = await SafetensorsFile.open(bundle.weights);
+  try {
+    await mkdir(folder, { recursive: true });
+    const graph = buildNetwork(bundle.architecture);
+    const { name, input } = bundle;
+    await writeSealed(
+      path,
+      emitOnnx(graph, weights, { name, input, decision: decisionOf(bundle.architecture, bundle), logits, layers }),
+    );
+    return path;
+  } catch (error) {
+    throw toStromaflowError(error, 'OUTPUT_FAILED', `the model cannot be cached in ${folder}`);
+  } finally {
+    await weights.close();
+  }
+}
+
+async function writeSealed(path: string, model: OnnxModel): Promise<void> {
+  const temporary = `${path}.${process.pid}.${Date.now()}`;
+  const hash = createHash('sha256');
+  let size = 0;
+  const file = await open(temporary, 'wx');
+  try {
+    try {
+      for await (const piece of encodeModel(model)) {
+        hash.update(piece);
+        size += piece.length;
+        await file.writeFile(piece);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await writeFile(`${temporary}.seal`, seal(size, hash.digest('hex')));
+  await rename(`${temporary}.seal`, `${path}.seal`);
+}
+
+async function isSealed(path: string): Promise<boolean> {
+  try {
+    const stated = await readFile(`${path}.seal`, 'utf8');
+    const { size } = await stat(path);
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+    return stated === seal(size, hash.digest('hex'));
+  } catch {
+    return false;
+  }
+}
+
+const seal = (size: number, digest: string) => `${size} ${digest}\n`;

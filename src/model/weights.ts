@@ -1,0 +1,62 @@
+import { StromaflowError } from '../errors.js';
+import type { ConvNode, Graph } from './graph/graph.js';
+import type { SafetensorsFile } from './safetensors.js';
+
+/** Throws MODEL_TENSOR, with the tensor's name and both shapes, unless the file has every parameter of the graph. */
+export function checkParameters(graph: Graph, file: Pick<SafetensorsFile, 'path' | 'tensors'>): void {
+  for (const [name, shape] of graph.parameters) {
+    const entry = file.tensors.get(name);
+    if (!entry)
+      throw new StromaflowError('MODEL_TENSOR', `${file.path}: tensor ${name} [${shape.join(', ')}] is missing`);
+    if (entry.shape.length !== shape.length || entry.shape.some((size, i) => size !== shape[i]))
+      throw new StromaflowError(
+        'MODEL_TENSOR',
+        `${file.path}: tensor ${name} is [${entry.shape.join(', ')}] but config.json makes it [${shape.join(', ')}]`,
+      );
+    if (!['F32', 'F16', 'BF16'].includes(entry.dtype))
+      throw new StromaflowError('MODEL_UNSUPPORTED', `${file.path}: tensor ${name} is ${entry.dtype}`, {
+        fix: 'store weights as float32, float16 or bfloat16',
+      });
+  }
+}
+
+/** Where weights come from: a file, or a formula in tests. */
+export interface WeightSource {
+  read(name: string): Promise<Float32Array>;
+}
+
+/** Kernel [out, in, k, k] and, where there is any, bias [out] of a convolution. */
+export interface ConvWeights {
+  readonly kernel: Float32Array;
+  readonly bias: Float32Array | undefined;
+}
+
+/**
+ * A convolution with its batch normalisation folded in. Inference normalises by stored statistics,
+ *     y = (conv(x) + b − mean) · w / √(var + ε) + shift,
+ * which is a convolution with each output channel's kernel scaled by s = w / √(var + ε) and bias (b − mean) · s + shift.
+ */
+export async function foldedConv(node: ConvNode, source: WeightSource): Promise<ConvWeights> {
+  const kernel = await source.read(`${node.name}.weight`);
+  const bias = node.bias ? await source.read(`${node.name}.bias`) : undefined;
+  if (!node.batchNorm) return { kernel, bias };
+  const { name, epsilon } = node.batchNorm;
+  const weight = await source.read(`${name}.weight`);
+  const shift = await source.read(`${name}.bias`);
+  const mean = await source.read(`${name}.running_mean`);
+  const variance = await source.read(`${name}.running_var`);
+  const out = weight.length;
+  const perChannel = kernel.length / out;
+  const folded = { kernel: new Float32Array(kernel.length), bias: new Float32Array(out) };
+  for (let c = 0; c < out; c++) {
+    if (variance[c]! < 0)
+      throw new StromaflowError(
+        'MODEL_INVALID',
+        `tensor ${name}.running_var holds ${variance[c]} at ${c}, a variance below 0`,
+      );
+    const scale = weight[c]! / Math.sqrt(variance[c]! + epsilon);
+    folded.bias[c] = ((bias?.[c] ?? 0) - mean[c]!) * scale + shift[c]!;
+    for (let i = c * perChannel; i < (c + 1) * perChannel; i++) folded.kernel[i] = kernel[i]! * scale;
+  }
+  return folded;
+}
