@@ -1,0 +1,68 @@
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { EngineInfo } from '../engine/segmenter.js';
+import type { PipelineObserver } from '../stage/observer.js';
+import { createBusMetrics } from './bus-metrics.js';
+import type { BusObserver } from './observe-bus.js';
+import { createPipelineMetrics } from './pipeline-metrics.js';
+
+/** Everything Prometheus can scrape, and the observers that feed it. Each instance has a registry of its own. */
+export interface Metrics {
+  readonly observer: PipelineObserver;
+  readonly busObserver: BusObserver;
+  /** The engine's own seconds for one batch, and the patches in it; see observeSegmenter. */
+  inferred(seconds: number, patches: number): void;
+  /** What /metrics answers. */
+  text(): Promise<string>;
+  readonly contentType: string;
+}
+
+export interface MetricsOptions {
+  /** Version of Stromaflow. */
+  readonly version: string;
+  /** What runs the model; EngineInfo fits. */
+  readonly engine?: Pick<EngineInfo, 'name' | 'device' | 'model' | 'modelVersion'>;
+  /** Asked at every scrape. */
+  readonly connected?: () => boolean;
+}
+
+/** Gauges that end in `_total`, which Prometheus keeps for counters; their labelled namesakes stay. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
+/** Names, units and meaning: docs/operations.md. Labels are closed sets: never a slide, a patch or a path. */
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  describeBuild(registry, options);
+  if (options.connected) reportConnection(registry, options.connected);
+  const pipeline = createPipelineMetrics(registry);
+  return {
+    observer: pipeline.observer,
+    busObserver: createBusMetrics(registry),
+    inferred: pipeline.inferred,
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  };
+}
+
+function describeBuild(registry: Registry, { version, engine }: MetricsOptions): void {
+  const info = new Gauge({
+    name: 'stromaflow_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['version', 'engine', 'device', 'model', 'model_version'],
+    registers: [registry],
+  });
+  const { name = '', device = '', model = '', modelVersion = '' } = engine ?? {};
+  info.set({ version, engine: name, device, model, model_version: modelVersion }, 1);
+}
+
+function reportConnection(registry: Registry, connected: () => boolean): void {
+  new Gauge({
+    name: 'stromaflow_bus_connected',
+    help: '1 while the event bus is connected, else 0.',
+    registers: [registry],
+    collect() {
+      this.set(connected() ? 1 : 0);
+    },
+  });
+}

@@ -1,0 +1,65 @@
+/** Response schemas of the status server: what is not named here does not leave it. */
+
+const text = { type: 'string' };
+const number = { type: 'number' };
+const textOrNull = { type: ['string', 'null'] };
+const numberOrNull = { type: ['number', 'null'] };
+
+type Properties = Record<string, object>;
+const object = (properties: Properties) => ({ type: 'object', properties, required: Object.keys(properties) });
+const objectOrNull = (properties: Properties) => ({ ...object(properties), type: ['object', 'null'] });
+const list = (items: object) => ({ type: 'array', items });
+
+const error = { code: text, message: text, fix: text };
+
+const slide = object({
+  slide: text,
+  state: text,
+  revision: number,
+  patches: object({ expected: number, segmented: number, empty: number, missing: number, failed: number }),
+  area: object({ stromaMm2: number, tissueMm2: number, stromaFraction: number }),
+  iou: objectOrNull({ value: numberOrNull, intersection: number, union: number, labelledPatches: number }),
+  patchesPerSecond: number,
+  etaSeconds: numberOrNull,
+  startedAt: text,
+  endedAt: textOrNull,
+  error: objectOrNull(error),
+});
+
+const stage = object({
+  stage: text,
+  inProgress: number,
+  done: number,
+  failed: number,
+  perSecond: number,
+  lastSuccessAt: textOrNull,
+});
+
+export const statusSchema = object({
+  version: text,
+  startedAt: text,
+  uptimeSeconds: number,
+  state: text,
+  engine: objectOrNull({ name: text, version: text, device: text, model: text, modelVersion: text, batch: number }),
+  bus: object({ description: text, connected: { type: 'boolean' } }),
+  rates: object({ patchesPerSecond: number, patchesDone: number, masksPublished: number }),
+  credits: object({ free: number, total: number }),
+  stages: list(stage),
+  slides: list(slide),
+  lastError: objectOrNull({ ...error, at: text }),
+});
+
+const component = {
+  type: 'object',
+  properties: { ready: { type: 'boolean' }, reason: text },
+  required: ['ready'],
+};
+
+export const readinessSchema = object({
+  ready: { type: 'boolean' },
+  components: { type: 'object', additionalProperties: component },
+});
+
+export const aliveSchema = object({ status: text });
+export const gridSchema = object({ cols: number, rows: number, cells: text });
+export const problemSchema = object({ error: text });

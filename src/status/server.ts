@@ -1,0 +1,117 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import { StromaflowError } from '../errors.js';
+import type { Metrics } from './metrics.js';
+import { createPage } from './page.js';
+import type { Readiness, SlideGrid, StatusReport } from './report.js';
+import { aliveSchema, gridSchema, problemSchema, readinessSchema, statusSchema } from './report-schema.js';
+
+export interface StatusServerOptions {
+  /** Address to listen on. @default '127.0.0.1' */
+  readonly host?: string;
+  /** 0 chooses a free one. */
+  readonly port: number;
+  readonly metrics: Pick<Metrics, 'text' | 'contentType'>;
+  readonly status: () => StatusReport;
+  readonly readiness: () => Readiness;
+  /** The picture of a slide's grid on the page. */
+  readonly grid?: (slide: string) => SlideGrid | undefined;
+}
+
+export interface StatusServer {
+  /** Where it listens: `http://127.0.0.1:9464`. */
+  readonly url: string;
+  /** Lets requests under way finish, then frees the port. */
+  close(): Promise<void>;
+}
+
+/**
+ * /livez (/healthz), /readyz, /status, /metrics and a page for people at /. Read-only. Liveness asks nothing of NATS or
+ * the engine: a restart mends neither. Rejects with PORT_IN_USE, or CONFIG_INVALID when the address cannot be used.
+ */
+export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
+  const { host = '127.0.0.1', port } = options;
+  const app = Fastify({
+    logger: false,
+    requestTimeout: 10_000,
+    bodyLimit: 1024,
+    routerOptions: { maxParamLength: 255 },
+  });
+  hardenAnswers(app);
+  addHealth(app, options);
+  addStatus(app, options);
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    await app.close();
+    throw listenError(error, host, port);
+  }
+  return { url: listeningUrl(app), close: () => app.close() };
+}
+
+function addHealth(app: FastifyInstance, { readiness }: StatusServerOptions): void {
+  for (const path of ['/livez', '/healthz']) {
+    app.get(path, { schema: { response: { 200: aliveSchema } } }, async () => ({ status: 'ok' }));
+  }
+  const schema = { response: { 200: readinessSchema, 503: readinessSchema } };
+  app.get('/readyz', { schema }, async (_request, reply) => {
+    const { components } = readiness();
+    const ready = Object.values(components).every(component => component.ready);
+    reply.code(ready ? 200 : 503);
+    return { ready, components };
+  });
+}
+
+function addStatus(app: FastifyInstance, { status, metrics, grid }: StatusServerOptions): void {
+  app.get('/status', { schema: { response: { 200: statusSchema } } }, async () => status());
+
+  app.get('/metrics', async (_request, reply) => {
+    reply.type(metrics.contentType);
+    return metrics.text();
+  });
+
+  const schema = { response: { 200: gridSchema, 404: problemSchema } };
+  app.get<{ Params: { slide: string } }>('/slides/:slide/grid', { schema }, async (request, reply) => {
+    const found = grid?.(request.params.slide);
+    if (!found) return reply.code(404).send({ error: 'not found' });
+    return { cols: found.cols, rows: found.rows, cells: Buffer.from(found.cells).toString('base64') };
+  });
+
+  const page = createPage();
+  app.get('/', async (_request, reply) => {
+    reply.header('content-security-policy', page.policy).type('text/html; charset=utf-8');
+    return page.html;
+  });
+}
+
+/** Answers are never cached or sniffed, and say nothing of paths, code or the request they answer. */
+function hardenAnswers(app: FastifyInstance): void {
+  app.addHook('onSend', async (_request, reply) => {
+    reply.headers({
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+    });
+  });
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
+  app.setErrorHandler<{ statusCode?: number }>((error, _request, reply) => {
+    const code = error.statusCode !== undefined && error.statusCode < 500 ? error.statusCode : 500;
+    return reply.code(code).send({ error: code < 500 ? 'bad request' : 'internal error' });
+  });
+}
+
+function listeningUrl(app: FastifyInstance): string {
+  const address = app.server.address();
+  if (address === null || typeof address === 'string')
+    throw new StromaflowError('INTERNAL', 'the status server listens nowhere');
+  return `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`;
+}
+
+function listenError(cause: unknown, host: string, port: number): StromaflowError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+  if (code === 'EADDRINUSE') return new StromaflowError('PORT_IN_USE', `${host}:${port} is in use`, { cause });
+  const why = code === 'EACCES' ? 'not permitted' : code;
+  return new StromaflowError('CONFIG_INVALID', `cannot listen on ${host}:${port}: ${why}`, {
+    cause,
+    fix: 'correct --host and --port',
+  });
+}

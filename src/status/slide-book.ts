@@ -1,0 +1,120 @@
+import type { MaskEvent, SlideEvent, StromaEvent } from '../event/decode.js';
+import type { Aggregate, Areas, EventError, PatchCounts } from '../event/payloads.js';
+import type { SlideGrid, SlideStatus } from './report.js';
+
+/** Ended slides that are remembered. */
+const REMEMBERED = 50;
+/** Patches of the largest grid that is pictured: one byte each is kept. */
+const LARGEST_GRID = 1 << 22;
+
+const NO_PATCHES: PatchCounts = { expected: 0, segmented: 0, empty: 0, missing: 0, failed: 0 };
+const NO_AREA: Areas = { stromaMm2: 0, tissueMm2: 0, stromaFraction: 0 };
+
+type Entry = { -readonly [K in keyof SlideStatus]: SlideStatus[K] } & { grid?: SlideGrid };
+
+/** Keeps what the published events say of each slide. */
+export class SlideBook {
+  readonly #slides = new Map<string, Entry>();
+
+  hear(event: StromaEvent): void {
+    if (event.kind === 'mask') this.#mask(event);
+    else if (event.kind === 'aggregate') this.#aggregate(event.aggregate);
+    else if (event.kind === 'slide') this.#slide(event);
+  }
+
+  /** Open slides in the order they came, then ended ones, the last one first. */
+  list(): SlideStatus[] {
+    const all = [...this.#slides.values()].map(({ grid, ...status }) => status);
+    const ended = all.filter(slide => slide.endedAt !== null);
+    ended.sort((a, b) => (b.endedAt ?? '').localeCompare(a.endedAt ?? ''));
+    return [...all.filter(slide => slide.endedAt === null), ...ended];
+  }
+
+  grid(slide: string): SlideGrid | undefined {
+    return this.#slides.get(slide)?.grid;
+  }
+
+  #mask(mask: MaskEvent): void {
+    const grid = this.#slides.get(mask.slide)?.grid;
+    if (!grid || mask.col >= grid.cols || mask.row >= grid.rows) return;
+    const share = mask.validpixels > 0 ? mask.stromapixels / mask.validpixels : 0;
+    grid.cells[mask.row * grid.cols + mask.col] = 1 + Math.round(Math.min(1, share) * 254);
+  }
+
+  #aggregate(aggregate: Aggregate): void {
+    const entry = this.#slides.get(aggregate.slide);
+    if (!entry) return;
+    const { revision, patches, area, iou } = aggregate;
+    Object.assign(entry, { revision, patches, area, iou: iou ?? null });
+  }
+
+  #slide(event: SlideEvent): void {
+    const { time, payload } = event;
+    const entry = this.#slides.get(payload.slide) ?? fresh(payload.slide, time);
+    switch (event.state) {
+      case 'opened': {
+        const { revision, grid, resumed } = event.payload;
+        const patches = resumed ? entry.patches : { ...NO_PATCHES, expected: grid.cols * grid.rows };
+        // Set anew, so that a slide that comes again moves to the end of the list.
+        this.#slides.delete(payload.slide);
+        const reopened: Entry = {
+          ...fresh(payload.slide, time),
+          area: resumed ? entry.area : NO_AREA,
+          revision,
+          patches,
+        };
+        const { cols, rows } = grid;
+        if (cols * rows <= LARGEST_GRID) reopened.grid = { cols, rows, cells: new Uint8Array(cols * rows) };
+        this.#slides.set(payload.slide, reopened);
+        return;
+      }
+      case 'progress': {
+        const { patches, patchesPerSecond, etaSeconds } = event.payload;
+        Object.assign(entry, { patches, patchesPerSecond, etaSeconds });
+        break;
+      }
+      case 'completed':
+      case 'incomplete': {
+        const { patches, area, iou, revision } = event.payload;
+        const error = 'reason' in event.payload ? incomplete(event.payload.reason) : null;
+        Object.assign(entry, { patches, area, iou: iou ?? null, revision, error });
+        end(entry, event.state, time);
+        break;
+      }
+      case 'failed':
+        entry.error = event.payload.error;
+        end(entry, 'failed', time);
+    }
+    this.#slides.set(payload.slide, entry);
+    this.#forget();
+  }
+
+  #forget(): void {
+    const ended = this.list().filter(slide => slide.endedAt !== null);
+    for (const { slide } of ended.slice(REMEMBERED)) this.#slides.delete(slide);
+  }
+}
+
+const fresh = (slide: string, time: string): Entry => ({
+  slide,
+  state: 'open',
+  revision: 0,
+  patches: NO_PATCHES,
+  area: NO_AREA,
+  iou: null,
+  patchesPerSecond: 0,
+  etaSeconds: null,
+  startedAt: time,
+  endedAt: null,
+  error: null,
+});
+
+function end(entry: Entry, state: SlideStatus['state'], time: string): void {
+  Object.assign(entry, { state, endedAt: time, patchesPerSecond: 0, etaSeconds: null });
+}
+
+const incomplete = (reason: string): EventError => ({
+  code: 'INCOMPLETE',
+  message: reason,
+  fix: 'the slide is taken up again when it changes or on the next start',
+});

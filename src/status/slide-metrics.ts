@@ -1,0 +1,66 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { StromaEvent } from '../event/decode.js';
+import type { Aggregate } from '../event/payloads.js';
+import type { SlideState } from '../event/subjects.js';
+
+/** Slides, areas and agreement, from the events that say so: no other part of the graph has to report them. */
+export function createSlideMetrics(registry: Registry, states: readonly SlideState[]): (event: StromaEvent) => void {
+  const registers = [registry];
+  const changes = new Counter({
+    name: 'stromaflow_slides_total',
+    help: 'Slides that entered a state.',
+    labelNames: ['state'],
+    registers,
+  });
+  const open = new Gauge({ name: 'stromaflow_slides_open', help: 'Slides being worked on.', registers });
+  const backlog = new Gauge({
+    name: 'stromaflow_backlog_patches',
+    help: 'Patches of open slides without an outcome, by their newest aggregates.',
+    registers,
+  });
+  const stroma = new Counter({
+    name: 'stromaflow_stroma_mm2_total',
+    help: 'Tumour-associated stroma in published masks, square millimetres.',
+    registers,
+  });
+  const tissue = new Counter({
+    name: 'stromaflow_tissue_mm2_total',
+    help: 'Tissue in patches with a published mask, square millimetres.',
+    registers,
+  });
+  const iou = new Gauge({
+    name: 'stromaflow_iou_ratio',
+    help: 'Intersection over union with the labels, of the newest aggregate that has any.',
+    registers,
+  });
+  // Progress is no state of its own; it would count every report.
+  const counted = states.filter(state => state !== 'progress');
+  for (const state of counted) changes.inc({ state }, 0);
+
+  const waiting = new Map<string, number>();
+  const refresh = (): void => {
+    open.set(waiting.size);
+    backlog.set([...waiting.values()].reduce((sum, patches) => sum + patches, 0));
+  };
+
+  return event => {
+    if (event.kind === 'mask') {
+      const pixelMm2 = (event.mpp / 1000) ** 2;
+      stroma.inc(event.stromapixels * pixelMm2);
+      tissue.inc(event.tissuepixels * pixelMm2);
+    } else if (event.kind === 'aggregate') {
+      const { aggregate } = event;
+      if (waiting.has(aggregate.slide)) waiting.set(aggregate.slide, undone(aggregate));
+      if (aggregate.iou?.value != null) iou.set(aggregate.iou.value);
+      refresh();
+    } else if (event.kind === 'slide' && event.state !== 'progress') {
+      changes.inc({ state: event.state });
+      if (event.state === 'opened') waiting.set(event.payload.slide, event.payload.grid.cols * event.payload.grid.rows);
+      else waiting.delete(event.payload.slide);
+      refresh();
+    }
+  };
+}
+
+const undone = ({ patches }: Aggregate): number =>
+  patches.expected - patches.segmented - patches.empty - patches.missing - patches.failed;
