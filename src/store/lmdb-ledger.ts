@@ -1,0 +1,167 @@
+import { mkdir, open as openFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { open, type RootDatabase } from 'lmdb';
+import { StromaflowError } from '../errors.js';
+import type { PatchRecord } from '../slide/patch.js';
+import { acquireLock, type FolderLock, LockHeldError } from './folder-lock.js';
+import type { Ledger, RunKey, RunLedger, RunState } from './ledger.js';
+import { FRESH_RUN, runKeyText } from './run-key.js';
+
+/** What is stored under [slide, 'run']. */
+interface StoredRun extends RunState {
+  readonly key: string;
+}
+
+type Key = [slide: string, kind: 'run'] | [slide: string, kind: 'patch', level: number, col: number, row: number];
+type Database = RootDatabase<StoredRun | PatchRecord, Key>;
+
+/**
+ * Opens the ledger in a folder, which is made if it is not there. Writes that are made in one turn of the event loop
+ * share one transaction and one sync. Rejects with LEDGER_FAILED, also when another process has the folder open.
+ */
+export async function openLedger(folder: string): Promise<Ledger> {
+  const lock = await lockFolder(folder);
+  const file = join(folder, 'ledger.lmdb');
+  try {
+    await checkFormat(file);
+    const database: Database = open<StoredRun | PatchRecord, Key>({
+      path: file,
+      noSubdir: true,
+      encoding: 'msgpack',
+      maxDbs: 1,
+    });
+    return new LmdbLedger(database, lock, folder);
+  } catch (cause) {
+    await lock.release();
+    throw failed(folder, cause);
+  }
+}
+
+/** First word after a page's header in an LMDB file (MDB_MAGIC in mdb.c). */
+const MAGIC = 0xbeef_c0de;
+const MAGIC_AT = 24;
+
+/** LMDB ends the whole process on a file that is not its own, so that is found out first. */
+async function checkFormat(file: string): Promise<void> {
+  const handle = await openFile(file, 'a+');
+  try {
+    const { size } = await handle.stat();
+    const head = await handle.read(Buffer.alloc(MAGIC_AT + 4), 0, MAGIC_AT + 4, 0);
+    if (size === 0 || (head.bytesRead === MAGIC_AT + 4 && head.buffer.readUInt32LE(MAGIC_AT) === MAGIC)) return;
+  } finally {
+    await handle.close();
+  }
+  const fix = 'move it away and start again; the slides are segmented anew';
+  throw new StromaflowError('LEDGER_FAILED', `${file}: not a ledger`, { fix });
+}
+
+async function lockFolder(folder: string): Promise<FolderLock> {
+  try {
+    await mkdir(folder, { recursive: true });
+    return await acquireLock(join(folder, 'ledger.lock'));
+  } catch (cause) {
+    if (!(cause instanceof LockHeldError)) throw failed(folder, cause);
+    const fix = 'wait until it ends, or give each process its own --out';
+    throw new StromaflowError('LEDGER_FAILED', `${folder}: ${cause.message}`, { cause, fix });
+  }
+}
+
+class LmdbLedger implements Ledger {
+  readonly #database: Database;
+  readonly #lock: FolderLock;
+  readonly #folder: string;
+  #closed = false;
+
+  constructor(database: Database, lock: FolderLock, folder: string) {
+    this.#database = database;
+    this.#lock = lock;
+    this.#folder = folder;
+  }
+
+  async run(key: RunKey): Promise<RunLedger> {
+    const text = runKeyText(key);
+    const place: Key = [key.slide, 'run'];
+    const stored = this.#read(() => this.#database.get(place) as StoredRun | undefined);
+    if (stored?.key === text) return this.#open(key.slide, stored);
+    const fresh: StoredRun = { key: text, ...FRESH_RUN };
+    await this.#write(() =>
+      this.#database.transaction(() => {
+        for (const old of this.#database.getKeys(range(key.slide))) void this.#database.remove(old);
+        return this.#database.put(place, fresh);
+      }),
+    );
+    return this.#open(key.slide, fresh);
+  }
+
+  #open(slide: string, { key, ...state }: StoredRun): RunLedger {
+    const database = this.#database;
+    const read = <T>(get: () => T): T => this.#read(get);
+    const write = (put: () => Promise<unknown>): Promise<void> => this.#write(put);
+    let current: RunState = state;
+    return {
+      get state() {
+        return current;
+      },
+      records: () =>
+        read(() =>
+          database
+            .getRange(range(slide))
+            .filter(isPatch)
+            .map(({ value }) => value as PatchRecord),
+        ) as Iterable<PatchRecord>,
+      get: (level, col, row) => read(() => database.get([slide, 'patch', level, col, row]) as PatchRecord | undefined),
+      record: patch => write(() => database.put([slide, 'patch', patch.level, patch.col, patch.row], patch)),
+      async update(next) {
+        await write(() => database.put([slide, 'run'], { key, ...next }));
+        current = { ...next };
+      },
+    };
+  }
+
+  #read<T>(get: () => T): T {
+    this.#check();
+    try {
+      return get();
+    } catch (cause) {
+      throw failed(this.#folder, cause);
+    }
+  }
+
+  async #write(put: () => Promise<unknown>): Promise<void> {
+    this.#check();
+    try {
+      const done = put();
+      // `flushed` is the sync of the transaction that the write above belongs to; asking later would wait for more.
+      const flushed = this.#database.flushed;
+      await done;
+      await flushed;
+    } catch (cause) {
+      throw failed(this.#folder, cause);
+    }
+  }
+
+  #check(): void {
+    if (this.#closed) throw new StromaflowError('LEDGER_FAILED', `${this.#folder}: closed`);
+    if (!this.#lock.held) throw new StromaflowError('LEDGER_FAILED', `${this.#folder}: taken over by another process`);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#database.close();
+    await this.#lock.release();
+  }
+}
+
+const range = (slide: string) => ({ start: [slide] as unknown as Key, end: [slide, '\uffff'] as unknown as Key });
+
+const isPatch = ({ key }: { key: Key }): boolean => key[1] === 'patch';
+
+function failed(folder: string, cause: unknown): StromaflowError {
+  if (cause instanceof StromaflowError) return cause;
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (/ENOSPC|No space left/.test(message)) {
+    return new StromaflowError('OUTPUT_FULL', `${folder}: no space left on device`, { cause });
+  }
+  return new StromaflowError('LEDGER_FAILED', `${folder}: ${message}`, { cause });
+}

@@ -1,0 +1,181 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { PatchRecord } from '#src/slide/patch.js';
+import type { Ledger, RunKey } from '#src/store/ledger.js';
+import { openLedger } from '#src/store/lmdb-ledger.js';
+import { createMemoryLedger } from '#src/store/memory-ledger.js';
+
+const KEY: RunKey = { slide: 'slide_1', fingerprint: 'f', modelVersion: '1.0+abc', plan: 'p' };
+
+const segmented = (col: number, row: number, stromaPixels = 1): PatchRecord => ({
+  ...{ level: 0, col, row, outcome: 'segmented', validPixels: 9, tissuePixels: 5, stromaPixels },
+});
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ledger-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const failed = (code: string) => expect.objectContaining({ code });
+const inOrder = (records: Iterable<PatchRecord>) => [...records].sort((a, b) => a.row - b.row || a.col - b.col);
+
+describe.each<[string, () => Promise<Ledger>]>([
+  ['LMDB', () => openLedger(folder)],
+  ['memory', async () => createMemoryLedger()],
+])('a ledger in %s', (_, make) => {
+  let ledger: Ledger;
+  beforeEach(async () => {
+    ledger = await make();
+  });
+  afterEach(() => ledger.close());
+
+  it('begins a run at revision 1, open and empty', async () => {
+    const run = await ledger.run(KEY);
+    expect(run.state).toEqual({ revision: 1, state: 'open' });
+    expect([...run.records()]).toEqual([]);
+    expect(run.get(0, 0, 0)).toBeUndefined();
+  });
+
+  it('keeps what is recorded, every field of it', async () => {
+    const run = await ledger.run(KEY);
+    const scored: PatchRecord = { ...segmented(300, 2), intersection: 3, union: 7 };
+    const broken: PatchRecord = { ...segmented(0, 70_000, 0), outcome: 'failed', code: 'TILE_CORRUPT' };
+    await run.record(scored);
+    await run.record(broken);
+    await run.record({ ...segmented(0, 0), level: 2 });
+    expect(run.get(0, 300, 2)).toEqual(scored);
+    expect(run.get(0, 0, 70_000)).toEqual(broken);
+    expect(run.get(0, 0, 0)).toBeUndefined();
+    expect(run.get(2, 0, 0)).toEqual({ ...segmented(0, 0), level: 2 });
+    expect([...run.records()]).toHaveLength(3);
+  });
+
+  it('replaces the record of a patch that comes again', async () => {
+    const run = await ledger.run(KEY);
+    await run.record(segmented(1, 1, 1));
+    await run.record(segmented(1, 1, 2));
+    expect([...run.records()]).toEqual([segmented(1, 1, 2)]);
+  });
+
+  it('takes many records at once', async () => {
+    const run = await ledger.run(KEY);
+    const records = Array.from({ length: 2000 }, (_, i) => segmented(i % 50, Math.floor(i / 50), i));
+    await Promise.all(records.map(record => run.record(record)));
+    expect(inOrder(run.records())).toEqual(records);
+  });
+
+  it('opens a run again with its state and records', async () => {
+    const run = await ledger.run(KEY);
+    await run.record(segmented(4, 5));
+    await run.update({ revision: 8, state: 'incomplete' });
+    expect(run.state).toEqual({ revision: 8, state: 'incomplete' });
+    const again = await ledger.run({ ...KEY });
+    expect(again.state).toEqual({ revision: 8, state: 'incomplete' });
+    expect([...again.records()]).toEqual([segmented(4, 5)]);
+  });
+
+  it.each(['fingerprint', 'modelVersion', 'plan'] as const)('drops the run when its %s changes', async part => {
+    const run = await ledger.run(KEY);
+    await run.record(segmented(4, 5));
+    await run.update({ revision: 8, state: 'completed' });
+    const other = await ledger.run({ ...KEY, [part]: 'other' });
+    expect(other.state).toEqual({ revision: 1, state: 'open' });
+    expect([...other.records()]).toEqual([]);
+    expect([...(await ledger.run(KEY)).records()]).toEqual([]);
+  });
+
+  it('keeps slides apart, also when one name begins with the other', async () => {
+    const slides = ['a', 'a1', 'a-', 'A', 'b'];
+    for (const [i, slide] of slides.entries()) await (await ledger.run({ ...KEY, slide })).record(segmented(i, 0));
+    await ledger.run({ ...KEY, slide: 'a', plan: 'other' });
+    for (const [i, slide] of slides.entries()) {
+      const records = [...(await ledger.run({ ...KEY, slide, ...(slide === 'a' ? { plan: 'other' } : {}) })).records()];
+      expect(records).toEqual(slide === 'a' ? [] : [segmented(i, 0)]);
+    }
+  });
+
+  it('refuses everything once closed', async () => {
+    const run = await ledger.run(KEY);
+    await ledger.close();
+    await expect(ledger.run(KEY)).rejects.toEqual(failed('LEDGER_FAILED'));
+    await expect(run.record(segmented(0, 0))).rejects.toEqual(failed('LEDGER_FAILED'));
+    expect(() => run.get(0, 0, 0)).toThrow(failed('LEDGER_FAILED'));
+    await ledger.close();
+  });
+});
+
+/** Another process with the ledger open; `line()` reads its output line by line. */
+function startChild(mode: 'hold' | 'write'): { child: ChildProcess; line: () => Promise<string> } {
+  const script = fileURLToPath(new URL('ledger-child.mjs', import.meta.url));
+  const child = spawn(process.execPath, [script, folder, mode], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  return { child, line: async () => String((await lines.next()).value) };
+}
+
+describe('the ledger on disk', () => {
+  it('survives closing', async () => {
+    const first = await openLedger(folder);
+    await (await first.run(KEY)).record(segmented(3, 3));
+    await first.close();
+    const second = await openLedger(folder);
+    expect([...(await second.run(KEY)).records()]).toEqual([segmented(3, 3)]);
+    await second.close();
+    expect(existsSync(join(folder, 'ledger.lock'))).toBe(false);
+  });
+
+  it('refuses a second user in one line, and lets it in when the first was killed', async () => {
+    const { child, line } = startChild('hold');
+    expect(await line()).toBe('open');
+    const error = await openLedger(folder).catch(e => e);
+    expect(error).toEqual(failed('LEDGER_FAILED'));
+    expect(error.line).toContain(`process ${child.pid}`);
+    expect(error.line).not.toContain('\n');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await (await openLedger(folder)).close();
+  });
+
+  it('refuses a second user in the same process', async () => {
+    const ledger = await openLedger(folder);
+    await expect(openLedger(folder)).rejects.toEqual(failed('LEDGER_FAILED'));
+    await ledger.close();
+  });
+
+  it('has every acknowledged record after kill -9, wherever it strikes', async () => {
+    let total = 0;
+    for (let round = 0; round < 4; round++) {
+      const { child, line } = startChild('write');
+      let acknowledged = -1;
+      const stopAt = total + 40 + 25 * round;
+      while (acknowledged < stopAt) acknowledged = Number(await line());
+      child.kill('SIGKILL');
+      const exited = once(child, 'exit');
+      for (let last = await line(); last !== 'undefined'; last = await line()) acknowledged = Number(last);
+      await exited;
+      const ledger = await openLedger(folder);
+      const run = await ledger.run(KEY);
+      for (let n = 0; n <= acknowledged; n++) expect(run.get(0, n % 100, Math.floor(n / 100))?.stromaPixels).toBe(n);
+      total = [...run.records()].length;
+      expect(total).toBeGreaterThan(acknowledged);
+      await ledger.close();
+    }
+  });
+
+  it('names the folder when it cannot be made or holds something else', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const blocked = await openLedger(join(folder, 'file', 'ledger')).catch(e => e);
+    expect(blocked).toEqual(failed('LEDGER_FAILED'));
+    expect(blocked.message).toContain(folder);
+    writeFileSync(join(folder, 'ledger.lmdb'), 'this is no database, but text that is long enough. '.repeat(200));
+    chmodSync(join(folder, 'ledger.lmdb'), 0o600);
+    await expect(openLedger(folder)).rejects.toEqual(failed('LEDGER_FAILED'));
+    expect(existsSync(join(folder, 'ledger.lock'))).toBe(false);
+  });
+});
