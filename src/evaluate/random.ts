@@ -54,18 +54,11 @@ export class Random {
 }
 
 /** MurmurHash3's 32-bit finaliser: every input bit flips every output bit half the time. */
-export function mix32(value: number): number {
+function mix32(value: number): number {
   let h = value >>> 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
-}
-
-/** 32-bit FNV-1a of a string's UTF-8 bytes, finalised: where a name falls, whatever else is in the set. */
-export function hashName(text: string, seed: number): number {
-  let h = (0x811c9dc5 ^ mix32(seed)) >>> 0;
-  for (const byte of new TextEncoder().encode(text)) h = Math.imul(h ^ byte, 0x01000193) >>> 0;
-  return mix32(h);
 }
 
 const rotate = (value: number, bits: number): number => ((value << bits) | (value >>> (32 - bits))) >>> 0;

@@ -144,4 +144,5 @@ def collect():
     }
 
 
-Path(__file__).with_name("evaluate-scores.json").write_text(json.dumps(collect()) + "\n")
+if __name__ == "__main__":
+    Path(__file__).with_name("evaluate-scores.json").write_text(json.dumps(collect()) + "\n")
