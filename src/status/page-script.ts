@@ -64,7 +64,7 @@ function cardOf(slide) {
 function drawSlide(s) {
   const card = cardOf(s.slide), p = s.patches;
   const done = p.segmented + p.empty + p.missing + p.failed;
-  const heading = make('h3', '', s.slide + ' ');
+  const heading = make('h3', '', s.slide);
   const tone = { open: 'warn', completed: 'good', incomplete: 'warn', failed: 'bad' }[s.state];
   heading.append(make('span', 'pill ' + tone, s.state));
   const lines = [heading];
@@ -74,11 +74,13 @@ function drawSlide(s) {
     bar.setAttribute('aria-label', 'Patches done of ' + s.slide);
     lines.push(bar);
   }
-  const aside = ['empty', 'missing', 'failed'].filter(name => p[name] > 0).map(name => whole.format(p[name]) + ' ' + name);
-  lines.push(make('p', '', whole.format(done) + ' of ' + whole.format(p.expected) + ' patches'
-    + (aside.length ? ' (' + aside.join(', ') + ')' : '')));
-  lines.push(make('p', 'strong', 'stroma ' + s.area.stromaMm2.toFixed(3) + ' mm² of ' + s.area.tissueMm2.toFixed(3)
-    + ' mm² tissue (' + (100 * s.area.stromaFraction).toFixed(1) + ' %)'));
+  if (p.expected > 0) {
+    const aside = ['empty', 'missing', 'failed'].filter(name => p[name] > 0).map(name => whole.format(p[name]) + ' ' + name);
+    lines.push(make('p', '', whole.format(done) + ' of ' + whole.format(p.expected) + ' patches'
+      + (aside.length ? ' (' + aside.join(', ') + ')' : '')));
+    lines.push(make('p', 'strong', 'stroma ' + s.area.stromaMm2.toFixed(3) + ' mm² of ' + s.area.tissueMm2.toFixed(3)
+      + ' mm² tissue (' + (100 * s.area.stromaFraction).toFixed(1) + ' %)'));
+  }
   if (s.iou && s.iou.value !== null) lines.push(make('p', '', 'IoU ' + s.iou.value.toFixed(4) + ' on '
     + whole.format(s.iou.labelledPatches) + ' labelled patches'));
   if (s.state === 'open') lines.push(make('p', '', rate(s.patchesPerSecond) + ' patches/s'

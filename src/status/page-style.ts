@@ -18,12 +18,14 @@ h2 { margin: 1.75rem 0 .6rem; font-size: 1rem; }
 .figures > div, .slide { padding: .8rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
 .figures b { margin-right: .4rem; font-size: 1.7rem; } .figures span, .quiet { color: var(--quiet); }
 .figures canvas { display: block; width: 100%; height: 36px; margin-top: .3rem; }
-progress { display: block; width: 100%; height: .5rem; margin: .5rem 0 0; accent-color: var(--accent); }
-#slides { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: .75rem; }
-.slide { display: grid; grid-template-columns: 6rem 1fr; gap: 0 1rem; align-items: start; }
-.slide h3 { margin: 0 0 .15rem; font-size: 1rem; overflow-wrap: anywhere; }
+progress { display: block; width: 100%; height: .5rem; margin: .5rem 0 .3rem; accent-color: var(--accent); }
+#slides { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: .75rem; align-items: start; }
+.slide { display: flex; gap: 1rem; align-items: flex-start; } .slide > div { flex: 1; min-width: 0; }
+.slide h3 { display: flex; flex-wrap: wrap; gap: .1rem .5rem; align-items: baseline; margin: 0 0 .15rem; font-size: 1rem;
+  overflow-wrap: anywhere; } .slide .pill { font-weight: 400; } [hidden] { display: none !important; }
 .slide p { margin: .1rem 0; color: var(--quiet); } .slide p.strong { color: var(--ink); }
-.slide canvas { width: 6rem; max-height: 9rem; object-fit: contain; image-rendering: pixelated; background: var(--paper);
+.slide .error { padding: .1rem .6rem; overflow-wrap: anywhere; }
+.slide canvas { flex: none; width: 6rem; max-height: 9rem; object-fit: contain; image-rendering: pixelated; background: var(--paper);
   border: 1px solid var(--line); }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
 table { width: 100%; border-collapse: collapse; }
