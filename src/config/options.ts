@@ -14,7 +14,17 @@ export interface OptionSpec {
   readonly choices?: readonly string[];
   readonly help: string;
   /** Heading in the help. */
-  readonly group: 'model' | 'patches' | 'tissue' | 'flow' | 'events' | 'status' | 'output' | 'watching' | 'general';
+  readonly group:
+    | 'model'
+    | 'patches'
+    | 'tissue'
+    | 'flow'
+    | 'events'
+    | 'status'
+    | 'output'
+    | 'watching'
+    | 'labels'
+    | 'general';
 }
 
 export const OPTIONS = {
@@ -224,6 +234,14 @@ export const OPTIONS = {
     group: 'watching',
     help: 'stop when every slide found at the start is done',
   },
+  positive: {
+    type: 'string',
+    unit: 'values',
+    group: 'labels',
+    help: "label values that are the model's class, such as 2,6 or 1-3",
+  },
+  ignore: { type: 'string', unit: 'values', group: 'labels', help: 'label values that are left out of every score' },
+  strict: { type: 'boolean', default: false, group: 'labels', help: 'stop at the first fault of a labelled set' },
   config: {
     type: 'path',
     unit: 'file',

@@ -1,30 +1,5 @@
+import type { Areas, IouSum, PatchCounts } from '../event/payloads.js';
 import type { PatchRecord } from '../slide/patch.js';
-
-/** Counts of one slide's patches by what became of them. */
-export interface PatchCounts {
-  /** Patches of the plan. */
-  expected: number;
-  segmented: number;
-  empty: number;
-  /** Never arrived; only known once the slide is over. */
-  missing: number;
-  failed: number;
-}
-
-/** Areas in mm²; stromaFraction = stroma ÷ tissue, 0 where there is no tissue. */
-export interface Areas {
-  stromaMm2: number;
-  tissueMm2: number;
-  stromaFraction: number;
-}
-
-/** Intersection over union against labels, in exact pixel counts; value is 1 where both are empty. */
-export interface LabelledIou {
-  value: number;
-  intersection: number;
-  union: number;
-  labelledPatches: number;
-}
 
 /**
  * The running aggregate of one slide. Records are kept by patch, so that one that comes again replaces itself and
@@ -101,11 +76,11 @@ export class RunningAggregate {
   }
 
   /** Undefined while no patch had labels. */
-  iou(): LabelledIou | undefined {
+  iou(): IouSum | undefined {
     const { intersection, union, labelled } = this.#sums;
     if (labelled === 0) return undefined;
     return {
-      value: union === 0 ? 1 : intersection / union,
+      value: union === 0 ? null : intersection / union,
       intersection,
       union,
       labelledPatches: labelled,

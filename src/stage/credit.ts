@@ -61,7 +61,8 @@ export interface Credited<T> {
 
 /**
  * Pulls the next item only once a credit is in hand: the one place where the graph's speed is set. Completes when the
- * items end or the signal aborts; what is already inside goes on. Unsubscribing stops the pulling too.
+ * items end or the signal aborts; what is already inside goes on. The items must end by themselves when the signal
+ * aborts, so that none is pulled and then lost.
  */
 export function credit<T>(
   items: AsyncIterable<T>,
@@ -70,21 +71,21 @@ export function credit<T>(
   signal: AbortSignal,
 ): Observable<Credited<T>> {
   return new Observable(subscriber => {
-    const stopped = new AbortController();
-    const both = AbortSignal.any([signal, stopped.signal]);
+    const unsubscribed = new AbortController();
+    const stopped = AbortSignal.any([signal, unsubscribed.signal]);
     const iterator = items[Symbol.asyncIterator]();
 
     const pull = async (): Promise<void> => {
-      while (!both.aborted) {
+      while (!stopped.aborted) {
         const waitedFrom = performance.now();
-        const slot = await pool.acquire(both);
+        const slot = await pool.acquire(stopped);
         if (slot === undefined) break;
         observer.credits(pool.free, pool.total, (performance.now() - waitedFrom) / 1000);
-        const next = await untilAborted(iterator.next(), both).catch(error => {
+        const next = await iterator.next().catch(error => {
           pool.release(slot);
           throw error;
         });
-        if (next === undefined || next.done) {
+        if (next.done || unsubscribed.signal.aborted) {
           pool.release(slot);
           break;
         }
@@ -94,14 +95,6 @@ export function credit<T>(
       subscriber.complete();
     };
     pull().catch(error => subscriber.error(error));
-    return () => stopped.abort();
-  });
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => resolve(undefined);
-    signal.addEventListener('abort', aborted, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+    return () => unsubscribed.abort();
   });
 }

@@ -1,17 +1,29 @@
 /**
  * Many sources, one consumer: takes an item from each source in turn, so that a large slide cannot hold up a small one.
- * A source that has nothing yet is passed over; one with priority n is asked n times a round.
+ * A source that has nothing yet is passed over; one with priority n is asked n times a round. When the signal aborts it
+ * ends at once, and `dropped` hears of every item that was taken from a source but not handed on.
  */
 export class FairQueue<T> implements AsyncIterable<T>, AsyncIterator<T, undefined> {
   readonly #sources: Source<T>[] = [];
   #turn = 0;
   #closed = false;
   #wake: (() => void) | undefined;
+  readonly #dropped: (item: T) => void;
+
+  constructor(options: { readonly signal?: AbortSignal; readonly dropped?: (item: T) => void } = {}) {
+    this.#dropped = options.dropped ?? (() => undefined);
+    options.signal?.addEventListener('abort', () => void this.return(), { once: true });
+    if (options.signal?.aborted) this.#closed = true;
+  }
 
   /** Adds a source; `priority` is its share, a whole number ≥ 1. */
   add(items: Iterable<T> | AsyncIterable<T>, priority = 1): void {
     const iterator =
       Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : (items[Symbol.iterator]() as Iterator<T>);
+    if (this.#closed) {
+      void iterator.return?.();
+      return;
+    }
     const source: Source<T> = {
       iterator,
       priority,
@@ -19,6 +31,7 @@ export class FairQueue<T> implements AsyncIterable<T>, AsyncIterator<T, undefine
       ready: undefined,
       failure: undefined,
       ended: false,
+      abandoned: false,
     };
     this.#sources.push(source);
     this.#refill(source);
@@ -49,6 +62,11 @@ export class FairQueue<T> implements AsyncIterable<T>, AsyncIterator<T, undefine
   async return(): Promise<IteratorResult<T, undefined>> {
     const sources = this.#sources.splice(0);
     this.#closed = true;
+    for (const source of sources) {
+      source.abandoned = true;
+      if (source.ready) this.#dropped(source.ready.value);
+    }
+    this.#wake?.();
     await Promise.all(sources.map(source => source.iterator.return?.()));
     return { done: true, value: undefined };
   }
@@ -86,6 +104,10 @@ export class FairQueue<T> implements AsyncIterable<T>, AsyncIterator<T, undefine
 
   #refill(source: Source<T>): void {
     const settle = (result: IteratorResult<T>): void => {
+      if (source.abandoned) {
+        if (!result.done) this.#dropped(result.value);
+        return;
+      }
       if (result.done) source.ended = true;
       else source.ready = { value: result.value };
       this.#wake?.();
@@ -111,4 +133,6 @@ interface Source<T> {
   ready: { value: T } | undefined;
   failure: { error: unknown } | undefined;
   ended: boolean;
+  /** The queue ended before the source did. */
+  abandoned: boolean;
 }

@@ -7,12 +7,12 @@ import type { PipelineObserver } from './observer.js';
  * Reads each patch into its slot on the slide's reader threads, the tissue filter included. A patch that cannot be read
  * goes on as failed: one bad tile never ends the stream. In flight at once: what the credits allow.
  */
-export function read(observer: PipelineObserver, signal: AbortSignal): OperatorFunction<CreditedPatch, ReadPatch> {
+export function read(observer: PipelineObserver): OperatorFunction<CreditedPatch, ReadPatch> {
   const readOne = async (patch: CreditedPatch): Promise<ReadPatch> => {
     const startedAt = performance.now();
     observer.entered('read');
     try {
-      const outcome = await patch.session.reader.read(patch.ref, patch.slot, signal);
+      const outcome = await patch.session.reader.read(patch.ref, patch.slot);
       observer.left('read', 'ok', (performance.now() - startedAt) / 1000);
       return { ...patch, read: outcome };
     } catch (error) {

@@ -38,12 +38,12 @@ describe('RunningAggregate', () => {
     expect(aggregate.complete).toBe(false);
   });
 
-  it('gives an IoU only where there were labels, 1 where both are empty', () => {
+  it('gives an IoU only where there were labels, and no value while nothing is positive', () => {
     const aggregate = new RunningAggregate({ cols: 3, rows: 1, mpp: 1 });
     aggregate.add(record(0, 0));
     expect(aggregate.iou()).toBeUndefined();
     aggregate.add(record(1, 0, { intersection: 0, union: 0 }));
-    expect(aggregate.iou()?.value).toBe(1);
+    expect(aggregate.iou()?.value).toBeNull();
     aggregate.add(record(2, 0, { intersection: 3, union: 4 }));
     expect(aggregate.iou()).toEqual({ value: 0.75, intersection: 3, union: 4, labelledPatches: 2 });
   });

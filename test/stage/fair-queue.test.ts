@@ -92,3 +92,48 @@ describe('FairQueue', () => {
     );
   });
 });
+
+describe('FairQueue, aborted', () => {
+  it('ends at once and says what it took but did not hand on', async () => {
+    const abort = new AbortController();
+    const dropped: string[] = [];
+    const queue = new FairQueue<string>({ signal: abort.signal, dropped: item => dropped.push(item) });
+    queue.add(['a1', 'a2', 'a3']);
+    queue.add(['b1', 'b2']);
+    expect(await queue.next()).toEqual({ done: false, value: 'a1' });
+    abort.abort();
+    expect(await queue.next()).toEqual({ done: true, value: undefined });
+    expect(dropped.sort()).toEqual(['a2', 'b1']);
+  });
+
+  it('wakes a consumer that waits, and drops what a slow source brings too late', async () => {
+    const abort = new AbortController();
+    const dropped: string[] = [];
+    const queue = new FairQueue<string>({ signal: abort.signal, dropped: item => dropped.push(item) });
+    async function* slow(): AsyncGenerator<string> {
+      await sleep(20);
+      yield 'late';
+    }
+    queue.add(slow());
+    const waiting = queue.next();
+    abort.abort();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    await sleep(40);
+    expect(dropped).toEqual(['late']);
+  });
+
+  it('closes what is added afterwards without reading it', async () => {
+    const abort = new AbortController();
+    abort.abort();
+    const queue = new FairQueue<number>({ signal: abort.signal });
+    let read = false;
+    queue.add(
+      (function* () {
+        read = true;
+        yield 1;
+      })(),
+    );
+    expect((await queue.next()).done).toBe(true);
+    expect(read).toBe(false);
+  });
+});

@@ -1,0 +1,181 @@
+import { join } from 'node:path';
+import { type StromaflowError, toStromaflowError } from '../src/errors.js';
+import { modelTag, runToken } from '../src/event/contract.js';
+import type { PatchPlan } from '../src/slide/patch.js';
+import { planPatches } from '../src/slide/plan.js';
+import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
+import { publishAggregate } from '../src/stage/announce.js';
+import type { FairQueue } from '../src/stage/fair-queue.js';
+import type { DuePatch } from '../src/stage/item.js';
+import { type PatchLabels, SlideSession } from '../src/stage/session.js';
+import type { RunKey } from '../src/store/ledger.js';
+import type { SlideSummary } from '../src/store/summary.js';
+import type { Parts } from './parts.js';
+import { summarise } from './summarise.js';
+
+/** A slide that is to be segmented, not opened yet. */
+export interface SlideTask {
+  readonly path: string;
+  /** SlideInfo.id, for reporting a slide that cannot be opened. */
+  readonly id: string;
+  open(signal: AbortSignal): Promise<OpenedSlide>;
+  /** Opens the truth, for a slide that has one. */
+  openLabels?(slide: SlideInfo, plan: PatchPlan): Promise<PatchLabels>;
+}
+
+/** Longest wait for a bus that is away before a failure goes unreported. */
+const REPORT_MS = 2000;
+
+export type SlideResult = { readonly path: string; readonly id: string } & (
+  | { readonly state: 'completed'; readonly summary: SlideSummary; readonly folder: string }
+  /** The ledger says it was completed by an earlier start. */
+  | { readonly state: 'done-before'; readonly folder: string }
+  | { readonly state: 'interrupted'; readonly done: number; readonly expected: number }
+  | { readonly state: 'failed'; readonly error: StromaflowError }
+);
+
+/**
+ * Takes one slide through the graph: opens it, puts its due patches in the queue, waits until they have drained, and
+ * finishes it. Never rejects: whatever goes wrong with a slide is its result, and other slides go on.
+ */
+export async function runSlide(
+  task: SlideTask,
+  due: FairQueue<DuePatch>,
+  parts: Parts,
+  signal: AbortSignal,
+): Promise<SlideResult> {
+  const { path, id } = task;
+  let session: SlideSession | undefined;
+  try {
+    if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
+    const slide = await task.open(signal);
+    const folder = join(parts.config.out, slide.info.id);
+    session = await openSession(slide, folder, task, parts);
+    if (!session) return { path, id, state: 'done-before', folder };
+    parts.onOpened(session);
+    if (!signal.aborted) {
+      due.add(session.due());
+      await session.drained;
+    }
+    if (session.failure) throw session.failure;
+    if (!session.aggregate.complete) return await suspend(session, task, parts);
+    const summary = await finish(session, parts);
+    return { path, id, state: 'completed', summary, folder };
+  } catch (error) {
+    const failure = toStromaflowError(error, 'SLIDE_UNREADABLE', path);
+    await reportFailure(id, session, failure, parts);
+    return { path, id, state: 'failed', error: failure };
+  } finally {
+    await session?.close().catch(() => undefined);
+  }
+}
+
+/** Undefined when an earlier start completed this very run. */
+async function openSession(
+  slide: OpenedSlide,
+  folder: string,
+  task: SlideTask,
+  parts: Parts,
+): Promise<SlideSession | undefined> {
+  const { config, bundle, segmenter, ledger, events, bus, readers, tissueRule } = parts;
+  const { info } = slide;
+  const plan = planPatches(info, {
+    spacing: config.spacing ?? bundle.spacing,
+    patchSize: config['patch-size'] ?? bundle.patchSize,
+    margin: config.margin,
+  });
+  const key: RunKey = {
+    slide: info.id,
+    fingerprint: info.fingerprint,
+    modelVersion: segmenter.info.modelVersion,
+    plan: JSON.stringify([
+      plan.level,
+      plan.mpp,
+      plan.patchSize,
+      plan.margin,
+      tissueRule,
+      config.fresh ? Date.now() : 0,
+    ]),
+  };
+  const run = await ledger.run(key);
+  if (run.state.state === 'completed') return undefined;
+
+  const fresh = [...run.records()].length === 0;
+  const reader = await readers.open(slide, plan, tissueRule);
+  const output = await parts.openOutput({ folder, slide: info, plan, overview: reader.overview, fresh });
+  if (!fresh) await output.resume(run.records());
+  const labels = await task.openLabels?.(info, plan);
+  const session = new SlideSession({
+    slide: info,
+    plan,
+    reader,
+    output,
+    run,
+    runToken: runToken(key),
+    events,
+    model: segmenter.info,
+    ...(labels ? { labels } : {}),
+  });
+  const { width, height } = info.levels[0]!;
+  const { cols, rows, core: side, mpp, downsample } = plan;
+  await bus.publish(
+    events.slide('opened', {
+      slide: info.id,
+      run: session.runToken,
+      revision: session.revision,
+      resumed: session.resumedPatches > 0,
+      format: info.format,
+      width,
+      height,
+      mpp: info.mpp,
+      grid: { cols, rows, side, mpp, downsample },
+      model: modelTag(segmenter.info),
+    }),
+  );
+  return session;
+}
+
+/** Writes the final outputs, then says so: on the bus, last of all in the ledger. */
+async function finish(session: SlideSession, parts: Parts): Promise<SlideSummary> {
+  const { bus, events } = parts;
+  const { run } = session;
+  const summary = summarise(session, parts);
+  await session.output.finish(summary);
+  await publishAggregate(session, bus, true);
+  await bus.publish(events.slide('completed', finished(session)));
+  await run.update({ ...run.state, state: 'completed' });
+  return summary;
+}
+
+async function suspend(session: SlideSession, { path, id }: SlideTask, { bus, events }: Parts): Promise<SlideResult> {
+  await publishAggregate(session, bus, false);
+  await bus.publish(events.slide('incomplete', { ...finished(session), reason: 'interrupted' }));
+  const { expected } = session.aggregate.counts(false);
+  return { path, id, state: 'interrupted', done: session.aggregate.settled, expected };
+}
+
+const finished = (session: SlideSession) => {
+  const iou = session.aggregate.iou();
+  return {
+    slide: session.slide.id,
+    run: session.runToken,
+    revision: session.revision,
+    patches: session.aggregate.counts(session.aggregate.complete),
+    area: session.aggregate.areas(),
+    ...(iou ? { iou } : {}),
+    model: modelTag(session.model),
+    seconds: session.seconds,
+  };
+};
+
+/** A bus that cannot be reached must neither hide the failure itself nor hold it up. */
+async function reportFailure(
+  id: string,
+  session: SlideSession | undefined,
+  { code, message, fix }: StromaflowError,
+  { bus, events }: Parts,
+): Promise<void> {
+  const run = session ? { run: session.runToken } : {};
+  const event = events.slide('failed', { slide: id, ...run, error: { code, message, fix } });
+  await bus.publish(event, AbortSignal.timeout(REPORT_MS)).catch(() => undefined);
+}

@@ -1,0 +1,59 @@
+import { connect, filter, finalize, ignoreElements, map, merge, mergeMap, type Observable } from 'rxjs';
+import { acknowledge } from '../src/stage/acknowledge.js';
+import { announce } from '../src/stage/announce.js';
+import { batch } from '../src/stage/batch.js';
+import { credit } from '../src/stage/credit.js';
+import { FairQueue } from '../src/stage/fair-queue.js';
+import { type DuePatch, hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
+import { outcome } from '../src/stage/outcome.js';
+import { publish } from '../src/stage/publish.js';
+import { read } from '../src/stage/read.js';
+import { score } from '../src/stage/score.js';
+import { segment } from '../src/stage/segment.js';
+import { store } from '../src/stage/store.js';
+import type { Parts } from './parts.js';
+import { runSlide, type SlideResult, type SlideTask } from './run-slide.js';
+
+/**
+ * The graph every use shares: due patches in, outcomes out. It never fails because of a patch or a slide, holds at most
+ * as many patches as there are credits, and after an abort lets out what is inside.
+ *
+ *     due ─credit→ read → tissue? ─yes→ batch → segment ─┐
+ *                            └────────no─────────────────┴→ outcome → score → store → publish → acknowledge → announce
+ */
+export function segmentPatches(
+  due: AsyncIterable<DuePatch>,
+  parts: Parts,
+  signal: AbortSignal,
+): Observable<SettledPatch> {
+  const { bus, config, credits, gate, observer, segmenter } = parts;
+  const seal = batch<ReadPatch>({ size: segmenter.info.batch, delayMs: config['batch-delay'], gate, observer });
+  const infer = segment(segmenter, { concurrency: 2, gate, observer });
+  const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
+
+  return credit(due, credits, observer, signal).pipe(
+    map(({ item, slot }) => ({ ...item, slot })),
+    read(observer),
+    connect(patch$ => merge(patch$.pipe(filter(hasTissue), seal, infer), patch$.pipe(filter(lacksTissue)))),
+    outcome(observer),
+    score(),
+    store(observer),
+    publish(bus, observer),
+    acknowledge(credits, observer),
+    announce(bus, config['aggregate-interval']),
+  );
+}
+
+/** Slides in, one result each out: several at once, their patches sharing one graph. Completes when all are done. */
+export function segmentSlides(
+  tasks: Observable<SlideTask>,
+  parts: Parts,
+  signal: AbortSignal,
+): Observable<SlideResult> {
+  const due = new FairQueue<DuePatch>({ signal, dropped: patch => patch.session.leave() });
+  const results = tasks.pipe(
+    mergeMap(task => runSlide(task, due, parts, signal), parts.slidesAtOnce),
+    finalize(() => due.close()),
+  );
+  return merge(segmentPatches(due, parts, signal).pipe(ignoreElements()), results);
+}

@@ -1,0 +1,45 @@
+import type { LoadedConfig } from '../config/load.js';
+import type { Config, OptionName } from '../config/options.js';
+import type { Terminal } from './terminal.js';
+
+export interface CommandContext {
+  readonly args: readonly string[];
+  readonly config: Config;
+  readonly loaded: LoadedConfig;
+  readonly terminal: Terminal;
+  /** Aborts on the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** One command of the command line. */
+export interface Command {
+  /** With its arguments, commander's way: 'segment <slide...>'. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Longer help, shown under the options. */
+  readonly notes?: string;
+  readonly options: readonly OptionName[];
+  /** Resolves to the exit status: 0 done, 1 failed, 130 interrupted. Rejects with a StromaflowError. */
+  run(context: CommandContext): Promise<number>;
+}
+
+/** Option groups that commands share. */
+export const GENERAL: readonly OptionName[] = ['config', 'json', 'verbose'];
+export const MODEL: readonly OptionName[] = ['model', 'engine', 'threads', 'batch', 'batch-delay'];
+export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin'];
+export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
+export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
+export const EVENTS: readonly OptionName[] = ['nats', 'prefix', 'site', 'scanner', 'aggregate-interval'];
+export const STATUS: readonly OptionName[] = ['host', 'port'];
+export const OUTPUT: readonly OptionName[] = ['out', 'fresh'];
+export const WATCHING: readonly OptionName[] = ['settle', 'poll'];
+export const GRAPH: readonly OptionName[] = [
+  ...OUTPUT,
+  ...MODEL,
+  ...PATCHES,
+  ...TISSUE,
+  ...FLOW,
+  ...EVENTS,
+  ...STATUS,
+  ...GENERAL,
+];

@@ -1,0 +1,11 @@
+import type { Command } from '../command.js';
+import { config } from './config.js';
+import { demo } from './demo.js';
+import { doctor } from './doctor.js';
+import { replay } from './replay.js';
+import { segment } from './segment.js';
+import { tail } from './tail.js';
+import { watch } from './watch.js';
+
+/** In the order of the help. */
+export const COMMANDS: readonly Command[] = [demo, segment, watch, replay, tail, doctor, config];

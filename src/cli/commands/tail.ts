@@ -1,0 +1,36 @@
+import { openBus } from '../../../pipelines/parts.js';
+import { StromaflowError } from '../../errors.js';
+import { describeEvent } from '../../event/describe.js';
+import { type Command, GENERAL } from '../command.js';
+
+/** Prints events as they come: lines for people, or the events themselves as JSON lines. */
+export const tail: Command = {
+  usage: 'tail [subject]',
+  summary: 'print events from NATS as they come',
+  notes: `The subject is a NATS pattern: * stands for one token, > for the rest. Without it every event below --prefix is
+printed. --json prints each event's attributes, and its data where that is JSON.`,
+  options: ['nats', 'prefix', ...GENERAL],
+  async run({ args, config, terminal, signal }) {
+    if (config.nats === undefined) {
+      throw new StromaflowError('USAGE', 'tail reads from NATS: --nats <url> is needed', {
+        fix: 'for example stromaflow tail --nats nats://127.0.0.1:4222',
+      });
+    }
+    const bus = await openBus(config);
+    try {
+      terminal.line(`listening on ${bus.description}`);
+      for await (const event of bus.subscribe(args[0] ?? `${config.prefix}.>`, signal)) {
+        terminal.line(`${event.time.slice(11, 19)} ${describeEvent(event)}`);
+        const { data, ...attributes } = event;
+        const isJson = event.contentType === 'application/json';
+        terminal.json({
+          ...attributes,
+          ...(isJson ? { data: JSON.parse(new TextDecoder().decode(data)) } : { bytes: data.length }),
+        });
+      }
+    } finally {
+      await bus.close();
+    }
+    return signal.aborted ? 130 : 0;
+  },
+};

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lastValueFrom, type Observable, tap, toArray } from 'rxjs';
+import { openParts, type Parts } from '../../pipelines/parts.js';
+import type { SlideResult } from '../../pipelines/run-slide.js';
+import { describeEvent } from '../event/describe.js';
+import { combineObservers } from '../stage/observer.js';
+import { StatusBoard } from '../status/board.js';
+import { createMetrics, type Metrics } from '../status/metrics.js';
+import { observeBus } from '../status/observe-bus.js';
+import { observeSegmenter } from '../status/observe-segmenter.js';
+import { startStatusServer } from '../status/server.js';
+import type { Ledger } from '../store/ledger.js';
+import { VERSION } from '../version.js';
+import type { CommandContext } from './command.js';
+import { ProgressCounter, progressLine } from './progress.js';
+import { exitStatus, printResult } from './results.js';
+import type { Terminal } from './terminal.js';
+
+export interface GraphOptions {
+  /** Print every event as it comes back from the bus. @default false */
+  readonly printEvents?: boolean;
+  /** Print failures only, not each slide that is completed. @default false */
+  readonly quiet?: boolean;
+  /** Used instead of the one on disk. */
+  readonly ledger?: Ledger;
+}
+
+/** Time between two drawings of the progress line. */
+const REDRAW_MS = 200;
+/** Time for the last events to come back from the server. */
+const LAST_EVENTS_MS = 50;
+
+/**
+ * Opens the parts, watches them (metrics, status endpoint, progress), runs one graph over them and prints its results.
+ * Resolves to the exit status; whatever happens, the parts are closed.
+ */
+export async function runGraph(
+  { config, terminal, signal }: CommandContext,
+  graph: (parts: Parts, signal: AbortSignal) => Observable<SlideResult>,
+  { printEvents = false, quiet = false, ledger }: GraphOptions = {},
+): Promise<number> {
+  const bare = await openParts(config, ledger ? { ledger } : {});
+  const cleanUps: (() => Promise<void>)[] = [() => bare.close()];
+  try {
+    const { bus, segmenter } = bare;
+    const { info } = segmenter;
+    terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
+    const metrics = createMetrics({ version: VERSION, engine: info, connected: () => bus.connected });
+    const board = new StatusBoard({ version: VERSION, bus, engine: info });
+    const progress = new ProgressCounter();
+    signal.addEventListener('abort', () => board.drain(), { once: true });
+    const parts = watched(bare, metrics, board, progress);
+
+    if (config.port !== undefined) {
+      const server = await startStatusServer({
+        host: config.host,
+        port: config.port,
+        metrics,
+        status: () => board.report(),
+        grid: slide => board.grid(slide),
+        readiness: () => ({
+          components: {
+            bus: bus.connected ? { ready: true } : { ready: false, reason: `${bus.description} is away` },
+            accepting: board.draining ? { ready: false, reason: 'draining' } : { ready: true },
+          },
+        }),
+      });
+      cleanUps.unshift(() => server.close());
+      terminal.line(`status     ${server.url}`);
+    }
+    if (printEvents) cleanUps.unshift(startPrinting(parts, terminal));
+    const redraw = setInterval(() => {
+      if (progress.state.expected > 0) terminal.status(progressLine(progress.state));
+    }, REDRAW_MS);
+    cleanUps.unshift(async () => clearInterval(redraw));
+
+    const results = await lastValueFrom(
+      graph(parts, signal).pipe(
+        tap(result => {
+          if (!(quiet && result.state === 'completed')) printResult(result, terminal);
+          if (result.state === 'failed') board.fail(result.error);
+        }),
+        toArray(),
+      ),
+    );
+    return exitStatus(results, signal);
+  } finally {
+    for (const cleanUp of cleanUps) await cleanUp();
+  }
+}
+
+function watched(parts: Parts, metrics: Metrics, board: StatusBoard, progress: ProgressCounter): Parts {
+  return {
+    ...parts,
+    observer: combineObservers([metrics.observer, board.observer, progress]),
+    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver]),
+    segmenter: observeSegmenter(parts.segmenter, metrics.inferred),
+    onOpened: session => progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches),
+  };
+}
+
+/** Prints the events as a subscriber gets them; the function that is returned stops it. */
+function startPrinting({ bus, config }: Parts, terminal: Terminal): () => Promise<void> {
+  const stop = new AbortController();
+  const printing = (async () => {
+    for await (const event of bus.subscribe(`${config.prefix}.>`, stop.signal)) terminal.line(describeEvent(event));
+  })();
+  return async () => {
+    await sleep(LAST_EVENTS_MS);
+    stop.abort();
+    await printing;
+  };
+}

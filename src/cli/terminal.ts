@@ -1,0 +1,42 @@
+import type { Writable } from 'node:stream';
+
+export interface Terminal {
+  /** A line that stays. */
+  line(text: string): void;
+  /** A line that is drawn over by the next; only on a terminal. */
+  status(text: string): void;
+  /** A JSON value on a line of its own; the only thing printed under --json. */
+  json(value: unknown): void;
+  /** Takes the status line away. */
+  close(): void;
+}
+
+/** Lines for people on a terminal, with a live status line at the bottom; JSON lines under `json`. */
+export function createTerminal(output: Writable & { isTTY?: boolean; columns?: number }, json: boolean): Terminal {
+  const live = output.isTTY === true && !json;
+  let shown = '';
+  const clear = (): void => {
+    if (shown) output.write('\r\u001b[2K');
+  };
+  return {
+    line(text) {
+      if (json) return;
+      clear();
+      output.write(`${text}\n`);
+      if (shown) output.write(shown);
+    },
+    status(text) {
+      if (!live) return;
+      clear();
+      shown = text.slice(0, (output.columns ?? 80) - 1);
+      output.write(shown);
+    },
+    json(value) {
+      if (json) output.write(`${JSON.stringify(value)}\n`);
+    },
+    close() {
+      clear();
+      shown = '';
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { mergeMap, type OperatorFunction } from 'rxjs';
+import { toStromaflowError } from '../errors.js';
+import type { BusEvent, EventBus } from '../event/bus.js';
+import { encodeMaskPng } from '../mask/png.js';
+import type { SettledPatch } from './item.js';
+import type { PipelineObserver } from './observer.js';
+
+/**
+ * Publishes each mask, and a dead letter for each patch that failed, and goes on once the bus has it. A slide whose
+ * events cannot be published fails as a whole and is taken up again on the next start.
+ */
+export function publish(bus: EventBus, observer: PipelineObserver): OperatorFunction<SettledPatch, SettledPatch> {
+  return mergeMap(async patch => {
+    const { session } = patch;
+    const event = session.failure ? undefined : eventOf(patch);
+    if (!event) return patch;
+    const startedAt = performance.now();
+    observer.entered('publish');
+    try {
+      await bus.publish(event);
+      observer.left('publish', 'ok', (performance.now() - startedAt) / 1000);
+    } catch (error) {
+      session.failure ??= toStromaflowError(error, 'BUS_PUBLISH', session.slide.id);
+      observer.left('publish', 'failed', (performance.now() - startedAt) / 1000);
+    }
+    return patch;
+  });
+}
+
+function eventOf({ session, ref, record, mask, failure }: SettledPatch): BusEvent | undefined {
+  const { events, plan, model, runToken: run } = session;
+  if (mask) {
+    const png = encodeMaskPng({ width: mask.side, height: mask.side, bits: mask.bits });
+    return events.mask({ ref, record, png, plan, engine: model, run });
+  }
+  if (failure) {
+    const { code, message, fix } = failure.error;
+    const { slide, ...patch } = ref;
+    return events.dlq({ slide, run, stage: failure.stage, patch, attempts: 1, error: { code, message, fix } });
+  }
+  return undefined;
+}

@@ -1,0 +1,135 @@
+import { type Events, modelTag } from '../event/contract.js';
+import type { Aggregate } from '../event/payloads.js';
+import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
+import { patchRefs } from '../slide/plan.js';
+import type { SlideHandle } from '../slide/reader-pool.js';
+import type { SlideInfo } from '../slide/slide.js';
+import type { RunLedger } from '../store/ledger.js';
+import type { SlideOutput } from '../store/output.js';
+import { RunningAggregate } from './aggregate.js';
+import type { DuePatch } from './item.js';
+
+/** Port of the truth for a slide that has labels. */
+export interface PatchLabels {
+  /** Pixel counts of mask ∧ label and mask ∨ label; `mask` undefined: nothing was found. Undefined where unlabelled. */
+  score(ref: PatchRef, mask: PatchMask | undefined): Promise<{ intersection: number; union: number } | undefined>;
+  close(): Promise<void>;
+}
+
+export interface SessionParts {
+  readonly slide: SlideInfo;
+  readonly plan: PatchPlan;
+  readonly reader: SlideHandle;
+  readonly output: SlideOutput;
+  readonly run: RunLedger;
+  /** Names the run in events. */
+  readonly runToken: string;
+  readonly events: Events;
+  readonly model: { readonly model: string; readonly modelVersion: string };
+  readonly labels?: PatchLabels;
+}
+
+/** One slide on its way through the graph: its plan, its reader, its outputs, and what is known of it so far. */
+export class SlideSession {
+  readonly slide: SlideInfo;
+  readonly plan: PatchPlan;
+  readonly reader: SlideHandle;
+  readonly output: SlideOutput;
+  readonly run: RunLedger;
+  readonly runToken: string;
+  readonly events: Events;
+  readonly model: SessionParts['model'];
+  readonly labels: PatchLabels | undefined;
+  readonly aggregate: RunningAggregate;
+  readonly startedAt = performance.now();
+  /** Patches that had an outcome before this start. */
+  readonly resumedPatches: number;
+  /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */
+  failure: Error | undefined;
+  #revision: number;
+  /** Resolves when no patch is inside the graph and none will follow: all done, failed, or stopped. */
+  readonly drained: Promise<void>;
+  #resolveDrained: () => void = () => undefined;
+  #inside = 0;
+  #exhausted = false;
+
+  constructor(parts: SessionParts) {
+    this.drained = new Promise(resolve => {
+      this.#resolveDrained = resolve;
+    });
+    this.slide = parts.slide;
+    this.plan = parts.plan;
+    this.reader = parts.reader;
+    this.output = parts.output;
+    this.run = parts.run;
+    this.runToken = parts.runToken;
+    this.events = parts.events;
+    this.model = parts.model;
+    this.labels = parts.labels;
+    this.aggregate = new RunningAggregate(parts.plan);
+    this.#revision = parts.run.state.revision;
+    for (const record of parts.run.records()) if (record.outcome !== 'failed') this.aggregate.add(record);
+    this.resumedPatches = this.aggregate.settled;
+  }
+
+  /** The patches without an outcome, row by row. Stops when the session fails. */
+  *due(): Generator<DuePatch, void, undefined> {
+    try {
+      for (const ref of patchRefs(this.plan)) {
+        if (this.failure) return;
+        if (this.aggregate.has(ref.col, ref.row)) continue;
+        this.#inside += 1;
+        yield { session: this, ref, dueAt: performance.now() };
+      }
+    } finally {
+      this.#exhausted = true;
+      this.#checkDrained();
+    }
+  }
+
+  /** A patch left the graph, with its outcome on record or without. */
+  leave(): void {
+    this.#inside -= 1;
+    this.#checkDrained();
+  }
+
+  settle(record: PatchRecord): void {
+    this.aggregate.add(record);
+  }
+
+  /** Seconds since this start took the slide up. */
+  get seconds(): number {
+    return (performance.now() - this.startedAt) / 1000;
+  }
+
+  /** Closes what only this session reads. */
+  async close(): Promise<void> {
+    await this.reader.close();
+    await this.labels?.close();
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** The aggregate as it stands, under the next revision. */
+  nextAggregate(final: boolean): Aggregate {
+    this.#revision += 1;
+    const iou = this.aggregate.iou();
+    return {
+      slide: this.slide.id,
+      revision: this.#revision,
+      provisional: !final,
+      patches: this.aggregate.counts(final),
+      area: this.aggregate.areas(),
+      ...(iou ? { iou } : {}),
+      model: modelTag(this.model),
+      mpp: this.plan.mpp,
+      updatedAt: new Date().toISOString(),
+    };
+  }
+
+  #checkDrained(): void {
+    if (this.#exhausted && this.#inside === 0) this.#resolveDrained();
+  }
+}

@@ -1,0 +1,9 @@
+import type { SlideOutput } from './output.js';
+
+/** Keeps nothing on disk: for replays, whose result is a score. */
+export const openNoOutput = async ({ folder }: { readonly folder: string }): Promise<SlideOutput> => ({
+  folder,
+  patch: async () => undefined,
+  resume: async () => undefined,
+  finish: async () => undefined,
+});

@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadConfig } from '#src/config/load.js';
+
+export const FIXTURE = fileURLToPath(new URL('../fixtures/CMU-1-Small-Region.svs', import.meta.url));
+
+/** Runs `use` with an empty folder that is removed afterwards. */
+export async function withFolder(use) {
+  const folder = await mkdtemp(join(tmpdir(), 'stromaflow-bench-'));
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Defaults with some options set, untouched by the environment. */
+export const configWith = async options => ({ ...(await loadConfig({}, {})).config, ...options });
+
+export const median = values => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
