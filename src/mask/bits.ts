@@ -1,4 +1,5 @@
 import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
+import { validSize } from '../slide/plan.js';
 
 /**
  * 1-bit masks: rows top down, each of ⌈width / 8⌉ whole bytes, most significant bit left, unused bits of a row 0.
@@ -92,21 +93,13 @@ export function clearOutside(bits: Uint8Array, side: number, validWidth: number,
   }
 }
 
-/** Size in plan pixels of the part of a patch's core that lies on the slide. */
-export function validSize(plan: PatchPlan, col: number, row: number): { width: number; height: number } {
-  return {
-    width: Math.max(0, Math.min(plan.core, plan.width - col * plan.core)),
-    height: Math.max(0, Math.min(plan.core, plan.height - row * plan.core)),
-  };
-}
-
 /**
  * What a patch publishes of the model's mask (patchSize × patchSize bits): the margin is cropped, padding outside the
  * slide is cleared, the rest is counted. The input is left as it is.
  */
 export function toCoreMask(bits: Uint8Array, plan: PatchPlan, ref: PatchRef): PatchMask {
   const core = cropMask(bits, plan.patchSize, plan.margin);
-  const { width, height } = validSize(plan, ref.col, ref.row);
+  const [width, height] = validSize(plan, ref.col, ref.row);
   if (width < plan.core || height < plan.core) clearOutside(core, plan.core, width, height);
   return { side: plan.core, bits: core, stromaPixels: popcount(core) };
 }

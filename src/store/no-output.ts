@@ -4,6 +4,7 @@ import type { SlideOutput } from './output.js';
 export const openNoOutput = async ({ folder }: { readonly folder: string }): Promise<SlideOutput> => ({
   folder,
   patch: async () => undefined,
-  resume: async () => undefined,
-  finish: async () => undefined,
+  resume: async () => [],
+  finish: async summary => summary,
+  close: async () => undefined,
 });

@@ -1,0 +1,16 @@
+import type { WireError } from '../errors.js';
+import type { PatchRecord } from '../slide/patch.js';
+import type { SlideFilesOptions } from './slide-files.js';
+import type { SlideSummary } from './summary.js';
+
+/** What the main thread asks of the output thread, answered in order, each request once. */
+export type OutputRequest =
+  | { readonly op: 'open'; readonly options: SlideFilesOptions }
+  | { readonly op: 'resume'; readonly records: readonly PatchRecord[] }
+  | { readonly op: 'patch'; readonly record: PatchRecord; readonly bits?: Uint8Array }
+  | { readonly op: 'finish'; readonly summary: SlideSummary }
+  | { readonly op: 'close' };
+
+export type OutputReply =
+  | { readonly error: WireError }
+  | { readonly lost?: readonly PatchRecord[]; readonly summary?: SlideSummary };

@@ -1,0 +1,145 @@
+import { Worker } from 'node:worker_threads';
+import { fromWire, StromaflowError, toStromaflowError } from '../errors.js';
+import type { OverviewCanvas } from '../slide/overview.js';
+import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
+import type { SlideInfo } from '../slide/slide.js';
+import type { OutputReply, OutputRequest } from './output-messages.js';
+import type { SlideSummary } from './summary.js';
+
+/** Port of a slide's files. Rejects with OUTPUT_FULL or OUTPUT_FAILED. */
+export interface SlideOutput {
+  readonly folder: string;
+  /** Resolved once the patch's mask and line are in their files. The same patch may come again and replaces itself. */
+  patch(ref: PatchRef, record: PatchRecord, mask?: PatchMask): Promise<void>;
+  /**
+   * Takes up what earlier starts did, before the first patch. Resolves to the records whose stored mask is lost or
+   * damaged (after a power failure, or by somebody's hand): those patches must be done again.
+   */
+  resume(records: Iterable<PatchRecord>): Promise<readonly PatchRecord[]>;
+  /** Writes the final files and closes. Resolves to the summary as written, with `outputs` filled in. */
+  finish(summary: SlideSummary): Promise<SlideSummary>;
+  /** Ends without final files, after what was asked for before is written; a later start can resume. */
+  close(): Promise<void>;
+}
+
+export interface SlideOutputOptions {
+  /** The slide's own folder; made if it is not there. */
+  readonly folder: string;
+  readonly slide: SlideInfo;
+  readonly plan: PatchPlan;
+  /** The picture that reader threads fill. */
+  readonly overview: OverviewCanvas;
+  /** Drop what an earlier run left in the folder. */
+  readonly fresh: boolean;
+  /** Polygons smaller than this are left out of mask.geojson; µm², default 0 (none). */
+  readonly minArea?: number;
+  /** Holes smaller than this are filled in mask.geojson; µm², default 0 (none). */
+  readonly minHole?: number;
+  /** Aborts opening and resuming. */
+  readonly signal?: AbortSignal;
+}
+
+/** Starts the slide's output thread and lays out its folder. */
+export async function openSlideOutput(options: SlideOutputOptions): Promise<SlideOutput> {
+  const { folder, plan, overview, fresh, minArea = 0, minHole = 0, signal } = options;
+  signal?.throwIfAborted();
+  const thread = new OutputThread(folder);
+  await unlessAborted(thread, signal, {
+    op: 'open',
+    options: { folder, plan, overview, fresh, minArea, minHole },
+  });
+  return {
+    folder,
+    async patch(_ref, record, mask) {
+      await thread.ask({ op: 'patch', record, ...(mask ? { bits: mask.bits } : {}) });
+    },
+    async resume(records) {
+      return (await unlessAborted(thread, signal, { op: 'resume', records: [...records] })).lost ?? [];
+    },
+    async finish(summary) {
+      const written = (await thread.ask({ op: 'finish', summary })).summary ?? summary;
+      await thread.end();
+      return written;
+    },
+    async close() {
+      await thread.end();
+    },
+  };
+}
+
+type Answer = Exclude<OutputReply, { error: unknown }>;
+
+/** Asks; an abort meanwhile ends the thread, since nothing of the slide was begun yet. */
+async function unlessAborted(
+  thread: OutputThread,
+  signal: AbortSignal | undefined,
+  request: OutputRequest,
+): Promise<Answer> {
+  signal?.throwIfAborted();
+  const stop = (): void => void thread.kill();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    return await thread.ask(request);
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+interface Waiting {
+  resolve(reply: Answer): void;
+  reject(error: unknown): void;
+}
+
+class OutputThread {
+  readonly #worker: Worker;
+  readonly #waiting: Waiting[] = [];
+  #ended: Promise<unknown> | undefined;
+  #failure: StromaflowError | undefined;
+
+  constructor(folder: string) {
+    this.#worker = new Worker(new URL('./output.worker.js', import.meta.url));
+    this.#worker.on('message', (reply: OutputReply) => {
+      const waiting = this.#waiting.shift();
+      this.#rest();
+      if ('error' in reply) waiting?.reject(fromWire(reply.error));
+      else waiting?.resolve(reply);
+    });
+    this.#worker.on('error', error => this.#fail(toStromaflowError(error, 'INTERNAL', folder)));
+    this.#worker.on('exit', () => this.#fail(new StromaflowError('OUTPUT_FAILED', `${folder}: closed`)));
+    this.#rest();
+  }
+
+  async ask(request: OutputRequest): Promise<Answer> {
+    if (this.#failure) throw this.#failure;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject });
+      this.#worker.ref();
+      this.#worker.postMessage(request);
+    });
+  }
+
+  async end(): Promise<void> {
+    this.#ended ??= this.ask({ op: 'close' })
+      .catch(() => undefined)
+      .then(() => this.kill());
+    await this.#ended;
+  }
+
+  /** Ends the thread whatever it is doing; what waits is rejected. */
+  async kill(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  /** A thread with nothing to do must not keep the process alive. */
+  #rest(): void {
+    if (this.#waiting.length === 0) this.#worker.unref();
+  }
+
+  #fail(error: StromaflowError): void {
+    this.#failure ??= error;
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+  }
+}

@@ -1,0 +1,30 @@
+import { parentPort } from 'node:worker_threads';
+import { toWire } from '../errors.js';
+import type { OutputReply, OutputRequest } from './output-messages.js';
+import { SlideFiles } from './slide-files.js';
+
+/** The output thread of one slide: file access, compression and polygons stay away from the main thread. */
+
+let files: SlideFiles | undefined;
+
+async function answer(request: OutputRequest): Promise<OutputReply> {
+  if (request.op === 'open') {
+    files = new SlideFiles(request.options);
+    return {};
+  }
+  if (!files) throw new Error('not open');
+  if (request.op === 'resume') return { lost: files.resume(request.records) };
+  if (request.op === 'finish') return { summary: await files.finish(request.summary) };
+  if (request.op === 'patch') files.patch(request.record, request.bits);
+  else files.close();
+  return {};
+}
+
+let last: Promise<void> = Promise.resolve();
+parentPort?.on('message', (request: OutputRequest) => {
+  // One at a time, in order: finishing is asynchronous inside, and nothing may overtake it.
+  last = last
+    .then(() => answer(request))
+    .catch((error): OutputReply => ({ error: toWire(error, 'OUTPUT_FAILED') }))
+    .then(reply => parentPort?.postMessage(reply));
+});

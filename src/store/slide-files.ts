@@ -1,0 +1,168 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { popcount } from '../mask/bits.js';
+import { MaskPolygons } from '../mask/polygons.js';
+import { MaskPyramid } from '../mask/reduce.js';
+import type { OverviewCanvas } from '../slide/overview.js';
+import type { PatchPlan, PatchRecord } from '../slide/patch.js';
+import { validSize } from '../slide/plan.js';
+import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
+import { POLYGON_FILE, type PolygonCounts, writeGeoJson } from './geojson.js';
+import { OVERVIEW_FILE, renderOverview } from './overview.js';
+import { OverviewMask } from './overview-mask.js';
+import { OverviewPixels } from './overview-pixels.js';
+import { PATCHES_FILE, PatchLines } from './patches-jsonl.js';
+import type { SlideFilesSummary, SlideSummary } from './summary.js';
+import { MASK_STORE, MaskStore } from './zarr.js';
+
+export const SUMMARY_FILE = 'summary.json';
+
+export interface SlideFilesOptions {
+  /** The slide's own folder. */
+  readonly folder: string;
+  readonly plan: PatchPlan;
+  readonly overview: OverviewCanvas;
+  /** Drop what an earlier run left. */
+  readonly fresh: boolean;
+  /** Polygons, or holes, smaller than these many µm² are left out, or filled. */
+  readonly minArea: number;
+  readonly minHole: number;
+}
+
+/**
+ * All files of one slide, written as patches come. Synchronous and therefore never interleaved; it lives in a thread of
+ * its own (output.worker.ts). Throws OUTPUT_FULL or OUTPUT_FAILED.
+ */
+export class SlideFiles {
+  readonly #options: SlideFilesOptions;
+  readonly #store: MaskStore;
+  readonly #pyramid: MaskPyramid;
+  readonly #mask: OverviewMask;
+  readonly #pixels: OverviewPixels;
+  readonly #lines: PatchLines;
+  readonly #records = new Map<number, PatchRecord>();
+  #polygons: MaskPolygons;
+  /** A mask was replaced, which neither polygons nor sums can forget: both are made anew from the store at the end. */
+  #stale = false;
+
+  constructor(options: SlideFilesOptions) {
+    const { folder, plan, overview, fresh } = options;
+    this.#options = options;
+    withOutputErrors(folder, () => {
+      mkdirSync(folder, { recursive: true });
+      if (!fresh) return;
+      for (const file of [POLYGON_FILE, OVERVIEW_FILE, PATCHES_FILE, SUMMARY_FILE, PARTIAL]) {
+        rmSync(join(folder, file), { recursive: true, force: true });
+      }
+    });
+    this.#store = new MaskStore(folder, plan.slide, plan, fresh);
+    this.#pyramid = new MaskPyramid(plan.core, this.#store.levels.length);
+    this.#mask = new OverviewMask(plan, overview);
+    this.#pixels = new OverviewPixels(folder, plan, overview, fresh);
+    this.#lines = new PatchLines(folder, plan);
+    this.#polygons = new MaskPolygons(plan);
+  }
+
+  /** Takes up the patches of earlier starts; returns those whose stored mask is lost or damaged. */
+  resume(records: Iterable<PatchRecord>): PatchRecord[] {
+    const lost: PatchRecord[] = [];
+    for (const record of records) {
+      const bits = record.stromaPixels > 0 ? this.#store.read(record.col, record.row) : undefined;
+      if (record.stromaPixels > 0 && (!bits || popcount(bits) !== record.stromaPixels)) {
+        lost.push(record);
+        continue;
+      }
+      if (bits) this.#addMask(record, bits);
+      this.#records.set(this.#key(record), record);
+      this.#pixels.restore(record.col, record.row);
+    }
+    this.#lines.rewrite(this.#records.values());
+    return lost;
+  }
+
+  /** Writes one patch: its mask where it has one, its part of the overview, its line. */
+  patch(record: PatchRecord, bits: Uint8Array | undefined): void {
+    const { col, row } = record;
+    if (bits) this.#writeMask(record, bits);
+    // A start that was killed may have written a mask and not its record, and this time the patch came to nothing.
+    else if (!this.#options.fresh || this.#records.has(this.#key(record))) this.#removeMask(record);
+    this.#pixels.save(col, row);
+    this.#records.set(this.#key(record), record);
+    this.#lines.append(record);
+  }
+
+  #writeMask(record: PatchRecord, bits: Uint8Array): void {
+    const { col, row } = record;
+    if (this.#polygons.has(col, row)) {
+      const before = this.#store.read(col, row);
+      if (before && Buffer.compare(before, bits) === 0) return;
+      this.#stale = true;
+      this.#load(col, row, bits);
+    } else {
+      this.#addMask(record, bits);
+    }
+    this.#store.write(col, row, this.#pyramid);
+  }
+
+  #removeMask({ col, row }: PatchRecord): void {
+    this.#stale ||= this.#polygons.has(col, row);
+    this.#store.remove(col, row);
+  }
+
+  /** Writes the files that need the whole slide, summary.json last. */
+  async finish(summary: SlideSummary): Promise<SlideSummary> {
+    const { folder, overview, minArea, minHole } = this.#options;
+    if (this.#stale) this.#rebuild();
+    const lines = this.#lines.rewrite(this.#records.values());
+    const polygons = this.#writePolygons();
+    const picture = await renderOverview(overview, this.#mask.coverage());
+    writeFinal(folder, OVERVIEW_FILE, put => put(picture));
+    const outputs: SlideFilesSummary = {
+      mask: { file: MASK_STORE, levels: this.#store.levels.length },
+      polygons: { file: POLYGON_FILE, ...polygons, minArea, minHole },
+      overview: { file: OVERVIEW_FILE, width: overview.width, height: overview.height },
+      patches: { file: PATCHES_FILE, lines },
+    };
+    const complete: SlideSummary = { ...summary, outputs };
+    writeFinal(folder, SUMMARY_FILE, put => put(`${JSON.stringify(complete, null, 2)}\n`));
+    this.close();
+    withOutputErrors(folder, () => rmSync(join(folder, PARTIAL), { recursive: true, force: true }));
+    return complete;
+  }
+
+  close(): void {
+    this.#lines.close();
+    this.#pixels.close();
+  }
+
+  #writePolygons(): PolygonCounts {
+    const { folder, plan, minArea, minHole } = this.#options;
+    const pixel = plan.mpp ** 2;
+    return writeGeoJson(folder, plan, this.#polygons.polygons({ minArea: minArea / pixel, minHole: minHole / pixel }));
+  }
+
+  #rebuild(): void {
+    this.#polygons = new MaskPolygons(this.#options.plan);
+    this.#mask.clear();
+    for (const record of this.#records.values()) {
+      const bits = record.stromaPixels > 0 ? this.#store.read(record.col, record.row) : undefined;
+      if (bits) this.#addMask(record, bits);
+    }
+    this.#stale = false;
+  }
+
+  #addMask({ col, row }: PatchRecord, bits: Uint8Array): void {
+    this.#load(col, row, bits);
+    this.#mask.add(col, row, this.#pyramid, this.#store.levels.length);
+    this.#polygons.add(col, row, bits);
+  }
+
+  #load(col: number, row: number, bits: Uint8Array): void {
+    const [width, height] = validSize(this.#options.plan, col, row);
+    this.#pyramid.load(bits, width, height);
+  }
+
+  #key({ col, row }: PatchRecord): number {
+    return row * this.#options.plan.cols + col;
+  }
+}

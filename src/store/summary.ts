@@ -1,0 +1,79 @@
+import type { Aggregate } from '../event/payloads.js';
+
+/** summary.json: what a slide's run found, and everything needed to say how. */
+export interface SlideSummary extends Aggregate {
+  /** Identifies this layout; a change that breaks readers changes the number. */
+  readonly schema: 'stromaflow.summary.v1';
+  /** 'incomplete': some patches have no outcome yet, or failed for good. */
+  readonly state: 'completed' | 'incomplete' | 'failed';
+  readonly source: {
+    /** The slide's file name, without its folder. */
+    readonly file: string;
+    readonly format: string;
+    /** Spacing of level 0 in µm per pixel. */
+    readonly mpp: number;
+    /** Level-0 pixels. */
+    readonly width: number;
+    readonly height: number;
+    readonly fingerprint: string;
+    /** Acquisition facts; never patient data. */
+    readonly properties: Readonly<Record<string, string>>;
+  };
+  readonly plan: {
+    readonly level: number;
+    /** Sides in mask pixels. */
+    readonly patchSize: number;
+    readonly margin: number;
+    readonly cols: number;
+    readonly rows: number;
+    /** Level-0 pixels per mask pixel. */
+    readonly downsample: number;
+  };
+  readonly engine: {
+    readonly name: string;
+    readonly version: string;
+    readonly device: string;
+    readonly batch: number;
+  };
+  /** What the tissue filter did; `rule` null: it was off. */
+  readonly filter: {
+    readonly kept: number;
+    readonly dropped: number;
+    readonly rule: unknown;
+  };
+  /** Seconds, and patches per second, of the start that finished the slide. */
+  readonly timings: Readonly<Record<string, number>>;
+  /** Of Stromaflow, Node and what matters besides. */
+  readonly versions: Readonly<Record<string, string>>;
+  /** Options in force that change results. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Patches that failed. */
+  readonly errors: readonly PatchFailure[];
+  /** Filled in when the files are written. */
+  readonly outputs?: SlideFilesSummary;
+}
+
+export interface PatchFailure {
+  readonly level: number;
+  readonly col: number;
+  readonly row: number;
+  /** A code of src/errors.ts. */
+  readonly code: string;
+}
+
+/** The files next to summary.json. */
+export interface SlideFilesSummary {
+  readonly mask: { readonly file: string; readonly levels: number };
+  readonly polygons: {
+    readonly file: string;
+    readonly polygons: number;
+    readonly holes: number;
+    /** mm²; less than the mask's where small polygons were left out, more where holes were filled. */
+    readonly areaMm2: number;
+    /** µm²; 0: none was left out or filled. */
+    readonly minArea: number;
+    readonly minHole: number;
+  };
+  readonly overview: { readonly file: string; readonly width: number; readonly height: number };
+  readonly patches: { readonly file: string; readonly lines: number };
+}

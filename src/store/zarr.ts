@@ -1,0 +1,105 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { constants, deflateSync, inflateSync } from 'node:zlib';
+import { packBits } from '../mask/bits.js';
+import type { MaskPyramid } from '../mask/reduce.js';
+import type { PatchPlan } from '../slide/patch.js';
+import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
+import { arrayMetadata, groupAttributes, type StoredLevel, storedLevels } from './zarr-metadata.js';
+
+export const MASK_STORE = 'mask.ome.zarr';
+
+/**
+ * The mask as an OME-Zarr 0.4 label image, written patch by patch: a patch is one chunk at every resolution, so its
+ * cost does not depend on the slide. A chunk is written under another name and renamed, and metadata is complete from
+ * the start: the store is valid whenever somebody looks. Chunks without stroma are not written.
+ *
+ * File access is synchronous: it runs in a thread of its own, where it costs a tenth of the asynchronous calls.
+ */
+export class MaskStore {
+  readonly levels: readonly StoredLevel[];
+  readonly #root: string;
+  readonly #partial: string;
+  readonly #plan: PatchPlan;
+  readonly #folders = new Set<string>();
+
+  /** Opens or makes `<folder>/mask.ome.zarr`; `fresh` drops what is there. Throws OUTPUT_FULL or OUTPUT_FAILED. */
+  constructor(folder: string, name: string, plan: PatchPlan, fresh: boolean) {
+    this.#root = join(folder, MASK_STORE);
+    this.#partial = join(folder, PARTIAL, 'chunk');
+    this.#plan = plan;
+    this.levels = storedLevels(plan);
+    withOutputErrors(this.#root, () => {
+      if (fresh) rmSync(this.#root, { recursive: true, force: true });
+      mkdirSync(dirname(this.#partial), { recursive: true });
+      mkdirSync(this.#root, { recursive: true });
+    });
+    this.#writeMetadata(name);
+  }
+
+  #writeMetadata(name: string): void {
+    const put = (file: string, json: object): void =>
+      writeFinal(this.#root, file, write => write(`${JSON.stringify(json, null, 2)}\n`), dirname(this.#partial));
+    for (const level of this.levels) {
+      withOutputErrors(this.#root, () => mkdirSync(join(this.#root, level.path), { recursive: true }));
+      put(`${level.path}/.zarray`, arrayMetadata(level));
+    }
+    put('.zattrs', groupAttributes(name, this.#plan, this.levels));
+    put('.zgroup', { zarr_format: 2 });
+  }
+
+  /** Writes a patch's mask at all resolutions; `pyramid` has as many. Writing it again replaces it. */
+  write(col: number, row: number, pyramid: MaskPyramid): void {
+    for (const [k, level] of this.levels.entries()) this.#writeChunk(level, col, row, pyramid.raster(k));
+  }
+
+  /** Makes a patch all clear. */
+  remove(col: number, row: number): void {
+    for (const level of this.levels) {
+      const path = this.#chunkPath(level, col, row);
+      withOutputErrors(path, () => rmSync(path, { force: true }));
+    }
+  }
+
+  /** The stored mask of a patch as bits; all clear where no chunk is stored, undefined where it is damaged. */
+  read(col: number, row: number): Uint8Array | undefined {
+    const { core } = this.#plan;
+    let packed: Uint8Array;
+    try {
+      packed = readFileSync(this.#chunkPath(this.levels[0]!, col, row));
+    } catch (error) {
+      if (isMissing(error)) return packBits(new Uint8Array(core ** 2), core, core);
+      return withOutputErrors(this.#root, () => {
+        throw error;
+      });
+    }
+    try {
+      const bytes = inflateSync(packed, { maxOutputLength: core ** 2 });
+      return bytes.length === core ** 2 ? packBits(bytes, core, core) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #chunkPath(level: StoredLevel, col: number, row: number): string {
+    return join(this.#root, level.path, String(row), String(col));
+  }
+
+  #writeChunk(level: StoredLevel, col: number, row: number, bytes: Uint8Array): void {
+    const path = this.#chunkPath(level, col, row);
+    withOutputErrors(path, () => {
+      if (!bytes.includes(1)) {
+        rmSync(path, { force: true });
+        return;
+      }
+      const folder = dirname(path);
+      if (!this.#folders.has(folder)) mkdirSync(folder, { recursive: true });
+      this.#folders.add(folder);
+      // Masks are runs of equal bytes: run lengths alone pack them better than level 1's matches, in less time.
+      writeFileSync(this.#partial, deflateSync(bytes, { level: 1, strategy: constants.Z_RLE }));
+      renameSync(this.#partial, path);
+    });
+  }
+}
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
