@@ -7,7 +7,7 @@ import type { PatchLabels } from './patch-labels.js';
  * picture nor the rim of an ignored area is a boundary. Patches are compared one by one: across a patch's edge nothing
  * matches, which touches at most the outermost `tolerance` pixels.
  */
-export const BOUNDARY_TOLERANCES = [2, 5] as const;
+export const BOUNDARY_TOLERANCES: readonly number[] = [2, 5];
 
 /** Boundary pixels of one tolerance: matched and all, on either side. Integers; add up over patches. */
 export interface BoundaryCounts {

@@ -2,12 +2,14 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 import { readImageHeader, safeId } from './image-source.js';
 import { type Candidate, type LabelledImage, type Layout, patientOf } from './labelled-item.js';
 import { type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';
-import { findLayout } from './layout.js';
+import { type FoundLayout, findLayout, pairOf } from './layout.js';
 import { readMaskImage, valueHistogram } from './mask-image.js';
 
 export interface LabelledSetOptions extends LabelMapOptions {
   /** Spacing of images whose set does not state it, in µm/px. */
   readonly mpp?: number;
+  /** Truth of a single slide or image: then `path` is that file instead of a folder. */
+  readonly labels?: string;
   /** Patient of an image: the first group this captures from the file's name. */
   readonly patient?: RegExp;
   /** Stop at the first fault instead of leaving the item out. */
@@ -28,12 +30,17 @@ export interface LabelledSet extends AsyncIterable<LabelledImage> {
 }
 
 /**
- * Finds out how a folder is laid out and pairs images with truths. Items are opened and checked as they are asked for.
+ * Finds out how a folder is laid out, or takes one slide with its labels, and pairs images with truths. Items are opened and checked as they are asked for.
  * @throws FILE_NOT_FOUND, CONFIG_INVALID (label map), LABELS_INVALID (nothing labelled in the folder)
  */
 export async function openLabelledSet(folder: string, options: LabelledSetOptions = {}): Promise<LabelledSet> {
-  const layout = await findLayout(folder, options.mpp);
-  const map = parseLabelMap({ ...options, ...(layout.classes && !options.classes && { classes: layout.classes }) });
+  const layout: FoundLayout =
+    options.labels === undefined
+      ? await findLayout(folder, options.mpp)
+      : await pairOf(folder, options.labels, options.mpp);
+  const byName = layout.candidates.some(({ labels }) => labels && ANNOTATIONS.has(labels.kind));
+  const classes = options.classes ?? layout.classes;
+  const map = parseLabelMap({ ...options, byName, ...(classes && { classes }) });
   return {
     folder,
     layout: layout.name,
@@ -43,6 +50,8 @@ export async function openLabelledSet(folder: string, options: LabelledSetOption
     [Symbol.asyncIterator]: () => walk(layout, map, options),
   };
 }
+
+const ANNOTATIONS: ReadonlySet<string> = new Set(['asap', 'geojson', 'darwin']);
 
 async function* walk(layout: Layout, map: LabelMap, options: LabelledSetOptions): AsyncGenerator<LabelledImage> {
   const report = (error: unknown) => {

@@ -19,6 +19,8 @@ export interface LabelMap {
   readonly meanings: Uint8Array;
   /** Value of each colour, as 0xrrggbb; empty when masks hold values themselves. */
   readonly colours: ReadonlyMap<number, number>;
+  /** Values of what no annotation covers: inside a region of interest (everywhere in files without one), and outside. */
+  readonly unannotated: { readonly inside: number; readonly outside: number };
 }
 
 /** Codes used in LabelMap.meanings. */
@@ -46,7 +48,15 @@ export interface LabelMapOptions {
   readonly colours?: string;
   /** Classes known beforehand (a layout's, a labels.json's); the lists above override their meanings. */
   readonly classes?: readonly LabelClass[];
+  /** Truth is annotations, whose classes have names and no values: names in the lists need not be known beforehand. */
+  readonly byName?: boolean;
 }
+
+/** Classes of a set of annotations beside those named on the command line. */
+const UNANNOTATED: readonly LabelClass[] = [
+  { value: 0, name: 'outside the annotated regions', meaning: 'ignored' },
+  { value: 1, name: 'not annotated', meaning: 'negative' },
+];
 
 /** TIGER's classes. Value 0 is not annotated, hence ignored: it is not background. Stroma of healthy tissue is in 7. */
 export const TIGER_CLASSES: readonly LabelClass[] = [
@@ -65,7 +75,8 @@ export const TIGER_CLASSES: readonly LabelClass[] = [
  * @throws CONFIG_INVALID for text that is no list of values, a value in two lists, or no positive class.
  */
 export function parseLabelMap(options: LabelMapOptions): LabelMap {
-  const known = options.classes ?? [];
+  const byName = options.byName === true && options.classes === undefined;
+  const known = byName ? [...UNANNOTATED, ...nameClasses(options)] : (options.classes ?? []);
   const lists: readonly (readonly [LabelMeaning, readonly number[]])[] = [
     ['positive', parseValues(options.positive, '--positive', known)],
     ['ignored', parseValues(options.ignore, '--ignore', known)],
@@ -95,11 +106,28 @@ export function parseLabelMap(options: LabelMapOptions): LabelMap {
     const at = classes.get(value) ?? { value, name: `label ${value}`, meaning: 'negative' };
     classes.set(value, { ...at, colour });
   }
-  return buildLabelMap([...classes.values()], known.length > 0 || options.negative !== undefined);
+  const closed = options.classes !== undefined || options.negative !== undefined;
+  return buildLabelMap([...classes.values()], closed, byName ? 1 : 0);
 }
 
-/** @param closed every value that no class declares is a fault */
-function buildLabelMap(unsorted: readonly LabelClass[], closed: boolean): LabelMap {
+/** Gives every class name in the lists a value of its own, from 2 on. */
+function nameClasses({ positive, negative, ignore }: LabelMapOptions): LabelClass[] {
+  const names = [positive, negative, ignore]
+    .flatMap(text => text?.split(',') ?? [])
+    .map(token => token.trim())
+    .filter(token => token !== '' && !/^\d+(-\d+)?$/.test(token));
+  return [...new Set(names.map(name => name.toLowerCase()))].map((name, index) => ({
+    value: index + 2,
+    name,
+    meaning: 'negative',
+  }));
+}
+
+/**
+ * @param closed every value that no class declares is a fault
+ * @param inside value of what nobody annotated inside a region of interest
+ */
+function buildLabelMap(unsorted: readonly LabelClass[], closed: boolean, inside: number): LabelMap {
   const classes = [...unsorted].sort((a, b) => a.value - b.value);
   if (!classes.some(item => item.meaning === 'positive')) {
     throw new StromaflowError('CONFIG_INVALID', 'no label value is declared positive', {
@@ -113,7 +141,7 @@ function buildLabelMap(unsorted: readonly LabelClass[], closed: boolean): LabelM
     meanings[item.value] = LABEL_MEANINGS.indexOf(item.meaning);
     if (item.colour) colours.set(Number.parseInt(item.colour.slice(1), 16), item.value);
   }
-  return { classes, meanings, colours };
+  return { classes, meanings, colours, unannotated: { inside, outside: 0 } };
 }
 
 /** Name of a value for people: the class's, or 'label 9'. */

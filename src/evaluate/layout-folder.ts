@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import type { LabelLocation } from './label-source.js';
 import type { Candidate } from './labelled-item.js';
@@ -8,21 +8,26 @@ const IMAGE_TYPES = new Set(['.png', '.jpg', '.jpeg', '.webp', '.tif', '.tiff', 
 const SLIDE_TYPES = new Set(['.svs', '.ndpi', '.mrxs', '.scn', '.bif', '.vsi', '.czi', '.dcm', '.dicom']);
 const TIFF_TYPES = new Set(['.tif', '.tiff']);
 
-/** Entries of a folder by stem; hidden files and subfolders are left out. Absent folders are empty. */
-export async function filesByStem(folder: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  let entries: import('node:fs').Dirent[];
+/** Files of a folder by name; hidden ones are left out. Absent folders are empty. */
+export async function filesByName(folder: string): Promise<Map<string, string>> {
   try {
-    entries = await readdir(folder, { withFileTypes: true });
+    const entries = await readdir(folder, { withFileTypes: true });
+    const names = entries.filter(entry => !entry.isDirectory() && !entry.name.startsWith('.')).map(entry => entry.name);
+    return new Map(names.sort().map(name => [name, join(folder, name)]));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR'))
-      return found;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
+      return new Map();
+    }
     throw new StromaflowError('FILE_NOT_FOUND', `${folder}: it cannot be listed`, { cause: error });
   }
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.isDirectory() || entry.name.startsWith('.')) continue;
-    const stem = entry.name.slice(0, entry.name.length - extname(entry.name).length);
-    if (!found.has(stem)) found.set(stem, join(folder, entry.name));
+}
+
+/** Files of a folder by stem; of several with one stem, the first by name. */
+export async function filesByStem(folder: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const [name, path] of await filesByName(folder)) {
+    const stem = basename(name, extname(name));
+    if (!found.has(stem)) found.set(stem, path);
   }
   return found;
 }

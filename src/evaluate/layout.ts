@@ -1,10 +1,18 @@
 import { readFile, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { StromaflowError } from '../errors.js';
-import type { Layout } from './labelled-item.js';
+import type { Candidate, Layout } from './labelled-item.js';
 import { type LabelClass, TIGER_CLASSES } from './labels.js';
 import { readLabelsFile } from './labels-file.js';
-import { pairFolders } from './layout-folder.js';
+import {
+  filesByName,
+  isImageFile,
+  isSlideFile,
+  isTiffFile,
+  labelLocation,
+  type PairsFound,
+  pairFolders,
+} from './layout-folder.js';
 import { findTiger } from './layout-tiger.js';
 
 export interface FoundLayout extends Layout {
@@ -12,24 +20,92 @@ export interface FoundLayout extends Layout {
   readonly classes?: readonly LabelClass[];
 }
 
+/** Folders of truths beside images/, in the order they are looked for. */
+const TRUTH_FOLDERS = ['masks', 'labels', 'annotations'] as const;
+/** Subfolders that state a split. */
+const SPLIT_FOLDERS = ['train', 'training', 'val', 'valid', 'validation', 'test', 'testing'] as const;
+
 /**
- * Tells a set by its folders: TIGER as published (any part of its tree), or images/ beside masks/. A labels.json in the
- * folder states classes and spacing.
+ * Tells a set by its folders: TIGER as published (any part of its tree); images/ beside masks/, labels/ or annotations/;
+ * train/, val/ and test/ that hold such pairs; or slides with their truth beside them (a.svs with a.xml, a.geojson,
+ * a.json or a_mask.tif). A labels.json in the folder states classes and spacing.
  * @throws FILE_NOT_FOUND, LABELS_INVALID when there is nothing labelled in the folder.
  */
 export async function findLayout(folder: string, mpp?: number): Promise<FoundLayout> {
   if (!(await isFolder(folder))) throw new StromaflowError('FILE_NOT_FOUND', `${folder}: no such folder`);
   const stated = await readLabelsFile(join(folder, 'labels.json'), path => readFile(path, 'utf8'));
+  const classes = stated?.classes && { classes: stated.classes };
   const spacing = mpp ?? stated?.mpp;
   const tiger = await findTiger(folder, spacing);
-  if (tiger) return { ...tiger, classes: stated?.classes ?? TIGER_CLASSES };
-  const pairs = await pairFolders(join(folder, 'images'), join(folder, 'masks'), basename(folder), spacing);
-  if (pairs.candidates.length > 0) {
-    return { name: 'folder', ...pairs, ...(stated?.classes && { classes: stated.classes }) };
-  }
+  if (tiger) return { classes: TIGER_CLASSES, ...tiger, ...classes };
+  const parts = await Promise.all([
+    findPairs(folder, spacing),
+    ...SPLIT_FOLDERS.map(name => findPairs(join(folder, name), spacing)),
+  ]);
+  const pairs = joinPairs(parts);
+  if (pairs.candidates.length > 0) return { name: 'folder', ...pairs, ...classes };
+  const slides = await findSlides(folder, spacing);
+  if (slides.candidates.length > 0) return { name: 'slides', ...slides, ...classes };
   throw new StromaflowError('LABELS_INVALID', `${folder}: no labelled images were found`, {
     fix: 'give a folder that holds images/ and masks/ with equal names, or TIGER’s folders; see docs/evaluation.md',
   });
+}
+
+/**
+ * One slide or image with its truth.
+ * @throws FILE_NOT_FOUND, LABELS_INVALID when the truth is in no known format.
+ */
+export async function pairOf(imagePath: string, labelsPath: string, mpp?: number): Promise<Layout> {
+  for (const path of [imagePath, labelsPath]) {
+    if (!(await stat(path).catch(() => undefined))?.isFile()) {
+      throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`);
+    }
+  }
+  const labels = labelLocation(labelsPath);
+  if (!labels) throw new StromaflowError('LABELS_INVALID', `${labelsPath}: neither a mask nor annotations by its name`);
+  const name = basename(imagePath, extname(imagePath));
+  const kind = isImageFile(imagePath) && !isTiffFile(imagePath) ? 'image' : 'slide';
+  const candidate = { name, subset: 'slide', kind, imagePath, labels, ...(mpp !== undefined && { mpp }) } as const;
+  return { name: 'slides', candidates: [candidate], orphans: [] };
+}
+
+async function findPairs(folder: string, mpp: number | undefined): Promise<PairsFound> {
+  for (const truths of TRUTH_FOLDERS) {
+    if (!(await isFolder(join(folder, truths)))) continue;
+    return pairFolders(join(folder, 'images'), join(folder, truths), basename(folder), mpp);
+  }
+  return { candidates: [], orphans: [] };
+}
+
+/** Slides of a folder with their truths beside them. Slides without one are faults once any has one. */
+async function findSlides(folder: string, mpp: number | undefined): Promise<PairsFound> {
+  const files = [...(await filesByName(folder)).values()];
+  const truthOf = (stem: string) =>
+    files.find(path => TRUTH_NAMES.some(suffix => basename(path).toLowerCase() === `${stem}${suffix}`.toLowerCase()));
+  const isTruth = (path: string) =>
+    TRUTH_NAMES.some(suffix => suffix.startsWith('_') && path.toLowerCase().endsWith(suffix));
+  const candidates = files
+    .filter(path => isSlideFile(path) && !isTruth(path))
+    .map((imagePath): Candidate => {
+      const name = basename(imagePath, extname(imagePath));
+      const truth = truthOf(name);
+      const labels = truth === undefined ? undefined : labelLocation(truth);
+      return {
+        name,
+        subset: basename(folder),
+        kind: 'slide',
+        imagePath,
+        ...(labels && { labels }),
+        ...(mpp && { mpp }),
+      };
+    });
+  return { candidates: candidates.some(({ labels }) => labels) ? candidates : [], orphans: [] };
+}
+
+const TRUTH_NAMES = ['_mask.tif', '_mask.tiff', '_mask.png', '_labels.tif', '.xml', '.geojson', '.json'] as const;
+
+function joinPairs(parts: readonly PairsFound[]): PairsFound {
+  return { candidates: parts.flatMap(part => part.candidates), orphans: parts.flatMap(part => part.orphans) };
 }
 
 const isFolder = async (path: string): Promise<boolean> =>

@@ -81,7 +81,7 @@ function sample(mask: MaskImage, columns: Int32Array, rows: Int32Array, window: 
 }
 
 /** Grey pictures stored as RGB are read by level; coloured ones need the table. */
-function valuesOfColours(data: Uint8Array, channels: number, map: LabelMap): Uint8Array {
+export function valuesOfColours(data: Uint8Array, channels: number, map: LabelMap): Uint8Array {
   const values = new Uint8Array(data.length / channels);
   let lastColour = -1;
   let lastValue = 0;

@@ -1,10 +1,12 @@
 import { StromaflowError } from '../errors.js';
 import type { OpenedSlide, SlideInfo } from '../slide/slide.js';
+import { openAnnotations } from './annotation/source.js';
 import { openImageAsSlide } from './image-source.js';
 import type { LabelSource } from './label-source.js';
 import type { LabelledImage } from './labelled-item.js';
 import type { LabelMap } from './labels.js';
 import { maskImageSource, readMaskImage } from './mask-image.js';
+import { openMaskTiff } from './mask-tiff.js';
 
 export interface OpenItemOptions {
   /** Spacing the model wants, µm/px: images at another spacing are resampled to it. */
@@ -29,5 +31,6 @@ export async function openLabels(item: LabelledImage, slide: SlideInfo, map: Lab
   const level = slide.levels[0];
   if (!level) throw new StromaflowError('SLIDE_UNREADABLE', `${slide.path}: it has no level`);
   if (kind === 'mask-image') return maskImageSource(await readMaskImage(path, map), level.width, level.height);
-  throw new StromaflowError('LABELS_INVALID', `${path}: labels of this kind cannot be read`);
+  if (kind === 'mask-tiff') return openMaskTiff(path, map, level.width, level.height);
+  return openAnnotations(item.labels, map);
 }

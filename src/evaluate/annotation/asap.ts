@@ -1,0 +1,58 @@
+import { type AnnotatedShape, ringOf } from './shape.js';
+
+/**
+ * ASAP's XML: <Annotation Name Type PartOfGroup> with <Coordinate Order X Y>, in level-0 pixels. The class is the group, or
+ * the annotation's name where it has no group. Points and measurements have no area. A spline's control points are taken
+ * as its corners, as ASAP's own mask conversion does.
+ */
+const AREAS = new Set(['polygon', 'spline', 'rectangle']);
+
+/** @throws Error saying what is wrong with the text */
+export function parseAsap(text: string): AnnotatedShape[] {
+  if (!/<ASAP_Annotations[\s>/]/.test(text)) throw new Error('it has no ASAP_Annotations');
+  const shapes: AnnotatedShape[] = [];
+  for (const [, head, body] of text.matchAll(/<Annotation\s([^>]*?)(?:\/>|>([\s\S]*?)<\/Annotation>)/g)) {
+    const { Name = '', Type = 'Polygon', PartOfGroup = 'None' } = attributes(head ?? '');
+    if (!AREAS.has(Type.toLowerCase())) continue;
+    const ring = ringOf(coordinates(body ?? '', Name));
+    if (ring) shapes.push({ name: PartOfGroup === 'None' || PartOfGroup === '' ? Name : PartOfGroup, rings: [ring] });
+  }
+  return shapes;
+}
+
+function coordinates(body: string, name: string): [number, number][] {
+  const points = [...body.matchAll(/<Coordinate\s([^>]*?)\/?>/g)].map(([, text], index) => {
+    const { Order, X, Y } = attributes(text ?? '');
+    const point = { order: Order === undefined ? index : Number(Order), x: decimal(X), y: decimal(Y) };
+    if (![point.order, point.x, point.y].every(Number.isFinite)) {
+      throw new Error(`annotation '${name}' has a coordinate that is no number`);
+    }
+    return point;
+  });
+  return points.sort((a, b) => a.order - b.order).map(({ x, y }) => [x, y]);
+}
+
+/** Some locales write a decimal comma. */
+const decimal = (text: string | undefined): number =>
+  text === undefined || text.trim() === '' ? Number.NaN : Number(text.replace(',', '.'));
+
+function attributes(text: string): Record<string, string | undefined> {
+  const found: Record<string, string | undefined> = Object.create(null);
+  for (const [, name, double, single] of text.matchAll(/([A-Za-z_][\w.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) {
+    found[name!] = decodeEntities(double ?? single ?? '');
+  }
+  return found;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' };
+
+function decodeEntities(text: string): string {
+  return text.replace(
+    /&(?:(lt|gt|quot|apos|amp)|#(\d{1,7})|#x([0-9a-f]{1,6}));/gi,
+    (whole, name, decimalCode, hexCode) => {
+      if (name) return ENTITIES[name.toLowerCase()] ?? whole;
+      const code = decimalCode ? Number(decimalCode) : Number.parseInt(hexCode, 16);
+      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
+    },
+  );
+}
