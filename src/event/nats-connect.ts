@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { credsAuthenticator, errors, type NatsConnection } from '@nats-io/nats-core';
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { type Authenticator, credsAuthenticator, errors, type NatsConnection } from '@nats-io/nats-core';
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { StromaflowError } from '../errors.js';
 
@@ -32,7 +33,9 @@ export async function openConnection(options: NatsOptions): Promise<NatsConnecti
   const target = parseNatsUrl(options.url);
   const backoff = new Backoff();
   options.signal?.throwIfAborted();
-  const opening = openWith(options, target, backoff).catch((error: unknown) => {
+  const authenticator =
+    options.credsFile === undefined ? undefined : credsAuthenticator(await readCreds(options.credsFile));
+  const opening = openWith({ options, target, backoff, authenticator }).catch((error: unknown) => {
     throw unreachable(target.shown, error);
   });
   const nc = await abandonable(opening, options.signal);
@@ -40,7 +43,14 @@ export async function openConnection(options: NatsOptions): Promise<NatsConnecti
   return nc;
 }
 
-async function openWith(options: NatsOptions, target: NatsTarget, backoff: Backoff): Promise<NatsConnection> {
+interface Opening {
+  readonly options: NatsOptions;
+  readonly target: NatsTarget;
+  readonly backoff: Backoff;
+  readonly authenticator: Authenticator | undefined;
+}
+
+async function openWith({ options, target, backoff, authenticator }: Opening): Promise<NatsConnection> {
   const token = options.token ?? target.token;
   const user = options.user ?? target.user;
   const pass = options.pass ?? target.pass;
@@ -57,10 +67,25 @@ async function openWith(options: NatsOptions, target: NatsTarget, backoff: Backo
     ...(token === undefined ? {} : { token }),
     ...(user === undefined ? {} : { user }),
     ...(pass === undefined ? {} : { pass }),
-    ...(options.credsFile === undefined ? {} : { authenticator: credsAuthenticator(readFileSync(options.credsFile)) }),
-    ...(options.tls || target.tls ? { tls: { ...options.tls } } : {}),
+    ...(authenticator === undefined ? {} : { authenticator }),
+    ...(options.tls || target.tls ? { tls: tlsOptions(options, target) } : {}),
   };
   return connect(settings);
+}
+
+/** Node checks a certificate against `host` where the name is an IP address; the NATS client leaves it out. */
+function tlsOptions({ tls }: NatsOptions, { servers }: NatsTarget): NonNullable<NodeConnectionOptions['tls']> {
+  const host = servers[0]?.replace(/:\d+$/, '').replace(/^\[|\]$/g, '') ?? '';
+  const byAddress = servers.length === 1 && isIP(host) !== 0 ? { host } : {};
+  return { ...tls, ...byAddress };
+}
+
+async function readCreds(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new StromaflowError('FILE_NOT_FOUND', `${path}: the credentials file cannot be read`, { cause });
+  }
 }
 
 /** Counts attempts since the connection was lost; the pause is fixed from one attempt to the next. */

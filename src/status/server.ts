@@ -35,6 +35,11 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     requestTimeout: 10_000,
     bodyLimit: 1024,
     routerOptions: { maxParamLength: 255 },
+    // A path that cannot be decoded or is too long never reaches a route, nor the hooks.
+    frameworkErrors: (_error, _request, reply) => {
+      const headers = { ...GUARDED, 'content-type': 'application/json; charset=utf-8' };
+      reply.raw.writeHead(400, headers).end(JSON.stringify({ error: 'bad request' }));
+    },
   });
   hardenAnswers(app);
   addHealth(app, options);
@@ -83,14 +88,12 @@ function addStatus(app: FastifyInstance, { status, metrics, grid }: StatusServer
   });
 }
 
+const GUARDED = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' };
+
 /** Answers are never cached or sniffed, and say nothing of paths, code or the request they answer. */
 function hardenAnswers(app: FastifyInstance): void {
   app.addHook('onSend', async (_request, reply) => {
-    reply.headers({
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-      'referrer-policy': 'no-referrer',
-    });
+    reply.headers(GUARDED);
   });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
   app.setErrorHandler<{ statusCode?: number }>((error, _request, reply) => {

@@ -1,3 +1,4 @@
+import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BusEvent } from '#src/event/bus.js';
@@ -84,6 +85,22 @@ describe('a NATS bus', () => {
     await Promise.all(published);
     expect(await take(received, 50)).toHaveLength(50);
     await other.close();
+  });
+});
+
+describe('a stream that an operator has laid over the subjects', () => {
+  it('keeps one message for an event that was published twice', async () => {
+    const server = await startNatsServer({ jetstream: true });
+    const plain = await connect({ servers: server.url });
+    const manager = await jetstreamManager(plain);
+    await manager.streams.add({ name: 'STROMA', subjects: ['stroma.v1.>'] });
+    const bus = await connectNatsBus({ url: server.url });
+    for (const event of [mask(1), mask(2), mask(1), events.aggregate(aggregate, 'r'), mask(2)])
+      await bus.publish(event);
+    expect((await manager.streams.info('STROMA')).state.messages).toBe(3);
+    await bus.close();
+    await plain.close();
+    await server.stop();
   });
 });
 

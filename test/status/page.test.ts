@@ -1,0 +1,87 @@
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { EventBus } from '#src/event/bus.js';
+import { createMemoryBus } from '#src/event/memory-bus.js';
+import { StatusBoard } from '#src/status/board.js';
+import { createMetrics } from '#src/status/metrics.js';
+import { observeBus } from '#src/status/observe-bus.js';
+import { type StatusServer, startStatusServer } from '#src/status/server.js';
+import { aggregate, createSampleEvents, maskInput, slidePayloads } from '../event/samples.js';
+import { requireBinary } from '../support/require-binary.js';
+import { engine } from './exercise.js';
+
+const events = createSampleEvents();
+let browser: Browser;
+let server: StatusServer;
+let bus: EventBus;
+
+beforeAll(async () => {
+  const executablePath = requireBinary('chromium', 'apt-get install chromium');
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+  const raw = createMemoryBus();
+  const board = new StatusBoard({ version: '1.2.3', bus: raw, engine });
+  bus = observeBus(raw, [board.busObserver]);
+  server = await startStatusServer({
+    port: 0,
+    metrics: createMetrics({ version: '1.2.3' }),
+    status: () => board.report(),
+    readiness: () => ({ components: {} }),
+    grid: slide => board.grid(slide),
+  });
+});
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+describe('the page for people', () => {
+  let page: Page;
+  const complaints: string[] = [];
+  const requests: string[] = [];
+  beforeEach(async () => {
+    page = await browser.newPage();
+    page.on('console', message => message.type() === 'error' && complaints.push(message.text()));
+    page.on('pageerror', error => complaints.push(error.message));
+    page.on('request', request => requests.push(request.url()));
+    return () => page.close();
+  });
+
+  it('shows what the report says, keeps up with it, and speaks to nobody else', async () => {
+    await page.goto(server.url);
+    await page.getByText('No slide yet.').waitFor();
+    await page.getByText('starter@0.1.0+ab').waitFor();
+
+    await bus.publish(events.slide('opened', slidePayloads.opened));
+    await bus.publish(events.mask(maskInput()));
+    await bus.publish(events.aggregate(aggregate, 'r'));
+    const card = page.locator('article', { hasText: aggregate.slide });
+    await card.getByText('18 of 20 patches (5 empty, 1 failed)').waitFor();
+    await card.getByText('stroma 0.400 mm² of 0.800 mm² tissue (50.0 %)').waitFor();
+    await card.getByText('IoU 0.8125 on 12 labelled patches').waitFor();
+    const canvas = 'document.querySelector("article canvas")';
+    // Opaque at column 3, row 2 of a 5 × 4 picture: the one patch with a mask.
+    await page.waitForFunction(`${canvas}.getContext('2d').getImageData(3, 2, 1, 1).data[3] === 255`);
+    expect(await page.evaluate(`[${canvas}.width, ${canvas}.height]`)).toEqual([5, 4]);
+
+    await bus.publish(events.slide('completed', slidePayloads.completed));
+    await card.getByText('completed').waitFor();
+    expect(complaints).toEqual([]);
+    expect(requests.filter(url => !url.startsWith(server.url) && !url.startsWith('data:'))).toEqual([]);
+  });
+
+  it('shows text from a slide as text', async () => {
+    const error = { ...slidePayloads.failed.error, message: '<img src=x onerror="document.title=1">' };
+    await bus.publish(events.slide('failed', { slide: 'evil', error }));
+    await page.goto(server.url);
+    await page.locator('article', { hasText: 'evil' }).getByText('<img src=x').waitFor();
+    expect(await page.title()).toBe('Stromaflow');
+    expect(await page.locator('main img').count()).toBe(0);
+  });
+
+  it('says so when the server is gone', async () => {
+    await page.goto(server.url);
+    await page.getByText('running').waitFor();
+    await server.close();
+    await page.getByText('no answer').waitFor();
+  });
+});
