@@ -5,10 +5,10 @@ import { MaskPolygons } from '../mask/polygons.js';
 import { MaskPyramid } from '../mask/reduce.js';
 import type { OverviewCanvas } from '../slide/overview.js';
 import type { PatchPlan, PatchRecord } from '../slide/patch.js';
-import { validSize } from '../slide/plan.js';
+import { patchRefs, validSize } from '../slide/plan.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import { POLYGON_FILE, type PolygonCounts, writeGeoJson } from './geojson.js';
-import { OVERVIEW_FILE, renderOverview } from './overview.js';
+import { type BlankArea, OVERVIEW_FILE, renderOverview } from './overview.js';
 import { OverviewMask } from './overview-mask.js';
 import { OverviewPixels } from './overview-pixels.js';
 import { PATCHES_FILE, PatchLines } from './patches-jsonl.js';
@@ -115,12 +115,12 @@ export class SlideFiles {
     if (this.#stale) this.#rebuild();
     const lines = this.#lines.rewrite(this.#records.values());
     const polygons = this.#writePolygons();
-    const picture = await renderOverview(overview, this.#mask.coverage());
-    writeFinal(folder, OVERVIEW_FILE, put => put(picture));
+    const picture = await renderOverview(overview, this.#mask.coverage(), summary, this.#blankAreas());
+    writeFinal(folder, OVERVIEW_FILE, put => put(picture.png));
     const outputs: SlideFilesSummary = {
       mask: { file: MASK_STORE, levels: this.#store.levels.length },
       polygons: { file: POLYGON_FILE, ...polygons, minArea, minHole },
-      overview: { file: OVERVIEW_FILE, width: overview.width, height: overview.height },
+      overview: { file: OVERVIEW_FILE, width: picture.width, height: picture.height },
       patches: { file: PATCHES_FILE, lines },
     };
     const complete: SlideSummary = { ...summary, outputs };
@@ -139,6 +139,19 @@ export class SlideFiles {
     const { folder, plan, minArea, minHole } = this.#options;
     const pixel = plan.mpp ** 2;
     return writeGeoJson(folder, plan, this.#polygons.polygons({ minArea: minArea / pixel, minHole: minHole / pixel }));
+  }
+
+  /** Patches without an outcome, or that failed, as rectangles of the canvas. */
+  #blankAreas(): BlankArea[] {
+    const { plan, overview } = this.#options;
+    const areas: BlankArea[] = [];
+    for (const { col, row } of patchRefs(plan)) {
+      const outcome = this.#records.get(row * plan.cols + col)?.outcome ?? 'failed';
+      if (outcome !== 'failed') continue;
+      const [width, height] = validSize(plan, col, row).map(side => side / overview.factor) as [number, number];
+      areas.push({ x: (col * plan.core) / overview.factor, y: (row * plan.core) / overview.factor, width, height });
+    }
+    return areas;
   }
 
   #rebuild(): void {
