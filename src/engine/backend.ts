@@ -8,7 +8,16 @@ export interface EngineBackend {
    * pixels of each. The result may be reused by the next call.
    */
   run(pixels: Uint8Array<ArrayBuffer>, count: number): Promise<{ mask: Uint8Array; counts: Int32Array }>;
+  /** What `layers` asked for, of one image of height × width × 3 bytes RGB (multiples of 32): float32, NCHW. */
+  evaluate(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<LayerOutput[]>;
   close(): Promise<void>;
+}
+
+export interface LayerOutput {
+  readonly name: string;
+  /** [1, channels, height, width]. */
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
 }
 
 /** Everything a thread needs to make its backend; plain data. */
@@ -20,6 +29,8 @@ export interface BackendOptions {
   readonly patchSize: number;
   readonly batch: number;
   readonly threads: number;
+  /** For `evaluate`: names of layers besides 'logits'. */
+  readonly layers: readonly string[];
   /** Only for 'null': how long a batch takes, in ms. */
   readonly nullDelay: number;
 }

@@ -24,6 +24,13 @@ export interface SegmenterOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Throws USAGE for a name that no engine has. */
+export function engineNamed(wanted: string): EngineName {
+  const engine = wanted === 'auto' ? AUTO[0] : ENGINES.find(name => name === wanted);
+  if (engine) return engine;
+  throw new StromaflowError('USAGE', `there is no engine ${wanted}`, { fix: `use auto, ${ENGINES.join(', ')}` });
+}
+
 const AUTO: readonly EngineName[] = ['cpu'];
 
 /**
@@ -33,18 +40,14 @@ const AUTO: readonly EngineName[] = ['cpu'];
 export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
   const { arena, batch, threads, signal, model, nullDelay = 0, cacheFolder = defaultCacheFolder() } = options;
   const { patchSize } = arena.shape;
-  const engine = options.engine === 'auto' ? AUTO[0]! : ENGINES.find(name => name === options.engine);
-  if (!engine)
-    throw new StromaflowError('USAGE', `there is no engine ${options.engine}`, {
-      fix: `use auto, ${ENGINES.join(', ')}`,
-    });
+  const engine = engineNamed(options.engine);
   if (patchSize % 32 !== 0)
     throw new StromaflowError('USAGE', `patches of ${patchSize} pixels are not a multiple of 32`);
   const facts = engine === 'null' ? { name: 'null', version: '0' } : await loadBundle(model, signal);
   return WorkerSegmenter.start(
     {
       arena: { shape: arena.shape, shared: arena.shared },
-      backend: { engine, model, cacheFolder, patchSize, batch, threads, nullDelay },
+      backend: { engine, model, cacheFolder, patchSize, batch, threads, layers: [], nullDelay },
     },
     facts,
     signal,

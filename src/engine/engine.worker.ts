@@ -11,22 +11,22 @@ import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js
  */
 const port = parentPort!;
 const { arena: memory, backend: options } = workerData as EngineWorkerData;
-const arena = new Arena(memory.shape, memory.shared);
-const area = options.patchSize * options.patchSize;
-const input = new Uint8Array(options.batch * arena.slotBytes);
 
 const reply = (message: EngineReply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 async function start(): Promise<void> {
   const startedAt = performance.now();
   const backend = await createBackend(options);
-  await backend.run(input, 1);
-  const { name, version, device } = backend;
+  const segment = memory ? await warmSegment(backend, new Arena(memory.shape, memory.shared)) : undefined;
   let queue = Promise.resolve();
   port.on('message', (request: EngineRequest) => {
-    if (request.type === 'segment') queue = queue.then(() => segment(backend, request.id, request.slots));
-    else queue = queue.then(() => backend.close()).then(() => port.close());
+    queue = queue.then(async () => {
+      if (request.type === 'segment') await segment?.(request.id, request.slots);
+      else if (request.type === 'evaluate') await evaluate(backend, request.pixels, request.height, request.width);
+      else await backend.close().finally(() => port.close());
+    });
   });
+  const { name, version, device } = backend;
   reply({ type: 'ready', name, version, device, loadSeconds: (performance.now() - startedAt) / 1000 });
 }
 
@@ -35,17 +35,33 @@ async function createBackend(options: BackendOptions): Promise<EngineBackend> {
   return (await import('./ort-backend.js')).createOrtBackend(options);
 }
 
-async function segment(backend: EngineBackend, id: number, slots: readonly number[]): Promise<void> {
+/** Runs one patch, so that the first batch is not the slow one, and gives what segments a batch. */
+async function warmSegment(backend: EngineBackend, arena: Arena) {
+  const area = options.patchSize * options.patchSize;
+  const input = new Uint8Array(options.batch * arena.slotBytes);
+  await backend.run(input, 1);
+  return async (id: number, slots: readonly number[]): Promise<void> => {
+    try {
+      slots.forEach((slot, i) => void input.set(arena.slot(slot), i * arena.slotBytes));
+      const startedAt = performance.now();
+      const { mask, counts } = await backend.run(input, slots.length);
+      const seconds = (performance.now() - startedAt) / 1000;
+      const bits = slots.map((_, i) => packMask(mask.subarray(i * area, (i + 1) * area)));
+      const buffers = bits.map(({ buffer }) => buffer);
+      reply({ type: 'masks', id, bits, counts: counts.slice(), seconds }, buffers);
+    } catch (error) {
+      reply({ type: 'failed', id, error: toWire(error, 'ENGINE_FAILED') });
+    }
+  };
+}
+
+async function evaluate(backend: EngineBackend, pixels: Uint8Array<ArrayBuffer>, height: number, width: number) {
   try {
-    slots.forEach((slot, i) => void input.set(arena.slot(slot), i * arena.slotBytes));
     const startedAt = performance.now();
-    const { mask, counts } = await backend.run(input, slots.length);
-    const seconds = (performance.now() - startedAt) / 1000;
-    const bits = slots.map((_, i) => packMask(mask.subarray(i * area, (i + 1) * area)));
-    const buffers = bits.map(({ buffer }) => buffer);
-    reply({ type: 'masks', id, bits, counts: counts.slice(), seconds }, buffers);
+    const layers = await backend.evaluate(pixels, height, width);
+    reply({ type: 'layers', layers, seconds: (performance.now() - startedAt) / 1000 });
   } catch (error) {
-    reply({ type: 'failed', id, error: toWire(error, 'ENGINE_FAILED') });
+    reply({ type: 'unusable', error: toWire(error, 'ENGINE_FAILED') });
   }
 }
 

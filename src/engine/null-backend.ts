@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StromaflowError } from '../errors.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
 
 /** Luma (ITU-R BT.601) below this counts as positive: most tissue, no glass. */
@@ -26,6 +27,9 @@ export function createNullBackend({ patchSize, batch, nullDelay }: BackendOption
       }
       if (nullDelay > 0) await sleep(nullDelay);
       return { mask: masks.subarray(0, count * area), counts: counts.subarray(0, count) };
+    },
+    evaluate: async () => {
+      throw new StromaflowError('USAGE', 'the null engine has no logits', { fix: 'choose another --engine' });
     },
     close: async () => {},
   };

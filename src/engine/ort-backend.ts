@@ -6,12 +6,12 @@ import type { BackendOptions, EngineBackend } from './backend.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { model, cacheFolder, patchSize, threads } = options;
+  const { model, cacheFolder, patchSize, threads, layers } = options;
   const ort = await import('onnxruntime-node').catch(cause => {
     throw new StromaflowError('ENGINE_UNAVAILABLE', 'onnxruntime-node cannot be loaded', { cause });
   });
   const bundle = await loadBundle(model);
-  const path = await compileBundle(bundle, { cacheFolder });
+  const path = await compileBundle(bundle, { cacheFolder, layers });
   const session = await ort.InferenceSession.create(path, {
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
@@ -28,6 +28,11 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
       const patches = new ort.Tensor('uint8', pixels.subarray(0, count * patchSize * patchSize * 3), shape);
       const { mask, counts } = await session.run({ patches }, ['mask', 'counts']);
       return { mask: mask!.data as Uint8Array, counts: counts!.data as Int32Array };
+    },
+    async evaluate(pixels, height, width) {
+      const names = ['logits', ...layers];
+      const results = await session.run({ patches: new ort.Tensor('uint8', pixels, [1, height, width, 3]) }, names);
+      return names.map(name => ({ name, shape: results[name]!.dims, values: results[name]!.data as Float32Array }));
     },
     close: () => session.release(),
   };

@@ -1,16 +1,23 @@
 import type { WireError } from '../errors.js';
 import type { ArenaShape } from '../stage/arena.js';
-import type { BackendOptions } from './backend.js';
+import type { BackendOptions, LayerOutput } from './backend.js';
 
 /** Messages between the segmenter on the main thread and its engine's thread. */
 
 export interface EngineWorkerData {
-  readonly arena: { readonly shape: ArenaShape; readonly shared: SharedArrayBuffer };
+  /** Where patches are; null when only single images are evaluated. */
+  readonly arena: { readonly shape: ArenaShape; readonly shared: SharedArrayBuffer } | null;
   readonly backend: BackendOptions;
 }
 
 export type EngineRequest =
   | { readonly type: 'segment'; readonly id: number; readonly slots: readonly number[] }
+  | {
+      readonly type: 'evaluate';
+      readonly pixels: Uint8Array<ArrayBuffer>;
+      readonly height: number;
+      readonly width: number;
+    }
   | { readonly type: 'close' };
 
 export type EngineReply =
@@ -29,4 +36,5 @@ export type EngineReply =
       readonly counts: Int32Array;
       readonly seconds: number;
     }
-  | { readonly type: 'failed'; readonly id: number; readonly error: WireError };
+  | { readonly type: 'failed'; readonly id: number; readonly error: WireError }
+  | { readonly type: 'layers'; readonly layers: readonly LayerOutput[]; readonly seconds: number };

@@ -20,7 +20,7 @@ export class WorkerSegmenter implements Segmenter {
 
   /** Resolves when the model is loaded and warm. Rejects with what the thread says, or with the signal's reason. */
   static async start(
-    data: EngineWorkerData,
+    data: EngineWorkerData & { readonly arena: object },
     model: { readonly name: string; readonly version: string },
     signal?: AbortSignal,
   ): Promise<WorkerSegmenter> {

@@ -21,7 +21,7 @@ function table(): Float32Array {
 }
 
 /** Widens binary16 bit patterns; exact. */
-export function halfToFloat(bits: Uint16Array): Float32Array {
+export function halfToFloat(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const lookup = table();
   const out = new Float32Array(bits.length);
   for (let i = 0; i < bits.length; i++) out[i] = lookup[bits[i]!]!;
@@ -29,7 +29,7 @@ export function halfToFloat(bits: Uint16Array): Float32Array {
 }
 
 /** Widens bfloat16 bit patterns (the upper half of a float32); exact. */
-export function bfloatToFloat(bits: Uint16Array): Float32Array {
+export function bfloatToFloat(bits: Uint16Array): Float32Array<ArrayBuffer> {
   const out = new Uint32Array(bits.length);
   for (let i = 0; i < bits.length; i++) out[i] = bits[i]! << 16;
   return new Float32Array(out.buffer);

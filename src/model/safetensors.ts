@@ -9,23 +9,12 @@ import { bfloatToFloat, halfToFloat } from './float16.js';
  */
 
 /** Bytes an element takes, by safetensors dtype name. */
-const BYTES: Readonly<Record<string, number>> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  I16: 2,
-  U16: 2,
-  F16: 2,
-  BF16: 2,
-  I32: 4,
-  U32: 4,
-  F32: 4,
-  I64: 8,
-  U64: 8,
-  F64: 8,
-};
+const BYTES: ReadonlyMap<unknown, number> = new Map([
+  ...['BOOL', 'U8', 'I8', 'F8_E4M3', 'F8_E5M2'].map(dtype => [dtype, 1] as const),
+  ...['I16', 'U16', 'F16', 'BF16'].map(dtype => [dtype, 2] as const),
+  ...['I32', 'U32', 'F32'].map(dtype => [dtype, 4] as const),
+  ...['I64', 'U64', 'F64'].map(dtype => [dtype, 8] as const),
+]);
 
 const MAX_HEADER = 100_000_000;
 
@@ -83,14 +72,15 @@ function parseEntry(
 ): TensorEntry {
   if (!isRecord(entry)) throw invalid(`tensor ${name} has no description`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || BYTES[dtype] === undefined)
+  const elementBytes = BYTES.get(dtype);
+  if (typeof dtype !== 'string' || elementBytes === undefined)
     throw invalid(`tensor ${name} has the unknown type ${JSON.stringify(dtype)}`);
   if (!isSizes(shape)) throw invalid(`tensor ${name} has the malformed shape ${JSON.stringify(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!)
     throw invalid(`tensor ${name} has malformed data_offsets ${JSON.stringify(offsets)}`);
   const bytes = offsets[1]! - offsets[0]!;
   const offset = start + offsets[0]!;
-  const needed = shape.reduce((product, size) => product * size, BYTES[dtype]);
+  const needed = shape.reduce((product, size) => product * size, elementBytes);
   if (needed !== bytes)
     throw invalid(`tensor ${name} of ${dtype} [${shape.join(', ')}] needs ${needed} bytes but is given ${bytes}`);
   if (offset + bytes > fileBytes) throw invalid(`tensor ${name} lies past the end of the file`);
@@ -126,22 +116,34 @@ export class SafetensorsFile {
    * One tensor as float32 in the file's (C) order. Throws MODEL_TENSOR when it is absent, MODEL_UNSUPPORTED when it
    * is not F32, F16 or BF16, MODEL_INVALID when a value is not finite (training diverged, or the file is damaged).
    */
-  async read(name: string): Promise<Float32Array> {
-    const entry = this.tensors.get(name);
-    if (!entry) throw new StromaflowError('MODEL_TENSOR', `${this.path}: tensor ${name} is missing`);
-    if (!['F32', 'F16', 'BF16'].includes(entry.dtype))
-      throw new StromaflowError('MODEL_UNSUPPORTED', `${this.path}: tensor ${name} is ${entry.dtype}`, {
+  async read(name: string): Promise<Float32Array<ArrayBuffer>> {
+    const { dtype } = this.#entry(name);
+    if (!['F32', 'F16', 'BF16'].includes(dtype))
+      throw new StromaflowError('MODEL_UNSUPPORTED', `${this.path}: tensor ${name} is ${dtype}`, {
         fix: 'store weights as float32, float16 or bfloat16',
       });
-    const bytes = new Uint8Array(entry.bytes);
-    const { bytesRead } = await this.#file.read(bytes, 0, entry.bytes, entry.offset);
-    if (bytesRead !== entry.bytes)
-      throw new StromaflowError('MODEL_INVALID', `${this.path}: cut off in tensor ${name}`);
-    const values = widen(bytes, entry.dtype);
+    const bytes = await this.bytes(name);
+    const values = widen(bytes, dtype);
     const wrong = values.findIndex(value => !Number.isFinite(value));
     if (wrong >= 0)
       throw new StromaflowError('MODEL_INVALID', `${this.path}: tensor ${name} holds ${values[wrong]} at ${wrong}`);
     return values;
+  }
+
+  /** One tensor's bytes as they are stored. Throws MODEL_TENSOR when it is absent. */
+  async bytes(name: string): Promise<Uint8Array<ArrayBuffer>> {
+    const entry = this.#entry(name);
+    const bytes = new Uint8Array(entry.bytes);
+    const { bytesRead } = await this.#file.read(bytes, 0, entry.bytes, entry.offset);
+    if (bytesRead !== entry.bytes)
+      throw new StromaflowError('MODEL_INVALID', `${this.path}: cut off in tensor ${name}`);
+    return bytes;
+  }
+
+  #entry(name: string): TensorEntry {
+    const entry = this.tensors.get(name);
+    if (entry) return entry;
+    throw new StromaflowError('MODEL_TENSOR', `${this.path}: tensor ${name} is missing`);
   }
 
   close(): Promise<void> {
@@ -163,7 +165,7 @@ async function readHeader(file: FileHandle, path: string): Promise<Map<string, T
   return parseHeader(header, size, path);
 }
 
-function widen(bytes: Uint8Array<ArrayBuffer>, dtype: string): Float32Array {
+function widen(bytes: Uint8Array<ArrayBuffer>, dtype: string): Float32Array<ArrayBuffer> {
   if (dtype === 'F32') return new Float32Array(bytes.buffer);
   const halves = new Uint16Array(bytes.buffer);
   return dtype === 'F16' ? halfToFloat(halves) : bfloatToFloat(halves);

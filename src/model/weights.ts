@@ -22,13 +22,13 @@ export function checkParameters(graph: Graph, file: Pick<SafetensorsFile, 'path'
 
 /** Where weights come from: a file, or a formula in tests. */
 export interface WeightSource {
-  read(name: string): Promise<Float32Array>;
+  read(name: string): Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** Kernel [out, in, k, k] and, where there is any, bias [out] of a convolution. */
 export interface ConvWeights {
-  readonly kernel: Float32Array;
-  readonly bias: Float32Array | undefined;
+  readonly kernel: Float32Array<ArrayBuffer>;
+  readonly bias: Float32Array<ArrayBuffer> | undefined;
 }
 
 /**

@@ -130,7 +130,8 @@ function normOf(options: Options): UnetNorm {
   const [other] = Object.keys(rest);
   if (other !== undefined) throw unsupported(`its option ${other} is not known`);
   if (type === 'identity') return { type };
-  if (type === 'instancenorm') return { type, epsilon: eps, affine: affine === true };
+  if (type === 'instancenorm' && affine === true) return { type, epsilon: eps };
+  if (type === 'instancenorm') throw unsupported('smp makes it with "affine": true only');
   if (type === 'batchnorm' && affine !== false) return { type, epsilon: eps };
   throw unsupported();
 }

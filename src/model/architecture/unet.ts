@@ -21,7 +21,7 @@ export interface UnetOptions {
 /** Normalisation between a convolution and its relu. */
 export type UnetNorm =
   | { readonly type: 'batchnorm'; readonly epsilon: number }
-  | { readonly type: 'instancenorm'; readonly epsilon: number; readonly affine: boolean }
+  | { readonly type: 'instancenorm'; readonly epsilon: number }
   | { readonly type: 'identity' };
 
 export const UNET_NORM: UnetNorm = { type: 'batchnorm', epsilon: EPSILON };
@@ -58,8 +58,7 @@ function convNormRelu(g: GraphBuilder, input: Value, name: string, out: number, 
   const x = g.conv(input, `${name}.0`, conv);
   if (norm.type === 'identity') return g.relu(x);
   // Instance normalisation is group normalisation with a group a channel.
-  const { epsilon } = norm;
-  return g.relu(g.groupNorm(x, { groups: out, epsilon, ...(norm.affine && { name: `${name}.1` }) }));
+  return g.relu(g.groupNorm(x, { name: `${name}.1`, groups: out, epsilon: norm.epsilon }));
 }
 
 /**

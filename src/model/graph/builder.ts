@@ -12,6 +12,13 @@ export interface ConvOptions {
   readonly batchNorm?: string | BatchNorm;
 }
 
+export interface GroupNormOptions {
+  readonly name: string;
+  /** Channels / groups channels are normalised together. */
+  readonly groups: number;
+  readonly epsilon?: number;
+}
+
 /**
  * Port the architectures are written against: each call is one layer, returns the tensor it makes, and names its
  * parameters as segmentation_models_pytorch does.
@@ -20,7 +27,7 @@ export interface GraphBuilder {
   /** The normalised image, [N, 3, H, W]. */
   readonly image: Value;
   conv(input: Value, name: string, options: ConvOptions): Value;
-  groupNorm(input: Value, options: { name?: string; groups: number; epsilon?: number }): Value;
+  groupNorm(input: Value, options: GroupNormOptions): Value;
   relu(input: Value): Value;
   sigmoid(input: Value): Value;
   add(a: Value, b: Value): Value;
@@ -72,14 +79,11 @@ class Recorder implements GraphBuilder {
     );
   }
 
-  groupNorm(
-    input: Value,
-    { name, groups, epsilon = EPSILON }: { name?: string; groups: number; epsilon?: number },
-  ): Value {
+  groupNorm(input: Value, options: GroupNormOptions): Value {
+    const { name, groups, epsilon = EPSILON } = options;
     if (input.channels % groups !== 0) throw new RangeError(`${input.channels} channels in ${groups} groups`);
-    if (name) for (const part of ['weight', 'bias']) this.#parameter(`${name}.${part}`, [input.channels]);
-    const node = { op: 'groupNorm', input, groups, epsilon, ...(name && { name }) } as const;
-    return this.#push(node, input.channels, input.stride);
+    for (const part of ['weight', 'bias']) this.#parameter(`${name}.${part}`, [input.channels]);
+    return this.#push({ op: 'groupNorm', input, name, groups, epsilon }, input.channels, input.stride);
   }
 
   relu(input: Value): Value {

@@ -1,3 +1,5 @@
+import { StromaflowError } from '../../errors.js';
+
 /**
  * A network as data: what the architectures record through a GraphBuilder and what the back ends (ONNX,
  * TensorFlow.js) walk. Tensors are [N, channels, H / stride, W / stride] where H × W is the size of the image.
@@ -39,8 +41,8 @@ export interface BatchNorm {
 export interface GroupNormNode {
   readonly op: 'groupNorm';
   readonly input: Value;
-  /** Parameters `<name>.weight` and `<name>.bias`; without a name the scale is 1 and the shift 0. */
-  readonly name?: string;
+  /** Parameters are `<name>.weight` and `<name>.bias`, each [channels]. */
+  readonly name: string;
   readonly groups: number;
   readonly epsilon: number;
 }
@@ -96,6 +98,14 @@ export interface Graph {
   readonly layers: ReadonlyMap<string, Value>;
   /** Logits [N, classes, H, W]. */
   readonly output: Value;
+}
+
+/** The tensor with this name: 'logits', or one of the graph's layers. Throws MODEL_UNSUPPORTED when there is none. */
+export function layerOf(graph: Graph, name: string): Value {
+  const value = name === 'logits' ? graph.output : graph.layers.get(name);
+  if (value) return value;
+  const known = ['logits', ...graph.layers.keys()].join(', ');
+  throw new StromaflowError('MODEL_UNSUPPORTED', `the network has no layer ${name}`, { fix: `known layers: ${known}` });
 }
 
 /** Values a node reads. */

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { toStromaflowError } from '../../errors.js';
+import { StromaflowError } from '../../errors.js';
 import { buildNetwork } from '../architecture/network.js';
 import type { ModelBundle } from '../bundle.js';
 import { decisionOf } from '../decision.js';
@@ -18,7 +18,7 @@ export function defaultCacheFolder(): string {
 
 export interface CompileOptions {
   readonly cacheFolder?: string;
-  readonly logits?: boolean;
+  /** Further outputs; see EmitOptions. */
   readonly layers?: readonly string[];
 }
 
@@ -28,8 +28,8 @@ export interface CompileOptions {
  */
 export async function compileBundle(bundle: ModelBundle, options: CompileOptions = {}): Promise<string> {
   const folder = options.cacheFolder ?? defaultCacheFolder();
-  const { logits = false, layers = [] } = options;
-  const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, logits, layers]));
+  const { layers = [] } = options;
+  const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, layers]));
   const path = join(folder, `${key.digest('hex').slice(0, 32)}.onnx`);
   if (await isSealed(path)) return path;
   const weights = await SafetensorsFile.open(bundle.weights);
@@ -37,20 +37,22 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
     await mkdir(folder, { recursive: true });
     const graph = buildNetwork(bundle.architecture);
     const { name, input } = bundle;
-    await writeSealed(
-      path,
-      emitOnnx(graph, weights, { name, input, decision: decisionOf(bundle.architecture, bundle), logits, layers }),
-    );
+    const decision = decisionOf(bundle.architecture, bundle);
+    await writeSealed(path, emitOnnx(graph, weights, { name, input, decision, layers }));
     return path;
   } catch (error) {
-    throw toStromaflowError(error, 'OUTPUT_FAILED', `the model cannot be cached in ${folder}`);
+    if (error instanceof StromaflowError) throw error;
+    throw new StromaflowError('OUTPUT_FAILED', `the model cannot be compiled into ${folder}`, {
+      cause: error,
+      fix: 'let XDG_CACHE_HOME name a folder that can be written, with 200 MB free',
+    });
   } finally {
     await weights.close();
   }
 }
 
 async function writeSealed(path: string, model: OnnxModel): Promise<void> {
-  const temporary = `${path}.${process.pid}.${Date.now()}`;
+  const temporary = `${path}.${randomUUID()}`;
   const hash = createHash('sha256');
   let size = 0;
   const file = await open(temporary, 'wx');

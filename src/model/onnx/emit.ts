@@ -1,5 +1,5 @@
 import type { Decision } from '../decision.js';
-import type { Graph, Value } from '../graph/graph.js';
+import { type Graph, layerOf, type Value } from '../graph/graph.js';
 import type { InputNormalisation } from '../manifest.js';
 import type { WeightSource } from '../weights.js';
 import { emitLayer } from './layers.js';
@@ -13,16 +13,15 @@ export interface EmitOptions {
   readonly name: string;
   readonly input: InputNormalisation;
   readonly decision: Decision;
-  /** Also give the logits, float32 [N, classes, H, W]. */
-  readonly logits?: boolean;
-  /** Also give these layers of the graph (its `layers`), float32, under their own names. */
+  /** Also give these layers of the graph, float32 [N, channels, H / stride, W / stride], under their own names. */
   readonly layers?: readonly string[];
 }
 
 /**
  * The network in ONNX, with what stands before and behind it:
  * `patches` uint8 [N, H, W, 3] → bytes normalised, channels first → network → threshold →
- * `mask` uint8 [N, H, W] of 0 and 1, `counts` int32 [N] of ones. H and W are multiples of 32.
+ * `mask` uint8 [N, H, W] of 0 and 1, `counts` int32 [N] of ones, `logits` float32 [N, classes, H, W].
+ * H and W are multiples of 32.
  */
 export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOptions): OnnxModel {
   const out = new OnnxWriter();
@@ -37,15 +36,10 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
     { name: 'mask', type: 'uint8', shape: ['N', 'H', 'W'] },
     { name: 'counts', type: 'int32', shape: ['N'] },
   ];
-  const expose = (name: string, value: Value) => {
+  for (const name of ['logits', ...(options.layers ?? [])]) {
+    const value = layerOf(graph, name);
     out.node('Identity', [nameOf(value)], {}, name);
     outputs.push({ name, type: 'float', shape: ['N', value.channels, `${name} height`, `${name} width`] });
-  };
-  if (options.logits) expose('logits', graph.output);
-  for (const layer of options.layers ?? []) {
-    const value = graph.layers.get(layer);
-    if (!value) throw new RangeError(`the network has no layer ${layer}`);
-    expose(layer, value);
   }
   const inputs: OnnxTensorInfo[] = [{ name: 'patches', type: 'uint8', shape: ['N', 'H', 'W', 3] }];
   return { name: options.name, nodes: out.nodes, initializers: out.initializers, inputs, outputs };

@@ -1,5 +1,5 @@
 import type { ConvNode, GraphNode, GroupNormNode, Interpolation, UpsampleNode, Value } from '../graph/graph.js';
-import { type ConvWeights, foldedConv, type WeightSource } from '../weights.js';
+import { foldedConv, type WeightSource } from '../weights.js';
 import type { Attribute } from './model.js';
 import type { OnnxWriter } from './writer.js';
 
@@ -49,17 +49,16 @@ function windowOf(size: number, stride: number, padding: number): Record<string,
 function conv(out: OnnxWriter, source: WeightSource, node: ConvNode, value: Value, nameOf: NameOf): void {
   const { kernel, stride, padding, name, input } = node;
   // Kernel and bias come from one folding; the kernel is written first and let go.
-  let rest: Promise<ConvWeights> | undefined;
+  let bias = new Float32Array();
   const loadKernel = async () => {
-    const folded = foldedConv(node, source);
-    rest = folded.then(({ bias }) => ({ kernel: new Float32Array(), bias }));
-    return (await folded).kernel;
+    const folded = await foldedConv(node, source);
+    if (folded.bias) bias = folded.bias;
+    return folded.kernel;
   };
-  const loadBias = async () => (await rest)!.bias!;
 
   const inputs = [nameOf(input)];
   inputs.push(out.weights(`${name}.weight`, [value.channels, input.channels, kernel, kernel], loadKernel));
-  if (node.bias || node.batchNorm) inputs.push(out.weights(`${name}.bias`, [value.channels], loadBias));
+  if (node.bias || node.batchNorm) inputs.push(out.weights(`${name}.bias`, [value.channels], async () => bias));
   out.node('Conv', inputs, windowOf(kernel, stride, padding), nameOf(value));
 }
 
@@ -75,10 +74,6 @@ function groupNorm(out: OnnxWriter, source: WeightSource, node: GroupNormNode, i
   const zeros = out.floats(`zeros_${groups}`, new Array<number>(groups).fill(0));
   const normal = out.node('InstanceNormalization', [rows, ones, zeros], { epsilon: { float: epsilon } });
   const shape = out.node('Shape', [input]);
-  if (!name) {
-    out.node('Reshape', [normal, shape], {}, output);
-    return;
-  }
   const planes = out.node('Reshape', [normal, shape]);
   const perChannel = (part: string) =>
     out.weights(`${name}.${part}`, [1, channels, 1, 1], () => source.read(`${name}.${part}`));

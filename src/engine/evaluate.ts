@@ -1,0 +1,76 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { fromWire, StromaflowError } from '../errors.js';
+import { defaultCacheFolder } from '../model/onnx/compile.js';
+import type { LayerOutput } from './backend.js';
+import { engineNamed } from './create.js';
+import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
+
+/** One RGB image: height × width × 3 bytes, rows top down; both sides multiples of 32. */
+export interface RgbImage {
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly width: number;
+  readonly height: number;
+}
+
+export interface EvaluateOptions {
+  /** 'auto', or an engine by name. */
+  readonly engine?: string;
+  /** Layers to give besides the logits; `stromaflow model inspect` lists them. */
+  readonly layers?: readonly string[];
+  readonly threads?: number;
+  readonly cacheFolder?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface Evaluation {
+  /** 'logits' first, float32 [1, classes, height, width], then the layers asked for. */
+  readonly outputs: readonly LayerOutput[];
+  /** 'onnxruntime 1.30.0 (cpu)'. */
+  readonly engine: string;
+  readonly seconds: number;
+}
+
+/**
+ * Runs a model on one image in an engine's thread and gives the numbers behind the mask, so that parity with PyTorch can
+ * be checked. Throws what loadBundle throws, MODEL_UNSUPPORTED for an unknown layer, USAGE for a size that is no multiple of 32.
+ */
+export async function evaluateImage(
+  model: string,
+  image: RgbImage,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { width, height, pixels } = image;
+  if (width % 32 !== 0 || height % 32 !== 0 || width * height === 0)
+    throw new StromaflowError('USAGE', `the image is ${width} × ${height} pixels`, {
+      fix: 'cut it to multiples of 32; the encoder halves it five times',
+    });
+  if (pixels.length !== width * height * 3) throw new RangeError(`${pixels.length} bytes for ${width} × ${height} RGB`);
+  const { layers = [], threads = availableParallelism(), cacheFolder = defaultCacheFolder(), signal } = options;
+  const engine = engineNamed(options.engine ?? 'auto');
+  const backend = { engine, model, cacheFolder, patchSize: 0, batch: 1, threads, layers, nullDelay: 0 };
+  const workerData: EngineWorkerData = { arena: null, backend };
+  signal?.throwIfAborted();
+  const worker = new Worker(new URL('./engine.worker.js', import.meta.url), { workerData, name: 'engine' });
+  const settled = new AbortController();
+  try {
+    return await new Promise<Evaluation>((resolve, reject) => {
+      let name = '';
+      worker.on('message', (message: EngineReply) => {
+        if (message.type === 'ready') {
+          name = `${message.name} ${message.version} (${message.device})`;
+          const request: EngineRequest = { type: 'evaluate', pixels, width, height };
+          worker.postMessage(request);
+        } else if (message.type === 'layers') {
+          resolve({ outputs: message.layers, engine: name, seconds: message.seconds });
+        } else if (message.type === 'unusable') reject(fromWire(message.error));
+      });
+      worker.on('error', cause => reject(new StromaflowError('ENGINE_FAILED', 'the engine crashed', { cause })));
+      worker.on('exit', code => reject(new StromaflowError('ENGINE_FAILED', `the engine's thread ended with ${code}`)));
+      signal?.addEventListener('abort', () => reject(signal.reason), { signal: settled.signal });
+    });
+  } finally {
+    settled.abort();
+    await worker.terminate();
+  }
+}

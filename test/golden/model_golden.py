@@ -1,0 +1,149 @@
+"""What PyTorch and segmentation_models_pytorch say, for the parity tests of the model room.
+
+    python test/golden/model_golden.py        (torch, segmentation_models_pytorch, safetensors, openslide-python, pillow)
+
+Writes model_patch.webp (512 x 512 px of the CC0 slide, lossless), model_cases.json (one smp configuration a case) and
+model_golden.safetensors: for each case `<case>/logits` (all of them at 128 px, samples at 64) and samples of named
+layers, float32.
+
+Weights are made by a formula instead of being stored; test/support/formula-weights.ts makes the same ones.
+"""
+import json
+from pathlib import Path
+
+import numpy as np
+import openslide
+import segmentation_models_pytorch as smp
+import torch
+from PIL import Image
+from safetensors.numpy import save_file
+
+HERE = Path(__file__).parent
+SLIDE = HERE.parent / "fixtures" / "CMU-1-Small-Region.svs"
+STARTER = HERE.parent.parent / "models" / "stroma-fpn-resnet34-starter"
+PATCH_X, PATCH_Y = 1024, 1024
+SAMPLES = 2049
+
+UNET, FPN = {"_model_class": "Unet"}, {"_model_class": "FPN"}
+FPN_LAYERS = ["encoder.layer1", "encoder.layer4", "decoder.p5", "decoder.p2", "decoder.seg_blocks.0", "decoder.seg_blocks.3", "decoder"]
+VGG_LAYERS = ["encoder.features.3", "encoder.features.29", "decoder.center", "decoder.blocks.0", "decoder.blocks.4"]
+RESNET_LAYERS = ["encoder.layer1", "encoder.layer2", "encoder.layer4", "decoder.blocks.0", "decoder.blocks.4"]
+# name: (side of the patch, configuration, layers looked at)
+CASES = {
+    "unet-vgg16": (128, {**UNET, "encoder_name": "vgg16"}, VGG_LAYERS),
+    "unet-resnet34": (128, {**UNET, "encoder_name": "resnet34"}, RESNET_LAYERS),
+    "fpn-resnet34": (128, {**FPN, "encoder_name": "resnet34"}, FPN_LAYERS),
+    "unet-vgg16_bn": (64, {**UNET, "encoder_name": "vgg16_bn"}, ["encoder.features.42", "decoder.center"]),
+    "unet-vgg11": (64, {**UNET, "encoder_name": "vgg11"}, []),
+    "unet-vgg13_bn": (64, {**UNET, "encoder_name": "vgg13_bn"}, []),
+    "fpn-vgg19": (64, {**FPN, "encoder_name": "vgg19"}, []),
+    "unet-resnet18": (64, {**UNET, "encoder_name": "resnet18"}, []),
+    "fpn-cat": (64, {**FPN, "encoder_name": "resnet18", "decoder_merge_policy": "cat"}, ["decoder"]),
+    "fpn-bilinear": (64, {**FPN, "encoder_name": "resnet18", "decoder_interpolation": "bilinear"}, ["decoder.p2"]),
+    "fpn-bicubic": (64, {**FPN, "encoder_name": "resnet18", "decoder_interpolation": "bicubic"}, ["decoder.p2"]),
+    "fpn-channels": (64, {**FPN, "encoder_name": "resnet18", "decoder_pyramid_channels": 40, "decoder_segmentation_channels": 64}, []),
+    "fpn-depth4": (64, {**FPN, "encoder_name": "resnet18", "encoder_depth": 4, "upsampling": 2}, []),
+    "fpn-depth3": (64, {**FPN, "encoder_name": "resnet18", "encoder_depth": 3, "upsampling": 1}, []),
+    "unet-depth4": (64, {**UNET, "encoder_name": "resnet18", "encoder_depth": 4, "decoder_channels": [64, 48, 32, 24]}, []),
+    "unet-vgg-depth3": (64, {**UNET, "encoder_name": "vgg11", "encoder_depth": 3, "decoder_channels": [64, 48, 32]}, []),
+    "unet-scse": (64, {**UNET, "encoder_name": "resnet18", "decoder_attention_type": "scse"}, ["decoder.blocks.0"]),
+    "unet-bilinear": (64, {**UNET, "encoder_name": "resnet18", "decoder_interpolation": "bilinear"}, []),
+    "unet-area": (64, {**UNET, "encoder_name": "resnet18", "decoder_interpolation": "area"}, []),
+    "unet-nearest-exact": (64, {**UNET, "encoder_name": "resnet18", "decoder_interpolation": "nearest-exact"}, []),
+    "unet-bicubic": (64, {**UNET, "encoder_name": "resnet18", "decoder_interpolation": "bicubic"}, []),
+    "unet-instancenorm": (64, {**UNET, "encoder_name": "resnet18", "decoder_use_norm": {"type": "instancenorm", "affine": True}}, []),
+    "unet-nonorm": (64, {**UNET, "encoder_name": "resnet18", "decoder_use_norm": False}, []),
+    "unet-norm-eps": (64, {**UNET, "encoder_name": "resnet18", "decoder_use_norm": {"type": "batchnorm", "eps": 0.01}}, []),
+    "unet-classes3": (64, {**UNET, "encoder_name": "resnet18", "classes": 3}, []),
+    "fpn-classes4": (64, {**FPN, "encoder_name": "resnet18", "classes": 4, "activation": "sigmoid"}, []),
+}
+
+
+def hashed(name: str, count: int) -> np.ndarray:
+    """Uniform in [-1, 1): FNV-1a of the name, then the 32-bit finaliser of MurmurHash3 over a Weyl sequence."""
+    seed = 0x811C9DC5
+    for byte in name.encode():
+        seed = ((seed ^ byte) * 0x01000193) & 0xFFFFFFFF
+    h = (np.arange(count, dtype=np.uint64) * 0x9E3779B9 + seed).astype(np.uint32)
+    h ^= h >> np.uint32(16)
+    h *= np.uint32(0x85EBCA6B)
+    h ^= h >> np.uint32(13)
+    h *= np.uint32(0xC2B2AE35)
+    h ^= h >> np.uint32(16)
+    return h.astype(np.float64) / 2**31 - 1
+
+
+def formula(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    u = hashed(name, int(np.prod(shape)))
+    part = name.rsplit(".", 1)[1]
+    if len(shape) == 4:
+        values = u * np.sqrt(6 / (shape[1] * shape[2] * shape[3]))
+    elif part == "running_var":
+        values = 1 + 0.5 * u
+    elif part == "weight":
+        values = (0.5 if name.startswith("encoder.layer") else 1) + 0.25 * u  # residual sums would grow without bound
+    else:
+        values = 0.1 * u
+    return values.astype(np.float32).reshape(shape)
+
+
+def build(config: dict) -> torch.nn.Module:
+    model = getattr(smp, config["_model_class"])(encoder_weights=None, **{k: v for k, v in config.items() if k[0] != "_"})
+    state = model.state_dict()
+    model.load_state_dict({
+        name: value if name.endswith("num_batches_tracked") else torch.from_numpy(formula(name, tuple(value.shape)))
+        for name, value in state.items()
+    })
+    return model.eval()
+
+
+def normalised(patch: np.ndarray) -> torch.Tensor:
+    x = torch.from_numpy(patch).permute(2, 0, 1)[None].float() / 255
+    mean = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+    std = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+    return (x - mean) / std
+
+
+def samples(values: np.ndarray) -> np.ndarray:
+    """At most SAMPLES values, evenly spread over the flattened tensor, first and last included."""
+    flat = values.reshape(-1)
+    return flat[np.linspace(0, flat.size - 1, SAMPLES).astype(np.int64)] if flat.size > SAMPLES else flat
+
+
+def run(model: torch.nn.Module, x: torch.Tensor, layers: list[str]) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for layer in layers:
+        keep = lambda _module, _inputs, output, layer=layer: found.__setitem__(layer, output.detach().numpy().copy())
+        model.get_submodule(layer).register_forward_hook(keep)
+    # Some models have no activation module at the end; without one, the output is the logits.
+    model.segmentation_head[2] = torch.nn.Identity()
+    with torch.inference_mode():
+        logits = model(x).numpy()
+    return {"logits": logits if x.shape[-1] > 64 else samples(logits), **{layer: samples(values) for layer, values in found.items()}}
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    region = openslide.OpenSlide(str(SLIDE)).read_region((PATCH_X, PATCH_Y), 0, (512, 512)).convert("RGB")
+    region.save(HERE / "model_patch.webp", lossless=True, quality=100, method=6)
+    patch = np.array(region)
+    golden: dict[str, np.ndarray] = {}
+    for case, (side, config, layers) in CASES.items():
+        found = run(build(config), normalised(patch[:side, :side]), layers)
+        golden |= {f"{case}/{name}": np.ascontiguousarray(values, dtype=np.float32) for name, values in found.items()}
+        print(f"{case:24} logits {found['logits'].min():8.3f} … {found['logits'].max():8.3f}")
+
+    starter = smp.from_pretrained(str(STARTER)).float().eval()
+    logits = run(starter, normalised(patch), [])["logits"][0, 0]
+    golden["starter/logits"] = np.ascontiguousarray(logits[::8, ::8])
+    golden["starter/mask"] = np.packbits(logits > 0, axis=1)
+    golden["starter/near"] = np.packbits(np.abs(logits) <= 1e-3, axis=1)
+    save_file(golden, HERE / "model_golden.safetensors")
+    (HERE / "model_golden.safetensors").chmod(0o644)
+    cases = {case: {"side": side, "config": config, "layers": layers} for case, (side, config, layers) in CASES.items()}
+    made_by = {"torch": torch.__version__, "segmentation_models_pytorch": smp.__version__}
+    (HERE / "model_cases.json").write_text(json.dumps({"madeBy": made_by, "cases": cases}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
