@@ -4,7 +4,7 @@ import { modelTag, runToken } from '../src/event/contract.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
-import { publishAggregate } from '../src/stage/announce.js';
+import { publishAggregate, publishProgress } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import type { DuePatch } from '../src/stage/item.js';
 import { type PatchLabels, SlideSession } from '../src/stage/session.js';
@@ -139,16 +139,17 @@ async function openSession(
 async function finish(session: SlideSession, parts: Parts): Promise<SlideSummary> {
   const { bus, events } = parts;
   const { run } = session;
-  const summary = summarise(session, parts);
+  const aggregate = session.nextAggregate(true);
+  const summary = summarise(session, aggregate, parts);
   await session.output.finish(summary);
-  await publishAggregate(session, bus, true);
+  await publishAggregate(session, aggregate, bus);
   await bus.publish(events.slide('completed', finished(session)));
   await run.update({ ...run.state, state: 'completed' });
   return summary;
 }
 
 async function suspend(session: SlideSession, { path, id }: SlideTask, { bus, events }: Parts): Promise<SlideResult> {
-  await publishAggregate(session, bus, false);
+  await publishProgress(session, bus);
   await bus.publish(events.slide('incomplete', { ...finished(session), reason: 'interrupted' }));
   const { expected } = session.aggregate.counts(false);
   return { path, id, state: 'interrupted', done: session.aggregate.settled, expected };

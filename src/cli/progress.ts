@@ -37,7 +37,7 @@ export class ProgressCounter implements PipelineObserver {
     return { done: this.#done, expected: this.#expected, patchesPerSecond, etaSeconds };
   }
 
-  acknowledged(_seconds: number): void {
+  acknowledged(_seconds?: number): void {
     this.#done += 1;
     this.#times.push(performance.now());
   }

@@ -74,8 +74,11 @@ export async function runGraph(
     }, REDRAW_MS);
     cleanUps.unshift(async () => clearInterval(redraw));
 
+    // A graph that was left early (the demo stops after one slide) must let go of its folder and its timers too.
+    const over = new AbortController();
+    cleanUps.unshift(async () => over.abort());
     const results = await lastValueFrom(
-      graph(parts, signal).pipe(
+      graph(parts, AbortSignal.any([signal, over.signal])).pipe(
         tap(result => {
           if (!(quiet && result.state === 'completed')) printResult(result, terminal);
           if (result.state === 'failed') board.fail(result.error);

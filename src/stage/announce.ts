@@ -1,6 +1,7 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { toStromaflowError } from '../errors.js';
 import type { EventBus } from '../event/bus.js';
+import type { Aggregate } from '../event/payloads.js';
 import type { SettledPatch } from './item.js';
 import type { SlideSession } from './session.js';
 
@@ -17,7 +18,7 @@ export function announce(bus: EventBus, intervalSeconds: number): OperatorFuncti
     if (session.failure || session.aggregate.complete || now - last < intervalSeconds * 1000) return patch;
     announcedAt.set(session, now);
     try {
-      await publishAggregate(session, bus, false);
+      await publishProgress(session, bus);
     } catch (error) {
       session.failure ??= toStromaflowError(error, 'BUS_PUBLISH', session.slide.id);
     }
@@ -25,18 +26,23 @@ export function announce(bus: EventBus, intervalSeconds: number): OperatorFuncti
   });
 }
 
-/** Takes the next revision, keeps it in the ledger and publishes it, with the slide's progress while it is under way. */
-export async function publishAggregate(session: SlideSession, bus: EventBus, final: boolean): Promise<void> {
-  const { run, runToken, events, slide } = session;
-  const aggregate = session.nextAggregate(final);
-  await run.update({ ...run.state, revision: aggregate.revision });
-  await bus.publish(events.aggregate(aggregate, runToken));
-  if (final) return;
+/** Publishes a provisional aggregate under the next revision, and the slide's progress with it. */
+export async function publishProgress(session: SlideSession, bus: EventBus): Promise<void> {
+  const aggregate = session.nextAggregate(false);
+  await publishAggregate(session, aggregate, bus);
   const { patches, revision } = aggregate;
   const { settled } = session.aggregate;
   const patchesPerSecond = (settled - session.resumedPatches) / session.seconds;
   const etaSeconds = patchesPerSecond > 0 ? (patches.expected - settled) / patchesPerSecond : null;
   const fraction = settled / patches.expected;
-  const progress = { slide: slide.id, run: runToken, revision, patches, fraction, patchesPerSecond, etaSeconds };
+  const { slide, runToken: run, events } = session;
+  const progress = { slide: slide.id, run, revision, patches, fraction, patchesPerSecond, etaSeconds };
   await bus.publish(events.slide('progress', progress));
+}
+
+/** Its revision is on record before anybody sees it, so that a restart never uses it again. */
+export async function publishAggregate(session: SlideSession, aggregate: Aggregate, bus: EventBus): Promise<void> {
+  const { run, runToken, events } = session;
+  await run.update({ ...run.state, revision: aggregate.revision });
+  await bus.publish(events.aggregate(aggregate, runToken));
 }
