@@ -1,5 +1,6 @@
+import type { PixelMemory } from './pixel-memory.js';
 import { BoxResampler } from './resample.js';
-import type { TileSource } from './slide.js';
+import type { LevelGeometry, TileSource } from './slide.js';
 import type { TileCache } from './tile-cache.js';
 
 /** A rectangle to read, in output pixels: output pixel i spans level pixels [i × scale, (i + 1) × scale). */
@@ -15,7 +16,7 @@ export interface Region {
   /** Size of the slide in output pixels. */
   readonly slideWidth: number;
   readonly slideHeight: number;
-  /** Where the next region of the same row or column starts, counted from this one's start: tiles left behind are let go. */
+  /** From this region's start to the next one's in its row or column: tiles that are left behind are let go. */
   readonly advance: number;
 }
 
@@ -25,92 +26,107 @@ const MISSING = 255;
 /** Puts regions together from stored tiles, through a bounded cache of decoded ones. */
 export class PatchAssembler {
   readonly #source: TileSource;
+  readonly #memory: PixelMemory;
   readonly #cache: TileCache;
   readonly #slide: number;
-  readonly #resampler = new BoxResampler();
+  readonly #resampler: BoxResampler;
 
   /**
-   * @param cache may be shared by several slides.
+   * @param cache in the same memory; may be shared by several slides.
    * @param slide number that tells the slides of one cache apart.
    */
-  constructor(source: TileSource, cache: TileCache, slide = 0) {
+  constructor(source: TileSource, memory: PixelMemory, cache: TileCache, slide = 0) {
     this.#source = source;
+    this.#memory = memory;
     this.#cache = cache;
     this.#slide = slide;
+    this.#resampler = new BoxResampler(memory);
   }
 
   /**
-   * Reads a region as RGB into `into` (width × height × 3 bytes, rows top down). Outside the slide: 0. Tiles the file
-   * does not store: 255.
+   * Reads a region as RGB to address `into` of the memory (width × height × 3 bytes, rows top down). Outside the slide: 0.
+   * Tiles the file does not store: 255. May invalidate views of the memory.
    *
-   * @throws TILE_CORRUPT, SLIDE_UNREADABLE; `into` is then undefined.
+   * @throws TILE_CORRUPT, SLIDE_UNREADABLE; the memory at `into` is then undefined.
    */
-  async read(region: Region, into: Uint8Array): Promise<void> {
-    if (region.scale === 1) {
-      const { level, x, y, width, height, advance } = region;
-      await this.#copy(level, x, y, width, height, advance, into);
-      return;
-    }
-    const geometry = this.#source.levels[region.level]!;
-    await this.#resampler.run(region, geometry.width, geometry.height, into, (x, y, width, height, band) =>
-      this.#copy(region.level, x, y, width, height, Math.floor(region.advance * region.scale), band),
-    );
+  async read(region: Region, into: number): Promise<void> {
+    const { level, scale, x, y, width, height, advance } = region;
+    const geometry = this.#source.levels[level]!;
+    this.#cache.prepare(geometry.tileWidth * geometry.tileHeight * 3);
+    if (scale === 1) await this.#copy(geometry, level, x, y, width, height, advance, into);
+    else
+      await this.#resampler.run(region, geometry.width, geometry.height, into, (left, top, across, down, band) =>
+        this.#copy(geometry, level, left, top, across, down, Math.floor(advance * scale), band),
+      );
+  }
+
+  /** Lets go of this slide's tiles. */
+  close(): void {
+    this.#cache.forget(tileKey(this.#slide, 0, 0), tileKey(this.#slide, 64, 0));
+    this.#source.close();
   }
 
   /** Copies level pixels 1:1; a window over the edge is zero there. */
   async #copy(
+    geometry: LevelGeometry,
     level: number,
     x: number,
     y: number,
     width: number,
     height: number,
     advance: number,
-    into: Uint8Array,
+    into: number,
   ): Promise<void> {
-    const geometry = this.#source.levels[level]!;
+    const { kernels } = this.#memory;
     const { tileWidth, tileHeight } = geometry;
+    const stride = width * 3;
     const left = Math.max(0, x);
     const top = Math.max(0, y);
     const right = Math.min(geometry.width, x + width);
     const bottom = Math.min(geometry.height, y + height);
-    if (left > x || top > y || right < x + width || bottom < y + height) into.fill(0, 0, width * height * 3);
-    if (right <= left || bottom <= top) return;
+    if (left > x || top > y || right < x + width || bottom < y + height) kernels.fill(into, stride, stride, height, 0);
     const cols = Math.ceil(geometry.width / tileWidth);
     for (let row = Math.floor(top / tileHeight); row * tileHeight < bottom; row++) {
       for (let col = Math.floor(left / tileWidth); col * tileWidth < right; col++) {
         const key = tileKey(this.#slide, level, row * cols + col);
-        const cached = this.#cache.get(key)?.pixels;
-        const pixels = cached ?? (await this.#load(key, level, col, row, tileWidth * tileHeight * 3));
-        const x0 = Math.max(left, col * tileWidth);
-        const x1 = Math.min(right, (col + 1) * tileWidth);
-        const y0 = Math.max(top, row * tileHeight);
-        const y1 = Math.min(bottom, (row + 1) * tileHeight);
-        const bytes = (x1 - x0) * 3;
-        let to = ((y0 - y) * width + x0 - x) * 3;
-        if (pixels) {
-          let from = ((y0 - row * tileHeight) * tileWidth + x0 - col * tileWidth) * 3;
-          for (let line = y0; line < y1; line++, from += tileWidth * 3, to += width * 3)
-            into.set(pixels.subarray(from, from + bytes), to);
-        } else for (let line = y0; line < y1; line++, to += width * 3) into.fill(MISSING, to, to + bytes);
-        if ((col + 1) * tileWidth <= x + advance && (row + 1) * tileHeight <= y + advance) this.#cache.spend(key);
+        const tile = this.#cache.get(key) ?? (await this.#load(geometry, key, level, col, row));
+        const tileX = col * tileWidth;
+        const tileY = row * tileHeight;
+        const fromX = Math.max(left, tileX);
+        const fromY = Math.max(top, tileY);
+        const bytes = (Math.min(right, tileX + tileWidth) - fromX) * 3;
+        const rows = Math.min(bottom, tileY + tileHeight) - fromY;
+        const to = into + (fromY - y) * stride + (fromX - x) * 3;
+        if (tile === undefined) kernels.fill(to, stride, bytes, rows, MISSING);
+        else {
+          const from = tile + ((fromY - tileY) * tileWidth + fromX - tileX) * 3;
+          kernels.copy(to, stride, from, tileWidth * 3, bytes, rows);
+          if (tileX + tileWidth <= x + advance && tileY + tileHeight <= y + advance) this.#cache.spend(key);
+        }
       }
     }
   }
 
-  async #load(key: number, level: number, col: number, row: number, bytes: number): Promise<Uint8Array | undefined> {
-    const buffer = this.#cache.take(bytes);
+  async #load(
+    { tileWidth, tileHeight }: LevelGeometry,
+    key: number,
+    level: number,
+    col: number,
+    row: number,
+  ): Promise<number | undefined> {
+    const at = this.#cache.take();
     try {
-      const reading = this.#source.readTile(level, col, row, buffer);
+      const reading = this.#source.readTile(level, col, row, this.#memory.bytes(at, tileWidth * tileHeight * 3));
       const state = typeof reading === 'string' ? reading : await reading;
       if (state === 'decoded') {
-        this.#cache.put({ key, pixels: buffer });
-        return buffer;
+        this.#cache.put(key, at);
+        return at;
       }
     } catch (error) {
-      this.#cache.release(buffer);
+      this.#cache.release(at);
       throw error;
     }
-    this.#cache.release(buffer);
+    this.#cache.release(at);
     return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import type { PatchPlan } from './patch.js';
 import { validSize } from './plan.js';
+import { BLOCK } from './reduce.js';
 
 /** A picture of the whole slide that reader threads fill while they read: RGB, white where nothing was read yet. */
 export interface OverviewCanvas {
@@ -25,67 +26,87 @@ export function createOverview(plan: PatchPlan): OverviewCanvas {
 }
 
 /**
- * Paints a patch's core from sums of its blocks. Canvas pixels belong to the patch that has their upper left plan pixel,
- * so threads never write the same one.
- *
- * @param sums RGB sums of `block` × `block` plan pixels inside the slide, rows of core / block blocks.
+ * Paints patches' cores on a canvas. A canvas pixel belongs to the patch that has its upper left plan pixel, so threads
+ * never write the same one and need no locks.
  */
-export function paintBlocks(
-  canvas: OverviewCanvas,
-  plan: PatchPlan,
-  col: number,
-  row: number,
-  sums: Uint16Array,
-  block: number,
-): void {
-  const pixels = new Uint8Array(canvas.shared);
-  const { factor } = canvas;
-  const { core } = plan;
-  const [width, height] = validSize(plan, col, row);
-  const stride = (core / block) * 3;
-  const bottom = row * core + height;
-  const right = col * core + width;
-  for (let y = Math.ceil((row * core) / factor); y * factor < bottom; y++) {
-    const y0 = y * factor - row * core;
-    const y1 = Math.min(height, y0 + factor);
-    for (let x = Math.ceil((col * core) / factor); x * factor < right; x++) {
-      const x0 = x * factor - col * core;
-      const x1 = Math.min(width, x0 + factor);
-      let r = 0;
-      let g = 0;
-      let b = 0;
-      for (let by = Math.floor(y0 / block); by * block < y1; by++) {
-        for (let bx = Math.floor(x0 / block); bx * block < x1; bx++) {
-          const at = by * stride + bx * 3;
-          r += sums[at] as number;
-          g += sums[at + 1] as number;
-          b += sums[at + 2] as number;
-        }
-      }
-      // Where blocks are larger than canvas pixels, a pixel shows its block's mean.
-      const across = factor >= block ? x1 - x0 : Math.min(block, width - Math.floor(x0 / block) * block);
-      const down = factor >= block ? y1 - y0 : Math.min(block, height - Math.floor(y0 / block) * block);
-      const area = across * down;
-      const to = (y * canvas.width + x) * 3;
-      pixels[to] = r / area + 0.5;
-      pixels[to + 1] = g / area + 0.5;
-      pixels[to + 2] = b / area + 0.5;
+export class OverviewPainter {
+  readonly #canvas: OverviewCanvas;
+  readonly #plan: PatchPlan;
+  readonly #pixels: Uint8Array;
+
+  constructor(canvas: OverviewCanvas, plan: PatchPlan) {
+    this.#canvas = canvas;
+    this.#plan = plan;
+    this.#pixels = new Uint8Array(canvas.shared);
+  }
+
+  /**
+   * Copies a picture that has the canvas's own resolution.
+   *
+   * @param picture RGB, from the core's first pixel on, `stride` bytes from row to row. Its squares at the slide's edge
+   * are means over padding too, and are made means over the slide alone.
+   */
+  copy(col: number, row: number, picture: Uint8Array, stride: number): void {
+    const { factor, width: canvasWidth } = this.#canvas;
+    const { core } = this.#plan;
+    const [width, height] = validSize(this.#plan, col, row);
+    const across = Math.ceil(width / factor);
+    const down = Math.ceil(height / factor);
+    const left = (col * core) / factor;
+    for (let y = 0; y < down; y++) {
+      const from = y * stride;
+      const to = (((row * core) / factor + y) * canvasWidth + left) * 3;
+      this.#pixels.set(picture.subarray(from, from + across * 3), to);
+      const cutRow = Math.min(factor, height - y * factor);
+      if (cutRow < factor) this.#scale(to, to + across * 3, factor / cutRow);
+      const cutCol = width - (across - 1) * factor;
+      if (cutCol < factor) this.#scale(to + (across - 1) * 3, to + across * 3, factor / cutCol);
     }
   }
-}
 
-/** Copies a patch's core 1:1, for canvases of factor 1. */
-export function paintPixels(
-  canvas: OverviewCanvas,
-  plan: PatchPlan,
-  col: number,
-  row: number,
-  patch: Uint8Array,
-): void {
-  const pixels = new Uint8Array(canvas.shared);
-  const [width, height] = validSize(plan, col, row);
-  for (let y = 0; y < height; y++) {
-    const from = ((y + plan.margin) * plan.patchSize + plan.margin) * 3;
-    pixels.set(patch.subarray(from, from + width * 3), ((row * plan.core + y) * canvas.width + col * plan.core) * 3);
+  /**
+   * Paints from sums of 8 × 8 blocks: means of them where canvas pixels are larger, their colour where they are smaller.
+   *
+   * @param sums RGB sums of each block's pixels inside the slide, rows of core / 8 blocks.
+   */
+  paint(col: number, row: number, sums: Uint16Array): void {
+    const { factor, width: canvasWidth } = this.#canvas;
+    const { core } = this.#plan;
+    const [width, height] = validSize(this.#plan, col, row);
+    const bottom = row * core + height;
+    const right = col * core + width;
+    const span = Math.max(factor, BLOCK);
+    for (let y = Math.ceil((row * core) / factor); y * factor < bottom; y++) {
+      const y0 = Math.floor((y * factor - row * core) / BLOCK) * BLOCK;
+      const y1 = Math.min(height, y0 + span);
+      for (let x = Math.ceil((col * core) / factor); x * factor < right; x++) {
+        const x0 = Math.floor((x * factor - col * core) / BLOCK) * BLOCK;
+        const x1 = Math.min(width, x0 + span);
+        this.#mean(sums, x0, y0, x1, y1, (y * canvasWidth + x) * 3);
+      }
+    }
+  }
+
+  #mean(sums: Uint16Array, x0: number, y0: number, x1: number, y1: number, to: number): void {
+    const stride = (this.#plan.core / BLOCK) * 3;
+    let r = 0;
+    let g = 0;
+    let b = 0;
+    for (let y = y0; y < y1; y += BLOCK) {
+      for (let x = x0; x < x1; x += BLOCK) {
+        const at = (y / BLOCK) * stride + (x / BLOCK) * 3;
+        r += sums[at] as number;
+        g += sums[at + 1] as number;
+        b += sums[at + 2] as number;
+      }
+    }
+    const area = (x1 - x0) * (y1 - y0);
+    this.#pixels[to] = r / area + 0.5;
+    this.#pixels[to + 1] = g / area + 0.5;
+    this.#pixels[to + 2] = b / area + 0.5;
+  }
+
+  #scale(from: number, to: number, by: number): void {
+    for (let i = from; i < to; i++) this.#pixels[i] = Math.min(255, (this.#pixels[i] as number) * by + 0.5);
   }
 }

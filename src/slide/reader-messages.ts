@@ -24,26 +24,31 @@ export interface OpenRequest {
   readonly overview: OverviewCanvas;
 }
 
-export interface ReadRequest {
-  readonly op: 'read';
-  readonly id: number;
-  readonly slide: number;
-  readonly col: number;
-  readonly row: number;
-  readonly slot: number;
-}
-
 export interface CloseRequest {
   readonly op: 'close';
   readonly id: number;
   readonly slide: number;
 }
 
-export type ReaderRequest = OpenRequest | ReadRequest | CloseRequest;
+/** Reads are as many as patches, so they and their answers travel as plain numbers: five times cheaper to clone. */
+export type ReadRequest = readonly [id: number, slide: number, col: number, row: number, slot: number];
+export type ReadReply = readonly [id: number, kept: number, validPixels: number, tissuePixels: number, seconds: number];
 
-export interface ReaderReply {
+export type ReaderRequest = OpenRequest | CloseRequest | ReadRequest;
+/** Of a request that is no read, or that failed. */
+export interface PlainReply {
   readonly id: number;
-  /** Of a read. */
-  readonly outcome?: ReadOutcome;
   readonly error?: WireError;
 }
+export type ReaderReply = ReadReply | PlainReply;
+
+export function toReply(id: number, { outcome, validPixels, tissuePixels, seconds }: ReadOutcome): ReadReply {
+  return [id, outcome === 'tissue' ? 1 : 0, validPixels, tissuePixels, seconds];
+}
+
+export function fromReply([, kept, validPixels, tissuePixels, seconds]: ReadReply): ReadOutcome {
+  return { outcome: kept ? 'tissue' : 'empty', validPixels, tissuePixels, seconds };
+}
+
+export const isRead = <Read extends ReadRequest | ReadReply>(message: Read | object): message is Read =>
+  Array.isArray(message);

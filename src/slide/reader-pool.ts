@@ -33,15 +33,18 @@ const DEFAULT_CACHE_BYTES = 128 * 2 ** 20;
 /** Reads a thread has at a time: one in work and one waiting, so that it never waits for the main thread. */
 const DEPTH = 2;
 
-/** Columns of patches that go to the same thread: neighbours share tiles, and a thread keeps its own. */
-const STRIPE = 4;
+/**
+ * Neighbouring columns of patches go to the same thread, because they share tiles: as many as leave work for every
+ * thread in the reads that are under way at a time, but at least these.
+ */
+const MIN_STRIPE = 2;
 
 interface Job {
   readonly slide: number;
   readonly ref: PatchRef;
   readonly slot: number;
   readonly signal: AbortSignal | undefined;
-  readonly thread: number;
+  readonly home: number;
   resolve(outcome: ReadOutcome): void;
   reject(reason: unknown): void;
 }
@@ -50,6 +53,9 @@ interface Job {
 export class ReaderPool {
   readonly #threads: ReaderThread[] = [];
   readonly #queue: Job[] = [];
+  /** What each thread was given last. */
+  readonly #last: (Job | undefined)[] = [];
+  readonly #slots: number;
   #nextSlide = 1;
   #closed = false;
 
@@ -60,6 +66,7 @@ export class ReaderPool {
   private constructor({ threads, arena, cacheBytes = DEFAULT_CACHE_BYTES }: ReaderPoolOptions) {
     if (!Number.isInteger(threads) || threads < 1)
       throw new StromaflowError('CONFIG_INVALID', `${threads} reader threads: must be 1 or more`);
+    this.#slots = arena.shape.slots;
     const data = { shape: arena.shape, shared: arena.shared, cacheBytes: Math.floor(cacheBytes / threads) };
     for (let i = 0; i < threads; i++) this.#threads.push(new ReaderThread(data, () => this.#dispatch()));
   }
@@ -96,32 +103,51 @@ export class ReaderPool {
   /** Ends the threads; reads that are waiting are rejected. */
   async close(): Promise<void> {
     this.#closed = true;
-    const closed = new StromaflowError('SLIDE_UNREADABLE', 'the reader threads are closed');
-    for (const job of this.#queue.splice(0)) job.reject(closed);
+    for (const job of this.#queue.splice(0)) job.reject(closed());
     await Promise.all(this.#threads.map(thread => thread.end()));
   }
 
   #read(slide: number, plan: PatchPlan, ref: PatchRef, slot: number, signal?: AbortSignal): Promise<ReadOutcome> {
-    if (this.#closed) return Promise.reject(new StromaflowError('SLIDE_UNREADABLE', 'the reader threads are closed'));
-    const stripe = Math.min(STRIPE, Math.ceil(plan.cols / this.#threads.length));
-    const thread = Math.floor(ref.col / stripe) % this.#threads.length;
+    if (this.#closed) return Promise.reject(closed());
+    const threads = this.#threads.length;
+    const stripe = Math.min(
+      Math.ceil(plan.cols / threads),
+      Math.max(MIN_STRIPE, Math.floor(this.#slots / threads / 2)),
+    );
+    const home = Math.floor(ref.col / stripe) % threads;
     return new Promise((resolve, reject) => {
-      this.#queue.push({ slide, ref, slot, signal, thread, resolve, reject });
+      this.#queue.push({ slide, ref, slot, signal, home, resolve, reject });
       this.#dispatch();
     });
   }
 
-  /** Gives every thread with room the oldest read of its own stripes, or the oldest of all before it idles. */
+  /** Fills every thread: with reads of its own stripes, and before it idles with the one nearest to its last. */
   #dispatch(): void {
     for (const [index, thread] of this.#threads.entries()) {
       while (thread.load < DEPTH) {
-        const own = this.#queue.findIndex(job => job.thread === index);
-        const next = own >= 0 ? own : thread.load === 0 ? 0 : -1;
+        const own = this.#queue.findIndex(job => job.home === index);
+        const next = own >= 0 || thread.load > 0 ? own : this.#nearest(this.#last[index]);
         const [job] = next >= 0 ? this.#queue.splice(next, 1) : [];
         if (!job) break;
         if (job.signal?.aborted) job.reject(job.signal.reason);
-        else thread.read(job.slide, job.ref.col, job.ref.row, job.slot).then(job.resolve, job.reject);
+        else {
+          this.#last[index] = job;
+          thread.read(job.slide, job.ref.col, job.ref.row, job.slot).then(job.resolve, job.reject);
+        }
       }
     }
   }
+
+  /** Place in the queue of the read that shares most with an earlier one; -1 when there is none. */
+  #nearest(last: Job | undefined): number {
+    let best = -1;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [index, { slide, ref }] of this.#queue.entries()) {
+      const near = last?.slide === slide ? Math.abs(last.ref.col - ref.col) + Math.abs(last.ref.row - ref.row) : 1e9;
+      if (near < least) [best, least] = [index, near];
+    }
+    return best;
+  }
 }
+
+const closed = (): StromaflowError => new StromaflowError('SLIDE_UNREADABLE', 'the reader threads are closed');

@@ -1,9 +1,16 @@
 import { Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
 import type { ReadOutcome } from './patch-reader.js';
-import type { OpenRequest, ReaderData, ReaderReply, ReaderRequest } from './reader-messages.js';
-
-type Body<T> = T extends unknown ? Omit<T, 'id'> : never;
+import {
+  type CloseRequest,
+  fromReply,
+  isRead,
+  type OpenRequest,
+  type ReaderData,
+  type ReaderReply,
+  type ReaderRequest,
+  type ReadReply,
+} from './reader-messages.js';
 
 /** A thread that never answers is not started for ever. */
 const MAX_FAILURES = 3;
@@ -17,11 +24,11 @@ interface Waiting {
 export class ReaderThread {
   readonly #data: ReaderData;
   readonly #onFree: () => void;
-  readonly #open = new Map<number, Body<OpenRequest>>();
+  readonly #open = new Map<number, Omit<OpenRequest, 'id'>>();
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker;
   #nextId = 1;
-  #closing = false;
+  #closed = false;
   /** Threads that ended in a row without an answer. */
   #failures = 0;
   /** Reads under way. */
@@ -33,10 +40,10 @@ export class ReaderThread {
     this.#worker = this.#start();
   }
 
-  async open(request: Body<OpenRequest>): Promise<void> {
+  async open(request: Omit<OpenRequest, 'id'>): Promise<void> {
     this.#open.set(request.slide, request);
     try {
-      await this.#send(request);
+      await this.#send(id => ({ ...request, id }));
     } catch (error) {
       this.#open.delete(request.slide);
       throw error;
@@ -46,7 +53,7 @@ export class ReaderThread {
   async read(slide: number, col: number, row: number, slot: number): Promise<ReadOutcome> {
     this.load++;
     try {
-      return (await this.#send({ op: 'read', slide, col, row, slot })) as ReadOutcome;
+      return (await this.#send(id => [id, slide, col, row, slot])) as ReadOutcome;
     } finally {
       this.load--;
       this.#onFree();
@@ -54,33 +61,27 @@ export class ReaderThread {
   }
 
   async close(slide: number): Promise<void> {
-    if (this.#open.delete(slide)) await this.#send({ op: 'close', slide });
+    if (this.#open.delete(slide)) await this.#send(id => ({ op: 'close', id, slide }) satisfies CloseRequest);
   }
 
   async end(): Promise<void> {
-    this.#closing = true;
+    this.#closed = true;
     await this.#worker.terminate();
   }
 
-  #send(request: Body<ReaderRequest>): Promise<ReadOutcome | undefined> {
-    if (this.#closing) return Promise.reject(new StromaflowError('SLIDE_UNREADABLE', 'the reader threads are closed'));
+  #send(request: (id: number) => ReaderRequest): Promise<ReadOutcome | undefined> {
+    if (this.#closed) return Promise.reject(new StromaflowError('SLIDE_UNREADABLE', 'the reader thread has ended'));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ ...request, id });
+      this.#worker.postMessage(request(id));
     });
   }
 
   #start(): Worker {
     const worker = new Worker(new URL('./reader.worker.js', import.meta.url), { workerData: this.#data });
     let cause: unknown;
-    worker.on('message', ({ id, outcome, error }: ReaderReply) => {
-      this.#failures = 0;
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (error) waiting?.reject(fromWire(error));
-      else waiting?.resolve(outcome);
-    });
+    worker.on('message', (reply: ReaderReply) => this.#receive(reply));
     worker.on('error', error => {
       cause = error;
     });
@@ -88,16 +89,27 @@ export class ReaderThread {
       const ended = new StromaflowError('SLIDE_UNREADABLE', `a reader thread ended (status ${code})`, { cause });
       const waiting = [...this.#waiting.values()];
       this.#waiting.clear();
-      if (!this.#closing && ++this.#failures <= MAX_FAILURES) this.#restart();
-      else this.#closing = true;
+      if (this.#closed || ++this.#failures > MAX_FAILURES) this.#closed = true;
+      else this.#restart();
       for (const { reject } of waiting) reject(ended);
     });
     return worker;
   }
 
+  #receive(reply: ReaderReply): void {
+    this.#failures = 0;
+    const read = isRead<ReadReply>(reply);
+    const id = read ? reply[0] : reply.id;
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (read) waiting?.resolve(fromReply(reply));
+    else if (reply.error) waiting?.reject(fromWire(reply.error));
+    else waiting?.resolve(undefined);
+  }
+
   #restart(): void {
     this.#worker = this.#start();
-    // A slide that cannot be opened again rejects its next read in the thread.
-    for (const request of this.#open.values()) this.#send(request).catch(() => undefined);
+    // A slide that cannot be opened again rejects its reads in the new thread.
+    for (const request of this.#open.values()) this.#send(id => ({ ...request, id })).catch(() => undefined);
   }
 }

@@ -3,7 +3,18 @@ import { StromaflowError, toWire } from '../errors.js';
 import { Arena } from '../stage/arena.js';
 import { openTileSource } from './open-source.js';
 import { PatchReader } from './patch-reader.js';
-import type { ReaderData, ReaderReply, ReaderRequest } from './reader-messages.js';
+import { PixelMemory } from './pixel-memory.js';
+import {
+  type CloseRequest,
+  isRead,
+  type OpenRequest,
+  type PlainReply,
+  type ReaderData,
+  type ReaderReply,
+  type ReaderRequest,
+  type ReadRequest,
+  toReply,
+} from './reader-messages.js';
 import { TileCache } from './tile-cache.js';
 
 /** A reader thread: answers one request after the other, with its own file handles and its own cache of tiles. */
@@ -11,26 +22,37 @@ import { TileCache } from './tile-cache.js';
 const { shape, shared, cacheBytes } = workerData as ReaderData;
 const port = parentPort!;
 const slots = Array.from({ length: shape.slots }, (_, index) => new Arena(shape, shared).slot(index));
-const cache = new TileCache(cacheBytes);
+const memory = new PixelMemory();
+const cache = new TileCache(memory, cacheBytes);
 const readers = new Map<number, PatchReader>();
 
 async function answer(request: ReaderRequest): Promise<ReaderReply> {
+  return isRead<ReadRequest>(request) ? answerRead(request) : answerOther(request);
+}
+
+async function answerRead([id, slide, col, row, slot]: ReadRequest): Promise<ReaderReply> {
+  try {
+    const reader = readers.get(slide);
+    if (!reader) throw new StromaflowError('SLIDE_UNREADABLE', 'the slide could not be opened again in a new thread');
+    return toReply(id, await reader.read(col, row, slots[slot]!));
+  } catch (error) {
+    return { id, error: toWire(error) };
+  }
+}
+
+async function answerOther(request: OpenRequest | CloseRequest): Promise<PlainReply> {
   const { id, slide } = request;
   try {
     if (request.op === 'open') {
       const { source, plan, rule, overview } = request;
-      readers.set(slide, new PatchReader(await openTileSource(source), plan, rule, overview, cache, slide));
-      return { id };
+      readers.set(slide, new PatchReader(await openTileSource(source), plan, rule, overview, memory, cache, slide));
+    } else {
+      readers.get(slide)?.close();
+      readers.delete(slide);
     }
-    const reader = readers.get(slide);
-    if (!reader) throw new StromaflowError('INTERNAL', `slide ${slide} is not open in this thread`);
-    if (request.op === 'read')
-      return { id, outcome: await reader.read(request.col, request.row, slots[request.slot] as Uint8Array) };
-    readers.delete(slide);
-    reader.close();
     return { id };
   } catch (error) {
-    return { id, error: toWire(error, request.op === 'open' ? 'SLIDE_UNREADABLE' : 'INTERNAL') };
+    return { id, error: toWire(error, 'SLIDE_UNREADABLE') };
   }
 }
 

@@ -1,81 +1,95 @@
+import type { PixelMemory } from './pixel-memory.js';
+
 /**
- * Decoded tiles, least recently used first out, with two refinements for reading a slide patch by patch. Buffers are
- * recycled, never freed, so that a slide of any size costs the same memory. And tiles that the patches still to come will
- * not touch are "spent": they give their buffer up first, so that the row of tiles which the next row of patches shares
- * survives in a small cache.
+ * Decoded tiles in frames of one size, least recently used first out, with two refinements for reading a slide patch by
+ * patch. Frames are recycled, so that a slide of any size costs the same memory. And tiles that the patches still to come
+ * will not touch are "spent": their frames go first, so that the row of tiles which the next row of patches shares
+ * survives in a small cache, and a small slide touches few frames.
  */
-export interface CachedTile {
-  readonly key: number;
-  /** Undefined where the file stores no pixels. */
-  readonly pixels: Uint8Array | undefined;
-}
-
 export class TileCache {
+  readonly #memory: PixelMemory;
   readonly #capacity: number;
-  readonly #live = new Map<number, CachedTile>();
-  readonly #spent = new Map<number, CachedTile>();
-  readonly #free = new Map<number, Uint8Array[]>();
-  #allocated = 0;
+  readonly #live = new Map<number, number>();
+  readonly #spent = new Map<number, number>();
+  #free: number[] = [];
+  #frameBytes = 0;
+  #start = 0;
+  #untouched = 0;
 
-  /** @param capacity bytes of pixels kept; one tile is always allowed. */
-  constructor(capacity: number) {
+  /** @param capacity bytes of pixels kept; one tile is always kept. */
+  constructor(memory: PixelMemory, capacity: number) {
+    this.#memory = memory;
     this.#capacity = capacity;
   }
 
-  /** Bytes of pixel buffers that exist now. */
-  get allocated(): number {
-    return this.#allocated;
+  /** Frames that were ever used, in bytes. */
+  get touchedBytes(): number {
+    return (this.#live.size + this.#spent.size + this.#free.length) * this.#frameBytes;
   }
 
-  get(key: number): CachedTile | undefined {
+  /** Makes room for tiles of this size. Larger ones than before empty the cache. May invalidate views of the memory. */
+  prepare(tileBytes: number): void {
+    if (tileBytes <= this.#frameBytes) return;
+    this.#frameBytes = Math.ceil(tileBytes / 64) * 64;
+    const frames = Math.max(1, Math.floor(this.#capacity / this.#frameBytes));
+    this.#start = this.#memory.area('tiles', frames * this.#frameBytes);
+    this.#untouched = frames;
+    this.#live.clear();
+    this.#spent.clear();
+    this.#free = [];
+  }
+
+  /** Address of a tile's pixels; undefined when it is not there. */
+  get(key: number): number | undefined {
     const spent = this.#spent.get(key);
-    const tile = spent ?? this.#live.get(key);
-    if (!tile) return undefined;
-    (spent ? this.#spent : this.#live).delete(key);
-    this.#live.set(key, tile);
-    return tile;
+    const at = spent ?? this.#live.get(key);
+    if (at === undefined) return undefined;
+    (spent === undefined ? this.#live : this.#spent).delete(key);
+    this.#live.set(key, at);
+    return at;
   }
 
-  /** A buffer to decode into: a free one, a spent tile's, a new one while there is room, the oldest tile's. */
-  take(bytes: number): Uint8Array {
-    const free = this.#free.get(bytes)?.pop();
-    if (free) return free;
-    const recycled =
-      this.#evict(this.#spent, bytes) ??
-      (this.#allocated + bytes > this.#capacity ? this.#evict(this.#live, bytes) : undefined);
-    if (recycled) return recycled;
-    this.#allocated += bytes;
-    return new Uint8Array(bytes);
+  /** Address of a frame to decode into: a free one, a spent tile's, an untouched one, the oldest tile's. */
+  take(): number {
+    const recycled = this.#free.pop() ?? oldest(this.#spent);
+    if (recycled !== undefined) return recycled;
+    if (this.#untouched > 0) return this.#start + --this.#untouched * this.#frameBytes;
+    return oldest(this.#live)!;
   }
 
-  /** Gives back a buffer that `take` lent and that holds no tile. */
-  release(buffer: Uint8Array): void {
-    const list = this.#free.get(buffer.length);
-    if (list) list.push(buffer);
-    else this.#free.set(buffer.length, [buffer]);
+  /** Gives back a frame that `take` lent. */
+  release(at: number): void {
+    this.#free.push(at);
   }
 
-  put(tile: CachedTile): void {
-    this.#live.set(tile.key, tile);
+  put(key: number, at: number): void {
+    this.#live.set(key, at);
   }
 
   /** Says that this tile will not be asked for again if patches come in order. */
   spend(key: number): void {
-    const tile = this.#live.get(key);
-    if (!tile) return;
+    const at = this.#live.get(key);
+    if (at === undefined) return;
     this.#live.delete(key);
-    this.#spent.set(key, tile);
+    this.#spent.set(key, at);
   }
 
-  /** Drops tiles, oldest first, until one gives a buffer of the size wanted or nothing more has to go. */
-  #evict(from: Map<number, CachedTile>, bytes: number): Uint8Array | undefined {
-    for (const [key, { pixels }] of from) {
-      from.delete(key);
-      if (pixels?.length === bytes) return pixels;
-      // A buffer of another size helps only by making room.
-      this.#allocated -= pixels?.length ?? 0;
-      if (from === this.#live && this.#allocated + bytes <= this.#capacity) return undefined;
+  /** Drops the tiles with keys from `from` up to below `to`. */
+  forget(from: number, to: number): void {
+    for (const tiles of [this.#live, this.#spent]) {
+      for (const [key, at] of tiles) {
+        if (key < from || key >= to) continue;
+        tiles.delete(key);
+        this.#free.push(at);
+      }
     }
-    return undefined;
   }
+}
+
+function oldest(tiles: Map<number, number>): number | undefined {
+  for (const [key, at] of tiles) {
+    tiles.delete(key);
+    return at;
+  }
+  return undefined;
 }

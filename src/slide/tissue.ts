@@ -1,3 +1,5 @@
+import { BLOCK } from './reduce.js';
+
 /** The tissue rule: which patches hold nothing but glass. docs/tissue-filter.md has its sources and its figures. */
 export interface TissueRule {
   /** Least HSV saturation of a tissue pixel, 0 to 1. */
@@ -10,9 +12,6 @@ export interface TissueRule {
 
 export const DEFAULT_TISSUE_RULE: TissueRule = { saturation: 0.05, opticalDensity: 0.06, minFraction: 0.005 };
 
-/** Side of the squares whose mean colour is judged, in plan pixels. */
-export const TISSUE_BLOCK = 8;
-
 /**
  * Pixels of tissue among block means: a block counts with all its pixels inside the slide, or not at all.
  *
@@ -23,10 +22,10 @@ export function countTissue(sums: Uint16Array, cols: number, width: number, heig
   const darkest = 255 * 10 ** -rule.opticalDensity;
   const { saturation } = rule;
   let pixels = 0;
-  for (let y = 0, row = 0; y < height; y += TISSUE_BLOCK, row++) {
-    const blockHeight = Math.min(TISSUE_BLOCK, height - y);
-    for (let x = 0, at = row * cols * 3; x < width; x += TISSUE_BLOCK, at += 3) {
-      const area = blockHeight * Math.min(TISSUE_BLOCK, width - x);
+  for (let y = 0, row = 0; y < height; y += BLOCK, row++) {
+    const blockHeight = Math.min(BLOCK, height - y);
+    for (let x = 0, at = row * cols * 3; x < width; x += BLOCK, at += 3) {
+      const area = blockHeight * Math.min(BLOCK, width - x);
       const r = sums[at] as number;
       const g = sums[at + 1] as number;
       const b = sums[at + 2] as number;
