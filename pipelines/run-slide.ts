@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
-import { modelTag, runToken } from '../src/event/contract.js';
+import { modelTag } from '../src/event/contract.js';
 import type { PatchPlan } from '../src/slide/patch.js';
-import { planPatches } from '../src/slide/plan.js';
+import { patchRef } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { publishAggregate, publishProgress } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import type { DuePatch } from '../src/stage/item.js';
-import { type PatchLabels, SlideSession } from '../src/stage/session.js';
-import type { RunKey } from '../src/store/ledger.js';
+import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { SlideSummary } from '../src/store/summary.js';
+import { openSession } from './open-session.js';
 import type { Parts } from './parts.js';
 import { summarise } from './summarise.js';
 
@@ -22,6 +22,8 @@ export interface SlideTask {
   /** Opens the truth, for a slide that has one. */
   openLabels?(slide: SlideInfo, plan: PatchPlan): Promise<PatchLabels>;
 }
+
+const REPAINTS_AT_ONCE = 4;
 
 /** Longest wait for a bus that is away before a failure goes unreported. */
 const REPORT_MS = 2000;
@@ -59,6 +61,7 @@ export async function runSlide(
     }
     if (session.failure) throw session.failure;
     if (!session.aggregate.complete) return await suspend(session, task, parts);
+    await repaint(session, parts, signal);
     const summary = await finish(session, parts);
     return { path, id, state: 'completed', summary, folder };
   } catch (error) {
@@ -70,69 +73,21 @@ export async function runSlide(
   }
 }
 
-/** Undefined when an earlier start completed this very run. */
-async function openSession(
-  slide: OpenedSlide,
-  folder: string,
-  task: SlideTask,
-  parts: Parts,
-): Promise<SlideSession | undefined> {
-  const { config, bundle, segmenter, ledger, events, bus, readers, tissueRule } = parts;
-  const { info } = slide;
-  const plan = planPatches(info, {
-    spacing: config.spacing ?? bundle.spacing,
-    patchSize: config['patch-size'] ?? bundle.patchSize,
-    margin: config.margin,
-  });
-  const key: RunKey = {
-    slide: info.id,
-    fingerprint: info.fingerprint,
-    modelVersion: segmenter.info.modelVersion,
-    plan: JSON.stringify([
-      plan.level,
-      plan.mpp,
-      plan.patchSize,
-      plan.margin,
-      tissueRule,
-      config.fresh ? Date.now() : 0,
-    ]),
+/**
+ * The overview lives in memory: what earlier starts read is read again for the picture alone. A patch that cannot be
+ * read now stays white.
+ */
+async function repaint(session: SlideSession, { credits }: Parts, signal: AbortSignal): Promise<void> {
+  const todo = [...session.resumed];
+  const paint = async (): Promise<void> => {
+    for (let record = todo.pop(); record; record = todo.pop()) {
+      const slot = await credits.acquire(signal);
+      if (slot === undefined) return;
+      await session.reader.read(patchRef(session.plan, record.col, record.row), slot).catch(() => undefined);
+      credits.release(slot);
+    }
   };
-  const run = await ledger.run(key);
-  if (run.state.state === 'completed') return undefined;
-
-  const fresh = [...run.records()].length === 0;
-  const reader = await readers.open(slide, plan, tissueRule);
-  const output = await parts.openOutput({ folder, slide: info, plan, overview: reader.overview, fresh });
-  if (!fresh) await output.resume(run.records());
-  const labels = await task.openLabels?.(info, plan);
-  const session = new SlideSession({
-    slide: info,
-    plan,
-    reader,
-    output,
-    run,
-    runToken: runToken(key),
-    events,
-    model: segmenter.info,
-    ...(labels ? { labels } : {}),
-  });
-  const { width, height } = info.levels[0]!;
-  const { cols, rows, core: side, mpp, downsample } = plan;
-  await bus.publish(
-    events.slide('opened', {
-      slide: info.id,
-      run: session.runToken,
-      revision: session.revision,
-      resumed: session.resumedPatches > 0,
-      format: info.format,
-      width,
-      height,
-      mpp: info.mpp,
-      grid: { cols, rows, side, mpp, downsample },
-      model: modelTag(segmenter.info),
-    }),
-  );
-  return session;
+  await Promise.all(Array.from({ length: REPAINTS_AT_ONCE }, paint));
 }
 
 /** Writes the final outputs, then says so: on the bus, last of all in the ledger. */
@@ -140,8 +95,7 @@ async function finish(session: SlideSession, parts: Parts): Promise<SlideSummary
   const { bus, events } = parts;
   const { run } = session;
   const aggregate = session.nextAggregate(true);
-  const summary = summarise(session, aggregate, parts);
-  await session.output.finish(summary);
+  const summary = await session.output.finish(summarise(session, aggregate, parts));
   await publishAggregate(session, aggregate, bus);
   await bus.publish(events.slide('completed', finished(session)));
   await run.update({ ...run.state, state: 'completed' });

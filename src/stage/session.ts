@@ -27,6 +27,8 @@ export interface SessionParts {
   readonly events: Events;
   readonly model: { readonly model: string; readonly modelVersion: string };
   readonly labels?: PatchLabels;
+  /** Records of the ledger whose mask is gone: their patches are due again. */
+  readonly lost?: readonly PatchRecord[];
 }
 
 /** One slide on its way through the graph: its plan, its reader, its outputs, and what is known of it so far. */
@@ -42,8 +44,8 @@ export class SlideSession {
   readonly labels: PatchLabels | undefined;
   readonly aggregate: RunningAggregate;
   readonly startedAt = performance.now();
-  /** Patches that had an outcome before this start. */
-  readonly resumedPatches: number;
+  /** Outcomes of earlier starts that stand. */
+  readonly resumed: readonly PatchRecord[];
   /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */
   failure: Error | undefined;
   #revision: number;
@@ -68,8 +70,11 @@ export class SlideSession {
     this.labels = parts.labels;
     this.aggregate = new RunningAggregate(parts.plan);
     this.#revision = parts.run.state.revision;
-    for (const record of parts.run.records()) if (record.outcome !== 'failed') this.aggregate.add(record);
-    this.resumedPatches = this.aggregate.settled;
+    const place = ({ col, row }: PatchRecord): number => row * this.plan.cols + col;
+    const lost = new Set(parts.lost?.map(place));
+    const stands = (record: PatchRecord): boolean => record.outcome !== 'failed' && !lost.has(place(record));
+    this.resumed = [...parts.run.records()].filter(stands);
+    for (const record of this.resumed) this.aggregate.add(record);
   }
 
   /** The patches without an outcome, row by row. Stops when the session fails. */
@@ -97,6 +102,11 @@ export class SlideSession {
     this.aggregate.add(record);
   }
 
+  /** Patches that had an outcome before this start. */
+  get resumedPatches(): number {
+    return this.resumed.length;
+  }
+
   /** Seconds since this start took the slide up. */
   get seconds(): number {
     return (performance.now() - this.startedAt) / 1000;
@@ -105,6 +115,7 @@ export class SlideSession {
   /** Closes what only this session reads. */
   async close(): Promise<void> {
     await this.reader.close();
+    await this.output.close();
     await this.labels?.close();
   }
 

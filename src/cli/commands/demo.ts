@@ -12,6 +12,9 @@ import { runGraph } from '../run-graph.js';
 /** CC0, from OpenSlide's test data. */
 export const DEMO_SLIDE = fileURLToPath(new URL('../../../../test/fixtures/CMU-1-Small-Region.svs', import.meta.url));
 
+/** FPN's group normalisation makes a patch's mask depend on the whole patch; context hides most of the seams. */
+const DEMO_MARGIN = 128;
+
 /** Long enough to see that nothing starts before the slide is whole. */
 const ARRIVAL_SECONDS = 2;
 
@@ -27,6 +30,7 @@ on a free port and publishes to it; without it the events stay in this process.`
     const program = config.nats === undefined ? findProgram('nats-server') : undefined;
     const server = program ? await startNatsServer(program) : undefined;
     const nats = config.nats ?? server?.url;
+    const margin = context.loaded.settings.margin.origin === 'default' ? DEMO_MARGIN : config.margin;
     terminal.line(
       nats
         ? `events     ${nats}${server ? ' (started for this demo)' : ''}`
@@ -35,7 +39,7 @@ on a free port and publishes to it; without it the events stay in this process.`
     terminal.line(`scanner    writes into ${folder}`);
     try {
       return await runGraph(
-        { ...context, config: { ...config, nats, fresh: true } },
+        { ...context, config: { ...config, nats, margin, fresh: true } },
         (parts, signal) => {
           const results = segmentLive(folder, parts, signal).pipe(take(1));
           void arriveByRename(DEMO_SLIDE, folder, { seconds: ARRIVAL_SECONDS, signal }).catch(() => undefined);

@@ -1,0 +1,92 @@
+import { modelTag, runToken } from '../src/event/contract.js';
+import type { PatchPlan } from '../src/slide/patch.js';
+import { planPatches } from '../src/slide/plan.js';
+import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
+import { SlideSession } from '../src/stage/session.js';
+import type { RunKey, RunLedger } from '../src/store/ledger.js';
+import type { Parts } from './parts.js';
+import type { SlideTask } from './run-slide.js';
+
+/**
+ * Plans a slide, finds its run in the ledger, opens its reader and outputs, and tells subscribers. Undefined when an
+ * earlier start completed this very run. What was opened before a failure is closed again.
+ */
+export async function openSession(
+  slide: OpenedSlide,
+  folder: string,
+  task: SlideTask,
+  parts: Parts,
+): Promise<SlideSession | undefined> {
+  const { config, bundle, bus, events, readers, segmenter, tissueRule } = parts;
+  const { info } = slide;
+  const plan = planPatches(info, {
+    spacing: config.spacing ?? bundle.spacing,
+    patchSize: config['patch-size'] ?? bundle.patchSize,
+    margin: config.margin,
+  });
+  const key = runKey(info, plan, parts);
+  const run = await openRun(key, parts);
+  if (run.state.state === 'completed') return undefined;
+
+  const opened: { close(): Promise<void> }[] = [];
+  try {
+    const reader = await readers.open(slide, plan, tissueRule);
+    opened.push(reader);
+    const fresh = [...run.records()].length === 0;
+    const output = await parts.openOutput({ folder, slide: info, plan, overview: reader.overview, fresh });
+    opened.push(output);
+    const lost = fresh ? [] : await output.resume(run.records());
+    const labels = await task.openLabels?.(info, plan);
+    const session = new SlideSession({
+      slide: info,
+      plan,
+      reader,
+      output,
+      run,
+      runToken: runToken(key),
+      events,
+      model: segmenter.info,
+      lost,
+      ...(labels ? { labels } : {}),
+    });
+    await bus.publish(events.slide('opened', describe(session)));
+    return session;
+  } catch (error) {
+    for (const part of opened) await part.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Everything that changes a mask, and nothing else. */
+function runKey(info: SlideInfo, plan: PatchPlan, { segmenter, tissueRule }: Parts): RunKey {
+  return {
+    slide: info.id,
+    fingerprint: info.fingerprint,
+    modelVersion: segmenter.info.modelVersion,
+    plan: JSON.stringify([plan.level, plan.mpp, plan.patchSize, plan.margin, tissueRule]),
+  };
+}
+
+/** A slide has one run in the ledger: opening it under another key forgets what was done. */
+async function openRun(key: RunKey, { config, ledger }: Parts): Promise<RunLedger> {
+  if (config.fresh) await ledger.run({ ...key, plan: 'forgotten' });
+  return ledger.run(key);
+}
+
+function describe(session: SlideSession) {
+  const { slide, plan } = session;
+  const { width, height } = slide.levels[0]!;
+  const { cols, rows, core: side, mpp, downsample } = plan;
+  return {
+    slide: slide.id,
+    run: session.runToken,
+    revision: session.revision,
+    resumed: session.resumedPatches > 0,
+    format: slide.format,
+    width,
+    height,
+    mpp: slide.mpp,
+    grid: { cols, rows, side, mpp, downsample },
+    model: modelTag(session.model),
+  };
+}
