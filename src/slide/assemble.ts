@@ -16,8 +16,8 @@ export interface Region {
   /** Size of the slide in output pixels. */
   readonly slideWidth: number;
   readonly slideHeight: number;
-  /** From this region's start to the next one's in its row or column: tiles that are left behind are let go. */
-  readonly advance: number;
+  /** Top of the regions in the next row, in output pixels: tiles that end above it will not be needed again soon. */
+  readonly nextTop: number;
 }
 
 /** Glass: what a slide shows where its file stores no tile. OpenSlide leaves these pixels transparent over white. */
@@ -50,13 +50,14 @@ export class PatchAssembler {
    * @throws TILE_CORRUPT, SLIDE_UNREADABLE; the memory at `into` is then undefined.
    */
   async read(region: Region, into: number): Promise<void> {
-    const { level, scale, x, y, width, height, advance } = region;
+    const { level, scale, x, y, width, height } = region;
+    const nextTop = Math.floor(region.nextTop * scale);
     const geometry = this.#source.levels[level]!;
     this.#cache.prepare(geometry.tileWidth * geometry.tileHeight * 3);
-    if (scale === 1) await this.#copy(geometry, level, x, y, width, height, advance, into);
+    if (scale === 1) await this.#copy(geometry, level, x, y, width, height, nextTop, into);
     else
       await this.#resampler.run(region, geometry.width, geometry.height, into, (left, top, across, down, band) =>
-        this.#copy(geometry, level, left, top, across, down, Math.floor(advance * scale), band),
+        this.#copy(geometry, level, left, top, across, down, nextTop, band),
       );
   }
 
@@ -74,7 +75,7 @@ export class PatchAssembler {
     y: number,
     width: number,
     height: number,
-    advance: number,
+    nextTop: number,
     into: number,
   ): Promise<void> {
     const { kernels } = this.#memory;
@@ -101,7 +102,7 @@ export class PatchAssembler {
         else {
           const from = tile + ((fromY - tileY) * tileWidth + fromX - tileX) * 3;
           kernels.copy(to, stride, from, tileWidth * 3, bytes, rows);
-          if (tileX + tileWidth <= x + advance && tileY + tileHeight <= y + advance) this.#cache.spend(key);
+          if (tileY + tileHeight <= nextTop) this.#cache.spend(key);
         }
       }
     }

@@ -111,7 +111,7 @@ export class PatchReader {
       height: patchSize,
       slideWidth: width,
       slideHeight: height,
-      advance: core,
+      nextTop: (row + 1) * core - margin,
     };
   }
 
@@ -147,7 +147,7 @@ export class PatchReader {
       height: blocks,
       slideWidth: Math.ceil(this.#plan.width / BLOCK),
       slideHeight: Math.ceil(this.#plan.height / BLOCK),
-      advance: blocks,
+      nextTop: (row + 1) * blocks,
     };
     const means = this.#memory.area('coarse', blocks * blocks * 3);
     await this.#assembler.read(region, means);

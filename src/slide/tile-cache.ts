@@ -1,10 +1,14 @@
 import type { PixelMemory } from './pixel-memory.js';
 
+/** Spent tiles that are kept for the next patch in the row, which shares some of them. */
+const RESERVE_BYTES = 4 * 2 ** 20;
+const RESERVE_TILES = 8;
+
 /**
  * Decoded tiles in frames of one size, least recently used first out, with two refinements for reading a slide patch by
- * patch. Frames are recycled, so that a slide of any size costs the same memory. And tiles that the patches still to come
- * will not touch are "spent": their frames go first, so that the row of tiles which the next row of patches shares
- * survives in a small cache, and a small slide touches few frames.
+ * patch. Frames are recycled before new ones are touched, so that a large slide costs no more memory than a small one.
+ * And tiles that the next row of patches will not touch are "spent": their frames go first, so that the row of tiles
+ * which it does share survives in a small cache.
  */
 export class TileCache {
   readonly #memory: PixelMemory;
@@ -51,10 +55,11 @@ export class TileCache {
 
   /** Address of a frame to decode into: a free one, a spent tile's, an untouched one, the oldest tile's. */
   take(): number {
-    const recycled = this.#free.pop() ?? oldest(this.#spent);
+    const reserve = Math.max(RESERVE_TILES, RESERVE_BYTES / this.#frameBytes);
+    const recycled = this.#free.pop() ?? (this.#spent.size > reserve ? oldest(this.#spent) : undefined);
     if (recycled !== undefined) return recycled;
     if (this.#untouched > 0) return this.#start + --this.#untouched * this.#frameBytes;
-    return oldest(this.#live)!;
+    return oldest(this.#spent) ?? oldest(this.#live)!;
   }
 
   /** Gives back a frame that `take` lent. */
