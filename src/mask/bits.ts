@@ -104,25 +104,23 @@ export function toCoreMask(bits: Uint8Array, plan: PatchPlan, ref: PatchRef): Pa
   return { side: plan.core, bits: core, stromaPixels: popcount(core) };
 }
 
+/** The eight pixels of every byte as bytes of 0 or 1: entries 2b and 2b + 1, in the machine's own byte order. */
+const PIXELS = new Uint32Array(Uint8Array.from({ length: 256 * 8 }, (_, i) => ((i >> 3) >> (7 - (i & 7))) & 1).buffer);
+
 /** Writes one byte a pixel, 0 or 1, into `into` (width × height bytes), and returns it. */
 export function unpackBits(bits: Uint8Array, width: number, height: number, into?: Uint8Array): Uint8Array {
   const out = into ?? new Uint8Array(width * height);
-  const stride = rowBytes(width);
-  const whole = width >> 3;
-  for (let y = 0, o = 0; y < height; y++) {
-    const row = y * stride;
-    for (let i = 0; i < whole; i++, o += 8) {
-      const byte = bits[row + i]!;
-      out[o] = byte >> 7;
-      out[o + 1] = (byte >> 6) & 1;
-      out[o + 2] = (byte >> 5) & 1;
-      out[o + 3] = (byte >> 4) & 1;
-      out[o + 4] = (byte >> 3) & 1;
-      out[o + 5] = (byte >> 2) & 1;
-      out[o + 6] = (byte >> 1) & 1;
-      out[o + 7] = byte & 1;
+  if (width % 8 === 0 && out.byteOffset % 4 === 0) {
+    const words = new Uint32Array(out.buffer, out.byteOffset, (width * height) >> 2);
+    for (let i = 0; i < words.length >> 1; i++) {
+      words[2 * i] = PIXELS[2 * bits[i]!]!;
+      words[2 * i + 1] = PIXELS[2 * bits[i]! + 1]!;
     }
-    for (let x = whole * 8; x < width; x++) out[o++] = (bits[row + whole]! >> (7 - (x & 7))) & 1;
+    return out;
+  }
+  const stride = rowBytes(width);
+  for (let y = 0, o = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) out[o++] = (bits[y * stride + (x >> 3)]! >> (7 - (x & 7))) & 1;
   }
   return out;
 }

@@ -30,12 +30,27 @@ export class PatchRegions {
 
   /** Labels a patch; `key(x, y)` names a region by its first pixel in reading order. Returns false when all is clear. */
   load(bits: Uint8Array, components: Components, key: (x: number, y: number) => number): boolean {
-    this.labels.fill(0);
     this.#findRuns(bits);
     if (this.#start.length === 0) return false;
+    this.labels.fill(0);
     this.#joinRuns();
     this.#paint(components, key);
     return true;
+  }
+
+  /** Calls `visit` for the first pixel of every stretch of set pixels that has clear pixels above it. */
+  stretches(visit: (x: number, y: number) => void): void {
+    const start = this.#start.data;
+    const end = this.#end.data;
+    for (let y = 0; y < this.side; y++) {
+      let above = y > 0 ? this.#rowOf[y - 1]! : 0;
+      const aboveEnd = y > 0 ? this.#rowOf[y]! : 0;
+      for (let run = this.#rowOf[y]!; run < this.#rowOf[y + 1]!; run++) {
+        while (above < aboveEnd && end[above]! <= start[run]!) above++;
+        if (above === aboveEnd || start[above]! > start[run]!) visit(start[run]!, y);
+        while (above < aboveEnd && end[above]! < end[run]!) visit(end[above++]!, y);
+      }
+    }
   }
 
   #findRuns(bits: Uint8Array): void {

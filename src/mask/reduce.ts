@@ -1,4 +1,4 @@
-import { unpackBits } from './bits.js';
+import { rowBytes, unpackBits } from './bits.js';
 
 /**
  * One patch's mask at several resolutions: level k holds a pixel for each block of 2^k × 2^k. The rasters are reused
@@ -9,26 +9,32 @@ export class MaskPyramid {
   readonly side: number;
   /** Level 0, a byte a pixel, 0 or 1. */
   readonly #pixels: Uint8Array;
-  readonly #counts: readonly Uint16Array[];
+  /** Levels 1 … : a byte a block up to level 3, two from 4 on. */
+  readonly #counts: readonly (Uint8Array | Uint16Array)[];
   readonly #rasters: readonly Uint8Array[];
 
   constructor(side: number, levels: number) {
-    const coarse = Array.from({ length: levels - 1 }, (_, i) => (side / 2 ** (i + 1)) ** 2);
-    if (coarse.some(size => !Number.isInteger(Math.sqrt(size)))) throw new RangeError(`${levels} levels of ${side}`);
+    if (levels < 1 || side % 2 ** (levels - 1) !== 0) throw new RangeError(`${levels} levels of ${side} pixels`);
+    const sizes = Array.from({ length: levels - 1 }, (_, i) => (side / 2 ** (i + 1)) ** 2);
     this.side = side;
     this.#pixels = new Uint8Array(side ** 2);
-    this.#counts = coarse.map(size => new Uint16Array(size));
-    this.#rasters = coarse.map(size => new Uint8Array(size));
+    this.#counts = sizes.map((size, i) => (i < 3 ? new Uint8Array(size) : new Uint16Array(size)));
+    this.#rasters = sizes.map(size => new Uint8Array(size));
   }
 
   /** Takes a mask of side × side bits, of which width × height lie on the slide. */
   load(bits: Uint8Array, width: number, height: number): void {
     unpackBits(bits, this.side, this.side, this.#pixels);
+    const whole = width === this.side && height === this.side;
     let finer: Uint8Array | Uint16Array = this.#pixels;
     for (const [i, counts] of this.#counts.entries()) {
       const factor = 2 ** (i + 1);
-      halve(finer, this.side / factor, counts);
-      majority(counts, this.side / factor, factor, width, height, this.#rasters[i]!);
+      const side = this.side / factor;
+      if (i === 0 && side % 4 === 0) pairs(bits, side, counts as Uint8Array);
+      else if (finer instanceof Uint8Array && counts instanceof Uint8Array) halveBytes(finer, side, counts);
+      else halve(finer, side, counts);
+      if (whole) threshold(counts, factor ** 2 / 2, this.#rasters[i]!);
+      else majority(counts, side, factor, width, height, this.#rasters[i]!);
       finer = counts;
     }
   }
@@ -47,8 +53,26 @@ export class MaskPyramid {
   }
 }
 
-/** Sums of 2 × 2; exact in 16 bits down to blocks of 128 × 128. */
-function halve(counts: Uint8Array | Uint16Array, side: number, out: Uint16Array): void {
+/** Set bits of the four pairs of a byte, a byte each, in the machine's own byte order. */
+const PAIRS = new Uint32Array(
+  Uint8Array.from({ length: 256 * 4 }, (_, i) => {
+    const pair = ((i >> 2) >> (6 - 2 * (i & 3))) & 3;
+    return (pair >> 1) + (pair & 1);
+  }).buffer,
+);
+
+/** Level 1 straight from the bits, four blocks a step; `side` is level 1's, a multiple of 4. */
+function pairs(bits: Uint8Array, side: number, out: Uint8Array): void {
+  const stride = rowBytes(side * 2);
+  const words = new Uint32Array(out.buffer, out.byteOffset, out.length >> 2);
+  for (let y = 0, o = 0; y < side; y++) {
+    let at = 2 * y * stride;
+    for (let i = 0; i < stride; i++, at++) words[o++] = PAIRS[bits[at]!]! + PAIRS[bits[at + stride]!]!;
+  }
+}
+
+/** Sums of 2 × 2 that fit a byte: up to level 3, 64 pixels a block. */
+function halveBytes(counts: Uint8Array, side: number, out: Uint8Array): void {
   const stride = side * 2;
   for (let y = 0, o = 0; y < side; y++) {
     let at = 2 * y * stride;
@@ -58,8 +82,23 @@ function halve(counts: Uint8Array | Uint16Array, side: number, out: Uint16Array)
   }
 }
 
+/** The same for two bytes: up to level 7. */
+function halve(counts: Uint8Array | Uint16Array, side: number, out: Uint8Array | Uint16Array): void {
+  const stride = side * 2;
+  for (let y = 0, o = 0; y < side; y++) {
+    let at = 2 * y * stride;
+    for (let x = 0; x < side; x++, at += 2, o++) {
+      out[o] = counts[at]! + counts[at + 1]! + counts[at + stride]! + counts[at + stride + 1]!;
+    }
+  }
+}
+
+function threshold(counts: Uint8Array | Uint16Array, least: number, out: Uint8Array): void {
+  for (let i = 0; i < out.length; i++) out[i] = counts[i]! >= least ? 1 : 0;
+}
+
 function majority(
-  counts: Uint16Array,
+  counts: Uint8Array | Uint16Array,
   side: number,
   factor: number,
   validWidth: number,

@@ -19,18 +19,14 @@ export class Tracer {
   readonly #onBorder = growInts();
 
   trace(regions: PatchRegions, chains: Chains, originX: number, originY: number): void {
-    const { side, stride, labels } = regions;
-    for (let y = 0; y < side; y++) {
-      let at = (y + 1) * stride + 1;
-      for (let x = 0; x < side; x++, at++) {
-        const label = labels[at]!;
-        // A stretch of upper edges begins here, unless a boundary already came along it.
-        if (label > 0 && labels[at - stride] === 0 && (labels[at - 1] === 0 || labels[at - 1 - stride] !== 0)) {
-          const touching = this.#follow(regions, x, y);
-          this.#store(chains, touching, x + originX, y + originY, label - 1);
-        }
-      }
-    }
+    const { stride, labels } = regions;
+    regions.stretches((x, y) => {
+      const label = labels[(y + 1) * stride + x + 1]!;
+      // A boundary that came along here before has marked it.
+      if (label < 0) return;
+      const meetsBorder = this.#follow(regions, x, y);
+      this.#store(chains, meetsBorder, x + originX, y + originY, label - 1);
+    });
   }
 
   /** Walks the ring that starts along the upper edge of pixel (x, y); returns whether it meets the patch's border. */
