@@ -1,0 +1,97 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { environmentName, OPTIONS } from '#src/config/options.js';
+
+interface Service {
+  image: string;
+  command?: string[];
+  environment?: Record<string, string>;
+  volumes?: string[];
+  ports?: string[];
+  build?: { context: string; dockerfile: string };
+}
+
+const FILE = 'deploy/docker/compose.yaml';
+const compose = parse(readFileSync(FILE, 'utf8')) as {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+};
+const services = Object.entries(compose.services);
+const dockerfile = readFileSync('deploy/docker/Dockerfile', 'utf8');
+const environments = new Set(Object.keys(OPTIONS).map(environmentName));
+
+describe('deploy/docker/compose.yaml', () => {
+  it('starts the four parts', () => {
+    expect(services.map(([name]) => name).sort()).toEqual(['grafana', 'nats', 'prometheus', 'stromaflow']);
+  });
+
+  it.each(services)('opens ports of %s to this machine only', (_name, { ports = [] }) => {
+    expect(ports.length).toBeGreaterThan(0);
+    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  });
+
+  it.each(services)('mounts for %s only what exists or is declared', (_name, { volumes = [] }) => {
+    for (const [source = ''] of volumes.map(volume => volume.split(/:(?=\/)/))) {
+      if (source.startsWith('..')) expect(existsSync(join(dirname(FILE), source)), source).toBe(true);
+      else if (!source.startsWith('$')) expect(Object.keys(compose.volumes)).toContain(source);
+    }
+  });
+
+  it.each(services.filter(([name]) => name !== 'stromaflow'))('pins the version of %s', (_name, { image }) => {
+    expect(image).toMatch(/:v?\d+\.\d+/);
+  });
+
+  it('sets options that exist', () => {
+    const names = Object.keys(compose.services['stromaflow']?.environment ?? {});
+    expect(names.filter(name => !environments.has(name))).toEqual([]);
+  });
+
+  it('lets Prometheus find Stromaflow by its name and port', () => {
+    const { scrape_configs: jobs } = parse(readFileSync('deploy/prometheus/prometheus.yml', 'utf8')) as {
+      scrape_configs: { static_configs: { targets: string[] }[] }[];
+    };
+    expect(jobs[0]?.static_configs[0]?.targets).toEqual(['stromaflow:9464']);
+    expect(dockerfile).toMatch(/"--host", "0\.0\.0\.0", "--port", "9464"/);
+  });
+
+  it('builds from this repository', () => {
+    const { build } = compose.services['stromaflow'] ?? {};
+    expect(join(dirname(FILE), build?.context ?? '')).toBe('.');
+    expect(existsSync(build?.dockerfile ?? '')).toBe(true);
+  });
+});
+
+describe('deploy/docker/Dockerfile', () => {
+  const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths = '']) => paths.split(' '));
+
+  it('copies what exists, and its ignore file lets it through', () => {
+    const allowed = readFileSync('deploy/docker/Dockerfile.dockerignore', 'utf8')
+      .split('\n')
+      .filter(line => line.startsWith('!'))
+      .map(line => line.slice(1));
+    expect(copied.length).toBeGreaterThan(5);
+    for (const path of copied) {
+      expect(existsSync(path), path).toBe(true);
+      expect(allowed, path).toContain(path);
+    }
+  });
+
+  it('runs what the package runs, not as root', () => {
+    const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: { stromaflow: string } };
+    expect(dockerfile).toContain(`ENTRYPOINT ["node", "/app/${bin.stromaflow}"]`);
+    expect(dockerfile).toMatch(/^USER node$/m);
+  });
+});
+
+describe('deploy/systemd/stromaflow.service', () => {
+  const unit = readFileSync('deploy/systemd/stromaflow.service', 'utf8');
+
+  it('sets options that exist, and takes 130 for a clean end', () => {
+    const names = [...unit.matchAll(/\b(STROMAFLOW_[A-Z_]+)=/g)].map(([, name]) => name ?? '');
+    expect(names).toContain('STROMAFLOW_OUT');
+    expect(names.filter(name => !environments.has(name))).toEqual(['STROMAFLOW_FOLDER']);
+    expect(unit).toMatch(/^SuccessExitStatus=130$/m);
+  });
+});
