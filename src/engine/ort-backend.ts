@@ -16,6 +16,8 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
     executionProviders: ['cpu'],
+    // A spinning thread takes the core from a reader that decodes the next batch.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 3,
   });
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };

@@ -7,6 +7,7 @@ import { StromaflowError } from '../../errors.js';
 import { buildNetwork } from '../architecture/network.js';
 import type { ModelBundle } from '../bundle.js';
 import { decisionOf } from '../decision.js';
+import { simplify } from '../graph/simplify.js';
 import { SafetensorsFile } from '../safetensors.js';
 import { EMIT_VERSION, emitOnnx } from './emit.js';
 import { encodeModel, type OnnxModel } from './model.js';
@@ -35,7 +36,7 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
   const weights = await SafetensorsFile.open(bundle.weights);
   try {
     await mkdir(folder, { recursive: true });
-    const graph = buildNetwork(bundle.architecture);
+    const graph = simplify(buildNetwork(bundle.architecture), layers);
     const { name, input } = bundle;
     const decision = decisionOf(bundle.architecture, bundle);
     await writeSealed(path, emitOnnx(graph, weights, { name, input, decision, layers }));

@@ -7,7 +7,7 @@ import type { OnnxModel, OnnxTensorInfo } from './model.js';
 import { OnnxWriter } from './writer.js';
 
 /** Changes whenever the same bundle would give another file; part of the cache's key. */
-export const EMIT_VERSION = 1;
+export const EMIT_VERSION = 2;
 
 export interface EmitOptions {
   readonly name: string;
