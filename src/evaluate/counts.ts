@@ -45,6 +45,13 @@ export function countPatch(mask: Uint8Array, labels: PatchLabels): Counts {
   return { tp, fp, fn, tn: labelledPixels - tp - fp - fn };
 }
 
+/** Set bits. */
+export function countBits(bits: Uint8Array): number {
+  let count = 0;
+  for (const byte of bits) count += BITS[byte]!;
+  return count;
+}
+
 const BITS = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
 
 /** How often each label value was called positive: [value] labelled pixels, [256 + value] of them predicted positive. */

@@ -25,6 +25,12 @@ export interface PatchSink {
   append(image: string, patch: PatchScore, mask: Uint8Array | undefined): Promise<void>;
 }
 
+/** An image that was scored, so that its pixels can be looked at again. */
+export interface ScoredSlide {
+  readonly item: LabelledImage;
+  readonly plan: PatchPlan;
+}
+
 /** The truth of one slide in the graph; fits the session's port of that name. */
 export interface SlideTruth {
   /**
@@ -46,6 +52,7 @@ export class Evaluation {
   readonly #options: EvaluationOptions;
   readonly #images = new Map<string, ImageTally>();
   readonly #splits = new Map<SplitName, SplitTally>();
+  readonly #slides = new Map<string, ScoredSlide>();
   #seconds = 0;
 
   constructor(options: EvaluationOptions) {
@@ -55,6 +62,11 @@ export class Evaluation {
   /** A tally for every image and split that has a scored patch, in the order they came. */
   get images(): readonly ImageTally[] {
     return [...this.#images.values()];
+  }
+
+  /** Images that were opened, by id. */
+  get slides(): ReadonlyMap<string, ScoredSlide> {
+    return this.#slides;
   }
 
   get splits(): ReadonlyMap<SplitName, SplitTally> {
@@ -67,7 +79,8 @@ export class Evaluation {
   }
 
   /** Truth for one slide; closes `source` with it. */
-  truth(item: Pick<LabelledImage, 'id' | 'patient' | 'subset'>, plan: PatchPlan, source: LabelSource): SlideTruth {
+  truth(item: LabelledImage, plan: PatchPlan, source: LabelSource): SlideTruth {
+    this.#slides.set(item.id, { item, plan });
     return {
       score: async (ref, mask, probabilities) => {
         const labels = await readPatchLabels(source, plan, ref, this.#options.map);

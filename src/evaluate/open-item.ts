@@ -1,7 +1,8 @@
 import { StromaflowError } from '../errors.js';
-import type { OpenedSlide, SlideInfo } from '../slide/slide.js';
+import { openTileSource } from '../slide/open-source.js';
+import type { OpenedSlide, SlideInfo, TileSource } from '../slide/slide.js';
 import { openAnnotations } from './annotation/source.js';
-import { openImageAsSlide } from './image-source.js';
+import { IMAGE_KIND, openImageAsSlide, openImageTileSource } from './image-source.js';
 import type { LabelSource } from './label-source.js';
 import type { LabelledImage } from './labelled-item.js';
 import type { LabelMap } from './labels.js';
@@ -20,6 +21,11 @@ export function openItem(item: LabelledImage, options: OpenItemOptions): Promise
   const { id, imagePath, kind, mpp } = item;
   if (kind === 'slide') return options.openSlide(imagePath, { id, ...(mpp !== undefined && { mpp }) });
   return openImageAsSlide(imagePath, { id, mpp: mpp ?? 0, spacing: options.spacing });
+}
+
+/** Opens the pixels of what `openItem` gave, in the calling thread. */
+export async function openPixels({ source }: OpenedSlide): Promise<TileSource> {
+  return source.kind === IMAGE_KIND ? openImageTileSource(source) : openTileSource(source);
 }
 
 /**

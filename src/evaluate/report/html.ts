@@ -1,0 +1,243 @@
+import { BOUNDARY_TOLERANCES } from '../boundary.js';
+import type { EvaluationReport, Example, ModelResult } from '../metrics.js';
+import type { SplitName } from '../split.js';
+import { escapeText, fixed, grouped, percent, withInterval } from './markup.js';
+import { FALSE_NEGATIVE, FALSE_POSITIVE, type PictureSet, TINT } from './pictures.js';
+import {
+  areaPlots,
+  classPlot,
+  distributionPlot,
+  intervalPlot,
+  patientPlot,
+  precisionRecallPlot,
+  reliabilityPlot,
+  thresholdPlot,
+} from './plots.js';
+import { STYLE } from './style.js';
+import { modelColour } from './svg.js';
+import { comparisonTable, confusionTable, resultTable, scoreTable } from './tables.js';
+
+/**
+ * report.html: one file, no script, no request (its policy forbids both); every number in it is one of metrics.json's,
+ * whose place the cell's data-source names.
+ * @param pictures of report.examples, in their order
+ */
+export function reportHtml(report: EvaluationReport, pictures: readonly PictureSet[]): string {
+  const split = reportedSplit(report);
+  const { models, set } = report;
+  const sections = [
+    results(report, split),
+    report.comparisons.some(comparison => comparison.split === split) ? comparisons(report, split) : '',
+    patients(models, split),
+    area(models, split),
+    errors(models, split),
+    models.some(model => model.splits[split]?.probability) ? probabilities(models, split) : '',
+    pictures.length > 0 ? examples(report.examples, pictures, models) : '',
+    methods(report, split),
+  ];
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>Stroma segmentation on ${escapeText(set.name)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body>
+<header><h1>Stroma segmentation on ${escapeText(set.name)}</h1>
+<p class="meta">${escapeText(headline(report, split))}</p>${lead(models, split)}</header>
+${sections.join('\n')}
+</body></html>
+`;
+}
+
+/** Test where there is a split, else everything. */
+export function reportedSplit(report: Pick<EvaluationReport, 'models'>): SplitName {
+  const has = (name: SplitName) => report.models.some(model => model.splits[name]);
+  return (['test', 'all', 'validation', 'train'] as const).find(has) ?? 'all';
+}
+
+function headline({ models, set, createdAt }: EvaluationReport, split: SplitName): string {
+  const result = models.find(model => model.splits[split])?.splits[split];
+  const size = result
+    ? `${count(result.images, 'image')} of ${count(result.patients, 'patient')}, ${count(result.patches.scored, 'patch', 'patches')}`
+    : 'nothing was scored';
+  const part = split === 'all' ? '' : `${split} split: `;
+  return `${part}${size} · ${set.layout === 'tiger' ? 'TIGER layout · ' : ''}${createdAt.slice(0, 10)}`;
+}
+
+function lead(models: readonly ModelResult[], split: SplitName): string {
+  const best = models
+    .filter(model => model.splits[split])
+    .reduce<ModelResult | undefined>((top, model) => (value(model) > (top ? value(top) : -1) ? model : top), undefined);
+  const result = best?.splits[split];
+  if (!best || !result) return '';
+  const { value: iou, lower, upper } = result.iou.micro;
+  const interval = Number.isNaN(lower) ? '' : `, 95 % interval ${fixed(lower)}–${fixed(upper)}`;
+  return `<p class="lead"><b>${escapeText(best.name)}</b>: IoU <b>${fixed(iou)}</b>${interval}; measured stroma area ${percent(result.areaError.value, 1, true)} against the annotated.</p>`;
+  function value(model: ModelResult): number {
+    const micro = model.splits[split]?.iou.micro.value ?? Number.NaN;
+    return Number.isNaN(micro) ? -1 : micro;
+  }
+}
+
+function results({ models, study }: EvaluationReport, split: SplitName): string {
+  return `<h2>Results</h2>${resultTable(models, split, study)}
+<p class="note">In brackets: 95 % interval, patients drawn with replacement. * The study measured on its own split of TIGER by patches, where patches of one
+patient stand on both sides; set beside these numbers for orientation, not for comparison.</p>
+${figure(intervalPlot(models, split, study), `models[].splits.${split}.iou.micro`, 'Dot and bar: this set. Open diamond: the study’s number for the same architecture, on its own data.')}
+${scoreTable(models, split)}`;
+}
+
+function comparisons(report: EvaluationReport, split: SplitName): string {
+  return `<h2>Models against each other</h2>${comparisonTable(report.comparisons, split)}
+<p class="note">Paired bootstrap: both models on the same resampled patients. p is two-sided and not corrected for the number of comparisons.</p>`;
+}
+
+function patients(models: readonly ModelResult[], split: SplitName): string {
+  return `<h2>Patient by patient</h2>${modelKey(models)}${figure(patientPlot(models, split), 'models[].images[].counts', 'All labelled pixels of a patient together.')}`;
+}
+
+function area(models: readonly ModelResult[], split: SplitName): string {
+  const figures = areaPlots(models, split).map((plot, index) => {
+    const model = models[index]!;
+    const { relative, absolute } = model.splits[split]?.area ?? {};
+    if (!relative || !absolute || relative.n === 0) return '';
+    const limits = `${percent(relative.lower, 1, true)} to ${percent(relative.upper, 1, true)}`;
+    const mm2 = `${fixed(absolute.bias, 4).replace('-', '−')} mm²`;
+    return figure(
+      plot,
+      `models[${index}].splits.${split}.area`,
+      `${escapeText(model.name)}: mean error ${percent(relative.bias, 1, true)}, limits of agreement ${limits} (${count(relative.n, 'image')}); in area ${mm2} an image.`,
+    );
+  });
+  return `<h2>Stroma area</h2><p>The TILs score divides by this area, so its relative error passes straight into the score.</p>
+<div class="pair">${figures.join('')}</div><p class="note">Bland and Altman: (predicted − annotated) ÷ annotated against the mean of both; solid: mean, dashed: mean ± 1.96 SD. What lies beyond ±200 % is drawn at ±200 %: images with hardly any annotated stroma.</p>`;
+}
+
+function errors(models: readonly ModelResult[], split: SplitName): string {
+  const blocks = models.flatMap((model, index) => {
+    const result = model.splits[split];
+    if (!result) return [];
+    const title = models.length > 1 ? `<h3>${escapeText(model.name)}</h3>` : '';
+    return `${title}<div class="pair"><div>${confusionTable(result, `models[${index}].splits.${split}`)}</div>${figure(classPlot(result, index), `models[${index}].splits.${split}.classes`, '')}</div>`;
+  });
+  return `<h2>What is mistaken for what</h2>${blocks.join('')}<p class="note">Left: labelled pixels, and shares of the annotated class. Right: how much of each annotated class was called stroma; coloured where that is right, light where the class is ignored.</p>`;
+}
+
+function probabilities(models: readonly ModelResult[], split: SplitName): string {
+  const chosen = models.flatMap(model => {
+    const choice = model.chosenThreshold;
+    const iou = choice?.iou[split];
+    if (!choice || !iou) return [];
+    return `<li>${escapeText(model.name)}: threshold ${fixed(choice.threshold)} chosen on the validation split gives IoU ${withInterval(iou).replace('class="ci"', '')} here (in force: ${fixed(model.threshold)}).</li>`;
+  });
+  const path = `models[].splits.${split}.probability`;
+  return `<h2>Probabilities</h2>${modelKey(models)}<div class="pair">
+${figure(precisionRecallPlot(models, split), `${path}.curve`, 'Precision and recall over all thresholds.')}
+${figure(thresholdPlot(models, split), `${path}.curve`, 'IoU over the threshold. Thin line: the threshold in force; dashed: the one chosen on the validation split.')}
+${figure(reliabilityPlot(models, split), `${path}.reliability`, 'Calibration: on the dashed diagonal, a probability is what it says.')}
+${figure(distributionPlot(models, split), `${path}.reliability`, 'How the probabilities are spread over the labelled pixels.')}</div>
+${chosen.length > 0 ? `<ul class="note">${chosen.join('')}</ul>` : ''}`;
+}
+
+const WHY: Readonly<Record<Example['why'], string>> = {
+  best: 'Best',
+  median: 'Median',
+  worst: 'Worst',
+  disagreement: 'Models disagree most',
+};
+
+function examples(list: readonly Example[], pictures: readonly PictureSet[], models: readonly ModelResult[]): string {
+  const blocks = list.map((example, index) => {
+    const { image, truth, models: drawn } = pictures[index]!;
+    const scores = Object.entries(example.iou).map(([name, iou]) =>
+      models.length > 1 ? `${name} ${fixed(iou)}` : `IoU ${fixed(iou)}`,
+    );
+    const place = `${example.image}, column ${example.col}, row ${example.row}; ${scores.join('; ')}`;
+    const name = (i: number) => (models.length > 1 ? (models[i]?.name ?? '') : 'model');
+    const masks = drawn.map(({ mask }, i) => panel(mask, `${name(i)}: mask`));
+    const wrong = drawn.map(({ errors: errorMap }, i) => panel(errorMap, `${name(i)}: errors`));
+    // Several models: masks in the row of the image, their errors in the row of the truth.
+    const panels = [panel(image, 'image'), ...(drawn.length > 1 ? masks : []), panel(truth, 'annotated')];
+    panels.push(...(drawn.length > 1 ? wrong : [...masks, ...wrong]));
+    const columns = drawn.length > 1 ? drawn.length + 1 : 4;
+    return `<div class="example"><h3>${WHY[example.why]} <span>${escapeText(place)}</span></h3><div class="panels" style="grid-template-columns:repeat(${columns},1fr)">${panels.join('')}</div></div>`;
+  });
+  return `<h2>Examples</h2><ul class="key"><li>${swatch(TINT)}stroma, right</li><li>${swatch(FALSE_POSITIVE)}called stroma, is not</li><li>${swatch(FALSE_NEGATIVE)}stroma, missed</li><li><i class="hatch"></i>ignored</li></ul>
+<p class="note">Patches of which at least a quarter is labelled and a twentieth of that is stroma, chosen by IoU${models.length > 1 ? ' (mean of the models)' : ''}: the highest, the nearest to the median, the lowest${models.length > 1 ? ', and those in which most pixels differ between two models' : ''}.</p>${blocks.join('')}`;
+}
+
+function methods({ protocol, set, models, createdAt }: EvaluationReport, split: SplitName): string {
+  const result = models.find(model => model.splits[split])?.splits[split];
+  const labels = set.labels.map(({ value, name, meaning }) => `${value} ${name} (${meaning})`).join(', ');
+  const grid = `${protocol.patchSize} × ${protocol.patchSize} px at ${fixed(protocol.spacing, 2)} µm/px${protocol.margin > 0 ? `, ${protocol.margin} px of context cropped` : ''}, zero-padded`;
+  const rows: [string, string][] = [
+    ['Patches', grid],
+    [
+      'Split',
+      protocol.split
+        ? `by ${protocol.split.by}, seed ${protocol.split.seed}; shown: ${split}`
+        : 'none: the whole set is scored',
+    ],
+    ['Labels', labels],
+    ...(result ? [['Left out', leftOut(result.patches)] as [string, string]] : []),
+    [
+      'Scores',
+      'exact integer counts of labelled pixels; 0/0 counts as 1 in means over patches and images, as in segmentation_models_pytorch',
+    ],
+    [
+      'Boundary F1',
+      `boundary pixels within ${BOUNDARY_TOLERANCES.join(' or ')} px of the other boundary, patch by patch`,
+    ],
+    [
+      'Intervals',
+      `percentile bootstrap over patients, ${grouped(protocol.bootstrap.resamples)} resamples, seed ${protocol.bootstrap.seed}`,
+    ],
+    ...models.map((model): [string, string] => [
+      model.name,
+      [
+        `version ${model.version}, threshold ${fixed(model.threshold, 2)}`,
+        model.provenance && `trained: ${model.provenance}`,
+      ]
+        .filter(Boolean)
+        .join('; '),
+    ]),
+    ['Made', createdAt],
+  ];
+  const faults =
+    set.faults.length > 0
+      ? `<details><summary>${count(set.faults.length, 'item')} left out for faults</summary><ul>${set.faults.map(fault => `<li>${escapeText(fault)}</li>`).join('')}</ul></details>`
+      : '';
+  return `<h2>How it was measured</h2><dl>${rows.map(([term, text]) => `<dt>${escapeText(term)}</dt><dd>${escapeText(text)}</dd>`).join('')}</dl>${faults}
+<p class="note">Every number stands in metrics.json beside this file; every patch in patches.csv. For research; not a medical device.</p>`;
+}
+
+function leftOut({
+  removedEmpty,
+  unlabelled,
+  positivePixelsInEmpty,
+}: {
+  removedEmpty: number;
+  unlabelled: number;
+  positivePixelsInEmpty: number;
+}): string {
+  const missed =
+    positivePixelsInEmpty > 0
+      ? `; ${grouped(positivePixelsInEmpty)} annotated stroma pixels lay in patches taken for empty and count as missed`
+      : '';
+  return `${count(removedEmpty, 'empty patch', 'empty patches')}, ${count(unlabelled, 'patch', 'patches')} without a label${missed}`;
+}
+
+function modelKey(models: readonly ModelResult[]): string {
+  if (models.length < 2) return '';
+  const items = models.map(
+    (model, index) => `<li><i style="background:${modelColour(index)}"></i>${escapeText(model.name)}</li>`,
+  );
+  return `<ul class="key">${items.join('')}</ul>`;
+}
+
+/** @param source where in metrics.json the numbers stand */
+function figure(content: string, source: string, caption: string): string {
+  return `<figure data-source="${source}">${content}${caption && `<figcaption>${caption}</figcaption>`}</figure>`;
+}
+
+const panel = (source: string, caption: string): string =>
+  `<figure><img src="${source}" alt="${escapeText(caption)}"><figcaption>${escapeText(caption)}</figcaption></figure>`;
+const swatch = ([r, g, b]: readonly number[]): string => `<i style="background:rgb(${r},${g},${b})"></i>`;
+const count = (n: number, one: string, many = `${one}s`): string => `${grouped(n)} ${n === 1 ? one : many}`;
