@@ -40,9 +40,17 @@ function checkNumber(schema: JsonSchema, value: number, at: string): string | un
 
 function checkString(schema: JsonSchema, value: string, at: string): string | undefined {
   if (schema.enum && !schema.enum.includes(value)) return `${at}: is not one of ${schema.enum.join(', ')}`;
-  if (schema.pattern && !new RegExp(schema.pattern, 'u').test(value)) return `${at}: does not match ${schema.pattern}`;
+  if (schema.pattern && !compiled(schema.pattern).test(value)) return `${at}: does not match ${schema.pattern}`;
   if (schema.format === 'date-time' && !DATE_TIME.test(value)) return `${at}: is not an RFC 3339 time`;
   return undefined;
+}
+
+const patterns = new Map<string, RegExp>();
+
+function compiled(pattern: string): RegExp {
+  const known = patterns.get(pattern) ?? new RegExp(pattern, 'u');
+  patterns.set(pattern, known);
+  return known;
 }
 
 /** RFC 3339 §5.6. */

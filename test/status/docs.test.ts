@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { it } from 'vitest';
+import { parse } from 'yaml';
+import { createMetrics } from '#src/status/metrics.js';
+import { expectGenerated, markdownTable } from '../support/generated-docs.js';
+import { engine } from './exercise.js';
+
+interface Rules {
+  groups: { rules: { alert: string; for: string; labels: { severity: string }; annotations: { summary: string } }[] }[];
+}
+
+it('docs/operations.md lists every metric and every alert', async () => {
+  const text = await createMetrics({ version: '1', engine, connected: () => true }).text();
+  const metrics = [...text.matchAll(/^# HELP (stromaflow_\w+) (.+)\n# TYPE \w+ (\w+)/gm)].map(
+    ([, name, help, type]) => {
+      const series = new RegExp(`^${name}(?:_bucket)?{(.*)} `, 'm').exec(text)?.[1] ?? '';
+      const labels = [...series.matchAll(/(\w+)="/g)].map(([, label]) => label).filter(label => label !== 'le');
+      return [`\`${name}\``, type ?? '', labels.join(', '), help ?? ''];
+    },
+  );
+  const { groups } = parse(readFileSync('deploy/prometheus/alerts.yml', 'utf8')) as Rules;
+  const alerts = groups
+    .flatMap(({ rules }) => rules)
+    .map(rule => [
+      rule.alert,
+      rule.labels.severity,
+      rule.annotations.summary.replace(/\{\{ \$labels\.(\w+) \}\}/g, '<$1>'),
+    ]);
+  await expectGenerated('operations.md', {
+    metrics: markdownTable(['metric', 'type', 'labels', 'what'], metrics),
+    alerts: markdownTable(['alert', 'severity', 'says'], alerts),
+  });
+});
