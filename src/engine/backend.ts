@@ -1,3 +1,5 @@
+import type { EngineName } from './catalogue.js';
+
 /** What runs inside the engine's thread: one model on one device. */
 export interface EngineBackend {
   readonly name: string;
@@ -34,7 +36,3 @@ export interface BackendOptions {
   /** Only for 'null': how long a batch takes, in ms. */
   readonly nullDelay: number;
 }
-
-/** 'null' segments by brightness after a fixed delay: for tests and for measuring everything else. */
-export const ENGINES = ['cpu', 'null'] as const;
-export type EngineName = (typeof ENGINES)[number];

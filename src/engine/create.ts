@@ -2,12 +2,12 @@ import { StromaflowError } from '../errors.js';
 import { loadBundle } from '../model/bundle.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { Arena } from '../stage/arena.js';
-import { ENGINES, type EngineName } from './backend.js';
+import { ENGINE_NAMES, type EngineName } from './catalogue.js';
 import type { Segmenter } from './segmenter.js';
 import { WorkerSegmenter } from './worker-segmenter.js';
 
 export interface SegmenterOptions {
-  /** 'auto', or an engine by name (see ENGINES). */
+  /** 'auto', or an engine by name (see ENGINE_NAMES). */
   readonly engine: string;
   /** Bundle folder; the 'null' engine needs none. */
   readonly model: string;
@@ -26,9 +26,9 @@ export interface SegmenterOptions {
 
 /** Throws USAGE for a name that no engine has. */
 export function engineNamed(wanted: string): EngineName {
-  const engine = wanted === 'auto' ? AUTO[0] : ENGINES.find(name => name === wanted);
+  const engine = wanted === 'auto' ? AUTO[0] : ENGINE_NAMES.find(name => name === wanted);
   if (engine) return engine;
-  throw new StromaflowError('USAGE', `there is no engine ${wanted}`, { fix: `use auto, ${ENGINES.join(', ')}` });
+  throw new StromaflowError('USAGE', `there is no engine ${wanted}`, { fix: `use auto, ${ENGINE_NAMES.join(', ')}` });
 }
 
 const AUTO: readonly EngineName[] = ['cpu'];

@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { toWire } from '../errors.js';
 import { Arena } from '../stage/arena.js';
-import type { BackendOptions, EngineBackend } from './backend.js';
+import type { EngineBackend } from './backend.js';
+import { createBackend } from './backends.js';
 import { packMask } from './pack-mask.js';
 import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
 
@@ -28,11 +29,6 @@ async function start(): Promise<void> {
   });
   const { name, version, device } = backend;
   reply({ type: 'ready', name, version, device, loadSeconds: (performance.now() - startedAt) / 1000 });
-}
-
-async function createBackend(options: BackendOptions): Promise<EngineBackend> {
-  if (options.engine === 'null') return (await import('./null-backend.js')).createNullBackend(options);
-  return (await import('./ort-backend.js')).createOrtBackend(options);
 }
 
 /** Runs one patch, so that the first batch is not the slow one, and gives what segments a batch. */

@@ -6,7 +6,7 @@ import type { BackendOptions, EngineBackend } from './backend.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { model, cacheFolder, patchSize, threads, layers } = options;
+  const { engine, model, cacheFolder, patchSize, threads, layers } = options;
   const ort = await import('onnxruntime-node').catch(cause => {
     throw new StromaflowError('ENGINE_UNAVAILABLE', 'onnxruntime-node cannot be loaded', { cause });
   });
@@ -15,7 +15,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   const session = await ort.InferenceSession.create(path, {
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
-    executionProviders: ['cpu'],
+    executionProviders: [engine],
     // A spinning thread takes the core from a reader that decodes the next batch.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 3,
@@ -24,7 +24,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   return {
     name: 'onnxruntime',
     version,
-    device: 'cpu',
+    device: engine,
     async run(pixels, count) {
       const shape = [count, patchSize, patchSize, 3];
       const patches = new ort.Tensor('uint8', pixels.subarray(0, count * patchSize * patchSize * 3), shape);

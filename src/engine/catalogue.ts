@@ -1,0 +1,64 @@
+import { existsSync } from 'node:fs';
+
+/** Every engine by name: what it is, whether it is worth trying here, what makes it available. */
+export interface EngineEntry {
+  readonly name: EngineName;
+  /** For people. */
+  readonly title: string;
+  readonly library: 'onnxruntime' | 'none';
+  /** Why it cannot work on this machine, where a glance tells; undefined when only trying can. */
+  readonly hopeless?: () => string | undefined;
+  /** What to do to have it. */
+  readonly install?: string;
+}
+
+export const ENGINE_NAMES = ['tensorrt', 'cuda', 'webgpu', 'cpu', 'null'] as const;
+export type EngineName = (typeof ENGINE_NAMES)[number];
+
+const CUDA_LIBRARIES =
+  'on Linux x64 with CUDA 12 and cuDNN 9: node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12';
+
+/** In the order `auto` prefers them. */
+export const ENGINES: readonly EngineEntry[] = [
+  {
+    name: 'tensorrt',
+    title: 'onnxruntime on an NVIDIA GPU through TensorRT',
+    library: 'onnxruntime',
+    hopeless: noNvidia,
+    install: `TensorRT 10, and ${CUDA_LIBRARIES}`,
+  },
+  {
+    name: 'cuda',
+    title: 'onnxruntime on an NVIDIA GPU',
+    library: 'onnxruntime',
+    hopeless: noNvidia,
+    install: CUDA_LIBRARIES,
+  },
+  {
+    name: 'webgpu',
+    title: 'onnxruntime on any GPU through Vulkan, Metal or Direct3D 12',
+    library: 'onnxruntime',
+    hopeless: noGpu,
+    install: "a GPU with its vendor's driver; on Linux also libvulkan1",
+  },
+  { name: 'cpu', title: 'onnxruntime on the CPU', library: 'onnxruntime' },
+  { name: 'null', title: 'no model: marks dark pixels', library: 'none' },
+];
+
+export function entryOf(name: EngineName): EngineEntry {
+  return ENGINES.find(engine => engine.name === name)!;
+}
+
+function noNvidia(): string | undefined {
+  if (process.platform === 'win32') return undefined;
+  if (process.platform === 'darwin') return 'macOS has no NVIDIA driver';
+  return existsSync('/dev/nvidiactl') || existsSync('/dev/dxg') ? undefined : 'no NVIDIA GPU (no /dev/nvidiactl)';
+}
+
+function noGpu(): string | undefined {
+  // Whoever names a Vulkan driver wants it used, be it a software one.
+  if (process.platform !== 'linux' || process.env['VK_ICD_FILENAMES'] || process.env['VK_DRIVER_FILES'])
+    return undefined;
+  const devices = ['/dev/dri', '/dev/nvidiactl', '/dev/dxg', '/dev/mali0', '/dev/kgsl-3d0'];
+  return devices.some(existsSync) ? undefined : 'no GPU (no /dev/dri)';
+}

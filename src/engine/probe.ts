@@ -1,0 +1,95 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { fromWire } from '../errors.js';
+import type { BackendOptions } from './backend.js';
+import { ENGINES, type EngineEntry, type EngineName } from './catalogue.js';
+import type { ProbeReply } from './probe.child.js';
+
+/** What one engine is worth on this machine. */
+export interface EngineProbe {
+  readonly name: EngineName;
+  readonly title: string;
+  /** It ran the model. */
+  readonly found: boolean;
+  /** Library and version, as 'onnxruntime 1.30.0'. */
+  readonly version?: string;
+  readonly device?: string;
+  /** Seconds to load the model, and for one patch of PROBE_SIDE pixels once warm. */
+  readonly loadSeconds?: number;
+  readonly patchSeconds?: number;
+  /** Only when not found: the reason, and what to do about it. */
+  readonly why?: string;
+  readonly install?: string;
+}
+
+export interface ProbeOptions {
+  /** All but 'null' unless given. */
+  readonly engines?: readonly EngineName[];
+  /** Bundle folder; the starter model unless given. */
+  readonly model?: string;
+  readonly threads?: number;
+  readonly cacheFolder?: string;
+  /** Most seconds an engine may take; 60 unless given. */
+  readonly timeoutSeconds?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Side of the patch that is timed, in pixels: small, so that the slowest engine answers. */
+export const PROBE_SIDE = 64;
+
+const STARTER_MODEL = fileURLToPath(new URL('../../../models/stroma-fpn-resnet34-starter', import.meta.url));
+
+/**
+ * Tries the engines one after the other, each in a process of its own, so that a driver that crashes or hangs is a
+ * finding and not the end. In the order `auto` prefers them.
+ */
+export async function probeEngines(options: ProbeOptions = {}): Promise<EngineProbe[]> {
+  const wanted = ENGINES.filter(({ name }) => options.engines?.includes(name) ?? name !== 'null');
+  const probes: EngineProbe[] = [];
+  for (const engine of wanted) probes.push(await probe(engine, options));
+  return probes;
+}
+
+async function probe({ name, title, hopeless, install }: EngineEntry, options: ProbeOptions): Promise<EngineProbe> {
+  const absent = (why: string): EngineProbe => ({ name, title, found: false, why, ...(install && { install }) });
+  const reason = hopeless?.();
+  if (reason) return absent(reason);
+  try {
+    const { version, device, loadSeconds, patchSeconds } = await tryOut(name, options);
+    return { name, title, found: true, version, device, loadSeconds, patchSeconds };
+  } catch (error) {
+    options.signal?.throwIfAborted();
+    return absent(firstLine(error));
+  }
+}
+
+type Trial = Extract<ProbeReply, { type: 'ran' }>;
+
+function tryOut(engine: EngineName, options: ProbeOptions): Promise<Trial> {
+  const { model = STARTER_MODEL, threads = 2, cacheFolder, timeoutSeconds = 60, signal } = options;
+  const backend: Partial<BackendOptions> = { engine, model, threads, ...(cacheFolder && { cacheFolder }) };
+  const child = fork(new URL('./probe.child.js', import.meta.url), {
+    // Native libraries print what they miss; the probe says it better.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    ...(signal && { signal }),
+  });
+  return new Promise<Trial>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${timeoutSeconds} s`)), timeoutSeconds * 1000);
+    child.on('message', (reply: ProbeReply) => (reply.type === 'ran' ? resolve(reply) : reject(fromWire(reply.error))));
+    child.on('error', reject);
+    child.on('exit', (code, killedBy) => reject(new Error(`it crashed (${killedBy ?? `exit status ${code}`})`)));
+    child.once('exit', () => clearTimeout(timer));
+    child.send(backend);
+  }).finally(() => child.kill('SIGKILL'));
+}
+
+/** The end of a chain of causes, without the noise native libraries put around it. */
+export function firstLine(error: unknown): string {
+  const messages: string[] = [];
+  for (let cause = error; cause instanceof Error; cause = cause.cause) messages.push(cause.message);
+  const message = messages.at(-1) ?? String(error);
+  return message
+    .split('\n')[0]!
+    .replace(/^\/\S+ \S+ [\w:]+\(.*?\)(::<lambda\(\)>)? /, '')
+    .slice(0, 240);
+}
