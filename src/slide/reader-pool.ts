@@ -3,7 +3,7 @@ import type { Arena } from '../stage/arena.js';
 import { createOverview, type OverviewCanvas } from './overview.js';
 import type { PatchPlan, PatchRef } from './patch.js';
 import type { ReadOutcome } from './patch-reader.js';
-import { ReaderThread } from './reader-thread.js';
+import { type ReaderJob, ReaderThread } from './reader-thread.js';
 import type { OpenedSlide } from './slide.js';
 import type { TissueRule } from './tissue.js';
 
@@ -30,8 +30,8 @@ export interface ReaderPoolOptions {
 
 const DEFAULT_CACHE_BYTES = 128 * 2 ** 20;
 
-/** Reads a thread has at a time: one in work and one waiting, so that it never waits for the main thread. */
-const DEPTH = 2;
+/** Reads a thread has at a time: some in work and some waiting, so that it never waits for the main thread. */
+const DEPTH = 4;
 
 /**
  * Neighbouring columns of patches go to the same thread, because they share tiles: as many as leave work for every
@@ -39,14 +39,10 @@ const DEPTH = 2;
  */
 const MIN_STRIPE = 2;
 
-interface Job {
-  readonly slide: number;
-  readonly ref: PatchRef;
-  readonly slot: number;
+interface Job extends ReaderJob {
   readonly signal: AbortSignal | undefined;
+  /** Thread that its column belongs to. */
   readonly home: number;
-  resolve(outcome: ReadOutcome): void;
-  reject(reason: unknown): void;
 }
 
 /** Threads that read patches of any number of slides into an arena. */
@@ -56,6 +52,7 @@ export class ReaderPool {
   /** What each thread was given last. */
   readonly #last: (Job | undefined)[] = [];
   readonly #slots: number;
+  #scheduled = false;
   #nextSlide = 1;
   #closed = false;
 
@@ -117,30 +114,52 @@ export class ReaderPool {
     const home = Math.floor(ref.col / stripe) % threads;
     return new Promise((resolve, reject) => {
       this.#queue.push({ slide, ref, slot, signal, home, resolve, reject });
+      // Busy threads can wait for more reads to come, and take several with one message.
+      if (this.#threads.some(({ load }) => load === 0)) this.#dispatch();
+      else this.#dispatchSoon();
+    });
+  }
+
+  #dispatchSoon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
       this.#dispatch();
     });
   }
 
-  /** Fills every thread: with reads of its own stripes, and before it idles with the one nearest to its last. */
   #dispatch(): void {
     for (const [index, thread] of this.#threads.entries()) {
       while (thread.load < DEPTH) {
-        const own = this.#queue.findIndex(job => job.home === index);
-        const next = own >= 0 || thread.load > 0 ? own : this.#nearest(this.#last[index]);
-        const [job] = next >= 0 ? this.#queue.splice(next, 1) : [];
-        if (!job) break;
-        if (job.signal?.aborted) job.reject(job.signal.reason);
-        else {
-          this.#last[index] = job;
-          thread.read(job.slide, job.ref.col, job.ref.row, job.slot).then(job.resolve, job.reject);
-        }
+        const jobs = this.#take(index, Math.min(thread.chunk, DEPTH - thread.load), thread.load === 0);
+        if (jobs.length === 0) break;
+        thread.read(jobs);
       }
     }
   }
 
-  /** Place in the queue of the read that shares most with an earlier one; -1 when there is none. */
+  /** Up to `count` reads of a thread's own stripes; for one that would idle, else the one nearest to its last. */
+  #take(thread: number, count: number, idle: boolean): Job[] {
+    const jobs: Job[] = [];
+    for (let at = 0; at < this.#queue.length && jobs.length < count; ) {
+      const job = this.#queue[at]!;
+      if (job.signal?.aborted) job.reject(job.signal.reason);
+      else if (job.home === thread) jobs.push(job);
+      else {
+        at++;
+        continue;
+      }
+      this.#queue.splice(at, 1);
+    }
+    if (jobs.length === 0 && idle) jobs.push(...this.#queue.splice(this.#nearest(this.#last[thread]), 1));
+    if (jobs.length > 0) this.#last[thread] = jobs.at(-1);
+    return jobs;
+  }
+
+  /** Place in the queue of the read that shares most with an earlier one. */
   #nearest(last: Job | undefined): number {
-    let best = -1;
+    let best = 0;
     let least = Number.POSITIVE_INFINITY;
     for (const [index, { slide, ref }] of this.#queue.entries()) {
       const near = last?.slide === slide ? Math.abs(last.ref.col - ref.col) + Math.abs(last.ref.row - ref.row) : 1e9;

@@ -1,19 +1,23 @@
 import { Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
+import type { PatchRef } from './patch.js';
 import type { ReadOutcome } from './patch-reader.js';
-import {
-  type CloseRequest,
-  fromReply,
-  isRead,
-  type OpenRequest,
-  type ReaderData,
-  type ReaderReply,
-  type ReaderRequest,
-  type ReadReply,
-} from './reader-messages.js';
+import type { OpenRequest, ReaderData, ReaderReplies, ReaderReply, ReaderRequest } from './reader-messages.js';
 
 /** A thread that never answers is not started for ever. */
 const MAX_FAILURES = 3;
+
+/** Reads a message carries, when they are quick; a slow one should not wait for another. */
+const QUICK = { reads: 2, seconds: 0.005 } as const;
+
+/** A read of one patch, and who waits for it. */
+export interface ReaderJob {
+  readonly slide: number;
+  readonly ref: PatchRef;
+  readonly slot: number;
+  resolve(outcome: ReadOutcome): void;
+  reject(reason: unknown): void;
+}
 
 interface Waiting {
   resolve(outcome: ReadOutcome | undefined): void;
@@ -28,16 +32,27 @@ export class ReaderThread {
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker;
   #nextId = 1;
+  #load = 0;
+  #lastSeconds = 0;
   #closed = false;
   /** Threads that ended in a row without an answer. */
   #failures = 0;
-  /** Reads under way. */
-  load = 0;
 
+  /** @param onFree called when reads have ended. */
   constructor(data: ReaderData, onFree: () => void) {
     this.#data = data;
     this.#onFree = onFree;
     this.#worker = this.#start();
+  }
+
+  /** Reads under way. */
+  get load(): number {
+    return this.#load;
+  }
+
+  /** Reads that one message should carry. */
+  get chunk(): number {
+    return this.#lastSeconds < QUICK.seconds ? QUICK.reads : 1;
   }
 
   async open(request: Omit<OpenRequest, 'id'>): Promise<void> {
@@ -50,18 +65,19 @@ export class ReaderThread {
     }
   }
 
-  async read(slide: number, col: number, row: number, slot: number): Promise<ReadOutcome> {
-    this.load++;
-    try {
-      return (await this.#send(id => [id, slide, col, row, slot])) as ReadOutcome;
-    } finally {
-      this.load--;
-      this.#onFree();
-    }
+  /** Starts reads, with one message. */
+  read(jobs: readonly ReaderJob[]): void {
+    this.#load += jobs.length;
+    this.#post(
+      jobs.map(({ slide, ref, slot, resolve, reject }) => {
+        const id = this.#expect(outcome => resolve(outcome as ReadOutcome), reject);
+        return [id, slide, ref.col, ref.row, slot] as const;
+      }),
+    );
   }
 
   async close(slide: number): Promise<void> {
-    if (this.#open.delete(slide)) await this.#send(id => ({ op: 'close', id, slide }) satisfies CloseRequest);
+    if (this.#open.delete(slide)) await this.#send(id => ({ op: 'close', id, slide }));
   }
 
   async end(): Promise<void> {
@@ -70,41 +86,59 @@ export class ReaderThread {
   }
 
   #send(request: (id: number) => ReaderRequest): Promise<ReadOutcome | undefined> {
-    if (this.#closed) return Promise.reject(new StromaflowError('SLIDE_UNREADABLE', 'the reader thread has ended'));
+    return new Promise((resolve, reject) => this.#post(request(this.#expect(resolve, reject))));
+  }
+
+  /** Number for a request that is about to be posted. */
+  #expect(resolve: Waiting['resolve'], reject: Waiting['reject']): number {
     const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage(request(id));
-    });
+    this.#waiting.set(id, { resolve, reject });
+    return id;
+  }
+
+  #post(request: ReaderRequest): void {
+    if (this.#closed) this.#rejectAll(new StromaflowError('SLIDE_UNREADABLE', 'the reader thread has ended'));
+    else this.#worker.postMessage(request);
   }
 
   #start(): Worker {
     const worker = new Worker(new URL('./reader.worker.js', import.meta.url), { workerData: this.#data });
     let cause: unknown;
-    worker.on('message', (reply: ReaderReply) => this.#receive(reply));
+    worker.on('message', (replies: ReaderReplies) => {
+      this.#failures = 0;
+      for (const reply of replies) this.#receive(reply);
+      this.#onFree();
+    });
     worker.on('error', error => {
       cause = error;
     });
     worker.on('exit', code => {
       const ended = new StromaflowError('SLIDE_UNREADABLE', `a reader thread ended (status ${code})`, { cause });
-      const waiting = [...this.#waiting.values()];
-      this.#waiting.clear();
+      this.#rejectAll(ended);
       if (this.#closed || ++this.#failures > MAX_FAILURES) this.#closed = true;
       else this.#restart();
-      for (const { reject } of waiting) reject(ended);
+      this.#onFree();
     });
     return worker;
   }
 
   #receive(reply: ReaderReply): void {
-    this.#failures = 0;
-    const read = isRead<ReadReply>(reply);
-    const id = read ? reply[0] : reply.id;
+    const { id } = reply;
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    if (read) waiting?.resolve(fromReply(reply));
-    else if (reply.error) waiting?.reject(fromWire(reply.error));
-    else waiting?.resolve(undefined);
+    if (reply.read) this.#load--;
+    if (reply.error) waiting?.reject(fromWire(reply.error));
+    else if (reply.outcome) {
+      this.#lastSeconds = reply.outcome.seconds;
+      waiting?.resolve(reply.outcome);
+    } else waiting?.resolve(undefined);
+  }
+
+  #rejectAll(error: StromaflowError): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    this.#load = 0;
+    for (const { reject } of waiting) reject(error);
   }
 
   #restart(): void {

@@ -4,16 +4,14 @@ import { Arena } from '../stage/arena.js';
 import { openTileSource } from './open-source.js';
 import { PatchReader } from './patch-reader.js';
 import { PixelMemory } from './pixel-memory.js';
-import {
-  type CloseRequest,
-  isRead,
-  type OpenRequest,
-  type PlainReply,
-  type ReaderData,
-  type ReaderReply,
-  type ReaderRequest,
-  type ReadRequest,
-  toReply,
+import type {
+  CloseRequest,
+  OpenRequest,
+  ReaderData,
+  ReaderReplies,
+  ReaderReply,
+  ReaderRequest,
+  ReadRequest,
 } from './reader-messages.js';
 import { TileCache } from './tile-cache.js';
 
@@ -26,21 +24,24 @@ const memory = new PixelMemory();
 const cache = new TileCache(memory, cacheBytes);
 const readers = new Map<number, PatchReader>();
 
-async function answer(request: ReaderRequest): Promise<ReaderReply> {
-  return isRead<ReadRequest>(request) ? answerRead(request) : answerOther(request);
+async function answer(request: ReaderRequest): Promise<ReaderReplies> {
+  if ('op' in request) return [await answerOther(request)];
+  const replies: ReaderReply[] = [];
+  for (const read of request) replies.push(await answerRead(read));
+  return replies;
 }
 
 async function answerRead([id, slide, col, row, slot]: ReadRequest): Promise<ReaderReply> {
   try {
     const reader = readers.get(slide);
     if (!reader) throw new StromaflowError('SLIDE_UNREADABLE', 'the slide could not be opened again in a new thread');
-    return toReply(id, await reader.read(col, row, slots[slot]!));
+    return { id, read: true, outcome: await reader.read(col, row, slots[slot]!) };
   } catch (error) {
-    return { id, error: toWire(error) };
+    return { id, read: true, error: toWire(error) };
   }
 }
 
-async function answerOther(request: OpenRequest | CloseRequest): Promise<PlainReply> {
+async function answerOther(request: OpenRequest | CloseRequest): Promise<ReaderReply> {
   const { id, slide } = request;
   try {
     if (request.op === 'open') {
@@ -50,9 +51,9 @@ async function answerOther(request: OpenRequest | CloseRequest): Promise<PlainRe
       readers.get(slide)?.close();
       readers.delete(slide);
     }
-    return { id };
+    return { id, read: false };
   } catch (error) {
-    return { id, error: toWire(error, 'SLIDE_UNREADABLE') };
+    return { id, read: false, error: toWire(error, 'SLIDE_UNREADABLE') };
   }
 }
 

@@ -21,7 +21,7 @@ const PASSES = 4;
 export async function benchRead({ slide, threads = 2, rounds = 7, mpp }) {
   const opened = await openSlide(slide, mpp ? { mpp } : {});
   const plan = planPatches(opened.info, { patchSize: PATCH, spacing: opened.info.mpp });
-  const arena = new Arena({ slots: threads * 8, patchSize: PATCH });
+  const arena = new Arena({ slots: threads * 6, patchSize: PATCH });
   const pool = await ReaderPool.start({ threads, arena });
   const openslide = loadOpenSlide();
   const ours = [];
