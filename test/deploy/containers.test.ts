@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { environmentName, OPTIONS } from '#src/config/options.js';
 
 interface Service {
@@ -82,6 +82,42 @@ describe('deploy/docker/Dockerfile', () => {
     const { bin } = JSON.parse(readFileSync('package.json', 'utf8')) as { bin: { stromaflow: string } };
     expect(dockerfile).toContain(`ENTRYPOINT ["node", "/app/${bin.stromaflow}"]`);
     expect(dockerfile).toMatch(/^USER node$/m);
+  });
+});
+
+describe('deploy/kubernetes/stromaflow.yaml', () => {
+  const documents = parseAllDocuments(readFileSync('deploy/kubernetes/stromaflow.yaml', 'utf8'));
+  const byKind = new Map(documents.map(document => [String(document.get('kind')), document]));
+  const container = ['spec', 'template', 'spec', 'containers', 0];
+  const deployment = byKind.get('Deployment');
+
+  it('is four resources without an error', () => {
+    expect(documents.flatMap(document => document.errors)).toEqual([]);
+    expect([...byKind.keys()]).toEqual(['ConfigMap', 'PersistentVolumeClaim', 'Deployment', 'Service']);
+  });
+
+  it('sets options that exist', () => {
+    const names = Object.keys((byKind.get('ConfigMap')?.toJSON() as { data: object }).data);
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter(name => !environments.has(name))).toEqual([]);
+  });
+
+  it('has one instance at a time, which may drain, and probes that are served', () => {
+    expect(deployment?.getIn(['spec', 'replicas'])).toBe(1);
+    expect(deployment?.getIn(['spec', 'strategy', 'type'])).toBe('Recreate');
+    const probe = (name: string) => deployment?.getIn([...container, name, 'httpGet', 'path']);
+    expect([probe('startupProbe'), probe('livenessProbe'), probe('readinessProbe')]).toEqual([
+      '/livez',
+      '/livez',
+      '/readyz',
+    ]);
+  });
+
+  it('mounts every volume it declares, and no other', () => {
+    const spec = (deployment?.toJSON() as { spec: { template: { spec: { volumes: { name: string }[] } } } }).spec;
+    const mounts = deployment?.getIn([...container, 'volumeMounts']) as { toJSON(): { name: string }[] };
+    const names = (list: { name: string }[]) => list.map(({ name }) => name).sort();
+    expect(names(mounts.toJSON())).toEqual(names(spec.template.spec.volumes));
   });
 });
 
