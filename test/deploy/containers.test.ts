@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { parse, parseAllDocuments } from 'yaml';
+import { type Document, parse, parseAllDocuments } from 'yaml';
 import { environmentName, OPTIONS } from '#src/config/options.js';
 
 interface Service {
@@ -14,6 +14,8 @@ interface Service {
 }
 
 const FILE = 'deploy/docker/compose.yaml';
+const configured = (document: Document.Parsed | undefined): object =>
+  (document?.get('data') as { toJSON(): object } | undefined)?.toJSON() ?? {};
 const compose = parse(readFileSync(FILE, 'utf8')) as {
   services: Record<string, Service>;
   volumes: Record<string, unknown>;
@@ -97,7 +99,7 @@ describe('deploy/kubernetes/stromaflow.yaml', () => {
   });
 
   it('sets options that exist', () => {
-    const names = Object.keys((byKind.get('ConfigMap')?.toJSON() as { data: object }).data);
+    const names = Object.keys(configured(byKind.get('ConfigMap')));
     expect(names.length).toBeGreaterThan(0);
     expect(names.filter(name => !environments.has(name))).toEqual([]);
   });
@@ -114,10 +116,13 @@ describe('deploy/kubernetes/stromaflow.yaml', () => {
   });
 
   it('mounts every volume it declares, and no other', () => {
-    const spec = (deployment?.toJSON() as { spec: { template: { spec: { volumes: { name: string }[] } } } }).spec;
-    const mounts = deployment?.getIn([...container, 'volumeMounts']) as { toJSON(): { name: string }[] };
-    const names = (list: { name: string }[]) => list.map(({ name }) => name).sort();
-    expect(names(mounts.toJSON())).toEqual(names(spec.template.spec.volumes));
+    const namesAt = (path: (string | number)[]): string[] => {
+      const list = deployment?.getIn(path) as { toJSON(): { name: string }[] } | undefined;
+      return (list?.toJSON() ?? []).map(({ name }) => name).sort();
+    };
+    const volumes = namesAt(['spec', 'template', 'spec', 'volumes']);
+    expect(volumes).toHaveLength(4);
+    expect(namesAt([...container, 'volumeMounts'])).toEqual(volumes);
   });
 });
 
