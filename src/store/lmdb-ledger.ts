@@ -86,7 +86,7 @@ class LmdbLedger implements Ledger {
     const fresh: StoredRun = { key: text, ...FRESH_RUN };
     await this.#write(() =>
       this.#database.transaction(() => {
-        for (const old of this.#database.getKeys(range(key.slide))) void this.#database.remove(old);
+        for (const old of this.#database.getKeys(range(key.slide))) silence(this.#database.remove(old));
         return this.#database.put(place, fresh);
       }),
     );
@@ -133,10 +133,11 @@ class LmdbLedger implements Ledger {
       const done = put();
       // `flushed` is the sync of the transaction that the write above belongs to; asking later would wait for more.
       const flushed = this.#database.flushed;
+      silence(flushed);
       await done;
       await flushed;
     } catch (cause) {
-      throw failed(this.#folder, cause);
+      throw failed(this.#folder, await underlying(cause));
     }
   }
 
@@ -154,6 +155,18 @@ class LmdbLedger implements Ledger {
 }
 
 const range = (slide: string) => ({ start: [slide] as unknown as Key, end: [slide, '\uffff'] as unknown as Key });
+
+/** lmdb rejects several promises for one failed commit; the one that is awaited speaks for all. */
+const silence = (promise: PromiseLike<unknown>): void => void promise.then(undefined, () => undefined);
+
+/** What made a commit fail stands in a promise of its own, which rejects with it. */
+async function underlying(cause: unknown): Promise<unknown> {
+  if (!(cause instanceof Error && 'commitError' in cause)) return cause;
+  return Promise.resolve(cause.commitError).then(
+    () => cause,
+    reason => reason ?? cause,
+  );
+}
 
 const isPatch = ({ key }: { key: Key }): boolean => key[1] === 'patch';
 

@@ -126,7 +126,9 @@ export class SlideFiles {
     const complete: SlideSummary = { ...summary, outputs };
     writeFinal(folder, SUMMARY_FILE, put => put(`${JSON.stringify(complete, null, 2)}\n`));
     this.close();
-    withOutputErrors(folder, () => rmSync(join(folder, PARTIAL), { recursive: true, force: true }));
+    if (summary.state === 'completed') {
+      withOutputErrors(folder, () => rmSync(join(folder, PARTIAL), { recursive: true, force: true }));
+    }
     return complete;
   }
 
