@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { StromaflowError } from '../errors.js';
 import type { Metrics } from './metrics.js';
@@ -42,6 +43,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     },
   });
   hardenAnswers(app);
+  if (isLoopback(host)) refuseForeignNames(app);
   addHealth(app, options);
   addStatus(app, options);
   try {
@@ -101,6 +103,20 @@ function hardenAnswers(app: FastifyInstance): void {
     return reply.code(code).send({ error: code < 500 ? 'bad request' : 'internal error' });
   });
 }
+
+/**
+ * What listens on loopback is meant for this machine. A web page of somebody else can reach it all the same, by letting
+ * its own host name point here (DNS rebinding); then that name stands in the Host header.
+ */
+function refuseForeignNames(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (isLoopback(request.hostname.replace(/^\[|\]$/g, ''))) return;
+    return reply.code(421).send({ error: 'unknown host' });
+  });
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 
 function listeningUrl(app: FastifyInstance): string {
   const address = app.server.address();

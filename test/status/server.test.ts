@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
 import { createConnection, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createMemoryBus } from '#src/event/memory-bus.js';
@@ -118,6 +119,30 @@ describe('the status server', () => {
     expect(answer.headers.get('x-powered-by')).toBeNull();
     expect(answer.headers.get('cache-control')).toBe('no-store');
     expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  it.each([
+    ['localhost', 200],
+    ['127.0.0.1:80', 200],
+    ['[::1]:9464', 200],
+    ['evil.example', 421],
+    ['127.0.0.1.evil.example:9464', 421],
+    ['192.0.2.7', 421],
+  ])('on loopback answers a request for the host %s with %i', async (host, expected) => {
+    const { server } = await start();
+    const request = get(`${server.url}/status`, { headers: { host } });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBe(expected);
+  });
+
+  it('answers to any name once it listens to other machines', async () => {
+    const { server } = await start({ host: '0.0.0.0' });
+    const port = new URL(server.url).port;
+    const request = get(`http://127.0.0.1:${port}/livez`, { headers: { host: 'stromaflow.lab' } });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    response.resume();
+    expect(response.statusCode).toBe(200);
   });
 
   it('hides what went wrong inside', async () => {
