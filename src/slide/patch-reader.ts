@@ -18,12 +18,15 @@ export interface ReadOutcome {
   readonly seconds: number;
 }
 
-/** How much coarser than the patch a level must be to be asked first whether there is tissue. */
-const PREFILTER_FACTOR = 4;
+/**
+ * How much coarser than the patch a level must be to be asked first whether there is tissue, and may be: reading it must
+ * cost little, and thin tissue must still show.
+ */
+const PREFILTER_FACTOR = { least: 4, most: 32 } as const;
 
 /**
- * A coarser level dilutes thin tissue, so it alone decides only when it shows this part of the tissue that the rule
- * wants; in doubt the patch is read and judged itself.
+ * A coarser level dilutes thin tissue, so it drops a patch only when it shows less than this part of the tissue that the
+ * rule wants; in doubt the patch is read and judged itself.
  */
 const PREFILTER_CAUTION = 0.25;
 
@@ -168,7 +171,10 @@ export class PatchReader {
 
 /** The finest level that is coarse enough for the prefilter. */
 function coarseLevel(source: TileSource, plan: PatchPlan): { level: number; scale: number } | undefined {
-  const level = source.levels.findIndex(({ downsample }) => downsample >= plan.downsample * PREFILTER_FACTOR);
+  // Stored levels are rounded to whole pixels, so that a factor of 4 may come out as 3.99.
+  const least = plan.downsample * PREFILTER_FACTOR.least * 0.98;
+  const level = source.levels.findIndex(({ downsample }) => downsample >= least);
   const geometry = source.levels[level];
-  return geometry && { level, scale: (BLOCK * plan.downsample) / geometry.downsample };
+  if (!geometry || geometry.downsample > plan.downsample * PREFILTER_FACTOR.most) return undefined;
+  return { level, scale: (BLOCK * plan.downsample) / geometry.downsample };
 }

@@ -12,6 +12,9 @@ export interface TissueRule {
 
 export const DEFAULT_TISSUE_RULE: TissueRule = { saturation: 0.05, opticalDensity: 0.06, minFraction: 0.005 };
 
+/** What is darker than this in its brightest channel (of 255) was never stained: unscanned areas, black ink, padding. */
+const BLACK = 25;
+
 /**
  * Pixels of tissue among block means: a block counts with all its pixels inside the slide, or not at all.
  *
@@ -31,7 +34,7 @@ export function countTissue(sums: Uint16Array, cols: number, width: number, heig
       const b = sums[at + 2] as number;
       const most = Math.max(r, g, b);
       const least = Math.min(r, g, b);
-      if (least <= darkest * area && most - least >= saturation * most) pixels += area;
+      if (least <= darkest * area && most - least >= saturation * most && most >= BLACK * area) pixels += area;
     }
   }
   return pixels;
