@@ -1,4 +1,5 @@
 import type { LabelLocation } from './label-source.js';
+import { withoutRegion } from './region.js';
 
 /** One image or slide of a labelled set, with its truth. */
 export interface LabelledImage {
@@ -39,6 +40,8 @@ export interface Layout {
   readonly candidates: readonly Candidate[];
   /** Truths without an image. */
   readonly orphans: readonly string[];
+  /** Files left out because another one has their name but for its ending. */
+  readonly ambiguous: readonly string[];
 }
 
 /**
@@ -54,6 +57,3 @@ export function patientOf(name: string, pattern?: RegExp): string {
   if (numbered) return numbered[1]!;
   return withoutRegion(name);
 }
-
-/** 'slide_[x1, y1, x2, y2]' → 'slide': regions of one slide belong together. */
-export const withoutRegion = (name: string): string => name.replace(/_\[\s*\d+(?:\s*,\s*\d+){3}\s*\]$/, '');

@@ -26,7 +26,7 @@ export interface LabelledSet extends AsyncIterable<LabelledImage> {
   /** Images found, faulty ones included. */
   readonly size: number;
   /** Images found and truths without an image, before anything was opened. */
-  readonly found: Pick<Layout, 'candidates' | 'orphans'>;
+  readonly found: Pick<Layout, 'candidates' | 'orphans' | 'ambiguous'>;
 }
 
 /**

@@ -22,14 +22,22 @@ export async function filesByName(folder: string): Promise<Map<string, string>> 
   }
 }
 
-/** Files of a folder by stem; of several with one stem, the first by name. */
-export async function filesByStem(folder: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
+/** Files of a folder by stem. */
+export interface StemFiles {
+  readonly files: Map<string, string>;
+  /** Further files of a stem, which are not used: the first by name is. */
+  readonly ambiguous: readonly string[];
+}
+
+export async function filesByStem(folder: string): Promise<StemFiles> {
+  const files = new Map<string, string>();
+  const ambiguous: string[] = [];
   for (const [name, path] of await filesByName(folder)) {
     const stem = basename(name, extname(name));
-    if (!found.has(stem)) found.set(stem, path);
+    if (files.has(stem)) ambiguous.push(path);
+    else files.set(stem, path);
   }
-  return found;
+  return { files, ambiguous };
 }
 
 export const isImageFile = (path: string): boolean => IMAGE_TYPES.has(extname(path).toLowerCase());
@@ -49,6 +57,7 @@ export function labelLocation(path: string): LabelLocation | undefined {
 export interface PairsFound {
   readonly candidates: Candidate[];
   readonly orphans: string[];
+  readonly ambiguous: readonly string[];
 }
 
 /** Pairs the files of images/ and masks/ by equal stems. */
@@ -58,7 +67,10 @@ export async function pairFolders(
   subset: string,
   mpp: number | undefined,
 ): Promise<PairsFound> {
-  const [pictures, truths] = await Promise.all([filesByStem(images), filesByStem(masks)]);
+  const [{ files: pictures, ambiguous }, { files: truths, ambiguous: others }] = await Promise.all([
+    filesByStem(images),
+    filesByStem(masks),
+  ]);
   const candidates: Candidate[] = [];
   for (const [name, imagePath] of pictures) {
     if (!isImageFile(imagePath) && !isSlideFile(imagePath)) continue;
@@ -75,5 +87,6 @@ export async function pairFolders(
       ...(mpp !== undefined && { mpp }),
     });
   }
-  return { candidates, orphans: [...truths.values()].filter(path => labelLocation(path) !== undefined) };
+  const orphans = [...truths.values()].filter(path => labelLocation(path) !== undefined);
+  return { candidates, orphans, ambiguous: [...ambiguous, ...others] };
 }

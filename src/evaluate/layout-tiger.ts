@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Candidate, Layout } from './labelled-item.js';
+import { type LabelClass, TIGER_CLASSES } from './labels.js';
 import { filesByStem, pairFolders } from './layout-folder.js';
 
 /**
@@ -15,9 +16,19 @@ import { filesByStem, pairFolders } from './layout-folder.js';
  */
 export const TIGER_MPP = 0.5;
 
+/** wsibulk's masks and XML. */
+const BULK_CLASSES: readonly LabelClass[] = [
+  { value: 0, name: 'outside the tumor bulk', meaning: 'negative' },
+  { value: 1, name: 'tumor', meaning: 'positive' },
+];
+
+export interface TigerLayout extends Layout {
+  readonly classes: readonly LabelClass[];
+}
+
 const ROI_SUBSETS = ['tissue-bcss', 'tissue-cells'] as const;
 
-export async function findTiger(folder: string, mpp: number = TIGER_MPP): Promise<Layout | undefined> {
+export async function findTiger(folder: string, mpp: number = TIGER_MPP): Promise<TigerLayout | undefined> {
   const here = basename(folder);
   if ((ROI_SUBSETS as readonly string[]).includes(here)) return roiLevel([folder], mpp);
   for (const path of ['', 'roi-level-annotations', 'wsirois/roi-level-annotations']) {
@@ -40,27 +51,33 @@ export async function findTiger(folder: string, mpp: number = TIGER_MPP): Promis
   return undefined;
 }
 
-async function roiLevel(folders: readonly string[], mpp: number): Promise<Layout | undefined> {
+async function roiLevel(folders: readonly string[], mpp: number): Promise<TigerLayout | undefined> {
   const parts = await Promise.all(
     folders.map(folder => pairFolders(join(folder, 'images'), join(folder, 'masks'), basename(folder), mpp)),
   );
   const candidates = parts.flatMap(part => part.candidates);
   if (candidates.length === 0) return undefined;
-  return { name: 'tiger', candidates, orphans: parts.flatMap(part => part.orphans) };
+  return {
+    name: 'tiger',
+    classes: TIGER_CLASSES,
+    candidates,
+    orphans: parts.flatMap(part => part.orphans),
+    ambiguous: parts.flatMap(part => part.ambiguous),
+  };
 }
 
 /** Slides with mask TIFFs; XML where a slide has no mask. */
-async function wsiLevel(folder: string): Promise<Layout | undefined> {
+async function wsiLevel(folder: string): Promise<TigerLayout | undefined> {
   const inside = await subfolders(folder);
   const truthFolders = ROI_SUBSETS.flatMap(subset =>
     (['masks', 'xmls'] as const).map(type => ({ subset, type, name: `annotations-${subset}-${type}` })),
   ).filter(({ name }) => inside.has(name));
   if (truthFolders.length === 0 || !inside.has('images')) return undefined;
-  const slides = await filesByStem(join(folder, 'images'));
+  const { files: slides } = await filesByStem(join(folder, 'images'));
   const taken = new Map<string, Candidate>();
   const orphans: string[] = [];
   for (const { subset, type, name } of truthFolders) {
-    for (const [stem, path] of await filesByStem(join(folder, name))) {
+    for (const [stem, path] of (await filesByStem(join(folder, name))).files) {
       const imagePath = slides.get(stem);
       if (!imagePath) orphans.push(path);
       else if (!taken.has(stem)) taken.set(stem, slideCandidate(stem, imagePath, subset, type, path));
@@ -69,14 +86,14 @@ async function wsiLevel(folder: string): Promise<Layout | undefined> {
   for (const [stem, imagePath] of slides) {
     if (!taken.has(stem)) taken.set(stem, { name: stem, subset: 'wsi-level', kind: 'slide', imagePath });
   }
-  return { name: 'tiger', candidates: [...taken.values()], orphans };
+  return { name: 'tiger', classes: TIGER_CLASSES, candidates: [...taken.values()], orphans, ambiguous: [] };
 }
 
-async function bulk(folder: string): Promise<Layout | undefined> {
+async function bulk(folder: string): Promise<TigerLayout | undefined> {
   const inside = await subfolders(folder);
   if (!inside.has('annotations-tumor-bulk') || !inside.has('images')) return undefined;
-  const slides = await filesByStem(join(folder, 'images'));
-  const [masks, xmls] = await Promise.all([
+  const { files: slides } = await filesByStem(join(folder, 'images'));
+  const [{ files: masks }, { files: xmls }] = await Promise.all([
     filesByStem(join(folder, 'annotations-tumor-bulk', 'masks')),
     filesByStem(join(folder, 'annotations-tumor-bulk', 'xmls')),
   ]);
@@ -87,7 +104,9 @@ async function bulk(folder: string): Promise<Layout | undefined> {
     return slideCandidate(stem, imagePath, 'wsibulk', mask ? 'masks' : 'xmls', path);
   });
   const orphans = [...masks, ...xmls].filter(([stem]) => !slides.has(stem)).map(([, path]) => path);
-  return candidates.length > 0 ? { name: 'tiger', candidates, orphans } : undefined;
+  return candidates.length > 0
+    ? { name: 'tiger', classes: BULK_CLASSES, candidates, orphans, ambiguous: [] }
+    : undefined;
 }
 
 function slideCandidate(

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import type { Candidate, Layout } from './labelled-item.js';
-import { type LabelClass, TIGER_CLASSES } from './labels.js';
+import type { LabelClass } from './labels.js';
 import { readLabelsFile } from './labels-file.js';
 import {
   filesByName,
@@ -23,7 +23,7 @@ export interface FoundLayout extends Layout {
 /** Folders of truths beside images/, in the order they are looked for. */
 const TRUTH_FOLDERS = ['masks', 'labels', 'annotations'] as const;
 /** Subfolders that state a split. */
-const SPLIT_FOLDERS = ['train', 'training', 'val', 'valid', 'validation', 'test', 'testing'] as const;
+export const SPLIT_FOLDERS = ['train', 'training', 'val', 'valid', 'validation', 'test', 'testing'] as const;
 
 /**
  * Tells a set by its folders: TIGER as published (any part of its tree); images/ beside masks/, labels/ or annotations/;
@@ -37,7 +37,7 @@ export async function findLayout(folder: string, mpp?: number): Promise<FoundLay
   const classes = stated?.classes && { classes: stated.classes };
   const spacing = mpp ?? stated?.mpp;
   const tiger = await findTiger(folder, spacing);
-  if (tiger) return { classes: TIGER_CLASSES, ...tiger, ...classes };
+  if (tiger) return { ...tiger, ...classes };
   const parts = await Promise.all([
     findPairs(folder, spacing),
     ...SPLIT_FOLDERS.map(name => findPairs(join(folder, name), spacing)),
@@ -66,7 +66,7 @@ export async function pairOf(imagePath: string, labelsPath: string, mpp?: number
   const name = basename(imagePath, extname(imagePath));
   const kind = isImageFile(imagePath) && !isTiffFile(imagePath) ? 'image' : 'slide';
   const candidate = { name, subset: 'slide', kind, imagePath, labels, ...(mpp !== undefined && { mpp }) } as const;
-  return { name: 'slides', candidates: [candidate], orphans: [] };
+  return { name: 'slides', candidates: [candidate], orphans: [], ambiguous: [] };
 }
 
 async function findPairs(folder: string, mpp: number | undefined): Promise<PairsFound> {
@@ -74,7 +74,7 @@ async function findPairs(folder: string, mpp: number | undefined): Promise<Pairs
     if (!(await isFolder(join(folder, truths)))) continue;
     return pairFolders(join(folder, 'images'), join(folder, truths), basename(folder), mpp);
   }
-  return { candidates: [], orphans: [] };
+  return NO_PAIRS;
 }
 
 /** Slides of a folder with their truths beside them. Slides without one are faults once any has one. */
@@ -99,13 +99,19 @@ async function findSlides(folder: string, mpp: number | undefined): Promise<Pair
         ...(mpp && { mpp }),
       };
     });
-  return { candidates: candidates.some(({ labels }) => labels) ? candidates : [], orphans: [] };
+  return { candidates: candidates.some(({ labels }) => labels) ? candidates : [], orphans: [], ambiguous: [] };
 }
 
 const TRUTH_NAMES = ['_mask.tif', '_mask.tiff', '_mask.png', '_labels.tif', '.xml', '.geojson', '.json'] as const;
 
+const NO_PAIRS: PairsFound = { candidates: [], orphans: [], ambiguous: [] };
+
 function joinPairs(parts: readonly PairsFound[]): PairsFound {
-  return { candidates: parts.flatMap(part => part.candidates), orphans: parts.flatMap(part => part.orphans) };
+  return {
+    candidates: parts.flatMap(part => part.candidates),
+    orphans: parts.flatMap(part => part.orphans),
+    ambiguous: parts.flatMap(part => part.ambiguous),
+  };
 }
 
 const isFolder = async (path: string): Promise<boolean> =>
