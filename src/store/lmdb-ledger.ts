@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { StromaflowError } from '../errors.js';
 import type { PatchRecord } from '../slide/patch.js';
+import { DiskSpace } from './disk-space.js';
 import { acquireLock, type FolderLock, LockHeldError } from './folder-lock.js';
 import type { Ledger, RunKey, RunLedger, RunState } from './ledger.js';
 import { FRESH_RUN, runKeyText } from './run-key.js';
@@ -24,6 +25,7 @@ export async function openLedger(folder: string): Promise<Ledger> {
   const file = join(folder, 'ledger.lmdb');
   try {
     await checkFormat(file);
+    await new DiskSpace(folder).check();
     const database: Database = open<StoredRun | PatchRecord, Key>({
       path: file,
       noSubdir: true,
@@ -70,9 +72,11 @@ class LmdbLedger implements Ledger {
   readonly #database: Database;
   readonly #lock: FolderLock;
   readonly #folder: string;
+  readonly #space: DiskSpace;
   #closed = false;
 
   constructor(database: Database, lock: FolderLock, folder: string) {
+    this.#space = new DiskSpace(folder);
     this.#database = database;
     this.#lock = lock;
     this.#folder = folder;
@@ -128,6 +132,8 @@ class LmdbLedger implements Ledger {
   }
 
   async #write(put: () => Promise<unknown>): Promise<void> {
+    this.#check();
+    await this.#space.check();
     this.#check();
     try {
       const done = put();

@@ -5,6 +5,7 @@ export const openNoOutput = async ({ folder }: { readonly folder: string }): Pro
   folder,
   patch: async () => undefined,
   resume: async () => [],
+  unpainted: [],
   finish: async summary => summary,
   close: async () => undefined,
 });

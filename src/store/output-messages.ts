@@ -1,6 +1,6 @@
 import type { WireError } from '../errors.js';
 import type { PatchRecord } from '../slide/patch.js';
-import type { SlideFilesOptions } from './slide-files.js';
+import type { ResumedPatches, SlideFilesOptions } from './slide-files.js';
 import type { SlideSummary } from './summary.js';
 
 /** What the main thread asks of the output thread, answered in order, each request once. */
@@ -13,4 +13,4 @@ export type OutputRequest =
 
 export type OutputReply =
   | { readonly error: WireError }
-  | { readonly lost?: readonly PatchRecord[]; readonly summary?: SlideSummary };
+  | { readonly resumed?: ResumedPatches; readonly summary?: SlideSummary };

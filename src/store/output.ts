@@ -16,6 +16,8 @@ export interface SlideOutput {
    * damaged (after a power failure, or by somebody's hand): those patches must be done again.
    */
   resume(records: Iterable<PatchRecord>): Promise<readonly PatchRecord[]>;
+  /** Set by `resume`: patches that are done, but whose part of the overview was not kept; reading them again paints it. */
+  readonly unpainted: readonly PatchRecord[];
   /** Writes the final files and closes. Resolves to the summary as written, with `outputs` filled in. */
   finish(summary: SlideSummary): Promise<SlideSummary>;
   /** Ends without final files, after what was asked for before is written; a later start can resume. */
@@ -48,13 +50,19 @@ export async function openSlideOutput(options: SlideOutputOptions): Promise<Slid
     op: 'open',
     options: { folder, plan, overview, fresh, minArea, minHole },
   });
+  let unpainted: readonly PatchRecord[] = [];
   return {
     folder,
+    get unpainted() {
+      return unpainted;
+    },
     async patch(_ref, record, mask) {
       await thread.ask({ op: 'patch', record, ...(mask ? { bits: mask.bits } : {}) });
     },
     async resume(records) {
-      return (await unlessAborted(thread, signal, { op: 'resume', records: [...records] })).lost ?? [];
+      const { resumed } = await unlessAborted(thread, signal, { op: 'resume', records: [...records] });
+      unpainted = resumed?.unpainted ?? [];
+      return resumed?.lost ?? [];
     },
     async finish(summary) {
       const written = (await thread.ask({ op: 'finish', summary })).summary ?? summary;

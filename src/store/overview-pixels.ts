@@ -4,6 +4,9 @@ import type { OverviewCanvas } from '../slide/overview.js';
 import type { PatchPlan } from '../slide/patch.js';
 import { PARTIAL, withOutputErrors } from './final-file.js';
 
+/** Begins a kept part; holes in the file read as 0. */
+const KEPT = 1;
+
 /**
  * The overview's picture lives in memory and is painted as patches are read; a patch done by an earlier start is not
  * read again. So each patch's part of it (some kilobytes) is kept in a file until the slide is finished.
@@ -23,7 +26,7 @@ export class OverviewPixels {
     this.#plan = plan;
     this.#path = join(folder, PARTIAL, 'overview.rgb');
     const side = Math.ceil(plan.core / canvas.factor) + 1;
-    this.#slot = new Uint8Array(side * side * 3);
+    this.#slot = new Uint8Array(1 + side * side * 3);
     withOutputErrors(this.#path, () => {
       mkdirSync(join(folder, PARTIAL), { recursive: true });
       if (fresh) closeSync(openSync(this.#path, 'w'));
@@ -32,7 +35,8 @@ export class OverviewPixels {
 
   /** Keeps a patch's part of the canvas as it is now. */
   save(col: number, row: number): void {
-    let at = 0;
+    let at = 1;
+    this.#slot[0] = KEPT;
     for (const [from, to] of this.#rows(col, row)) {
       this.#slot.set(this.#pixels.subarray(from, to), at);
       at += to - from;
@@ -42,17 +46,19 @@ export class OverviewPixels {
     });
   }
 
-  /** Paints a patch's part as it was kept; leaves the canvas as it is where nothing was. */
-  restore(col: number, row: number): void {
+  /** Paints a patch's part as it was kept; false, and the canvas as it was, where nothing was. */
+  restore(col: number, row: number): boolean {
     const read = withOutputErrors(this.#path, () =>
       readSync(this.#open(), this.#slot, 0, this.#slot.length, this.#place(col, row)),
     );
-    let at = 0;
+    if (read === 0 || this.#slot[0] !== KEPT) return false;
+    let at = 1;
     for (const [from, to] of this.#rows(col, row)) {
-      if (at + to - from > read) return;
+      if (at + to - from > read) return false;
       this.#pixels.set(this.#slot.subarray(at, at + to - from), from);
       at += to - from;
     }
+    return true;
   }
 
   close(): void {

@@ -29,6 +29,13 @@ export interface SlideFilesOptions {
   readonly minHole: number;
 }
 
+export interface ResumedPatches {
+  /** Their stored mask is gone or damaged: they must be done again. */
+  readonly lost: readonly PatchRecord[];
+  /** Their part of the overview was not kept. */
+  readonly unpainted: readonly PatchRecord[];
+}
+
 /**
  * All files of one slide, written as patches come. Synchronous and therefore never interleaved; it lives in a thread of
  * its own (output.worker.ts). Throws OUTPUT_FULL or OUTPUT_FAILED.
@@ -63,9 +70,10 @@ export class SlideFiles {
     this.#polygons = new MaskPolygons(plan);
   }
 
-  /** Takes up the patches of earlier starts; returns those whose stored mask is lost or damaged. */
-  resume(records: Iterable<PatchRecord>): PatchRecord[] {
+  /** Takes up the patches of earlier starts. */
+  resume(records: Iterable<PatchRecord>): ResumedPatches {
     const lost: PatchRecord[] = [];
+    const unpainted: PatchRecord[] = [];
     for (const record of records) {
       const bits = record.stromaPixels > 0 ? this.#store.read(record.col, record.row) : undefined;
       if (record.stromaPixels > 0 && (!bits || popcount(bits) !== record.stromaPixels)) {
@@ -74,10 +82,10 @@ export class SlideFiles {
       }
       if (bits) this.#addMask(record, bits);
       this.#records.set(this.#key(record), record);
-      this.#pixels.restore(record.col, record.row);
+      if (!this.#pixels.restore(record.col, record.row)) unpainted.push(record);
     }
     this.#lines.rewrite(this.#records.values());
-    return lost;
+    return { lost, unpainted };
   }
 
   /** Writes one patch: its mask where it has one, its part of the overview, its line. */
