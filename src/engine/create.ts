@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import { loadBundle } from '../model/bundle.js';
+import { loadBundle, type ModelBundle } from '../model/bundle.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { Arena } from '../stage/arena.js';
 import { ENGINE_NAMES, type EngineName } from './catalogue.js';
@@ -24,6 +24,19 @@ export interface SegmenterOptions {
   readonly signal?: AbortSignal;
 }
 
+async function loadFor(model: string, patchSize: number, signal?: AbortSignal): Promise<ModelBundle> {
+  const bundle = await loadBundle(model, signal);
+  const side = bundle.network.kind === 'onnx' ? bundle.network.ready.fixedSide : null;
+  if (side === null || side === patchSize) return bundle;
+  throw new StromaflowError(
+    'MODEL_UNSUPPORTED',
+    `${bundle.name} takes patches of ${side} pixels only, not ${patchSize}`,
+    {
+      fix: `leave --patch-size at ${side}, or export the model with dynamic height and width`,
+    },
+  );
+}
+
 /** Throws USAGE for a name that no engine has. */
 export function engineNamed(wanted: string): EngineName {
   const engine = wanted === 'auto' ? AUTO[0] : ENGINE_NAMES.find(name => name === wanted);
@@ -43,7 +56,7 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
   const engine = engineNamed(options.engine);
   if (patchSize % 32 !== 0)
     throw new StromaflowError('USAGE', `patches of ${patchSize} pixels are not a multiple of 32`);
-  const facts = engine === 'null' ? { name: 'null', version: '0' } : await loadBundle(model, signal);
+  const facts = engine === 'null' ? { name: 'null', version: '0' } : await loadFor(model, patchSize, signal);
   return WorkerSegmenter.start(
     {
       arena: { shape: arena.shape, shared: arena.shared },

@@ -1,41 +1,72 @@
 import { createRequire } from 'node:module';
+import type { InferenceSession } from 'onnxruntime-node';
 import { StromaflowError } from '../errors.js';
 import { loadBundle } from '../model/bundle.js';
 import { compileBundle } from '../model/onnx/compile.js';
+import { PORTS } from '../model/onnx/surround.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
+import { inFixedBatches } from './fixed-batches.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { engine, model, cacheFolder, patchSize, threads, layers } = options;
+  const { engine, model, cacheFolder, patchSize, layers } = options;
   const ort = await import('onnxruntime-node').catch(cause => {
     throw new StromaflowError('ENGINE_UNAVAILABLE', 'onnxruntime-node cannot be loaded', { cause });
   });
   const bundle = await loadBundle(model);
+  const { network } = bundle;
+  const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
   const path = await compileBundle(bundle, { cacheFolder, layers });
-  const session = await ort.InferenceSession.create(path, {
-    intraOpNumThreads: threads,
-    graphOptimizationLevel: 'all',
-    executionProviders: [engine],
-    // A spinning thread takes the core from a reader that decodes the next batch.
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-    logSeverityLevel: 3,
+  const session = await ort.InferenceSession.create(path, sessionOptions(options)).catch(cause => {
+    throw new StromaflowError('ENGINE_UNAVAILABLE', `onnxruntime cannot run ${bundle.name} on ${engine}`, { cause });
   });
+  const feed = (pixels: Uint8Array, shape: readonly number[]) => ({
+    [PORTS.patches]: new ort.Tensor('uint8', pixels, shape),
+  });
+
+  const run: EngineBackend['run'] = async (pixels, count) => {
+    const shape = [count, patchSize, patchSize, 3];
+    const bytes = count * patchSize * patchSize * 3;
+    const results = await session.run(feed(pixels.subarray(0, bytes), shape), [PORTS.mask, PORTS.counts]);
+    return { mask: results[PORTS.mask]!.data as Uint8Array, counts: results[PORTS.counts]!.data as Int32Array };
+  };
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
   return {
     name: 'onnxruntime',
     version,
     device: engine,
-    async run(pixels, count) {
-      const shape = [count, patchSize, patchSize, 3];
-      const patches = new ort.Tensor('uint8', pixels.subarray(0, count * patchSize * patchSize * 3), shape);
-      const { mask, counts } = await session.run({ patches }, ['mask', 'counts']);
-      return { mask: mask!.data as Uint8Array, counts: counts!.data as Int32Array };
-    },
+    run: fixed.fixedBatch ? inFixedBatches(run, fixed.fixedBatch, patchSize) : run,
     async evaluate(pixels, height, width) {
-      const names = ['logits', ...layers];
-      const results = await session.run({ patches: new ort.Tensor('uint8', pixels, [1, height, width, 3]) }, names);
-      return names.map(name => ({ name, shape: results[name]!.dims, values: results[name]!.data as Float32Array }));
+      const { fixedBatch, fixedSide } = fixed;
+      if (fixedSide && (fixedSide !== height || fixedSide !== width))
+        throw new StromaflowError(
+          'MODEL_UNSUPPORTED',
+          `the model takes images of ${fixedSide} × ${fixedSide} pixels only`,
+        );
+      const batch = new Uint8Array(pixels.length * (fixedBatch ?? 1));
+      batch.set(pixels);
+      const results = await session.run(feed(batch, [fixedBatch ?? 1, height, width, 3]), [PORTS.logits, ...layers]);
+      return [PORTS.logits, ...layers].map(port => {
+        const { dims, data } = results[port]!;
+        const shape = [1, ...dims.slice(1)];
+        const values = (data as Float32Array).slice(
+          0,
+          shape.reduce((product, size) => product * size, 1),
+        );
+        return { name: port === PORTS.logits ? 'logits' : port, shape, values };
+      });
     },
     close: () => session.release(),
+  };
+}
+
+function sessionOptions({ engine, threads }: BackendOptions): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [engine],
+    intraOpNumThreads: threads,
+    graphOptimizationLevel: 'all',
+    // A spinning thread takes the core from a reader that decodes the next batch.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    logSeverityLevel: 3,
   };
 }

@@ -90,6 +90,6 @@ export function firstLine(error: unknown): string {
   const message = messages.at(-1) ?? String(error);
   return message
     .split('\n')[0]!
-    .replace(/^\/\S+ \S+ [\w:]+\(.*?\)(::<lambda\(\)>)? /, '')
+    .replace(/^.* was false\. /, '')
     .slice(0, 240);
 }

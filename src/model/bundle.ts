@@ -1,27 +1,47 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { type Architecture, parseArchitecture } from './architecture/config.js';
 import { buildNetwork } from './architecture/network.js';
+import type { Scores } from './decision.js';
 import { type Manifest, parseManifest } from './manifest.js';
+import { type ReadyOnnx, readOnnx } from './onnx/ready.js';
 import { SafetensorsFile } from './safetensors.js';
 import { checkParameters } from './weights.js';
 
 /** A model as a lab hands it over: facts only, no weights in memory; safe to send to another thread. */
 export interface ModelBundle extends Manifest {
-  /** Absolute path of the bundle's folder. */
+  /** Absolute path of the bundle: its folder, or its .onnx file. */
   readonly path: string;
   /** `<author's version>+<first 8 hex digits of the content hash>`: changes whenever a file of the bundle does. */
   readonly version: string;
   /** SHA-256, hex, over the names and bytes of the bundle's files. */
   readonly contentHash: string;
+  readonly network: Network;
+  /** How its output is read. */
+  readonly scores: Scores;
+  /** Output channels. */
+  readonly outputs: number;
+  /** Fields of stromaflow.json that were absent; the study's values stand in for them. */
+  readonly assumed: readonly string[];
+}
+
+export type Network = SmpNetwork | OnnxNetwork;
+
+/** config.json and model.safetensors, as smp's `save_pretrained` writes them. */
+export interface SmpNetwork {
+  readonly kind: 'smp';
   readonly architecture: Architecture;
   /** Path of model.safetensors. */
   readonly weights: string;
-  /** Fields of stromaflow.json that were absent; the study's values stand in for them. */
-  readonly assumed: readonly string[];
+}
+
+/** A ready graph. */
+export interface OnnxNetwork {
+  readonly kind: 'onnx';
+  readonly ready: ReadyOnnx;
 }
 
 const CONFIG = 'config.json';
@@ -29,45 +49,91 @@ const WEIGHTS = 'model.safetensors';
 const MANIFEST = 'stromaflow.json';
 
 /**
- * Reads and checks a bundle folder: config.json and model.safetensors as segmentation_models_pytorch's
- * `save_pretrained` writes them, and stromaflow.json. Every tensor's name and shape is compared with the architecture.
- * Throws MODEL_NOT_FOUND, MODEL_INVALID, MODEL_TENSOR or MODEL_UNSUPPORTED; a cause of an aborted signal is rethrown.
+ * Reads and checks a bundle: a folder with config.json and model.safetensors as segmentation_models_pytorch's
+ * `save_pretrained` writes them, or with one .onnx file (or that file itself); either with stromaflow.json. Every
+ * tensor's name and shape is compared with the architecture.
+ * Throws MODEL_NOT_FOUND, MODEL_INVALID, MODEL_TENSOR or MODEL_UNSUPPORTED, or the signal's reason.
  */
 export async function loadBundle(path: string, signal?: AbortSignal): Promise<ModelBundle> {
-  const folder = resolve(path);
-  await refuseWhatIsNoBundle(folder);
-  const architecture = parseArchitecture(await readJson(join(folder, CONFIG)), join(folder, CONFIG));
-  const json = await readJson(join(folder, MANIFEST), 'optional');
-  const { manifest, assumed } = parseManifest(json, architecture.classes, join(folder, MANIFEST), basename(folder));
+  signal?.throwIfAborted();
+  const absolute = resolve(path);
+  const onnx = await onnxFileOf(absolute);
+  const folder = onnx ? dirname(onnx) : absolute;
+  const manifestPath = join(folder, MANIFEST);
+  const stated = await readJson(manifestPath, 'optional');
+  const opened = onnx ? await openOnnx(onnx, stated, manifestPath) : await openSmp(folder, stated, manifestPath);
 
+  const files = [...opened.files, ...(stated === undefined ? [] : [manifestPath])];
+  const contentHash = await hashFiles(folder, files, signal);
+  const { manifest, assumed, network, scores, outputs } = opened;
+  const version = `${manifest.version}+${contentHash.slice(0, 8)}`;
+  return { ...manifest, path: absolute, version, contentHash, network, scores, outputs, assumed };
+}
+
+async function openSmp(folder: string, stated: unknown, manifestPath: string) {
+  const config = join(folder, CONFIG);
+  const architecture = parseArchitecture(await readJson(config), config);
+  const { classes: outputs, activation } = architecture;
+  const parsed = parseManifest(stated, { outputs, name: basename(folder), path: manifestPath });
   const weights = await SafetensorsFile.open(join(folder, WEIGHTS));
   try {
     checkParameters(buildNetwork(architecture), weights);
   } finally {
     await weights.close();
   }
-  const contentHash = await hashFiles(folder, [CONFIG, WEIGHTS, ...(json === undefined ? [] : [MANIFEST])], signal);
-  return {
-    ...manifest,
-    path: folder,
-    version: `${manifest.version}+${contentHash.slice(0, 8)}`,
-    contentHash,
-    architecture,
-    weights: weights.path,
-    assumed,
-  };
+  const network: Network = { kind: 'smp', architecture, weights: weights.path };
+  const scores: Scores = { activation, of: 'logits' };
+  return { ...parsed, network, scores, outputs, files: [config, weights.path] };
 }
 
-async function refuseWhatIsNoBundle(path: string): Promise<void> {
+async function openOnnx(path: string, stated: unknown, manifestPath: string) {
+  const ready = await readOnnx(path);
+  const { classes, activation, output } = (stated ?? {}) as Record<string, unknown>;
+  const outputs = ready.outputs ?? (Array.isArray(classes) ? classes.length : 1);
+  const name = basename(path, '.onnx');
+  const patchSize = ready.fixedSide ?? 512;
+  const parsed = parseManifest(stated, { outputs, name, path: manifestPath, patchSize });
+  if (ready.fixedSide && parsed.manifest.patchSize !== ready.fixedSide)
+    throw new StromaflowError(
+      'MODEL_INVALID',
+      `${manifestPath}: patchSize is ${parsed.manifest.patchSize}, but ${ready.input.name} of ${basename(path)} takes ${ready.fixedSide} pixels`,
+    );
+  const scores: Scores = {
+    activation:
+      oneOf(activation, ['sigmoid', 'softmax']) ?? ready.activation ?? (outputs === 1 ? 'sigmoid' : 'softmax'),
+    of: oneOf(output, ['logits', 'probabilities']) ?? (ready.activation ? 'probabilities' : 'logits'),
+  };
+  return { ...parsed, network: { kind: 'onnx', ready } as const, scores, outputs, files: [path, ...ready.external] };
+
+  function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
+    if (value === undefined || allowed.includes(value as T)) return value as T | undefined;
+    throw new StromaflowError(
+      'MODEL_INVALID',
+      `${manifestPath}: ${JSON.stringify(value)} is none of ${allowed.join(', ')}`,
+    );
+  }
+}
+
+/** The .onnx file a path means; undefined for a folder of smp's. */
+async function onnxFileOf(path: string): Promise<string | undefined> {
   const facts = await stat(path).catch(cause => {
     throw new StromaflowError('MODEL_NOT_FOUND', `${path} does not exist`, { cause });
   });
-  if (facts.isDirectory()) return;
+  if (facts.isDirectory()) {
+    const names = await readdir(path);
+    const found = names.filter(name => name.endsWith('.onnx'));
+    if (names.includes(CONFIG) || found.length === 0) return undefined;
+    if (found.length === 1) return join(path, found[0]!);
+    throw new StromaflowError('MODEL_INVALID', `${path} holds several models: ${found.join(', ')}`, {
+      fix: 'give the .onnx file itself with --model',
+    });
+  }
+  if (path.endsWith('.onnx')) return path;
   if (/\.(pth|pt|ckpt|bin|tar)$/i.test(path))
     throw new StromaflowError('MODEL_UNSUPPORTED', `${path} is a PyTorch file, which can run code when it is opened`, {
       fix: conversionLine(path),
     });
-  throw new StromaflowError('MODEL_NOT_FOUND', `${path} is a file, not a bundle folder`);
+  throw new StromaflowError('MODEL_NOT_FOUND', `${path} is neither a bundle folder nor an .onnx file`);
 }
 
 /** What turns a state dict into a bundle, to be typed where the model was trained. */
@@ -92,13 +158,14 @@ async function readJson(path: string, need: 'needed' | 'optional' = 'needed'): P
   }
 }
 
-async function hashFiles(folder: string, names: readonly string[], signal?: AbortSignal): Promise<string> {
+async function hashFiles(folder: string, paths: readonly string[], signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  for (const name of names) {
-    const file = join(folder, name);
-    const { size } = await stat(file);
-    hash.update(`${name} ${size}\n`);
-    for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, ...(signal && { signal }) }))
+  for (const path of paths) {
+    const { size } = await stat(path).catch(cause => {
+      throw new StromaflowError('MODEL_NOT_FOUND', `${path} is missing`, { cause });
+    });
+    hash.update(`${relative(folder, path)} ${size}\n`);
+    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) }))
       hash.update(chunk as Buffer);
   }
   return hash.digest('hex');

@@ -1,20 +1,30 @@
-import type { Architecture } from './architecture/config.js';
-import type { Manifest } from './manifest.js';
-
 /**
- * How logits become a mask. One class, or several that do not exclude each other: positive where any positive class's
- * logit is above `logit`. Several that do: positive where the positive classes' softmax probabilities sum to more than
- * `probability` (with two classes and 0.5 that is arg max).
+ * How scores become a mask.
+ * `any`: positive where the largest score of the positive classes is above `bar`; for one class, and for classes that do
+ * not exclude each other.
+ * `sum`: positive where the positive classes' softmax probabilities sum to more than `bar`; for classes that do (with two
+ * of them and 0.5 that is arg max).
  */
-export type Decision =
-  | { readonly rule: 'sigmoid'; readonly channels: readonly number[]; readonly logit: number }
-  | { readonly rule: 'softmax'; readonly channels: readonly number[]; readonly probability: number };
+export interface Decision {
+  readonly rule: 'any' | 'sum';
+  readonly channels: readonly number[];
+  readonly of: 'logits' | 'probabilities';
+  readonly bar: number;
+}
+
+export interface Scores {
+  /** What turns logits into probabilities: each class by itself, or all against each other. */
+  readonly activation: 'sigmoid' | 'softmax';
+  /** What the network's last layer gives. */
+  readonly of: 'logits' | 'probabilities';
+}
 
 /** p > t is the same as x > ln(t / (1 − t)) for p = 1 / (1 + e^−x); comparing the logit spares the exponential. */
 export function decisionOf(
-  { activation }: Pick<Architecture, 'activation'>,
-  { threshold, positiveClasses }: Pick<Manifest, 'threshold' | 'positiveClasses'>,
+  { activation, of }: Scores,
+  { threshold, positiveClasses }: { readonly threshold: number; readonly positiveClasses: readonly number[] },
 ): Decision {
-  if (activation === 'softmax') return { rule: 'softmax', channels: positiveClasses, probability: threshold };
-  return { rule: 'sigmoid', channels: positiveClasses, logit: Math.log(threshold / (1 - threshold)) };
+  if (activation === 'softmax') return { rule: 'sum', channels: positiveClasses, of, bar: threshold };
+  const bar = of === 'logits' ? Math.log(threshold / (1 - threshold)) : threshold;
+  return { rule: 'any', channels: positiveClasses, of, bar };
 }

@@ -47,11 +47,24 @@ export interface ParsedManifest {
   readonly assumed: readonly string[];
 }
 
+/** What is known of the model besides its manifest. */
+export interface ManifestContext {
+  /** Output channels. */
+  readonly outputs: number;
+  /** Name where none is stated. */
+  readonly name: string;
+  /** Patch size where none is stated; the study's unless given. */
+  readonly patchSize?: number;
+  /** Of stromaflow.json, for messages. */
+  readonly path: string;
+}
+
 /**
- * Checks stromaflow.json (undefined: there is none) for a model with `outputs` channels; the study's values stand in
- * for absent fields. Throws MODEL_INVALID, naming the field.
+ * Checks stromaflow.json (undefined: there is none); the study's values stand in for absent fields.
+ * Throws MODEL_INVALID, naming the field.
  */
-export function parseManifest(json: unknown, outputs: number, path: string, fallbackName: string): ParsedManifest {
+export function parseManifest(json: unknown, context: ManifestContext): ParsedManifest {
+  const { outputs, path } = context;
   if (json !== undefined && (typeof json !== 'object' || json === null || Array.isArray(json)))
     throw new StromaflowError('MODEL_INVALID', `${path}: not a JSON object`);
   const given = (json ?? {}) as Record<string, unknown>;
@@ -80,10 +93,10 @@ export function parseManifest(json: unknown, outputs: number, path: string, fall
       fix: 'list the output channels that are stroma, from 0, e.g. "positiveClasses": [1]',
     });
   const manifest: Manifest = {
-    name: field('name', fallbackName, 'a name', isText),
+    name: field('name', context.name, 'a name', isText),
     version: field('version', '0', 'a version such as "1.0.0"', isText),
     spacing: field('spacing', 0.5, 'µm per pixel, > 0', value => isNumber(value) && value > 0 && value < 100),
-    patchSize: field('patchSize', 512, 'a multiple of 32 from 32 to 4096', isPatchSize),
+    patchSize: field('patchSize', context.patchSize ?? 512, 'a multiple of 32 from 32 to 4096', isPatchSize),
     threshold: field('threshold', 0.5, 'between 0 and 1', value => isNumber(value) && value > 0 && value < 1),
     classes: field('classes', outputs === 1 ? ['stroma'] : channelNames(outputs), `${outputs} names`, value =>
       isArray(value, isText, outputs),

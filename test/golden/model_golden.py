@@ -1,10 +1,12 @@
 """What PyTorch and segmentation_models_pytorch say, for the parity tests of the model room.
 
-    python test/golden/model_golden.py        (torch, segmentation_models_pytorch, safetensors, openslide-python, pillow)
+    python test/golden/model_golden.py
+        (torch, onnx, onnxscript, segmentation_models_pytorch, safetensors, openslide-python, pillow)
 
 Writes model_patch.webp (512 x 512 px of the CC0 slide, lossless), model_cases.json (one smp configuration a case) and
 model_golden.safetensors: for each case `<case>/logits` (all of them at 128 px, samples at 64) and samples of named
-layers, float32.
+layers, float32. Writes model_ready/*.onnx as well: tiny networks exported in the ways people export, and what PyTorch
+makes of them.
 
 Weights are made by a formula instead of being stored; test/support/formula-weights.ts makes the same ones.
 """
@@ -12,6 +14,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import openslide
 import segmentation_models_pytorch as smp
 import torch
@@ -122,6 +125,55 @@ def run(model: torch.nn.Module, x: torch.Tensor, layers: list[str]) -> dict[str,
     return {"logits": logits if x.shape[-1] > 64 else samples(logits), **{layer: samples(values) for layer, values in found.items()}}
 
 
+class Tiny(torch.nn.Module):
+    """Two convolutions and a doubling; enough for every way of exporting."""
+
+    def __init__(self, classes: int, activation: torch.nn.Module):
+        super().__init__()
+        self.down = torch.nn.Conv2d(3, 6, 3, stride=2, padding=1)
+        self.head = torch.nn.Conv2d(6, classes, 3, padding=1)
+        self.activation = activation
+        state = {name: torch.from_numpy(formula(name, tuple(value.shape))) for name, value in self.state_dict().items()}
+        self.load_state_dict(state)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.head(torch.relu(self.down(x)))
+        return self.activation(torch.nn.functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+def strip(path: Path) -> None:
+    """Takes out what the exporter notes about the machine: file paths in stack traces."""
+    model = onnx.load(path, load_external_data=False)
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.save(model, path)
+
+
+def export_ready(x: torch.Tensor) -> dict[str, np.ndarray]:
+    """Old and new exporters, fixed and dynamic batches, logits and probabilities, weights inside and beside."""
+    folder = HERE / "model_ready"
+    folder.mkdir(exist_ok=True)
+    sigmoid, softmax, none = torch.nn.Sigmoid(), torch.nn.Softmax(dim=1), torch.nn.Identity()
+    dynamic = {"input": {0: "batch", 2: "height", 3: "width"}, "output": {0: "batch", 2: "height", 3: "width"}}
+    named = {"input_names": ["input"], "output_names": ["output"], "dynamic_axes": dynamic}
+    # The names are those of our own ports, without their prefix.
+    fixed = {"input_names": ["patches"], "output_names": ["mask"]}
+    exports = {
+        "logits-opset11": (Tiny(1, none), 1, {"opset_version": 11, "dynamo": False, **named}),
+        "sigmoid-batch2-opset17": (Tiny(1, sigmoid), 2, {"opset_version": 17, "dynamo": False, **fixed}),
+        "softmax-opset13": (Tiny(3, softmax), 1, {"opset_version": 13, "dynamo": False, **named}),
+        "external-opset18": (Tiny(2, none), 1, {"opset_version": 18, "dynamo": True, "external_data": True}),
+    }
+    golden = {}
+    for name, (model, batch, options) in exports.items():
+        torch.onnx.export(model.eval(), (x.repeat(batch, 1, 1, 1),), str(folder / f"{name}.onnx"), **options)
+        strip(folder / f"{name}.onnx")
+        with torch.inference_mode():
+            golden[f"ready/{name}"] = model(x).numpy()
+    return golden
+
+
 def main() -> None:
     torch.set_num_threads(2)
     region = openslide.OpenSlide(str(SLIDE)).read_region((PATCH_X, PATCH_Y), 0, (512, 512)).convert("RGB")
@@ -133,6 +185,7 @@ def main() -> None:
         golden |= {f"{case}/{name}": np.ascontiguousarray(values, dtype=np.float32) for name, values in found.items()}
         print(f"{case:24} logits {found['logits'].min():8.3f} … {found['logits'].max():8.3f}")
 
+    golden |= {name: np.ascontiguousarray(values) for name, values in export_ready(normalised(patch[:64, :64])).items()}
     starter = smp.from_pretrained(str(STARTER)).float().eval()
     logits = run(starter, normalised(patch), [])["logits"][0, 0]
     golden["starter/logits"] = np.ascontiguousarray(logits[::8, ::8])

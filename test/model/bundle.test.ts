@@ -34,7 +34,7 @@ test('the starter model', async () => {
     patchSize: 512,
     threshold: 0.5,
     positiveClasses: [0],
-    architecture: { encoder: 'resnet34', decoder: { type: 'FPN' } },
+    network: { kind: 'smp', architecture: { encoder: 'resnet34', decoder: { type: 'FPN' } } },
     assumed: [],
   });
   expect(bundle.version.endsWith(bundle.contentHash.slice(0, 8))).toBe(true);
@@ -51,7 +51,7 @@ test("a folder of smp's save_pretrained alone loads; what it does not say is ass
 test('half-precision weights and tensors nobody needs are fine', async () => {
   const counters = { name: 'encoder.bn1.num_batches_tracked', shape: [], values: Float32Array.of(7) };
   const path = await makeBundle({ config: SMALL, dtype: 'F16', edit: all => [...all, counters] }, folder());
-  expect((await loadBundle(path)).architecture.encoder).toBe('resnet18');
+  expect((await loadBundle(path)).network).toMatchObject({ architecture: { encoder: 'resnet18' } });
 });
 
 describe('the version', () => {
@@ -84,7 +84,7 @@ describe('refused', () => {
     await expect(loadBundle(join(root, 'absent'))).rejects.toEqual(code('MODEL_NOT_FOUND', 'absent does not exist'));
     await expect(loadBundle(root)).rejects.toEqual(code('MODEL_NOT_FOUND', 'config.json cannot be read'));
     await expect(loadBundle(join(sound, 'config.json'))).rejects.toEqual(
-      code('MODEL_NOT_FOUND', 'not a bundle folder'),
+      code('MODEL_NOT_FOUND', 'neither a bundle folder nor an .onnx file'),
     );
   });
 

@@ -5,6 +5,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadBundle, type ModelBundle } from '#src/model/bundle.js';
 import { compileBundle } from '#src/model/onnx/compile.js';
+import { PORTS } from '#src/model/onnx/surround.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 
 let root: string;
@@ -24,23 +25,19 @@ describe('the compiled graph', () => {
   async function run(path: string, count: number, height: number, width: number) {
     const session = await InferenceSession.create(path);
     const pixels = Uint8Array.from({ length: count * height * width * 3 }, (_, i) => (i * 2654435761) >>> 24);
-    const results = await session.run({ patches: new Tensor('uint8', pixels, [count, height, width, 3]) });
+    const results = await session.run({ [PORTS.patches]: new Tensor('uint8', pixels, [count, height, width, 3]) });
     await session.release();
     return {
-      mask: results['mask']!.data as Uint8Array,
-      counts: results['counts']!.data as Int32Array,
-      logits: results['logits']!.data as Float32Array,
-      dims: [results['mask']!.dims, results['counts']!.dims, results['logits']!.dims],
+      mask: results[PORTS.mask]!.data as Uint8Array,
+      counts: results[PORTS.counts]!.data as Int32Array,
+      logits: results[PORTS.logits]!.data as Float32Array,
+      dims: [results[PORTS.mask]!.dims, results[PORTS.counts]!.dims, results[PORTS.logits]!.dims],
     };
   }
 
   test('takes any number and size of patches; mask, counts and logits agree', async () => {
     const threshold = 0.3;
-    const { architecture } = bundle;
-    const path = await compileBundle(
-      { ...bundle, threshold, architecture, contentHash: 'a' },
-      { cacheFolder: folder() },
-    );
+    const path = await compileBundle({ ...bundle, threshold, contentHash: 'a' }, { cacheFolder: folder() });
     for (const [count, height, width] of [
       [1, 32, 96],
       [3, 64, 64],
@@ -161,7 +158,7 @@ describe('the cache', () => {
   });
 
   test('a folder that cannot be made says so', async () => {
-    const cacheFolder = join(bundle.weights, 'cache');
+    const cacheFolder = join(bundle.path, 'config.json', 'cache');
     await expect(compileBundle(bundle, { cacheFolder })).rejects.toMatchObject({
       code: 'OUTPUT_FAILED',
       fix: expect.stringContaining('XDG_CACHE_HOME'),

@@ -5,12 +5,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import { buildNetwork } from '../architecture/network.js';
-import type { ModelBundle } from '../bundle.js';
+import type { ModelBundle, OnnxNetwork, SmpNetwork } from '../bundle.js';
 import { decisionOf } from '../decision.js';
 import { simplify } from '../graph/simplify.js';
 import { SafetensorsFile } from '../safetensors.js';
 import { EMIT_VERSION, emitOnnx } from './emit.js';
-import { encodeModel, type OnnxModel } from './model.js';
+import { encodeModel } from './model.js';
+import { wrapModel } from './wrap.js';
 
 /** Where compiled models are kept unless told otherwise: $XDG_CACHE_HOME/stromaflow or ~/.cache/stromaflow. */
 export function defaultCacheFolder(): string {
@@ -33,13 +34,11 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
   const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, layers]));
   const path = join(folder, `${key.digest('hex').slice(0, 32)}.onnx`);
   if (await isSealed(path)) return path;
-  const weights = await SafetensorsFile.open(bundle.weights);
   try {
     await mkdir(folder, { recursive: true });
-    const graph = simplify(buildNetwork(bundle.architecture), layers);
-    const { name, input } = bundle;
-    const decision = decisionOf(bundle.architecture, bundle);
-    await writeSealed(path, emitOnnx(graph, weights, { name, input, decision, layers }));
+    await (bundle.network.kind === 'smp'
+      ? compileSmp(bundle, bundle.network, layers, path)
+      : writeSealed(path, compileReady(bundle, bundle.network, layers)));
     return path;
   } catch (error) {
     if (error instanceof StromaflowError) throw error;
@@ -47,19 +46,48 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
       cause: error,
       fix: 'let XDG_CACHE_HOME name a folder that can be written, with 200 MB free',
     });
-  } finally {
-    await weights.close();
   }
 }
 
-async function writeSealed(path: string, model: OnnxModel): Promise<void> {
+async function compileSmp(
+  bundle: ModelBundle,
+  { architecture, weights }: SmpNetwork,
+  layers: readonly string[],
+  path: string,
+) {
+  const source = await SafetensorsFile.open(weights);
+  try {
+    const graph = simplify(buildNetwork(architecture), layers);
+    const { name, input } = bundle;
+    const decision = decisionOf(bundle.scores, bundle);
+    await writeSealed(path, encodeModel(emitOnnx(graph, source, { name, input, decision, layers })));
+  } finally {
+    await source.close();
+  }
+}
+
+function compileReady(
+  bundle: ModelBundle,
+  { ready }: OnnxNetwork,
+  [layer]: readonly string[],
+): AsyncGenerator<Uint8Array> {
+  if (layer !== undefined)
+    throw new StromaflowError(
+      'MODEL_UNSUPPORTED',
+      `${ready.path}: layer ${layer} of a ready graph cannot be looked at`,
+    );
+  const { input, outputs: classes } = bundle;
+  return wrapModel(ready, { input, classes, decision: decisionOf(bundle.scores, bundle) });
+}
+
+async function writeSealed(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {
   const temporary = `${path}.${randomUUID()}`;
   const hash = createHash('sha256');
   let size = 0;
   const file = await open(temporary, 'wx');
   try {
     try {
-      for await (const piece of encodeModel(model)) {
+      for await (const piece of pieces) {
         hash.update(piece);
         size += piece.length;
         await file.writeFile(piece);

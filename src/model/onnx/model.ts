@@ -36,7 +36,7 @@ export interface OnnxModel {
   readonly initializers: readonly Initializer[];
 }
 
-const OPSET = 18;
+export const OPSET = 18;
 const IR_VERSION = 8;
 const ELEMENTS = {
   float: { code: 1, bytes: 4 },
@@ -50,30 +50,62 @@ const ELEMENTS = {
  * the shapes first, and one tensor at a time is in memory.
  */
 export async function* encodeModel(model: OnnxModel): AsyncGenerator<Uint8Array> {
-  const graph = new BinaryWriter();
-  for (const node of model.nodes) writeNode(message(graph, 1), node).join();
-  graph.tag(2, WireType.LengthDelimited).string(model.name);
-  for (const input of model.inputs) writeTensorInfo(message(graph, 11), input).join();
-  for (const output of model.outputs) writeTensorInfo(message(graph, 12), output).join();
-  const graphHead = graph.finish();
-
-  const tensors = model.initializers.map(initializer => ({ initializer, ...tensorHead(initializer) }));
-  const graphBytes = tensors.reduce((sum, { head, bytes }) => sum + head.length + bytes, graphHead.length);
+  const head = new BinaryWriter();
+  head.raw(encodeNodes(model.nodes));
+  head.tag(2, WireType.LengthDelimited).string(model.name);
+  head.raw(encodePorts(model.inputs, model.outputs));
+  const graphHead = head.finish();
+  const constants = encodeConstants(model.initializers);
 
   const file = new BinaryWriter();
   file.tag(1, WireType.Varint).int64(IR_VERSION);
   file.tag(2, WireType.LengthDelimited).string('stromaflow');
   const opset = message(file, 8);
   opset.tag(1, WireType.LengthDelimited).string('').tag(2, WireType.Varint).int64(OPSET).join();
-  file.tag(7, WireType.LengthDelimited).uint32(graphBytes);
   yield file.finish();
+  yield graphTag(graphHead.length + constants.bytes);
   yield graphHead;
-  for (const { initializer, head, bytes } of tensors) {
-    const data = await initializer.load();
-    if (data.byteLength !== bytes) throw new RangeError(`${initializer.name}: ${data.byteLength} bytes, not ${bytes}`);
-    yield head;
-    yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  }
+  yield* constants.pieces();
+}
+
+/** Tag and length of a model's graph field. */
+export function graphTag(bytes: number): Uint8Array {
+  return new BinaryWriter().tag(7, WireType.LengthDelimited).uint32(bytes).finish();
+}
+
+export function encodeNodes(nodes: readonly OnnxNode[]): Uint8Array {
+  const graph = new BinaryWriter();
+  for (const node of nodes) writeNode(message(graph, 1), node).join();
+  return graph.finish();
+}
+
+export function encodePorts(inputs: readonly OnnxTensorInfo[], outputs: readonly OnnxTensorInfo[]): Uint8Array {
+  const graph = new BinaryWriter();
+  for (const input of inputs) writeTensorInfo(message(graph, 11), input).join();
+  for (const output of outputs) writeTensorInfo(message(graph, 12), output).join();
+  return graph.finish();
+}
+
+/** A piece of a file whose length is known before its bytes are. */
+export interface Encoded {
+  readonly bytes: number;
+  pieces(): AsyncGenerator<Uint8Array>;
+}
+
+export function encodeConstants(initializers: readonly Initializer[]): Encoded {
+  const tensors = initializers.map(initializer => ({ initializer, ...tensorHead(initializer) }));
+  return {
+    bytes: tensors.reduce((sum, { head, bytes }) => sum + head.length + bytes, 0),
+    async *pieces() {
+      for (const { initializer, head, bytes } of tensors) {
+        const { name, load } = initializer;
+        const data = await load();
+        if (data.byteLength !== bytes) throw new RangeError(`${name}: ${data.byteLength} bytes, not ${bytes}`);
+        yield head;
+        yield new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      }
+    },
+  };
 }
 
 /** Everything of a graph's initializer field up to the raw data, and the raw data's length. */

@@ -1,27 +1,44 @@
-import type { Attribute, Initializer, OnnxNode } from './model.js';
+import { type Attribute, type Initializer, type OnnxNode, OPSET } from './model.js';
 
 /** Collects nodes and constants, and makes up names for what nobody else refers to. */
 export class OnnxWriter {
+  /** Version of ONNX's operator set the nodes are for. */
+  readonly opset: number;
+  /** Before every made-up name, so that it meets none of a graph that is already there. */
+  readonly #prefix: string;
   readonly nodes: OnnxNode[] = [];
   readonly initializers: Initializer[] = [];
   readonly #constants = new Set<string>();
   #next = 0;
 
+  constructor(opset: number = OPSET, prefix = '') {
+    this.opset = opset;
+    this.#prefix = prefix;
+  }
+
   /** Adds a node with one output; returns the output's name. */
   node(op: string, inputs: readonly string[], attributes: Record<string, Attribute> = {}, output?: string): string {
-    const name = output ?? `t${this.#next++}_${op.toLowerCase()}`;
+    const name = output ?? `${this.#prefix}t${this.#next++}_${op.toLowerCase()}`;
     this.nodes.push({ op, inputs, outputs: [name], attributes });
     return name;
   }
 
+  /** A reduction or squeeze over axes, which are an attribute in older operator sets and an input in newer ones. */
+  over(op: 'Squeeze' | 'ReduceSum' | 'ReduceMax', input: string, axes: readonly number[], output?: string): string {
+    const since = op === 'ReduceMax' ? 18 : 13;
+    const keep: Record<string, Attribute> = op === 'Squeeze' ? {} : { keepdims: 0 };
+    if (this.opset < since) return this.node(op, [input], { ...keep, axes }, output);
+    return this.node(op, [input, this.integers(`axes_${axes.join('_')}`, axes)], keep, output);
+  }
+
   /** A float32 constant; a name given twice is the same constant. */
   floats(name: string, values: readonly number[], shape: readonly number[] = [values.length]): string {
-    return this.#constant({ name, type: 'float', shape, load: () => Float32Array.from(values) });
+    return this.#constant({ name: this.#prefix + name, type: 'float', shape, load: () => Float32Array.from(values) });
   }
 
   integers(name: string, values: readonly number[]): string {
     const load = () => BigInt64Array.from(values.map(BigInt));
-    return this.#constant({ name, type: 'int64', shape: [values.length], load });
+    return this.#constant({ name: this.#prefix + name, type: 'int64', shape: [values.length], load });
   }
 
   /** Weights, loaded when the file is written. */

@@ -1,0 +1,41 @@
+import type { Decision } from '../decision.js';
+import type { InputNormalisation } from '../manifest.js';
+import type { OnnxWriter } from './writer.js';
+
+/** Names of a compiled model's input and outputs; a slash keeps them apart from those of a ready graph. */
+export const PORTS = {
+  patches: 'stromaflow/patches',
+  mask: 'stromaflow/mask',
+  counts: 'stromaflow/counts',
+  logits: 'stromaflow/logits',
+} as const;
+
+/** Bytes [N, H, W, 3] → `output`, float32 [N, 3, H, W]: byte / 255 × range, minus mean, over std. */
+export function preprocess(out: OnnxWriter, { range, mean, std }: InputNormalisation, output: string): void {
+  const scale = std.map(deviation => range[1] / 255 / deviation);
+  const shift = mean.map((value, c) => -value / std[c]!);
+  const planes = out.node('Transpose', [PORTS.patches], { perm: [0, 3, 1, 2] });
+  const pixels = out.node('Cast', [planes], { to: 1 });
+  const scaled = out.node('Mul', [pixels, out.floats('pixel_scale', scale, [1, 3, 1, 1])]);
+  out.node('Add', [scaled, out.floats('pixel_shift', shift, [1, 3, 1, 1])], {}, output);
+}
+
+/** `scores` [N, classes, H, W], logits or probabilities as the decision says → mask, counts and logits. */
+export function decide(out: OnnxWriter, scores: string, classes: number, decision: Decision): void {
+  const { rule, channels, bar } = decision;
+  const all = channels.length === classes;
+  const picked = (from: string) =>
+    all ? from : out.node('Gather', [from, out.integers('positive_classes', channels)], { axis: 1 });
+
+  let score: string;
+  if (rule === 'any') score = out.over(channels.length === 1 ? 'Squeeze' : 'ReduceMax', picked(scores), [1]);
+  else if (decision.of === 'probabilities') score = out.over('ReduceSum', picked(scores), [1]);
+  else score = out.over('ReduceSum', picked(out.node('Softmax', [scores], { axis: 1 })), [1]);
+
+  const above = out.node('Greater', [score, out.floats('bar', [bar], [])]);
+  out.node('Cast', [above], { to: 2 }, PORTS.mask);
+  // Ones are summed as floats, which every engine can; exact up to 2^24 pixels, a patch of 4096 × 4096.
+  const sums = out.over('ReduceSum', out.node('Cast', [above], { to: 1 }), [1, 2]);
+  out.node('Cast', [sums], { to: 6 }, PORTS.counts);
+  out.node('Identity', [scores], {}, PORTS.logits);
+}
