@@ -99,8 +99,14 @@ export async function openParts(
   }
 }
 
-export const openBus = (config: Config): Promise<EventBus> =>
-  config.nats === undefined ? Promise.resolve(createMemoryBus()) : connectNatsBus({ url: config.nats });
+/** The bus a configuration names: NATS, or the one in this process. */
+export async function openBus(config: Config): Promise<EventBus> {
+  const { nats: url, 'nats-creds': credsFile, 'nats-ca': caFile, 'nats-cert': certFile, 'nats-key': keyFile } = config;
+  if (url === undefined) return createMemoryBus();
+  const tls = { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) };
+  const secured = Object.keys(tls).length > 0;
+  return connectNatsBus({ url, ...(credsFile && { credsFile }), ...(secured && { tls }) });
+}
 
 /** One batch in the engine, the others filling, and one patch in each reader's hands: fewer could wait for each other. */
 function allocateArena(config: Config, bundle: ModelBundle): Arena {

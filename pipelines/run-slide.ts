@@ -7,6 +7,7 @@ import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { publishAggregate, publishProgress } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import type { DuePatch } from '../src/stage/item.js';
+import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { SlideSummary } from '../src/store/summary.js';
 import { openSession } from './open-session.js';
@@ -59,10 +60,10 @@ export async function runSlide(
       due.add(session.due());
       await session.drained;
     }
-    if (session.failure) throw session.failure;
+    if (session.failure && !signal.aborted) throw session.failure;
     if (!session.aggregate.complete) return await suspend(session, task, parts);
     await repaint(session, parts, signal);
-    const summary = await finish(session, parts);
+    const summary = await finish(session, parts, patience(signal, DRAIN_SECONDS));
     return { path, id, state: 'completed', summary, folder };
   } catch (error) {
     const failure = toStromaflowError(error, 'SLIDE_UNREADABLE', path);
@@ -91,20 +92,25 @@ async function repaint(session: SlideSession, { credits }: Parts, signal: AbortS
 }
 
 /** Writes the final outputs, then says so: on the bus, last of all in the ledger. */
-async function finish(session: SlideSession, parts: Parts): Promise<SlideSummary> {
+async function finish(session: SlideSession, parts: Parts, giveUp: AbortSignal): Promise<SlideSummary> {
   const { bus, events } = parts;
   const { run } = session;
   const aggregate = session.nextAggregate(true);
   const summary = await session.output.finish(summarise(session, aggregate, parts));
-  await publishAggregate(session, aggregate, bus);
-  await bus.publish(events.slide('completed', finished(session)));
+  await publishAggregate(session, aggregate, bus, giveUp);
+  await bus.publish(events.slide('completed', finished(session)), giveUp);
   await run.update({ ...run.state, state: 'completed' });
   return summary;
 }
 
 async function suspend(session: SlideSession, { path, id }: SlideTask, { bus, events }: Parts): Promise<SlideResult> {
-  await publishProgress(session, bus);
-  await bus.publish(events.slide('incomplete', { ...finished(session), reason: 'interrupted' }));
+  const giveUp = AbortSignal.timeout(REPORT_MS);
+  try {
+    await publishProgress(session, bus, giveUp);
+    await bus.publish(events.slide('incomplete', { ...finished(session), reason: 'interrupted' }), giveUp);
+  } catch {
+    // The bus is away; the next start says more than this event could.
+  }
   const { expected } = session.aggregate.counts(false);
   return { path, id, state: 'interrupted', done: session.aggregate.settled, expected };
 }

@@ -6,6 +6,7 @@ import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
 import { type DuePatch, hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
+import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import { publish } from '../src/stage/publish.js';
 import { read } from '../src/stage/read.js';
 import { score } from '../src/stage/score.js';
@@ -29,6 +30,7 @@ export function segmentPatches(
   const { bus, config, credits, gate, observer, segmenter } = parts;
   const seal = batch<ReadPatch>({ size: segmenter.info.batch, delayMs: config['batch-delay'], gate, observer });
   const infer = segment(segmenter, { concurrency: 2, gate, observer });
+  const giveUp = patience(signal, DRAIN_SECONDS);
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
 
   return credit(due, credits, observer, signal).pipe(
@@ -38,9 +40,9 @@ export function segmentPatches(
     outcome(observer),
     score(),
     store(observer),
-    publish(bus, observer),
+    publish(bus, observer, giveUp),
     acknowledge(credits, observer),
-    announce(bus, config['aggregate-interval']),
+    announce(bus, config['aggregate-interval'], giveUp),
   );
 }
 

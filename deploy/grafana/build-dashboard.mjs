@@ -187,7 +187,7 @@ const ROWS = [
       ]),
       graph('Area, mm² a minute', 'short', [
         [`sum(${rate('stromaflow_stroma_mm2_total')}) * 60`, 'stroma'],
-        [`sum(${rate('stromaflow_tissue_mm2_total')}) * 60`, 'tissue'],
+        [`sum(${rate('stromaflow_tissue_mm2_total')}) * 60`],
       ]),
       graph(
         'Stroma of tissue',

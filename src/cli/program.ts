@@ -42,7 +42,7 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
-    throw new StromaflowError('USAGE', error.message.replace(/^error: /, ''), { cause: error });
+    throw new StromaflowError('USAGE', error.message.replace(/^error: /, '').replace(/\s+/g, ' '), { cause: error });
   }
 }
 

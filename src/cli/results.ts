@@ -1,10 +1,11 @@
-import { relative } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import { StromaflowError } from '../errors.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
-export function printResult(result: SlideResult, terminal: Terminal): void {
+export async function printResult(result: SlideResult, terminal: Terminal): Promise<void> {
   switch (result.state) {
     case 'completed': {
       const { summary, folder } = result;
@@ -22,7 +23,7 @@ export function printResult(result: SlideResult, terminal: Terminal): void {
     }
     case 'done-before':
       terminal.line(`${result.id}: done before, see ${shorten(result.folder)}/ (--fresh does it again)`);
-      terminal.json({ slide: result.id, state: 'done-before', folder: result.folder });
+      terminal.json(JSON.parse(await readFile(join(result.folder, 'summary.json'), 'utf8')));
       return;
     case 'interrupted':
       terminal.line(

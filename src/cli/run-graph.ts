@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lastValueFrom, type Observable, tap, toArray } from 'rxjs';
+import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import { describeEvent } from '../event/describe.js';
 import { combineObservers } from '../stage/observer.js';
 import { StatusBoard } from '../status/board.js';
 import { createMetrics, type Metrics } from '../status/metrics.js';
-import { observeBus } from '../status/observe-bus.js';
+import { type BusObserver, observeBus } from '../status/observe-bus.js';
 import { observeSegmenter } from '../status/observe-segmenter.js';
 import { startStatusServer } from '../status/server.js';
 import type { Ledger } from '../store/ledger.js';
@@ -79,9 +79,10 @@ export async function runGraph(
     cleanUps.unshift(async () => over.abort());
     const results = await lastValueFrom(
       graph(parts, AbortSignal.any([signal, over.signal])).pipe(
-        tap(result => {
-          if (!(quiet && result.state === 'completed')) printResult(result, terminal);
+        concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
+          if (!(quiet && result.state === 'completed')) await printResult(result, terminal);
+          return result;
         }),
         toArray(),
       ),
@@ -96,11 +97,22 @@ function watched(parts: Parts, metrics: Metrics, board: StatusBoard, progress: P
   return {
     ...parts,
     observer: combineObservers([metrics.observer, board.observer, progress]),
-    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver]),
+    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters]),
     segmenter: observeSegmenter(parts.segmenter, metrics.inferred),
     onOpened: session => progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches),
   };
 }
+
+/** A patch that is given up on is said at once, not only counted in the end. */
+const deadLetters: BusObserver = {
+  publishing: () => undefined,
+  published: ({ content }) => {
+    if (content?.kind !== 'dlq') return;
+    const { slide, patch, error } = content.letter;
+    const where = patch ? `${slide} patch ${patch.col},${patch.row}` : slide;
+    process.stderr.write(`stromaflow: ${where}: ${error.message} [${error.code}] ${error.fix}\n`);
+  },
+};
 
 /** Prints the events as a subscriber gets them; the function that is returned stops it. */
 function startPrinting({ bus, config }: Parts, terminal: Terminal): () => Promise<void> {

@@ -155,6 +155,25 @@ export const OPTIONS = {
     group: 'events',
     help: 'NATS server, such as nats://127.0.0.1:4222 (default: an in-process bus)',
   },
+  'nats-creds': {
+    type: 'path',
+    unit: 'file',
+    group: 'events',
+    help: 'credentials file (JWT and nkey seed) for the NATS server',
+  },
+  'nats-ca': {
+    type: 'path',
+    unit: 'file',
+    group: 'events',
+    help: 'PEM file of the authority that signed the NATS server; insists on TLS',
+  },
+  'nats-cert': {
+    type: 'path',
+    unit: 'file',
+    group: 'events',
+    help: 'PEM file of the client certificate for the NATS server',
+  },
+  'nats-key': { type: 'path', unit: 'file', group: 'events', help: 'PEM file of the key of --nats-cert' },
   prefix: {
     type: 'string',
     unit: 'subject',

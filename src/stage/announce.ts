@@ -9,7 +9,11 @@ import type { SlideSession } from './session.js';
  * Publishes the running aggregate of each slide, at most once an interval: provisional, under rising revisions. The last
  * word on a slide is not said here but when it is finished.
  */
-export function announce(bus: EventBus, intervalSeconds: number): OperatorFunction<SettledPatch, SettledPatch> {
+export function announce(
+  bus: EventBus,
+  intervalSeconds: number,
+  giveUp: AbortSignal,
+): OperatorFunction<SettledPatch, SettledPatch> {
   const announcedAt = new WeakMap<SlideSession, number>();
   return mergeMap(async patch => {
     const { session } = patch;
@@ -18,7 +22,7 @@ export function announce(bus: EventBus, intervalSeconds: number): OperatorFuncti
     if (session.failure || session.aggregate.complete || now - last < intervalSeconds * 1000) return patch;
     announcedAt.set(session, now);
     try {
-      await publishProgress(session, bus);
+      await publishProgress(session, bus, giveUp);
     } catch (error) {
       session.failure ??= toStromaflowError(error, 'BUS_PUBLISH', session.slide.id);
     }
@@ -27,9 +31,9 @@ export function announce(bus: EventBus, intervalSeconds: number): OperatorFuncti
 }
 
 /** Publishes a provisional aggregate under the next revision, and the slide's progress with it. */
-export async function publishProgress(session: SlideSession, bus: EventBus): Promise<void> {
+export async function publishProgress(session: SlideSession, bus: EventBus, giveUp: AbortSignal): Promise<void> {
   const aggregate = session.nextAggregate(false);
-  await publishAggregate(session, aggregate, bus);
+  await publishAggregate(session, aggregate, bus, giveUp);
   const { patches, revision } = aggregate;
   const { settled } = session.aggregate;
   const patchesPerSecond = (settled - session.resumedPatches) / session.seconds;
@@ -37,12 +41,17 @@ export async function publishProgress(session: SlideSession, bus: EventBus): Pro
   const fraction = settled / patches.expected;
   const { slide, runToken: run, events } = session;
   const progress = { slide: slide.id, run, revision, patches, fraction, patchesPerSecond, etaSeconds };
-  await bus.publish(events.slide('progress', progress));
+  await bus.publish(events.slide('progress', progress), giveUp);
 }
 
 /** Its revision is on record before anybody sees it, so that a restart never uses it again. */
-export async function publishAggregate(session: SlideSession, aggregate: Aggregate, bus: EventBus): Promise<void> {
+export async function publishAggregate(
+  session: SlideSession,
+  aggregate: Aggregate,
+  bus: EventBus,
+  giveUp: AbortSignal,
+): Promise<void> {
   const { run, runToken, events } = session;
   await run.update({ ...run.state, revision: aggregate.revision });
-  await bus.publish(events.aggregate(aggregate, runToken));
+  await bus.publish(events.aggregate(aggregate, runToken), giveUp);
 }

@@ -30,7 +30,9 @@ export function batch<T>({ size, delayMs, gate, observer }: BatchOptions): Opera
         if (open.length === 0) return;
         const sealed = open;
         open = [];
-        observer.batched(sealed.length, reason, (performance.now() - firstAt) / 1000);
+        const waited = (performance.now() - firstAt) / 1000;
+        observer.batched(sealed.length, reason, waited);
+        for (const _ of sealed) observer.left('batch', 'ok', waited);
         subscriber.next(sealed);
       };
       const flushIfDue = (): void => {
@@ -46,6 +48,7 @@ export function batch<T>({ size, delayMs, gate, observer }: BatchOptions): Opera
               flushIfDue();
             }, delayMs);
           }
+          observer.entered('batch');
           open.push(item);
           if (open.length >= size) flush('full');
         },

@@ -1,6 +1,6 @@
 /** What the stages report about themselves. Metrics, the progress bar and tests implement it; stages know no library. */
 
-export type StageName = 'read' | 'tissue' | 'batch' | 'segment' | 'publish' | 'store';
+export type StageName = 'read' | 'batch' | 'segment' | 'publish' | 'store';
 export type StageResult = 'ok' | 'failed';
 export type FlushReason = 'full' | 'delay' | 'end';
 

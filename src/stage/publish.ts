@@ -7,9 +7,13 @@ import type { PipelineObserver } from './observer.js';
 
 /**
  * Publishes each mask, and a dead letter for each patch that failed, and goes on once the bus has it. A slide whose
- * events cannot be published fails as a whole and is taken up again on the next start.
+ * events cannot be published, or not before `giveUp`, fails as a whole and is taken up again on the next start.
  */
-export function publish(bus: EventBus, observer: PipelineObserver): OperatorFunction<SettledPatch, SettledPatch> {
+export function publish(
+  bus: EventBus,
+  observer: PipelineObserver,
+  giveUp: AbortSignal,
+): OperatorFunction<SettledPatch, SettledPatch> {
   return mergeMap(async patch => {
     const { session } = patch;
     const event = session.failure ? undefined : eventOf(patch);
@@ -17,7 +21,7 @@ export function publish(bus: EventBus, observer: PipelineObserver): OperatorFunc
     const startedAt = performance.now();
     observer.entered('publish');
     try {
-      await bus.publish(event);
+      await bus.publish(event, giveUp);
       observer.left('publish', 'ok', (performance.now() - startedAt) / 1000);
     } catch (error) {
       session.failure ??= toStromaflowError(error, 'BUS_PUBLISH', session.slide.id);

@@ -23,7 +23,7 @@ export interface Clock {
 
 const SYSTEM_CLOCK: Clock = { now: () => new Date(), monotonic: () => performance.now() / 1000 };
 
-const STAGES: readonly StageName[] = ['read', 'tissue', 'batch', 'segment', 'publish', 'store'];
+const STAGES: readonly StageName[] = ['read', 'batch', 'segment', 'publish', 'store'];
 
 /** Keeps what /status and the page show, fed by the same observers as the metrics. */
 export class StatusBoard {

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { FlushReason, PipelineObserver, StageName } from '../stage/observer.js';
 
-const STAGES: readonly StageName[] = ['read', 'tissue', 'batch', 'segment', 'publish', 'store'];
+const STAGES: readonly StageName[] = ['read', 'batch', 'segment', 'publish', 'store'];
 const RESULTS = ['ok', 'failed'] as const;
 const DROPS = ['empty', 'failed', 'missing'] as const;
 const FLUSHES: readonly FlushReason[] = ['full', 'delay', 'end'];

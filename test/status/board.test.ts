@@ -43,7 +43,7 @@ describe('StatusBoard', () => {
       slides: [],
       lastError: null,
     });
-    expect(report.stages.map(({ stage }) => stage)).toEqual(['read', 'tissue', 'batch', 'segment', 'publish', 'store']);
+    expect(report.stages.map(({ stage }) => stage)).toEqual(['read', 'batch', 'segment', 'publish', 'store']);
     expect(new StatusBoard({ version: '1', bus: raw }).report().engine).toBeNull();
   });
 

@@ -24,7 +24,7 @@ export async function exercise(
   const raw: EventBus = createMemoryBus();
   const bus = observeBus(raw, [busObserver]);
   const events = createSampleEvents();
-  const stages: StageName[] = ['read', 'tissue', 'batch', 'segment', 'publish', 'store'];
+  const stages: StageName[] = ['read', 'batch', 'segment', 'publish', 'store'];
   for (let slide = 0; slide < slides; slide++) {
     const id = `slide-${slide}`;
     await bus.publish(events.slide('opened', { ...slidePayloads.opened, slide: id }));

@@ -1,14 +1,13 @@
 import { constants } from 'node:fs';
 import { access, mkdir, statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { STARTER_MODEL } from '../../../pipelines/parts.js';
+import { openBus, STARTER_MODEL } from '../../../pipelines/parts.js';
 import type { Config } from '../../config/options.js';
 import { probeEngines } from '../../engine/probe.js';
 import { toStromaflowError } from '../../errors.js';
-import { connectNatsBus } from '../../event/nats-bus.js';
 import { loadBundle } from '../../model/bundle.js';
 import { VERSION } from '../../version.js';
-import { type Command, GENERAL } from '../command.js';
+import { type Command, GENERAL, NATS } from '../command.js';
 import { findProgram } from '../nats-server.js';
 
 /** One finding; only 'bad' makes the command fail. */
@@ -24,7 +23,7 @@ const MARKS = { good: '✓', absent: '–', bad: '✗' } as const;
 export const doctor: Command = {
   usage: 'doctor',
   summary: 'check this machine, the model, the engines, NATS and the output folder',
-  options: ['model', 'out', 'nats', ...GENERAL],
+  options: ['model', 'out', ...NATS, ...GENERAL],
   async run({ config, terminal }) {
     const findings: Finding[] = [];
     const report = (finding: Finding): void => {
@@ -78,7 +77,7 @@ async function nats(config: Config): Promise<Finding> {
     return { what: 'NATS', state: 'absent', detail };
   }
   try {
-    const bus = await connectNatsBus({ url: config.nats });
+    const bus = await openBus(config);
     const detail = bus.description;
     await bus.close();
     return { what: 'NATS', state: 'good', detail };

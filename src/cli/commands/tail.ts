@@ -1,7 +1,7 @@
 import { openBus } from '../../../pipelines/parts.js';
 import { StromaflowError } from '../../errors.js';
 import { describeEvent } from '../../event/describe.js';
-import { type Command, GENERAL } from '../command.js';
+import { type Command, GENERAL, NATS } from '../command.js';
 
 /** Prints events as they come: lines for people, or the events themselves as JSON lines. */
 export const tail: Command = {
@@ -9,7 +9,7 @@ export const tail: Command = {
   summary: 'print events from NATS as they come',
   notes: `The subject is a NATS pattern: * stands for one token, > for the rest. Without it every event below --prefix is
 printed. --json prints each event's attributes, and its data where that is JSON.`,
-  options: ['nats', 'prefix', ...GENERAL],
+  options: [...NATS, 'prefix', ...GENERAL],
   async run({ args, config, terminal, signal }) {
     if (config.nats === undefined) {
       throw new StromaflowError('USAGE', 'tail reads from NATS: --nats <url> is needed', {

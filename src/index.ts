@@ -1,0 +1,11 @@
+/** What the package exports: the subscriber client and the event contract. The pipeline itself is the command line. */
+export { ERRORS, type ErrorCode, StromaflowError } from './errors.js';
+export type { BusEvent, EventBus } from './event/bus.js';
+export { connect, createClient } from './event/client.js';
+export type * from './event/decode.js';
+export { decodeEvent } from './event/decode.js';
+export { describeEvent } from './event/describe.js';
+export type * from './event/payloads.js';
+export { eventSchemas } from './event/schemas/index.js';
+export { decodeMaskPng } from './mask/png.js';
+export { VERSION } from './version.js';
