@@ -1,3 +1,4 @@
+import { ChainLinks } from './chain-links.js';
 import { Chains, TURN_TOUCHING } from './chains.js';
 import { Components } from './components.js';
 import { PatchBorders } from './patch-borders.js';
@@ -124,80 +125,5 @@ export class MaskPolygons {
       chain = links.next(chain);
     } while (chain !== head);
     return builder.rings(touching);
-  }
-}
-
-/** Which chain goes on where another ends: a hash table over the points where chains start. */
-class ChainLinks {
-  readonly #chains: Chains;
-  readonly #mask: number;
-  /** Chain + 1, or 0; linear probing. */
-  readonly #table: Int32Array;
-
-  constructor(chains: Chains) {
-    this.#chains = chains;
-    let size = 1024;
-    while (size < chains.length * 2) size *= 2;
-    this.#mask = size - 1;
-    this.#table = new Int32Array(size);
-    for (let chain = 0; chain < chains.length; chain++) {
-      if (chains.isClosed(chain)) continue;
-      let slot = this.#slot(chains.startKey(chain));
-      while (this.#table[slot] !== 0) slot = (slot + 1) & this.#mask;
-      this.#table[slot] = chain + 1;
-    }
-  }
-
-  /** Knuth's multiplicative hash over both halves of a key below 2^53. */
-  #slot(key: number): number {
-    const high = Math.floor(key / 0x1_0000_0000);
-    const mixed = Math.imul((key >>> 0) ^ Math.imul(high, 0x85eb_ca6b), 0x9e37_79b1);
-    return (mixed ^ (mixed >>> 15)) & this.#mask;
-  }
-
-  /** The chain that starts where this one ends; the right turn where two do. */
-  next(chain: number): number {
-    const key = this.#chains.endKey(chain);
-    const right = (this.#chains.lastHeading(chain) + 1) & 3;
-    let found = -1;
-    for (let slot = this.#slot(key); this.#table[slot] !== 0; slot = (slot + 1) & this.#mask) {
-      const other = this.#table[slot]! - 1;
-      if (this.#chains.startKey(other) !== key) continue;
-      if (this.#chains.firstHeading(other) === right) return other;
-      found = other;
-    }
-    if (found < 0) throw new Error('a boundary ends in the open');
-    return found;
-  }
-
-  /** Whether two chains start at a point, that is, whether set pixels touch there by their corners. */
-  touching(key: number): boolean {
-    let found = 0;
-    for (let slot = this.#slot(key); this.#table[slot] !== 0; slot = (slot + 1) & this.#mask) {
-      if (this.#chains.startKey(this.#table[slot]! - 1) === key) found++;
-    }
-    return found > 1;
-  }
-
-  /** One chain of every closed boundary, grouped by region, regions in the order of their first pixel. */
-  *boundaries(components: Components): Generator<readonly number[]> {
-    const chains = this.#chains;
-    const seen = new Uint8Array(chains.length);
-    const heads = new Map<number, number[]>();
-    for (let head = 0; head < chains.length; head++) {
-      if (seen[head] !== 0) continue;
-      for (let chain = head; seen[chain] === 0; chain = this.next(chain)) {
-        seen[chain] = 1;
-        if (chains.isClosed(chain)) break;
-      }
-      const root = components.find(chains.component(head));
-      const known = heads.get(root);
-      if (known) known.push(head);
-      else heads.set(root, [head]);
-    }
-    const roots = Float64Array.from(heads.keys(), root => components.key(root)).sort();
-    const byKey = new Map<number, number>();
-    for (const root of heads.keys()) byKey.set(components.key(root), root);
-    for (const key of roots) yield heads.get(byKey.get(key)!)!;
   }
 }

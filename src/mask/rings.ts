@@ -53,24 +53,27 @@ export class RingBuilder {
   rings(startTouching: boolean): Ring[] {
     const x = this.#x.data;
     const y = this.#y.data;
+    const touching = this.#touching.data;
     const n = this.#x.length;
+    touching[0] = startTouching ? 1 : 0;
+    // The first corner lies on a straight stretch when the boundary was entered in the middle of an edge.
+    const straight = (x[0] === x[1] && x[0] === x[n - 1]) || (y[0] === y[1] && y[0] === y[n - 1]);
+    const first = straight ? 1 : 0;
+    if (!touching.subarray(0, n).includes(1))
+      return [this.#ring(Array.from({ length: n - first }, (_, i) => i + first))];
+
     const rings: Ring[] = [];
     const stack: number[] = [];
     const visited = new Map<number, number>();
     const key = (corner: number): number => y[corner]! * 0x400_0000 + x[corner]!;
-    this.#touching.data[0] = startTouching ? 1 : 0;
-    // The first corner lies on a straight stretch when the boundary was entered in the middle of an edge.
-    const straight = (x[0] === x[1] && x[0] === x[n - 1]) || (y[0] === y[1] && y[0] === y[n - 1]);
-    for (let i = straight ? 1 : 0; i < n; i++) {
-      if (this.#touching.data[i] !== 0) {
+    for (let i = first; i < n; i++) {
+      if (touching[i] !== 0) {
         const before = visited.get(key(i));
         if (before === undefined) {
           visited.set(key(i), stack.length);
         } else {
           const loop = stack.splice(before);
-          for (const corner of loop.slice(1)) {
-            if (this.#touching.data[corner] !== 0) visited.delete(key(corner));
-          }
+          for (const corner of loop.slice(1)) if (touching[corner] !== 0) visited.delete(key(corner));
           rings.push(this.#ring(loop));
         }
       }

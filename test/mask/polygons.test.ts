@@ -100,7 +100,7 @@ const flat = (polygons: Iterable<MaskPolygon>): unknown =>
 
 const masks = fc
   .record({
-    core: fc.integer({ min: 1, max: 40 }),
+    core: fc.integer({ min: 1, max: 24 }),
     cols: fc.integer({ min: 1, max: 4 }),
     rows: fc.integer({ min: 1, max: 3 }),
   })

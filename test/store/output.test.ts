@@ -100,6 +100,7 @@ describe('the outputs of a slide', () => {
       await before.close();
       const after = await open(slide, `cut ${i}`, { fresh: false, overview: painted(slide, left) });
       expect(await after.resume(done.map(({ record }) => record))).toEqual([]);
+      expect(after.unpainted).toEqual([]);
       await write(after, left);
       await after.finish(slide.summary);
       expect(filesBelow(at(`cut ${i}`))).toEqual(first);
@@ -177,6 +178,19 @@ describe('the outputs of a slide', () => {
     const kept = rest.reduce((sum, { record }) => sum + record.stromaPixels, 0);
     expect(outputs!.polygons.areaMm2).toBeCloseTo((kept * 0.25) / 1e6, 12);
     expect(existsSync(at(`a/mask.ome.zarr/0/${victim!.ref.row}/${victim!.ref.col}`))).toBe(false);
+  });
+
+  it('say which patches to read again for the picture alone, when theirs was not kept', async () => {
+    const first = await wholeRun(slide, 'a');
+    const again = await open(slide, 'a', { fresh: false });
+    const [before, after] = [slide.patches.slice(0, 5), slide.patches.slice(5)];
+    await write(again, after);
+    await again.close();
+    const third = await open(slide, 'a', { fresh: false });
+    expect(await third.resume(slide.patches.map(({ record }) => record))).toEqual([]);
+    expect(third.unpainted).toEqual(before.map(({ record }) => record));
+    await third.finish(slide.summary);
+    expect(filesBelow(at('a'))).toEqual(first);
   });
 
   it('can be finished incomplete, and taken up again', async () => {
