@@ -1,0 +1,29 @@
+import { openParts, type Parts } from '#pipelines/parts.js';
+import { loadConfig } from '#src/config/load.js';
+import type { Config } from '#src/config/options.js';
+import type { BusEvent } from '#src/event/bus.js';
+
+/** Parts with the null engine and defaults otherwise, untouched by the environment. */
+export async function partsWith(options: Partial<Config> & { out: string }): Promise<Parts> {
+  const { config } = await loadConfig({}, {});
+  return openParts({ ...config, engine: 'null', ...options });
+}
+
+/** The same parts, with every published event kept in order. */
+export function recording(parts: Parts): { parts: Parts; events: BusEvent[] } {
+  const events: BusEvent[] = [];
+  const { bus } = parts;
+  const recorded = {
+    description: bus.description,
+    get connected() {
+      return bus.connected;
+    },
+    publish: async (event: BusEvent, signal?: AbortSignal) => {
+      await bus.publish(event, signal);
+      events.push(event);
+    },
+    subscribe: (pattern: string, signal: AbortSignal) => bus.subscribe(pattern, signal),
+    close: () => bus.close(),
+  };
+  return { parts: { ...parts, bus: recorded }, events };
+}
