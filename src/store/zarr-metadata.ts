@@ -41,12 +41,12 @@ export const arrayMetadata = ({ width, height, chunk }: StoredLevel): object => 
   dimension_separator: '/',
 });
 
-/** OME-Zarr 0.4 group attributes: multiscales in micrometres, label colours, and a window so that 1 is seen at all. */
+/**
+ * OME-Zarr 0.4 group attributes: multiscales in micrometres and label colours. No `omero` block: with its contrast limits
+ * napari refuses to make a labels layer.
+ */
 export function groupAttributes(name: string, plan: PatchPlan, levels: readonly StoredLevel[]): object {
   const [r, g, b] = STROMA_RGB;
-  const hex = STROMA_RGB.map(channel => channel.toString(16).padStart(2, '0'))
-    .join('')
-    .toUpperCase();
   return {
     multiscales: [
       {
@@ -68,12 +68,6 @@ export function groupAttributes(name: string, plan: PatchPlan, levels: readonly 
       version: '0.4',
       colors: [{ 'label-value': 1, rgba: [r, g, b, 255] }],
       properties: [{ 'label-value': 1, class: 'Stroma' }],
-    },
-    omero: {
-      version: '0.4',
-      name,
-      channels: [{ label: 'Stroma', color: hex, active: true, window: { start: 0, end: 1, min: 0, max: 1 } }],
-      rdefs: { model: 'color' },
     },
     stromaflow: {
       level: plan.level,

@@ -115,6 +115,7 @@ describe('the mask as OME-Zarr', () => {
         properties: [{ 'label-value': 1, class: 'Stroma' }],
       },
     });
+    expect(attributes).not.toHaveProperty('omero');
     expect(JSON.parse(readFileSync(join(folder.path, 'mask.ome.zarr/0/.zarray'), 'utf8'))).toEqual({
       ...{ zarr_format: 2, shape: [150, 2500], chunks: [256, 256], dtype: '|u1', order: 'C', fill_value: 0 },
       ...{ compressor: { id: 'zlib', level: 1 }, filters: null, dimension_separator: '/' },
