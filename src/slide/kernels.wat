@@ -166,7 +166,7 @@
   ;; Averages floats (RGB) along a row to bytes. $spans: for each of the $count pixels made, 20 bytes: address of the
   ;; first float relative to $sums (i32), pixels covered (i32), weight of the first (f32) and of the last (f32), those
   ;; between weigh 1, and what their sum is multiplied by (f32). $norm: likewise, for the whole row. Loads one float past
-  ;; the last pixel, and writes one byte past it.
+  ;; the last pixel.
   (func (export "averageRow")
     (param $to i32) (param $sums i32) (param $spans i32) (param $count i32) (param $norm f32)
     (local $at i32) (local $left i32) (local $sum v128)
@@ -196,7 +196,9 @@
               (f32x4.mul (v128.load32_splat offset=16 (local.get $spans)) (f32x4.splat (local.get $norm))))
             (v128.const f32x4 0.5 0.5 0.5 0.5))))
       (local.set $sum (i16x8.narrow_i32x4_u (local.get $sum) (local.get $sum)))
-      (v128.store32_lane align=1 0 (local.get $to) (i8x16.narrow_i16x8_u (local.get $sum) (local.get $sum)))
+      (local.set $sum (i8x16.narrow_i16x8_u (local.get $sum) (local.get $sum)))
+      (v128.store16_lane align=1 0 (local.get $to) (local.get $sum))
+      (v128.store8_lane offset=2 2 (local.get $to) (local.get $sum))
       (local.set $to (i32.add (local.get $to) (i32.const 3)))
       (local.set $spans (i32.add (local.get $spans) (i32.const 20)))
       (br_if $next (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))))

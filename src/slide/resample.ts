@@ -60,7 +60,6 @@ export class BoxResampler {
         kernels.addRow(sums, band + (row - top) * rowBytes, rowBytes, weightOf(down, y, j));
       }
       const to = into + (y * width + across.from) * 3;
-      // The kernel writes one byte too many: the next row's first, which is written after it.
       kernels.averageRow(to, sums, table, count, 1 / (down.total[y] as number));
     }
   }
