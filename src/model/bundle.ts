@@ -52,18 +52,20 @@ const MANIFEST = 'stromaflow.json';
  * Reads and checks a bundle: a folder with config.json and model.safetensors as segmentation_models_pytorch's
  * `save_pretrained` writes them, or with one .onnx file (or that file itself); either with stromaflow.json. Every
  * tensor's name and shape is compared with the architecture.
+ * Fields `given` replace those of stromaflow.json.
  * Throws MODEL_NOT_FOUND, MODEL_INVALID, MODEL_TENSOR or MODEL_UNSUPPORTED, or the signal's reason.
  */
-export async function loadBundle(path: string, signal?: AbortSignal): Promise<ModelBundle> {
+export async function loadBundle(path: string, signal?: AbortSignal, given?: Partial<Manifest>): Promise<ModelBundle> {
   signal?.throwIfAborted();
   const absolute = resolve(path);
   const onnx = await onnxFileOf(absolute);
   const folder = onnx ? dirname(onnx) : absolute;
   const manifestPath = join(folder, MANIFEST);
-  const stated = await readJson(manifestPath, 'optional');
+  const file = await readJson(manifestPath, 'optional');
+  const stated = given && (file === undefined || isObject(file)) ? { ...file, ...given } : file;
   const opened = onnx ? await openOnnx(onnx, stated, manifestPath) : await openSmp(folder, stated, manifestPath);
 
-  const files = [...opened.files, ...(stated === undefined ? [] : [manifestPath])];
+  const files = [...opened.files, ...(file === undefined ? [] : [manifestPath])];
   const contentHash = await hashFiles(folder, files, signal);
   const { manifest, assumed, network, scores, outputs } = opened;
   const version = `${manifest.version}+${contentHash.slice(0, 8)}`;
@@ -114,6 +116,8 @@ async function openOnnx(path: string, stated: unknown, manifestPath: string) {
   }
 }
 
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
 /** The .onnx file a path means; undefined for a folder of smp's. */
 async function onnxFileOf(path: string): Promise<string | undefined> {
   const facts = await stat(path).catch(cause => {
@@ -143,7 +147,7 @@ export function conversionLine(path: string): string {
   return `type: python -c "import torch, segmentation_models_pytorch as smp; ${model}; ${load}; model.save_pretrained('my-model')"`;
 }
 
-async function readJson(path: string, need: 'needed' | 'optional' = 'needed'): Promise<unknown> {
+export async function readJson(path: string, need: 'needed' | 'optional' = 'needed'): Promise<unknown> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');

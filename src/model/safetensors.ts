@@ -16,6 +16,14 @@ const BYTES: ReadonlyMap<unknown, number> = new Map([
   ...['I64', 'U64', 'F64'].map(dtype => [dtype, 8] as const),
 ]);
 
+/** Types weights may have. */
+export const FLOATS: readonly string[] = ['F32', 'F16', 'BF16'];
+
+export const notFloat = (path: string, name: string, dtype: string): StromaflowError =>
+  new StromaflowError('MODEL_UNSUPPORTED', `${path}: tensor ${name} is ${dtype}`, {
+    fix: 'store weights as float32, float16 or bfloat16',
+  });
+
 const MAX_HEADER = 100_000_000;
 
 /** Where a tensor lies in the file. */
@@ -118,10 +126,7 @@ export class SafetensorsFile {
    */
   async read(name: string): Promise<Float32Array<ArrayBuffer>> {
     const { dtype } = this.#entry(name);
-    if (!['F32', 'F16', 'BF16'].includes(dtype))
-      throw new StromaflowError('MODEL_UNSUPPORTED', `${this.path}: tensor ${name} is ${dtype}`, {
-        fix: 'store weights as float32, float16 or bfloat16',
-      });
+    if (!FLOATS.includes(dtype)) throw notFloat(this.path, name, dtype);
     const bytes = await this.bytes(name);
     const values = widen(bytes, dtype);
     const wrong = values.findIndex(value => !Number.isFinite(value));

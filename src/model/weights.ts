@@ -1,23 +1,28 @@
 import { StromaflowError } from '../errors.js';
 import type { ConvNode, Graph } from './graph/graph.js';
-import type { SafetensorsFile } from './safetensors.js';
+import { FLOATS, notFloat, type SafetensorsFile } from './safetensors.js';
 
-/** Throws MODEL_TENSOR, with the tensor's name and both shapes, unless the file has every parameter of the graph. */
-export function checkParameters(graph: Graph, file: Pick<SafetensorsFile, 'path' | 'tensors'>): void {
-  for (const [name, shape] of graph.parameters) {
-    const entry = file.tensors.get(name);
-    if (!entry)
-      throw new StromaflowError('MODEL_TENSOR', `${file.path}: tensor ${name} [${shape.join(', ')}] is missing`);
-    if (entry.shape.length !== shape.length || entry.shape.some((size, i) => size !== shape[i]))
-      throw new StromaflowError(
-        'MODEL_TENSOR',
-        `${file.path}: tensor ${name} is [${entry.shape.join(', ')}] but config.json makes it [${shape.join(', ')}]`,
-      );
-    if (!['F32', 'F16', 'BF16'].includes(entry.dtype))
-      throw new StromaflowError('MODEL_UNSUPPORTED', `${file.path}: tensor ${name} is ${entry.dtype}`, {
-        fix: 'store weights as float32, float16 or bfloat16',
-      });
-  }
+type Header = Pick<SafetensorsFile, 'path' | 'tensors'>;
+
+/** Everything wrong with the names, shapes and types of a file's tensors for this graph, in the network's order. */
+export function parameterProblems(graph: Graph, { path, tensors }: Header): StromaflowError[] {
+  return [...graph.parameters].flatMap(([name, shape]) => {
+    const wanted = `[${shape.join(', ')}]`;
+    const entry = tensors.get(name);
+    if (!entry) return [new StromaflowError('MODEL_TENSOR', `${path}: tensor ${name} ${wanted} is missing`)];
+    const { dtype } = entry;
+    if (entry.shape.length !== shape.length || entry.shape.some((size, i) => size !== shape[i])) {
+      const message = `${path}: tensor ${name} is [${entry.shape.join(', ')}] but config.json makes it ${wanted}`;
+      return [new StromaflowError('MODEL_TENSOR', message)];
+    }
+    return FLOATS.includes(dtype) ? [] : [notFloat(path, name, dtype)];
+  });
+}
+
+/** Throws the first of parameterProblems: MODEL_TENSOR, with the tensor's name and both shapes, or MODEL_UNSUPPORTED. */
+export function checkParameters(graph: Graph, file: Header): void {
+  const [problem] = parameterProblems(graph, file);
+  if (problem) throw problem;
 }
 
 /** Where weights come from: a file, or a formula in tests. */

@@ -51,15 +51,12 @@ describe('sums and 1 × 1 convolutions move below enlargements', () => {
     expect(written(simplify(graph))).toBe('up2(head+(a(x)))');
   });
 
-  test.each([
-    ['unequal modes', 'add(up2(a(x)),up2(b(x)))', 'nearest', 2],
-    ['equal ones', 'up2(add(a(x),b(x)))', 'bilinear', 2],
-  ] as const)('%s', (_, expected, mode) => {
+  test('not a sum of unequal enlargements', () => {
     const graph = buildGraph(g => {
       const [a, b] = ['a', 'b'].map(name => g.conv(g.image, name, { ...half, out: 4 }));
-      return g.add(g.upsample(a!, 2, 'bilinear'), g.upsample(b!, 2, mode));
+      return g.add(g.upsample(a!, 2, 'bilinear'), g.upsample(b!, 2, 'nearest'));
     });
-    expect(written(simplify(graph))).toBe(expected);
+    expect(written(simplify(graph))).toBe(written(graph));
   });
 
   test('not where the enlarged tensor is needed elsewhere, nor where it is a layer to keep', () => {

@@ -1,4 +1,12 @@
-import { type ConvNode, type Graph, type GraphNode, inputsOf, type UpsampleNode, type Value } from './graph.js';
+import {
+  type ConvNode,
+  type Graph,
+  type GraphNode,
+  inputsOf,
+  layerOf,
+  type UpsampleNode,
+  type Value,
+} from './graph.js';
 
 /**
  * The same network with less work. Enlarging is linear and weighs its neighbours by numbers that sum to 1, so it can be
@@ -8,7 +16,7 @@ import { type ConvNode, type Graph, type GraphNode, inputsOf, type UpsampleNode,
  *     conv1×1(up(a) + b)        → up(conv1×1(a)) + conv1×1(b)      where the convolution has fewer outputs than inputs
  *
  * For FPN this leaves one channel instead of 128 to enlarge last. Layers named in `keep` stay what they are; the others
- * may no longer exist.
+ * may no longer exist. Throws MODEL_UNSUPPORTED for a layer that the network does not have.
  */
 export function simplify(graph: Graph, keep: readonly string[] = []): Graph {
   const rewriter = new Rewriter(graph, keep);
@@ -31,7 +39,7 @@ class Rewriter {
   constructor(graph: Graph, keep: readonly string[]) {
     this.#uses = graph.values.map(() => 0);
     for (const input of graph.nodes.flatMap(inputsOf)) this.#uses[input.id]! += 1;
-    this.#keep = new Set([graph.output.id, ...keep.map(name => graph.layers.get(name)?.id ?? -1)]);
+    this.#keep = new Set([graph.output.id, ...keep.map(name => layerOf(graph, name).id)]);
   }
 
   rewrite(node: GraphNode, old: Value): void {

@@ -1,0 +1,36 @@
+import { writeFile } from 'node:fs/promises';
+import sharp from 'sharp';
+import { StromaflowError } from '../errors.js';
+import { encodeNpy } from '../model/npy.js';
+import { type EvaluateOptions, type Evaluation, evaluateImage, type RgbImage } from './evaluate.js';
+
+/**
+ * Runs a model on a picture and writes its logits as NumPy's .npy, float32 [1, classes, height, width], so that parity
+ * with PyTorch can be checked. A ready graph that ends in a sigmoid or softmax gives its probabilities instead.
+ * Throws what evaluateImage throws, FILE_NOT_FOUND for a picture that cannot be read, OUTPUT_FAILED for the file.
+ */
+export async function runOnImage(
+  model: string,
+  image: string,
+  logits: string,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const evaluation = await evaluateImage(model, await readRgb(image), options);
+  const { values, shape } = evaluation.outputs[0]!;
+  await writeFile(logits, encodeNpy(values, shape)).catch(cause => {
+    throw new StromaflowError('OUTPUT_FAILED', `${logits} cannot be written`, { cause });
+  });
+  return evaluation;
+}
+
+/** The pixels of a PNG, JPEG, WebP or TIFF picture as 8-bit RGB; transparency over white, colours as stored. */
+export async function readRgb(path: string): Promise<RgbImage> {
+  try {
+    const image = sharp(path).flatten({ background: '#fff' }).toColourspace('srgb');
+    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+    if (info.channels !== 3) throw new Error(`${info.channels} channels`);
+    return { pixels: new Uint8Array(data), width: info.width, height: info.height };
+  } catch (cause) {
+    throw new StromaflowError('FILE_NOT_FOUND', `${path} cannot be read as a picture`, { cause });
+  }
+}
