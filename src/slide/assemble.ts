@@ -86,6 +86,7 @@ export class PatchAssembler {
     const right = Math.min(geometry.width, x + width);
     const bottom = Math.min(geometry.height, y + height);
     if (left > x || top > y || right < x + width || bottom < y + height) kernels.fill(into, stride, stride, height, 0);
+    if (right <= left || bottom <= top) return;
     const cols = Math.ceil(geometry.width / tileWidth);
     for (let row = Math.floor(top / tileHeight); row * tileHeight < bottom; row++) {
       for (let col = Math.floor(left / tileWidth); col * tileWidth < right; col++) {

@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { PatchAssembler, type Region } from '#src/slide/assemble.js';
+import { openSlide } from '#src/slide/open.js';
+import { openTileSource } from '#src/slide/open-source.js';
+import { PixelMemory } from '#src/slide/pixel-memory.js';
+import type { TileSource } from '#src/slide/slide.js';
+import { TileCache } from '#src/slide/tile-cache.js';
+import { failureOf, scratch } from './fixture.js';
+import { gradient, type PageOptions, writeTiff } from './tiff-writer.js';
+
+const files = scratch();
+afterAll(() => files.remove());
+
+let counter = 0;
+async function open(page: PageOptions, cacheBytes = 2 ** 20) {
+  const path = files.write(`${counter++}.tif`, writeTiff([page]));
+  const { source } = await openSlide(path, { mpp: 0.5 });
+  const tiles = await openTileSource(source);
+  const reads: string[] = [];
+  const counted: TileSource = {
+    levels: tiles.levels,
+    readTile: (level, col, row, into) => {
+      reads.push(`${col},${row}`);
+      return tiles.readTile(level, col, row, into);
+    },
+    close: () => tiles.close(),
+  };
+  const memory = new PixelMemory();
+  const assembler = new PatchAssembler(counted, memory, new TileCache(memory, cacheBytes));
+  const read = async (x: number, y: number, width: number, height = width, nextTop = -1e9): Promise<Uint8Array> => {
+    const into = memory.area('patch', width * height * 3);
+    memory.bytes(into, width * height * 3).fill(99);
+    const region: Region = { level: 0, scale: 1, x, y, width, height, slideWidth: 0, slideHeight: 0, nextTop };
+    await assembler.read(region, into);
+    return memory.bytes(into, width * height * 3).slice();
+  };
+  return { read, reads, assembler };
+}
+
+const PICTURE = gradient(100, 70);
+function pixel(x: number, y: number): number[] {
+  if (x < 0 || y < 0 || x >= 100 || y >= 70) return [0, 0, 0];
+  return [...PICTURE.data.subarray((y * 100 + x) * 3, (y * 100 + x) * 3 + 3)];
+}
+function expected(x: number, y: number, width: number, height: number): Uint8Array {
+  return Uint8Array.from({ length: height }, (_, row) => row).reduce<number[]>((all, row) => {
+    for (let col = 0; col < width; col++) all.push(...pixel(x + col, y + row));
+    return all;
+  }, []) as unknown as Uint8Array;
+}
+
+describe('PatchAssembler', () => {
+  it('puts any window together from tiles, zero outside of the slide', async () => {
+    const tiled = await open({ picture: PICTURE, tile: [16, 32] });
+    const striped = await open({ picture: PICTURE, rowsPerStrip: 9, compression: 'deflate' });
+    const place = fc.integer({ min: -40, max: 120 });
+    const size = fc.integer({ min: 1, max: 60 });
+    await fc.assert(
+      fc.asyncProperty(place, place, size, size, fc.boolean(), async (x, y, width, height, strips) => {
+        const got = await (strips ? striped : tiled).read(x, y, width, height);
+        expect([...got]).toEqual([...expected(x, y, width, height)]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('shows glass where the file stores no tile, and zero outside even there', async () => {
+    const { read } = await open({ picture: PICTURE, tile: [32, 32], missing: (col, row) => (col + row) % 2 === 1 });
+    const got = await read(16, 48, 100, 32);
+    const at = (x: number, y: number) => [
+      ...got.subarray(((y - 48) * 100 + x - 16) * 3, ((y - 48) * 100 + x - 16) * 3 + 3),
+    ];
+    expect(at(40, 50)).toEqual(pixel(40, 50));
+    expect(at(16, 50)).toEqual([255, 255, 255]);
+    expect(at(99, 69)).toEqual([255, 255, 255]);
+    expect(at(100, 69)).toEqual([0, 0, 0]);
+    expect(at(99, 70)).toEqual([0, 0, 0]);
+  });
+
+  it('decodes every tile once when patches come row by row, in a cache far smaller than the slide', async () => {
+    const picture = gradient(640, 640);
+    // Ten tiles of 64 across; patches of 96 share tiles with their neighbours and with the next row.
+    const { read, reads } = await open({ picture, tile: [64, 64] }, 40 * 64 * 64 * 3);
+    for (let y = 0; y < 640; y += 96) for (let x = 0; x < 640; x += 96) await read(x, y, 96, 96, y + 96);
+    expect(reads.length).toBe(100);
+    expect(new Set(reads).size).toBe(100);
+  });
+
+  it('fails for the patches of a corrupt tile only, and again each time', async () => {
+    const { read } = await open({
+      picture: gradient(128, 64),
+      tile: [32, 32],
+      compression: 'jpeg',
+      damage: (bytes, col, row) => (col === 1 && row === 0 ? Buffer.alloc(bytes.length) : bytes),
+    });
+    for (let again = 0; again < 3; again++) {
+      expect((await failureOf(() => read(0, 0, 64))).code).toBe('TILE_CORRUPT');
+      await expect(read(64, 0, 64)).resolves.toBeDefined();
+      await expect(read(0, 32, 32)).resolves.toBeDefined();
+    }
+  });
+
+  it('waits for sources that decode asynchronously', async () => {
+    const levels = [{ width: 20, height: 20, downsample: 1, mpp: 0.5, tileWidth: 10, tileHeight: 10 }];
+    const source: TileSource = {
+      levels,
+      readTile: async (_level, col, row, into) => {
+        await new Promise(resolve => setImmediate(resolve));
+        into.fill(col * 10 + row);
+        return col === 1 && row === 1 ? 'missing' : 'decoded';
+      },
+      close: () => {},
+    };
+    const memory = new PixelMemory();
+    const assembler = new PatchAssembler(source, memory, new TileCache(memory, 2 ** 20));
+    const into = memory.area('patch', 1200);
+    await assembler.read(
+      { level: 0, scale: 1, x: 0, y: 0, width: 20, height: 20, slideWidth: 20, slideHeight: 20, nextTop: 0 },
+      into,
+    );
+    const pixels = memory.bytes(into, 1200);
+    expect([pixels[0], pixels[10 * 3], pixels[10 * 20 * 3], pixels[(10 * 20 + 10) * 3]]).toEqual([0, 10, 1, 255]);
+  });
+});
