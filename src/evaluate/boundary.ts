@@ -67,13 +67,16 @@ export function countBoundary(mask: Uint8Array, labels: PatchLabels): BoundaryCo
 function toWords(bits: Uint8Array, side: number, rows: number, invert: boolean): Words {
   const stride = Math.ceil(side / 32);
   const words = new Uint32Array(stride * rows);
-  const view = new DataView(bits.buffer, bits.byteOffset, bits.byteLength);
-  for (let i = 0; i < words.length; i++) words[i] = invert ? ~view.getUint32(i * 4) : view.getUint32(i * 4);
+  const flip = invert ? -1 : 0;
+  for (let i = 0, at = 0; i < words.length; i++, at += 4) {
+    words[i] = ((bits[at]! << 24) | (bits[at + 1]! << 16) | (bits[at + 2]! << 8) | bits[at + 3]!) ^ flip;
+  }
   return { rows, stride, words };
 }
 
 function boundaryOf({ rows, stride, words }: Words, valid: Words): Words {
-  const outside = words.map((word, i) => ~word & valid.words[i]!);
+  const outside = new Uint32Array(words.length);
+  for (let i = 0; i < words.length; i++) outside[i] = ~words[i]! & valid.words[i]!;
   const result = new Uint32Array(words.length);
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < stride; x++) {
@@ -93,24 +96,24 @@ function boundaryOf({ rows, stride, words }: Words, valid: Words): Words {
 
 const WIDEST = Math.max(...BOUNDARY_TOLERANCES);
 
-/** The boundary widened horizontally by 0, 1, … WIDEST pixels. */
+/** The boundary widened horizontally by 0, 1, … WIDEST pixels. Boundaries are sparse: words far from one are skipped. */
 function widen({ rows, stride, words }: Words): Words[] {
-  const levels: Words[] = [{ rows, stride, words }];
-  for (let k = 1; k <= WIDEST; k++) {
-    const before = levels[k - 1]!.words;
-    const wider = new Uint32Array(words.length);
-    for (let y = 0; y < rows; y++) {
-      for (let x = 0; x < stride; x++) {
-        const i = y * stride + x;
-        const centre = words[i]!;
-        const left = (centre >>> k) | (x > 0 ? words[i - 1]! << (32 - k) : 0);
-        const right = (centre << k) | (x + 1 < stride ? words[i + 1]! >>> (32 - k) : 0);
-        wider[i] = before[i]! | left | right;
+  const levels = Array.from({ length: WIDEST }, () => ({ rows, stride, words: new Uint32Array(words.length) }));
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < stride; x++) {
+      const i = y * stride + x;
+      const centre = words[i]!;
+      const before = x > 0 ? words[i - 1]! : 0;
+      const after = x + 1 < stride ? words[i + 1]! : 0;
+      if ((centre | before | after) === 0) continue;
+      let wider = centre;
+      for (let k = 1; k <= WIDEST; k++) {
+        wider |= (centre >>> k) | (before << (32 - k)) | (centre << k) | (after >>> (32 - k));
+        levels[k - 1]!.words[i] = wider;
       }
     }
-    levels.push({ rows, stride, words: wider });
   }
-  return levels;
+  return [{ rows, stride, words }, ...levels];
 }
 
 /** Pixels of `boundary` inside the other boundary's disc of `radius`: row by row, the disc's half width at each offset. */

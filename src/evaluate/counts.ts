@@ -1,4 +1,4 @@
-import type { PatchLabels } from './patch-labels.js';
+import { isRun, type PatchLabels } from './patch-labels.js';
 
 /** Pixels of a binary comparison. Integers below 2^53: exact up to 9 × 10^15 pixels, a million whole slides. */
 export interface Counts {
@@ -64,10 +64,21 @@ export class ValueTable {
     const stride = side >> 3;
     const { counts } = this;
     for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const value = values[y * side + x]!;
-        counts[value]!++;
-        if (mask[y * stride + (x >> 3)]! & (128 >> (x & 7))) counts[256 + value]!++;
+      for (let start = 0; start < width; start += 8) {
+        const from = y * side + start;
+        const bits = mask[y * stride + (start >> 3)]!;
+        const count = Math.min(8, width - start);
+        if (count === 8 && isRun(values, from)) {
+          const value = values[from]!;
+          counts[value]! += 8;
+          counts[256 + value]! += BITS[bits]!;
+          continue;
+        }
+        for (let i = 0; i < count; i++) {
+          const value = values[from + i]!;
+          counts[value]!++;
+          if (bits & (128 >> i)) counts[256 + value]!++;
+        }
       }
     }
   }

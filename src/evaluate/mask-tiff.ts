@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
 import { getDecoder } from 'geotiff';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { decodeLzw } from '../slide/lzw.js';
 import { readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
 import { probeTiff } from '../slide/tiff-probe.js';
 import { COMPRESSION } from '../slide/tiff-support.js';
@@ -194,6 +195,9 @@ async function decompress(page: TiffPage, data: Buffer, size: number): Promise<U
   let samples: Uint8Array;
   if (compression === COMPRESSION.deflate || compression === COMPRESSION.adobeDeflate) {
     samples = inflateSync(data, { maxOutputLength: size });
+  } else if (compression === COMPRESSION.lzw) {
+    const into = new Uint8Array(size);
+    samples = into.subarray(0, Math.max(0, decodeLzw(data, into)));
   } else {
     const parameters = { tileWidth, tileHeight, predictor: 1, bitsPerSample: 8, planarConfiguration: 1 };
     const decoder = await getDecoder(compression, parameters);

@@ -32,7 +32,11 @@ export async function openPixels({ source }: OpenedSlide): Promise<TileSource> {
  * Opens an item's truth for the slide `openItem` gave.
  * @throws LABELS_INVALID
  */
-export async function openLabels(item: LabelledImage, slide: SlideInfo, map: LabelMap): Promise<LabelSource> {
+export async function openLabels(
+  item: Pick<LabelledImage, 'labels'>,
+  slide: SlideInfo,
+  map: LabelMap,
+): Promise<LabelSource> {
   const { kind, path } = item.labels;
   const level = slide.levels[0];
   if (!level) throw new StromaflowError('SLIDE_UNREADABLE', `${slide.path}: it has no level`);

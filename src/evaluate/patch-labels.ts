@@ -44,7 +44,7 @@ export async function readPatchLabels(
   return packLabels(values, side, width, height, map);
 }
 
-/** Turns label values into bit masks. */
+/** Turns label values into bit masks. Labels come in runs, so eight equal ones are taken at once. */
 export function packLabels(
   values: Uint8Array,
   side: number,
@@ -55,26 +55,52 @@ export function packLabels(
   const stride = side >> 3;
   const positive = new Uint8Array(stride * side);
   const ignored = new Uint8Array(stride * side).fill(255);
+  const { meanings } = map;
   let labelledPixels = 0;
   let positivePixels = 0;
   let unknownValue = -1;
   for (let y = 0; y < height; y++) {
-    const row = y * side;
-    for (let x = 0; x < width; x++) {
-      const value = values[row + x]!;
-      const meaning = map.meanings[value]!;
-      const at = y * stride + (x >> 3);
-      const bit = 128 >> (x & 7);
-      if (meaning >= IGNORED) {
-        if (meaning === UNKNOWN) unknownValue = value;
+    for (let start = 0; start < width; start += 8) {
+      const at = y * stride + (start >> 3);
+      const from = y * side + start;
+      const count = Math.min(8, width - start);
+      if (count === 8 && isRun(values, from)) {
+        const meaning = meanings[values[from]!]!;
+        if (meaning === UNKNOWN) unknownValue = values[from]!;
+        if (meaning >= IGNORED) continue;
+        ignored[at] = 0;
+        labelledPixels += 8;
+        if (meaning !== POSITIVE) continue;
+        positive[at] = 255;
+        positivePixels += 8;
         continue;
       }
-      ignored[at]! &= ~bit;
-      labelledPixels++;
-      if (meaning !== POSITIVE) continue;
-      positive[at]! |= bit;
-      positivePixels++;
+      for (let i = 0; i < count; i++) {
+        const value = values[from + i]!;
+        const meaning = meanings[value]!;
+        if (meaning === UNKNOWN) unknownValue = value;
+        if (meaning >= IGNORED) continue;
+        ignored[at]! &= ~(128 >> i);
+        labelledPixels++;
+        if (meaning !== POSITIVE) continue;
+        positive[at]! |= 128 >> i;
+        positivePixels++;
+      }
     }
   }
   return { side, width, height, values, positive, ignored, labelledPixels, positivePixels, unknownValue };
+}
+
+/** Whether eight values from `at` on are equal. */
+export function isRun(values: Uint8Array, at: number): boolean {
+  const first = values[at]!;
+  return (
+    first === values[at + 1]! &&
+    first === values[at + 2]! &&
+    first === values[at + 3]! &&
+    first === values[at + 4]! &&
+    first === values[at + 5]! &&
+    first === values[at + 6]! &&
+    first === values[at + 7]!
+  );
 }

@@ -53,7 +53,7 @@ const LETTERS: Readonly<Record<string, (typeof SPLITS)[number]>> = { t: 'train',
 const LETTER_OF = { train: 't', validation: 'v', test: 'e' } as const;
 
 /**
- * Splits a set. By patch: all patches, ordered by image and place, are shuffled by seed and cut at the fractions. By
+ * Splits images. By patch: all patches, ordered by image and place, are shuffled by seed and cut at the fractions. By
  * patient: patients are shuffled, and each goes where the most patches are still missing, so that every split gets near
  * its fraction; three patients or more leave none empty.
  */

@@ -23,7 +23,7 @@ tbody tr:last-child td { border-bottom: 1px solid var(--ink); }
 .ci { color: var(--soft); font-size: 12px; display: block; }
 figure { margin: 14px 0 20px; break-inside: avoid; }
 figure svg { width: 100%; height: auto; display: block; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 18px; align-items: start; }
+.pair { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 18px; align-items: start; }
 .pair figure { margin: 6px 0; }
 svg text { font: 11px system-ui, "Liberation Sans", Arial, sans-serif; fill: var(--ink); }
 svg .tick { fill: #444; } svg .small { font-size: 9px; } svg .light { fill: #fff; }
@@ -45,5 +45,5 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; font-
 details summary { cursor: pointer; } details ul { font-size: 13px; overflow-wrap: anywhere; }
 @media print { body { max-width: none; padding: 0; font-size: 10.5pt; } h2 { margin-top: 22px; } .scroll { overflow: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } @page { size: A4; margin: 16mm; } }
-@media (max-width: 620px) { body { padding: 20px 14px; } }
+@media (max-width: 620px) { .pair { grid-template-columns: 1fr; } body { padding: 20px 14px; } }
 `;

@@ -56,7 +56,8 @@ export const unitAxis = (label: string): Axis => ({
 export function niceAxis(values: readonly number[], label: string, format: (value: number) => string, count = 5): Axis {
   const finite = values.filter(Number.isFinite);
   let [low, high] = finite.length > 0 ? [Math.min(...finite), Math.max(...finite)] : [0, 1];
-  if (low === high) [low, high] = [low - (Math.abs(low) || 1) / 2, high + (Math.abs(high) || 1) / 2];
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low <= Math.max(size * 1e-9, 1e-12)) [low, high] = [low - Math.max(size, 1e-9) / 2, high + Math.max(size, 1e-9) / 2];
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map(factor => factor * power).find(size => size >= raw * 0.999) ?? 10 * power;
