@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { type StromaflowError, toStromaflowError } from '../errors.js';
+import { readImageHeader, SPACING_TOLERANCE } from '../slide/image-source.js';
 import { checkGroups } from './check-groups.js';
 import { sampleSlideLabels } from './check-slide.js';
-import { readImageHeader, SPACING_TOLERANCE } from './image-source.js';
 import type { LabelledImage } from './labelled-item.js';
 import { type LabelledSetOptions, openLabelledSet } from './labelled-set.js';
 import {

@@ -1,5 +1,5 @@
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import { readImageHeader, safeId } from './image-source.js';
+import { readImageHeader, safeId } from '../slide/image-source.js';
 import { type Candidate, type LabelledImage, type Layout, patientOf } from './labelled-item.js';
 import { type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';
 import { type FoundLayout, findLayout, pairOf } from './layout.js';

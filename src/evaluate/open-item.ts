@@ -1,8 +1,8 @@
 import { StromaflowError } from '../errors.js';
+import { IMAGE_KIND, openImageAsSlide, openImageTileSource } from '../slide/image-source.js';
 import { openTileSource } from '../slide/open-source.js';
 import type { OpenedSlide, SlideInfo, TileSource } from '../slide/slide.js';
 import { openAnnotations } from './annotation/source.js';
-import { IMAGE_KIND, openImageAsSlide, openImageTileSource } from './image-source.js';
 import type { LabelSource } from './label-source.js';
 import type { LabelledImage } from './labelled-item.js';
 import type { LabelMap } from './labels.js';

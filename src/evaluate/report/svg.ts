@@ -57,7 +57,8 @@ export function niceAxis(values: readonly number[], label: string, format: (valu
   const finite = values.filter(Number.isFinite);
   let [low, high] = finite.length > 0 ? [Math.min(...finite), Math.max(...finite)] : [0, 1];
   const size = Math.max(Math.abs(low), Math.abs(high));
-  if (high - low <= Math.max(size * 1e-9, 1e-12)) [low, high] = [low - Math.max(size, 1e-9) / 2, high + Math.max(size, 1e-9) / 2];
+  if (high - low <= Math.max(size * 1e-9, 1e-12))
+    [low, high] = [low - Math.max(size, 1e-9) / 2, high + Math.max(size, 1e-9) / 2];
   const raw = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].map(factor => factor * power).find(size => size >= raw * 0.999) ?? 10 * power;
