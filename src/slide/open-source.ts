@@ -10,6 +10,10 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
     const { TiffSource } = await import('./tiff-source.js');
     return new TiffSource(description as TiffDescription);
   },
+  image: async description => {
+    const { openImageTileSource } = await import('./image-source.js');
+    return openImageTileSource(description);
+  },
 };
 
 /**

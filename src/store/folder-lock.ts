@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { link, readFile, rename, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { link, readFile, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -52,7 +52,7 @@ export async function acquireLock(
       const holder = await readHolder(path);
       if (holder && isAlive(holder, host)) throw new LockHeldError(holder);
       if (holder?.host !== host && !(await staysStill(path, staleMs))) throw new LockHeldError(holder);
-      await removeStale(path, holder, `${draft}.stale`);
+      await removeStale(path, holder, draft);
     }
   } finally {
     await unlink(draft).catch(() => undefined);
@@ -118,17 +118,27 @@ const renewedAt = (path: string): Promise<number | undefined> =>
     () => undefined,
   );
 
-/** Moves the stale lock aside; puts it back if a faster process had replaced it meanwhile. */
-async function removeStale(path: string, stale: LockHolder | undefined, aside: string): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return;
-    throw error;
+/** A process that dies while it removes a lock holds the others up this long. */
+const REMOVAL_MS = 5_000;
+
+/**
+ * Removes a stale lock, one process at a time: whoever looked before another one had removed it and taken the lock must
+ * not remove what is no longer stale.
+ */
+async function removeStale(path: string, stale: LockHolder | undefined, draft: string): Promise<void> {
+  const removal = `${path}.removal`;
+  if (!(await tryLink(draft, removal))) {
+    const since = await renewedAt(removal);
+    if (since !== undefined && Date.now() - since > REMOVAL_MS) await unlink(removal).catch(() => undefined);
+    await sleep(10);
+    return;
   }
-  const moved = await readHolder(aside);
-  if (moved && moved.token !== stale?.token) await tryLink(aside, path);
-  await unlink(aside);
+  try {
+    const holder = await readHolder(path);
+    if (holder?.token === stale?.token) await unlink(path).catch(() => undefined);
+  } finally {
+    await unlink(removal).catch(() => undefined);
+  }
 }
 
 function hold(path: string, own: LockHolder, staleMs: number): FolderLock {

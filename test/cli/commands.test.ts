@@ -1,0 +1,241 @@
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { connect } from '#src/event/client.js';
+import { runCli, startCli } from '../support/cli.js';
+import { startNatsServer } from '../support/nats-server.js';
+import { emptyFolder, SLIDE } from '../support/paths.js';
+
+const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
+
+/** One line on stderr: what, a code, what to do. */
+const oneLine = (code: string) => new RegExp(`^stromaflow: [^\\n]+ \\[${code}\\] [^\\n]+\\n$`);
+
+describe('stromaflow', () => {
+  it('runs the demo: a slide arrives, its events come back from a real server, its pictures are there', async () => {
+    const out = await emptyFolder();
+    const { status, stdout, stderr } = await runCli(['demo', '--out', out, '--margin', '0']);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^events {5}nats:\/\/127\.0\.0\.1:\d+ \(started for this demo\)/);
+    const folder = join(out, 'CMU-1-Small-Region');
+    const summary = JSON.parse(await readFile(join(folder, 'summary.json'), 'utf8'));
+    const kinds = stdout.split('\n').map(line => line.split(' ')[0]);
+    expect(kinds.filter(kind => kind === 'mask')).toHaveLength(summary.patches.segmented);
+    expect(kinds).toContain('opened');
+    expect(kinds).toContain('completed');
+    expect(stdout).toContain('overview.png');
+    const picture = await sharp(join(folder, 'overview.png')).metadata();
+    expect(picture.width).toBeGreaterThan(500);
+  });
+
+  it('says so when the demo has no nats-server, and works all the same', async () => {
+    const out = await emptyFolder();
+    const bare = await emptyFolder();
+    const { status, stdout } = await runCli(['demo', '--out', out, '--margin', '0', '--engine', 'null'], {
+      PATH: bare,
+    });
+    // Debian keeps servers in /usr/sbin, where the demo looks too: there it still finds one.
+    expect(stdout).toMatch(/^events {5}(in this process only: nats-server is not on the PATH|nats:)/);
+    expect(status).toBe(0);
+  });
+
+  it('prints JSON lines only under --json, the last one what summary.json says', async () => {
+    const out = await emptyFolder();
+    const { status, stdout } = await runCli(['segment', SLIDE, '--engine', 'null', '--out', out, '--json']);
+    expect(status).toBe(0);
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line));
+    const summary = JSON.parse(await readFile(join(out, 'CMU-1-Small-Region', 'summary.json'), 'utf8'));
+    expect(lines.at(-1)).toEqual(summary);
+    const again = await runCli(['segment', SLIDE, '--engine', 'null', '--out', out, '--json']);
+    expect(JSON.parse(again.stdout.trim().split('\n').at(-1)!)).toEqual(summary);
+  });
+
+  it('drains on Ctrl-C, exits 130, goes on where it stopped, and NATS sees each mask once', async () => {
+    const nats = await startNatsServer();
+    const client = await connect({ url: nats.url });
+    const stop = new AbortController();
+    const ids: string[] = [];
+    const listening = (async () => {
+      for await (const mask of client.masks({ signal: stop.signal })) ids.push(`${mask.col},${mask.row}`);
+    })();
+    await client.ready();
+    try {
+      const args = ['segment', SLIDE, '--out', await emptyFolder(), '--nats', nats.url, '--batch', '1', '--json'];
+      const first = startCli(args);
+      while (ids.length < 3) await new Promise(resolve => setTimeout(resolve, 20));
+      first.process.kill('SIGINT');
+      const interrupted = await first.finished;
+      expect(interrupted.status).toBe(130);
+      expect(interrupted.stdout).toContain('"state":"interrupted"');
+      const before = ids.length;
+      const second = await startCli(args).finished;
+      expect(second.status).toBe(0);
+      const { patches } = JSON.parse(second.stdout.trim().split('\n').at(-1)!);
+      expect(before).toBeLessThan(patches.segmented);
+      expect(ids).toHaveLength(patches.segmented);
+      expect(new Set(ids).size).toBe(patches.segmented);
+    } finally {
+      stop.abort();
+      await listening;
+      await client.close();
+      await nats.stop();
+    }
+  });
+
+  it('ends within seconds of Ctrl-C when NATS has gone away', async () => {
+    const nats = await startNatsServer();
+    const args = ['segment', SLIDE, '--out', await emptyFolder(), '--nats', nats.url, '--batch', '1', '--verbose'];
+    const running = startCli([...args, '--port', '0']);
+    await running.printed(/status {5}http/);
+    await nats.kill();
+    running.process.kill('SIGINT');
+    expect((await running.finished).status).toBe(130);
+    await nats.stop();
+  });
+
+  it('serves status, health and metrics while it watches, and ends with 130', async () => {
+    const folder = await emptyFolder();
+    const args = ['watch', folder, '--out', await emptyFolder(), '--engine', 'null', '--poll', '0.1', '--port', '0'];
+    const running = startCli(args);
+    await running.printed(/status {5}http:\S+\n/);
+    const stdout = new Promise<string>(resolve => running.process.stdout?.once('data', resolve));
+    await cp(SLIDE, join(folder, 'slide.svs'));
+    await running.printed('slide: stroma');
+    await stdout;
+    running.process.kill('SIGTERM');
+    const { status, stdout: printed } = await running.finished;
+    expect(status).toBe(130);
+    expect(printed).toMatch(/watching/);
+  });
+
+  it('answers on its endpoints', async () => {
+    const args = ['watch', await emptyFolder(), '--out', await emptyFolder(), '--engine', 'null', '--port', '0'];
+    const running = startCli(args);
+    let printed = '';
+    running.process.stdout?.on('data', chunk => {
+      printed += chunk;
+    });
+    await running.printed(/status {5}http:\S+\n/);
+    const url = /status {5}(http:\S+)/.exec(printed)![1]!.replace(/\/$/, '');
+    for (const path of ['/livez', '/readyz', '/status', '/metrics']) {
+      expect((await fetch(`${url}${path}`)).status, path).toBe(200);
+    }
+    expect(await (await fetch(`${url}/metrics`)).text()).toContain('stromaflow_build_info');
+    running.process.kill('SIGINT');
+    await running.finished;
+  });
+
+  it('replays a labelled folder and prints exact counts', async () => {
+    const set = await emptyFolder();
+    await mkdir(join(set, 'images'));
+    await mkdir(join(set, 'masks'));
+    const grey = (value: number, side: number) =>
+      sharp({ create: { width: side, height: side, channels: 3, background: { r: value, g: value, b: value } } });
+    await grey(90, 512)
+      .png()
+      .toFile(join(set, 'images', 'dark.png'));
+    await sharp(Buffer.alloc(512 * 512, 1), { raw: { width: 512, height: 512, channels: 1 } })
+      .png()
+      .toFile(join(set, 'masks', 'dark.png'));
+    await grey(90, 512)
+      .png()
+      .toFile(join(set, 'images', 'lonely.png'));
+    const out = await emptyFolder();
+    const options = ['--positive', '1', '--mpp', '0.5', '--engine', 'null', '--keep-empty', '--out', out];
+    const { status, stdout, stderr } = await runCli(['replay', set, ...options]);
+    expect(stderr).toMatch(/lonely.png: it has no mask \[LABELS_INVALID\]/);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/micro IoU {1,}[\d.]+, mean per-image IoU {1,}[\d.]+, 1 images/);
+    const scores = JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8'));
+    const { tp, fp, fn, tn } = scores.micro;
+    expect(tp + fp + fn + tn).toBe(512 * 512);
+    expect(tp + fn).toBe(512 * 512);
+  });
+});
+
+describe('stromaflow, given what it cannot use', () => {
+  it.each([
+    ['a missing file', ['segment', '/nowhere/a.svs'], 'FILE_NOT_FOUND', 1],
+    ['an unknown option', ['segment', SLIDE, '--bach', '3'], 'USAGE', 2],
+    ['an unreachable NATS', ['segment', SLIDE, '--nats', 'nats://127.0.0.1:1'], 'BUS_UNREACHABLE', 1],
+    ['no such model', ['segment', SLIDE, '--model', '/nowhere'], 'MODEL_NOT_FOUND', 1],
+    ['no such engine', ['segment', SLIDE, '--engine', 'abacus'], 'USAGE', 2],
+    ['no such folder', ['watch', '/nowhere'], 'FILE_NOT_FOUND', 1],
+    ['tail without NATS', ['tail'], 'USAGE', 2],
+    ['an option out of range', ['segment', SLIDE, '--patch-size', '100'], 'USAGE', 2],
+  ])('%s: one line with a code and what to do', async (_what, args, code, expected) => {
+    const { status, stderr } = await runCli([...args, ...(args[0] === 'tail' ? [] : ['--out', await emptyFolder()])]);
+    expect(stderr).toMatch(oneLine(code));
+    expect(status).toBe(expected);
+  });
+
+  it('a text file, a slide cut short and one without mpp: each its code, the good one is done', async () => {
+    const folder = await emptyFolder();
+    const whole = await readFile(SLIDE);
+    await writeFile(join(folder, 'text.svs'), 'hello');
+    await writeFile(join(folder, 'cut.svs'), whole.subarray(0, 1_500_000));
+    const nameless = Buffer.from(whole);
+    for (let at = nameless.indexOf('|MPP'); at >= 0; at = nameless.indexOf('|MPP')) nameless.write('|XXX', at);
+    await writeFile(join(folder, 'no-mpp.svs'), nameless);
+    const files = ['text.svs', 'cut.svs', 'no-mpp.svs'].map(name => join(folder, name));
+    const args = ['segment', ...files, SLIDE, '--engine', 'null', '--out', await emptyFolder()];
+    const { status, stdout, stderr } = await runCli(args);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/text\.svs.*\[SLIDE_UNREADABLE\]/);
+    expect(stderr).toMatch(/cut\.svs.*\[SLIDE_TRUNCATED\]/);
+    expect(stderr).toMatch(/no-mpp\.svs.*\[SLIDE_NO_MPP\].*--mpp/);
+    expect(stdout).toContain('CMU-1-Small-Region: stroma');
+  });
+
+  it('a corrupt tile in the middle: its patches are reported failed, the rest is done', async () => {
+    const folder = await emptyFolder();
+    const bytes = await readFile(SLIDE);
+    // The compressed data of a tile in the middle of level 0: everything after its start-of-scan marker.
+    const middle = bytes.indexOf(Buffer.from([0xff, 0xda]), 600_000);
+    bytes.fill(0, middle + 20, bytes.indexOf(Buffer.from([0xff, 0xd9]), middle) + 2);
+    const path = join(folder, 'corrupt.svs');
+    await writeFile(path, bytes);
+    const { status, stdout, stderr } = await runCli([
+      'segment',
+      path,
+      '--engine',
+      'null',
+      '--out',
+      await emptyFolder(),
+    ]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/corrupt patch \d,\d: .*\[TILE_CORRUPT\]/);
+    expect(stdout).toMatch(/corrupt: stroma .*[1-9] FAILED/);
+  });
+
+  it('a port in use', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise(resolve => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    const args = ['segment', SLIDE, '--engine', 'null', '--out', await emptyFolder(), '--port', String(port)];
+    const { status, stderr } = await runCli(args);
+    server.close();
+    expect(status).toBe(1);
+    expect(stderr).toMatch(oneLine('PORT_IN_USE'));
+  });
+
+  it('a bundle whose weights do not fit its config: the tensor and both shapes', async () => {
+    const bundle = join(await emptyFolder(), 'bundle');
+    await cp(STARTER, bundle, { recursive: true });
+    const path = join(bundle, 'config.json');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace('"decoder_pyramid_channels": 256', '"decoder_pyramid_channels": 128'));
+    const { status, stderr } = await runCli(['segment', SLIDE, '--model', bundle, '--out', await emptyFolder()]);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(oneLine('MODEL_TENSOR'));
+    expect(stderr).toMatch(/\[256, 512, 1, 1\].*\[128, 512, 1, 1\]/);
+  });
+});
