@@ -18,6 +18,8 @@ export interface SpooledPatch extends PatchScore {
 export class PatchSpool implements PatchSink {
   readonly #folder: string;
   readonly #files = new Map<string, string>();
+  /** Patches come side by side: the first one makes the folder, all wait for it. */
+  #made: Promise<unknown> | undefined;
 
   /** @param folder is created when the first patch comes */
   constructor(folder: string) {
@@ -32,11 +34,11 @@ export class PatchSpool implements PatchSink {
   /** @throws OUTPUT_FULL, OUTPUT_FAILED */
   async append(image: string, patch: PatchScore, mask: Uint8Array | undefined): Promise<void> {
     const file = this.#files.get(image) ?? join(this.#folder, `${this.#files.size}.jsonl`);
-    const first = this.#files.size === 0;
     this.#files.set(image, file);
     const bits = mask && deflateRawSync(mask, { level: 1 }).toString('base64');
     try {
-      if (first) await mkdir(this.#folder, { recursive: true });
+      this.#made ??= mkdir(this.#folder, { recursive: true });
+      await this.#made;
       await appendFile(file, `${JSON.stringify({ ...patch, mask: bits })}\n`);
     } catch (error) {
       throw toStromaflowError(error, 'OUTPUT_FAILED', file);

@@ -147,6 +147,25 @@ describe('report.html', () => {
 });
 
 describe('PatchSpool', () => {
+  it('takes patches that come side by side', async () => {
+    const spool = new PatchSpool(join(folder, 'busy'));
+    const counts = { tp: 1, fp: 2, fn: 3, tn: 4 };
+    await Promise.all(
+      Array.from({ length: 60 }, (_, i) =>
+        spool.append(
+          `image-${i % 3}`,
+          { col: i, row: 0, split: 'all', outcome: 'segmented', counts, boundary: [] },
+          new Uint8Array(32_768).fill(i),
+        ),
+      ),
+    );
+    for (const image of spool.images) {
+      const patches = await spool.read(image);
+      expect(patches).toHaveLength(20);
+      for (const { col, mask } of patches) expect(mask!.every(byte => byte === col)).toBe(true);
+    }
+  });
+
   it('gives masks back as they were, and leaves nothing behind', async () => {
     const [spool] = spools;
     const image = spool!.images[0]!;
