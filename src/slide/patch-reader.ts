@@ -19,16 +19,17 @@ export interface ReadOutcome {
 }
 
 /**
- * How much coarser than the patch a level must be to be asked first whether there is tissue, and may be: reading it must
- * cost little, and thin tissue must still show.
+ * How much coarser than the patch a level must be to be asked first whether there is tissue: reading it must cost little,
+ * and its pixels must not be larger than the blocks that the tissue rule judges, or thin tissue would drown in them.
+ * Stored levels are rounded to whole pixels, so that a factor of 4 may come out as 3.99.
  */
-const PREFILTER_FACTOR = { least: 4, most: 32 } as const;
+const PREFILTER_FACTOR = { least: 4 * 0.98, most: BLOCK * 1.02 } as const;
 
 /**
- * A coarser level dilutes thin tissue, so it drops a patch only when it shows less than this part of the tissue that the
- * rule wants; in doubt the patch is read and judged itself.
+ * A coarser level was filtered and coded by somebody else, so it drops a patch only when it shows less than a part of what
+ * the rule wants, by thresholds a part as strict; in doubt the patch is read and judged itself.
  */
-const PREFILTER_CAUTION = 0.25;
+const PREFILTER_CAUTION = { colour: 0.75, fraction: 0.25 } as const;
 
 /** Reads one slide's patches in one thread: pixels into a slot, tissue or not, and the picture of the whole. */
 export class PatchReader {
@@ -81,7 +82,7 @@ export class PatchReader {
     let tissuePixels = 0;
     if (this.#coarse) {
       tissuePixels = await this.#lookCoarsely(this.#coarse, col, row, width, height);
-      kept = tissuePixels > 0 && tissuePixels >= least * PREFILTER_CAUTION;
+      kept = tissuePixels > 0 && tissuePixels >= least * PREFILTER_CAUTION.fraction;
       if (!kept) this.#painter.paint(col, row, this.#reducer.sums);
     }
     if (kept) {
@@ -165,15 +166,19 @@ export class PatchReader {
         sums[at + 2] = (pixels[at + 2] as number) * area;
       }
     }
-    return countTissue(sums, blocks, width, height, this.#rule);
+    const { saturation, opticalDensity } = this.#rule;
+    const cautious = {
+      ...this.#rule,
+      saturation: saturation * PREFILTER_CAUTION.colour,
+      opticalDensity: opticalDensity * PREFILTER_CAUTION.colour,
+    };
+    return countTissue(sums, blocks, width, height, cautious);
   }
 }
 
 /** The finest level that is coarse enough for the prefilter. */
 function coarseLevel(source: TileSource, plan: PatchPlan): { level: number; scale: number } | undefined {
-  // Stored levels are rounded to whole pixels, so that a factor of 4 may come out as 3.99.
-  const least = plan.downsample * PREFILTER_FACTOR.least * 0.98;
-  const level = source.levels.findIndex(({ downsample }) => downsample >= least);
+  const level = source.levels.findIndex(level => level.downsample >= plan.downsample * PREFILTER_FACTOR.least);
   const geometry = source.levels[level];
   if (!geometry || geometry.downsample > plan.downsample * PREFILTER_FACTOR.most) return undefined;
   return { level, scale: (BLOCK * plan.downsample) / geometry.downsample };

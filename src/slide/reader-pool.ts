@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import type { Arena } from '../stage/arena.js';
+import type { Arena, ArenaShape } from '../stage/arena.js';
 import { createOverview, type OverviewCanvas } from './overview.js';
 import type { PatchPlan, PatchRef } from './patch.js';
 import type { ReadOutcome } from './patch-reader.js';
@@ -51,7 +51,7 @@ export class ReaderPool {
   readonly #queue: Job[] = [];
   /** What each thread was given last. */
   readonly #last: (Job | undefined)[] = [];
-  readonly #slots: number;
+  readonly #shape: ArenaShape;
   #scheduled = false;
   #nextSlide = 1;
   #closed = false;
@@ -63,7 +63,7 @@ export class ReaderPool {
   private constructor({ threads, arena, cacheBytes = DEFAULT_CACHE_BYTES }: ReaderPoolOptions) {
     if (!Number.isInteger(threads) || threads < 1)
       throw new StromaflowError('CONFIG_INVALID', `${threads} reader threads: must be 1 or more`);
-    this.#slots = arena.shape.slots;
+    this.#shape = arena.shape;
     const data = { shape: arena.shape, shared: arena.shared, cacheBytes: Math.floor(cacheBytes / threads) };
     for (let i = 0; i < threads; i++) this.#threads.push(new ReaderThread(data, () => this.#dispatch()));
   }
@@ -79,6 +79,11 @@ export class ReaderPool {
     plan: PatchPlan,
     rule: TissueRule | null,
   ): Promise<SlideHandle & { readonly overview: OverviewCanvas }> {
+    if (plan.patchSize !== this.#shape.patchSize)
+      throw new StromaflowError(
+        'CONFIG_INVALID',
+        `patches of ${plan.patchSize} pixels do not fit an arena for ${this.#shape.patchSize}`,
+      );
     const number = this.#nextSlide++;
     const overview = createOverview(plan);
     const request = { op: 'open', slide: number, source: slide.source, plan, rule, overview } as const;
@@ -109,7 +114,7 @@ export class ReaderPool {
     const threads = this.#threads.length;
     const stripe = Math.min(
       Math.ceil(plan.cols / threads),
-      Math.max(MIN_STRIPE, Math.floor(this.#slots / threads / 2)),
+      Math.max(MIN_STRIPE, Math.floor(this.#shape.slots / threads / 2)),
     );
     const home = Math.floor(ref.col / stripe) % threads;
     return new Promise((resolve, reject) => {

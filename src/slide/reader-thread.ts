@@ -77,7 +77,7 @@ export class ReaderThread {
   }
 
   async close(slide: number): Promise<void> {
-    if (this.#open.delete(slide)) await this.#send(id => ({ op: 'close', id, slide }));
+    if (this.#open.delete(slide) && !this.#closed) await this.#send(id => ({ op: 'close', id, slide }));
   }
 
   async end(): Promise<void> {

@@ -34,7 +34,7 @@ async function answer(request: ReaderRequest): Promise<ReaderReplies> {
 async function answerRead([id, slide, col, row, slot]: ReadRequest): Promise<ReaderReply> {
   try {
     const reader = readers.get(slide);
-    if (!reader) throw new StromaflowError('SLIDE_UNREADABLE', 'the slide could not be opened again in a new thread');
+    if (!reader) throw new StromaflowError('SLIDE_UNREADABLE', 'the slide is not open in this thread');
     return { id, read: true, outcome: await reader.read(col, row, slots[slot]!) };
   } catch (error) {
     return { id, read: true, error: toWire(error) };

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openImageAsSlide, openImageTileSource, safeId } from '#src/slide/image-source.js';
-import { scratch, writeImage } from './set-builder.js';
+import { scratch, writeImage } from '../evaluate/set-builder.js';
 
 let folder: string;
 let remove: () => Promise<void>;

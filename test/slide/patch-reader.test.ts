@@ -1,0 +1,236 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { openSlide } from '#src/slide/open.js';
+import { openTileSource } from '#src/slide/open-source.js';
+import { createOverview } from '#src/slide/overview.js';
+import { PatchReader, type ReadOutcome } from '#src/slide/patch-reader.js';
+import { PixelMemory } from '#src/slide/pixel-memory.js';
+import { type PlanOptions, patchRefs, planPatches } from '#src/slide/plan.js';
+import type { TileSource } from '#src/slide/slide.js';
+import { TileCache } from '#src/slide/tile-cache.js';
+import { DEFAULT_TISSUE_RULE, type TissueRule } from '#src/slide/tissue.js';
+import { SLIDE, scratch } from './fixture.js';
+import { gradient, type PageOptions, type Picture, plain, writeTiff } from './tiff-writer.js';
+
+const files = scratch();
+afterAll(() => files.remove());
+
+let counter = 0;
+const tiff = (pages: readonly PageOptions[]) => files.write(`${counter++}.tif`, writeTiff(pages));
+
+async function readAll(
+  path: string,
+  options: PlanOptions = {},
+  rule: TissueRule | null = DEFAULT_TISSUE_RULE,
+  mpp?: number,
+) {
+  const { info, source } = await openSlide(path, { mpp });
+  const plan = planPatches(info, options);
+  const overview = createOverview(plan);
+  const memory = new PixelMemory();
+  const tiles = await openTileSource(source);
+  const levels: number[] = [];
+  const counted: TileSource = {
+    levels: tiles.levels,
+    readTile: (level, ...rest) => {
+      levels.push(level);
+      return tiles.readTile(level, ...rest);
+    },
+    close: () => tiles.close(),
+  };
+  const reader = new PatchReader(counted, plan, rule, overview, memory, new TileCache(memory, 2 ** 24));
+  const outcomes: ReadOutcome[] = [];
+  const patches: Uint8Array[] = [];
+  for (const { col, row } of patchRefs(plan)) {
+    const slot = new Uint8Array(new SharedArrayBuffer(plan.patchSize ** 2 * 3)).fill(7);
+    outcomes.push(await reader.read(col, row, slot));
+    patches.push(slot);
+  }
+  reader.close();
+  return { plan, outcomes, patches, levels, canvas: new Uint8Array(overview.shared), overview };
+}
+
+const GLASS = [243, 242, 243] as const;
+const STROMA = [225, 160, 190] as const;
+
+/** Glass with a rectangle of stroma. */
+function slide(width: number, height: number, x: number, y: number, w: number, h: number): Picture {
+  const picture = plain(width, height, GLASS);
+  for (let row = y; row < y + h; row++)
+    for (let col = x; col < x + w; col++) picture.data.set(STROMA, (row * width + col) * 3);
+  return picture;
+}
+
+describe('PatchReader on the real slide', () => {
+  it('keeps the patches with tissue, counts their pixels and paints the picture', async () => {
+    const { plan, outcomes, canvas, overview } = await readAll(SLIDE);
+    const map = Array.from({ length: plan.rows }, (_, row) =>
+      outcomes
+        .slice(row * plan.cols, (row + 1) * plan.cols)
+        .map(({ outcome }) => (outcome === 'tissue' ? '#' : '.'))
+        .join(''),
+    );
+    // By eye: tissue runs down the middle; the thin strand in the third row, the debris at the edges are kept.
+    expect(map).toEqual(['###..', '.####', '####.', '.###.', '.###.', '.###.']);
+    expect(outcomes.reduce((sum, { validPixels }) => sum + validPixels, 0)).toBe(2220 * 2967);
+    for (const { tissuePixels, validPixels } of outcomes) expect(tissuePixels).toBeLessThanOrEqual(validPixels);
+    expect(overview).toMatchObject({ width: 1110, height: 1484, factor: 2 });
+    // Glass at the left edge, stained tissue in the middle, nothing left white or black.
+    expect([...canvas.subarray((700 * 1110 + 20) * 3, (700 * 1110 + 20) * 3 + 3)].every(value => value > 230)).toBe(
+      true,
+    );
+    expect(canvas[(1300 * 1110 + 420) * 3 + 1]).toBeLessThan(200);
+    expect(canvas.subarray((1483 * 1110 + 1109) * 3).every(value => value > 230 && value < 252)).toBe(true);
+  });
+
+  it('paints the same picture and counts the same tissue with and without the filter', async () => {
+    const filtered = await readAll(SLIDE);
+    const all = await readAll(SLIDE, {}, null);
+    expect(all.outcomes.every(({ outcome }) => outcome === 'tissue')).toBe(true);
+    expect(all.outcomes.map(({ tissuePixels }) => tissuePixels)).toEqual(
+      filtered.outcomes.map(({ tissuePixels }) => tissuePixels),
+    );
+    expect(Buffer.compare(all.canvas, filtered.canvas)).toBe(0);
+  });
+});
+
+describe('PatchReader', () => {
+  it('puts the core in the middle of its margin, zero where the slide ends', async () => {
+    const picture = gradient(150, 100);
+    const { patches, plan } = await readAll(
+      tiff([{ picture, tile: [64, 64] }]),
+      { patchSize: 96, margin: 16 },
+      null,
+      0.5,
+    );
+    expect(plan).toMatchObject({ core: 64, cols: 3, rows: 2 });
+    for (const [index, patch] of patches.entries()) {
+      const left = (index % 3) * 64 - 16;
+      const top = Math.floor(index / 3) * 64 - 16;
+      for (const [x, y] of [
+        [0, 0],
+        [16, 16],
+        [50, 40],
+        [95, 95],
+      ] as const) {
+        const [sx, sy] = [left + x, top + y];
+        const inside = sx >= 0 && sy >= 0 && sx < 150 && sy < 100;
+        const wanted = inside ? [...picture.data.subarray((sy * 150 + sx) * 3, (sy * 150 + sx) * 3 + 3)] : [0, 0, 0];
+        expect([...patch.subarray((y * 96 + x) * 3, (y * 96 + x) * 3 + 3)]).toEqual(wanted);
+      }
+    }
+  });
+
+  it('does not take padding for tissue', async () => {
+    const { outcomes } = await readAll(
+      tiff([{ picture: plain(70, 70, GLASS), tile: [64, 64] }]),
+      { patchSize: 64 },
+      DEFAULT_TISSUE_RULE,
+      0.5,
+    );
+    expect(outcomes.map(({ outcome, validPixels, tissuePixels }) => [outcome, validPixels, tissuePixels])).toEqual([
+      ['empty', 64 * 64, 0],
+      ['empty', 6 * 64, 0],
+      ['empty', 6 * 64, 0],
+      ['empty', 36, 0],
+    ]);
+  });
+
+  it('keeps a patch from the smallest part of tissue on, and all when told to', async () => {
+    // 8 × 40 pixels of 64 × 64: 7.8 %.
+    const path = tiff([{ picture: slide(128, 64, 8, 8, 8, 40), tile: [64, 64] }]);
+    const outcomes = async (rule: TissueRule | null) =>
+      (await readAll(path, { patchSize: 64 }, rule, 0.5)).outcomes.map(
+        ({ outcome, tissuePixels }) => `${outcome} ${tissuePixels}`,
+      );
+    expect(await outcomes({ ...DEFAULT_TISSUE_RULE, minFraction: 0.078 })).toEqual(['tissue 320', 'empty 0']);
+    expect(await outcomes({ ...DEFAULT_TISSUE_RULE, minFraction: 0.079 })).toEqual(['empty 320', 'empty 0']);
+    expect(await outcomes({ ...DEFAULT_TISSUE_RULE, minFraction: 0 })).toEqual(['tissue 320', 'tissue 0']);
+    expect(await outcomes(null)).toEqual(['tissue 320', 'tissue 0']);
+  });
+
+  it('resamples a finer level', async () => {
+    const { plan, patches, outcomes } = await readAll(
+      tiff([{ picture: plain(257, 130, STROMA), tile: [64, 64] }]),
+      { patchSize: 64 },
+      null,
+      0.25,
+    );
+    expect(plan).toMatchObject({ scale: 2, width: 129, height: 65, cols: 3, rows: 2 });
+    expect([...patches[0]!.subarray(0, 3)]).toEqual([...STROMA]);
+    expect(outcomes[5]).toMatchObject({ validPixels: 1, tissuePixels: 1 });
+    expect([...patches[5]!.subarray(0, 6)]).toEqual([...STROMA, 0, 0, 0]);
+  });
+});
+
+describe('the prefilter', () => {
+  const full = slide(1024, 512, 600, 100, 200, 200);
+  const quarter = slide(256, 128, 150, 25, 50, 50);
+  const pages: PageOptions[] = [
+    { picture: full, tile: [128, 128] },
+    { picture: quarter, tile: [64, 64], subfileType: 1 },
+  ];
+
+  it('finds empty patches from the coarse level alone', async () => {
+    const { outcomes, levels, canvas } = await readAll(tiff(pages), { patchSize: 256 }, DEFAULT_TISSUE_RULE, 0.5);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual([
+      'empty',
+      'empty',
+      'tissue',
+      'tissue',
+      'empty',
+      'empty',
+      'tissue',
+      'tissue',
+    ]);
+    // Of 32 fine tiles only the right half was read; the coarse level was read once.
+    expect(levels.filter(level => level === 0).length).toBe(16);
+    expect(levels.filter(level => level === 1).length).toBe(8);
+    // Patches that were never read are in the picture all the same.
+    expect([...canvas.subarray(0, 3)]).toEqual([...GLASS]);
+    expect([...canvas.subarray((200 * 1024 + 700) * 3, (200 * 1024 + 700) * 3 + 3)]).toEqual([...STROMA]);
+  });
+
+  it('drops nothing that the rule would keep', async () => {
+    // Strands and specks, as thin as two pixels, at every offset to the coarse pixels.
+    const fine = plain(1024, 512, GLASS);
+    for (let i = 0; i < 500; i++) {
+      fine.data.set(STROMA, (((i * 7) % 500) * 1024 + i) * 3);
+      for (let y = 102; y < 105; y++) fine.data.set(STROMA, (y * 1024 + i) * 3);
+      fine.data.set([238, 216, 228], ((300 + (i >> 6)) * 1024 + 512 + (i % 64)) * 3);
+    }
+    const slides = [4, 8].map(factor => [
+      { picture: fine, tile: [128, 128] as const },
+      { picture: shrunk(fine, factor), tile: [64, 64] as const, compression: 'jpeg' as const, subfileType: 1 },
+    ]);
+    const kept = async (pages: readonly PageOptions[]) =>
+      (await readAll(tiff(pages), { patchSize: 128 }, DEFAULT_TISSUE_RULE, 0.5)).outcomes.map(({ outcome }) => outcome);
+    const wanted = await kept([slides[0]![0]!]);
+    expect(new Set(wanted)).toEqual(new Set(['tissue', 'empty']));
+    for (const pages of slides) expect(await kept(pages)).toEqual(wanted);
+  });
+
+  it('is left out when every patch is kept, and where the coarse level is too fine or too coarse', async () => {
+    const levelsOf = async (path: string, rule: TissueRule | null) =>
+      new Set((await readAll(path, { patchSize: 256 }, rule, 0.5)).levels);
+    expect(await levelsOf(tiff(pages), null)).toEqual(new Set([0]));
+    const half = tiff([pages[0]!, { picture: plain(512, 256, GLASS), tile: [64, 64], subfileType: 1 }]);
+    expect(await levelsOf(half, DEFAULT_TISSUE_RULE)).toEqual(new Set([0]));
+    const tiny = tiff([pages[0]!, { picture: plain(16, 8, GLASS), tile: [16, 16], subfileType: 1 }]);
+    expect(await levelsOf(tiny, DEFAULT_TISSUE_RULE)).toEqual(new Set([0]));
+  });
+});
+
+/** The mean of each square, as scanners make lower levels. */
+function shrunk(picture: Picture, factor: number): Picture {
+  const [width, height] = [picture.width / factor, picture.height / factor];
+  const data = new Uint8Array(width * height * 3);
+  for (let i = 0; i < data.length; i++) {
+    const [x, y, c] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width), i % 3];
+    let sum = 0;
+    for (let v = 0; v < factor; v++)
+      for (let u = 0; u < factor; u++)
+        sum += picture.data[((y * factor + v) * picture.width + x * factor + u) * 3 + c]!;
+    data[i] = sum / factor ** 2 + 0.5;
+  }
+  return { width, height, samples: 3, data };
+}
