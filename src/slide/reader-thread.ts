@@ -102,7 +102,10 @@ export class ReaderThread {
   }
 
   #start(): Worker {
-    const worker = new Worker(new URL('./reader.worker.js', import.meta.url), { workerData: this.#data });
+    const worker = new Worker(new URL('./reader.worker.js', import.meta.url), {
+      workerData: this.#data,
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
+    });
     let cause: unknown;
     worker.on('message', (replies: ReaderReplies) => {
       this.#failures = 0;
