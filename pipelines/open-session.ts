@@ -3,6 +3,7 @@ import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { SlideSession } from '../src/stage/session.js';
+import { deferredOutput } from '../src/store/deferred-output.js';
 import type { RunKey, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
 import type { SlideTask } from './run-slide.js';
@@ -33,7 +34,8 @@ export async function openSession(
     const reader = await readers.open(slide, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
-    const output = await parts.openOutput({ folder, slide: info, plan, overview: reader.overview, fresh });
+    const opening = parts.openOutput({ folder, slide: info, plan, overview: reader.overview, fresh });
+    const output = deferredOutput(folder, opening);
     opened.push(output);
     const lost = fresh ? [] : await output.resume(run.records());
     const labels = await task.openLabels?.(info, plan);

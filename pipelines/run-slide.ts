@@ -75,11 +75,11 @@ export async function runSlide(
 }
 
 /**
- * The overview lives in memory: what earlier starts read is read again for the picture alone. A patch that cannot be
- * read now stays white.
+ * What earlier starts read but could not keep for the overview is read again for the picture alone. A patch that cannot
+ * be read now stays white.
  */
 async function repaint(session: SlideSession, { credits }: Parts, signal: AbortSignal): Promise<void> {
-  const todo = [...session.resumed];
+  const todo = [...session.output.unpainted];
   const paint = async (): Promise<void> => {
     for (let record = todo.pop(); record; record = todo.pop()) {
       const slot = await credits.acquire(signal);

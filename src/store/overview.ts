@@ -55,7 +55,7 @@ export async function renderOverview(
       { input: picture, raw: { width: canvas.width, height: canvas.height, channels: 3 }, left, top: 0 },
       { input: Buffer.from(svg), left: 0, top: 0 },
     ])
-    .png({ compressionLevel: 6 })
+    .png({ compressionLevel: 3 })
     .toBuffer();
   return { png, width, height };
 }

@@ -99,7 +99,11 @@ describe('OverviewPainter', () => {
       if (col === 1) for (let y = 0; y < 32; y++) picture.fill(50, (y * 32 + 1) * 3, (y * 32 + 2) * 3);
       if (row === 1) picture.fill(col === 1 ? 50 : 50, 0, 32 * 3);
       if (row === 1 && col === 1) picture.fill(25, 3, 6);
-      painter.copy(col, row, picture, 32 * 3);
+      painter.copy(
+        col,
+        row,
+        Array.from({ length: 32 }, (_, y) => picture.subarray(y * 96, y * 96 + 96)),
+      );
     }
     const pixels = new Uint8Array(shared);
     expect(Math.min(...pixels)).toBeGreaterThanOrEqual(99);
