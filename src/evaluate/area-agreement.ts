@@ -24,7 +24,8 @@ export interface AreaAgreement {
   readonly absolute: Agreement;
   /** Relative errors (predicted − truth) / truth, of images with annotated stroma. */
   readonly relative: Agreement;
-  /** Median of |relative error|; NaN without annotated stroma. */
+  /** Quartiles of the relative errors and the median of their size: a few images with hardly any stroma do not sway them. */
+  readonly relativeQuartiles: readonly [lower: number, median: number, upper: number];
   readonly medianAbsoluteRelative: number;
   /** (Σ predicted − Σ truth) / Σ truth. */
   readonly pooledRelative: number;
@@ -36,6 +37,7 @@ export const relativeAreaError = ({ predicted, truth }: Pick<AreaPair, 'predicte
 
 export function areaAgreement(pairs: readonly AreaPair[]): AreaAgreement {
   const relative = pairs.map(relativeAreaError).filter(value => !Number.isNaN(value));
+  const sorted = [...relative].sort((a, b) => a - b);
   const total = pairs.reduce(
     (sums, pair) => ({ predicted: sums.predicted + pair.predicted, truth: sums.truth + pair.truth }),
     { predicted: 0, truth: 0 },
@@ -43,6 +45,7 @@ export function areaAgreement(pairs: readonly AreaPair[]): AreaAgreement {
   return {
     absolute: agreement(pairs.map(pair => pair.predicted - pair.truth)),
     relative: agreement(relative),
+    relativeQuartiles: [quantile(sorted, 0.25), quantile(sorted, 0.5), quantile(sorted, 0.75)],
     medianAbsoluteRelative: median(relative.map(Math.abs)),
     pooledRelative: relativeAreaError(total),
   };

@@ -149,15 +149,23 @@ export function labelName(map: LabelMap, value: number): string {
   return map.classes.find(item => item.value === value)?.name ?? `label ${value}`;
 }
 
+/** Whether values that no class declares count as negative, up to HIGHEST_UNDECLARED_VALUE; else they are faults. */
+export function isOpen(map: LabelMap): boolean {
+  const declared = new Set(map.classes.map(item => item.value));
+  const free = [...map.meanings.keys()].find(value => !declared.has(value));
+  return free !== undefined && map.meanings[free] === NEGATIVE;
+}
+
 /** One line a class: value, meaning, name. What `labels check` prints and the report shows. */
 export function describeLabelMap(map: LabelMap): string[] {
   const lines = map.classes.map(item => {
     const colour = item.colour ? ` ${item.colour}` : '';
     return `${String(item.value).padStart(3)}  ${item.meaning.padEnd(8)}  ${item.name}${colour}`;
   });
-  const open = map.meanings.indexOf(NEGATIVE) >= 0 && map.meanings[HIGHEST_UNDECLARED_VALUE] === NEGATIVE;
   lines.push(
-    open ? `      negative  every other value up to ${HIGHEST_UNDECLARED_VALUE}` : '      a fault   every other value',
+    isOpen(map)
+      ? `      negative  every other value up to ${HIGHEST_UNDECLARED_VALUE}`
+      : '      a fault   every other value',
   );
   return lines;
 }

@@ -27,6 +27,8 @@ export interface SetFacts {
   readonly images: number;
   readonly patients: number;
   readonly labels: readonly { value: number; name: string; meaning: LabelMeaning }[];
+  /** What a value that no class declares is. */
+  readonly undeclared: 'negative' | 'fault';
   /** One line for each item left out. */
   readonly faults: readonly string[];
 }

@@ -5,6 +5,7 @@ import { type BootstrapOptions, DEFAULT_RESAMPLES } from './bootstrap.js';
 import { compareModels } from './compare.js';
 import type { Evaluation, ScoredSlide } from './evaluation.js';
 import type { LabelledSet } from './labelled-set.js';
+import { isOpen } from './labels.js';
 import { type EvaluationReport, type Example, type ModelFacts, STUDY } from './metrics.js';
 import { type OpenItemOptions, openItem, openLabels, openPixels } from './open-item.js';
 import { readPatchLabels } from './patch-labels.js';
@@ -69,6 +70,7 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
       images: slides.size,
       patients: new Set([...slides.values()].map(({ item }) => item.patient)).size,
       labels: set.map.classes.map(({ value, name, meaning }) => ({ value, name, meaning })),
+      undeclared: isOpen(set.map) ? 'negative' : 'fault',
       faults: (options.faults ?? []).map(fault => fault.message),
     },
     protocol: {

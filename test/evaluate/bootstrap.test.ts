@@ -87,6 +87,7 @@ describe('area agreement', () => {
     expect(result.absolute.n).toBe(3);
     expect(result.relative).toMatchObject({ n: 2, bias: 0.25 });
     expect(result.medianAbsoluteRelative).toBe(0.75);
+    expect(result.relativeQuartiles).toEqual([-0.125, 0.25, 0.625]);
     expect(result.pooledRelative).toBe(0.75);
     expect(relativeAreaError({ predicted: 1, truth: 0 })).toBeNaN();
   });

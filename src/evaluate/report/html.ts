@@ -10,6 +10,7 @@ import {
   intervalPlot,
   patientPlot,
   precisionRecallPlot,
+  relativeAreaPlots,
   reliabilityPlot,
   thresholdPlot,
 } from './plots.js';
@@ -94,20 +95,22 @@ function patients(models: readonly ModelResult[], split: SplitName): string {
 }
 
 function area(models: readonly ModelResult[], split: SplitName): string {
+  const relativePlots = relativeAreaPlots(models, split);
   const figures = areaPlots(models, split).map((plot, index) => {
     const model = models[index]!;
-    const { relative, absolute } = model.splits[split]?.area ?? {};
-    if (!relative || !absolute || relative.n === 0) return '';
-    const limits = `${percent(relative.lower, 1, true)} to ${percent(relative.upper, 1, true)}`;
-    const mm2 = `${fixed(absolute.bias, 4).replace('-', '−')} mm²`;
-    return figure(
-      plot,
-      `models[${index}].splits.${split}.area`,
-      `${escapeText(model.name)}: mean error ${percent(relative.bias, 1, true)}, limits of agreement ${limits} (${count(relative.n, 'image')}); in area ${mm2} an image.`,
-    );
+    const result = model.splits[split]?.area;
+    if (!result) return '';
+    const { absolute, relative, relativeQuartiles: quartiles } = result;
+    const source = `models[${index}].splits.${split}.area`;
+    const name = escapeText(model.name);
+    const mm2 = (value: number) => `${fixed(value, 4).replace('-', '−')} mm²`;
+    const limits = `${mm2(absolute.lower)} to ${mm2(absolute.upper)}`;
+    const middle = `${percent(quartiles[0], 1, true)} to ${percent(quartiles[2], 1, true)}`;
+    return `${figure(plot, `${source}.absolute`, `${name}: mean difference ${mm2(absolute.bias)}, limits of agreement ${limits} (${count(absolute.n, 'image')}).`)}
+${figure(relativePlots[index]!, `${source}.relativeQuartiles`, `${name}: median error ${percent(quartiles[1], 1, true)}, middle half of the images ${middle} (${count(relative.n, 'image')} with annotated stroma).`)}`;
   });
   return `<h2>Stroma area</h2><p>The TILs score divides by this area, so its relative error passes straight into the score.</p>
-<div class="pair">${figures.join('')}</div><p class="note">Bland and Altman: (predicted − annotated) ÷ annotated against the mean of both; solid: mean, dashed: mean ± 1.96 SD. What lies beyond ±200 % is drawn at ±200 %: images with hardly any annotated stroma.</p>`;
+<div class="pair">${figures.join('')}</div><p class="note">Left: Bland and Altman; solid: mean, dashed: mean ± 1.96 SD. Right: (predicted − annotated) ÷ annotated; solid: median. Errors beyond +200 % are drawn at +200 %: images with hardly any annotated stroma.</p>`;
 }
 
 function errors(models: readonly ModelResult[], split: SplitName): string {
@@ -165,7 +168,10 @@ function examples(list: readonly Example[], pictures: readonly PictureSet[], mod
 
 function methods({ protocol, set, models, createdAt }: EvaluationReport, split: SplitName): string {
   const result = models.find(model => model.splits[split])?.splits[split];
-  const labels = set.labels.map(({ value, name, meaning }) => `${value} ${name} (${meaning})`).join(', ');
+  const named = set.labels.map(
+    ({ value, name, meaning }) => `${name === `label ${value}` ? value : `${value} ${name}`} (${meaning})`,
+  );
+  const labels = [...named, ...(set.undeclared === 'negative' ? ['every other value (negative)'] : [])].join(', ');
   const grid = `${protocol.patchSize} × ${protocol.patchSize} px at ${fixed(protocol.spacing, 2)} µm/px${protocol.margin > 0 ? `, ${protocol.margin} px of context cropped` : ''}, zero-padded`;
   const rows: [string, string][] = [
     ['Patches', grid],

@@ -18,6 +18,8 @@ caption { text-align: left; color: var(--soft); font-size: 13px; padding-bottom:
 th, td { text-align: right; padding: 5px 7px; border-bottom: 1px solid var(--rule); vertical-align: baseline; white-space: nowrap; }
 th { font-weight: 600; border-bottom: 1px solid var(--ink); vertical-align: bottom; }
 th:first-child, td:first-child, .left { text-align: left; }
+td:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 110px; }
+.few { width: auto; min-width: 56%; }
 td:first-child { padding-left: 0; } th:first-child { padding-left: 0; }
 tbody tr:last-child td { border-bottom: 1px solid var(--ink); }
 .ci { color: var(--soft); font-size: 12px; display: block; }
@@ -43,7 +45,7 @@ svg .limit { stroke: #1a1a1a; stroke-width: 1; stroke-dasharray: 5 4; }
 .matrix { width: auto; } .matrix td, .matrix th { padding: 6px 12px; } .matrix td:first-child, .matrix th:first-child { padding-left: 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; font-size: 13.5px; } dt { color: var(--soft); } dd { margin: 0; }
 details summary { cursor: pointer; } details ul { font-size: 13px; overflow-wrap: anywhere; }
-@media print { body { max-width: none; padding: 0; font-size: 10.5pt; } h2 { margin-top: 22px; } .scroll { overflow: visible; }
+@media print { h2 + p { break-after: avoid; } body { max-width: none; padding: 0; font-size: 10.5pt; } h2 { margin-top: 22px; } .scroll { overflow: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } @page { size: A4; margin: 16mm; } }
 @media (max-width: 620px) { .pair { grid-template-columns: 1fr; } body { padding: 20px 14px; } }
 `;

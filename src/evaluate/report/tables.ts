@@ -88,7 +88,8 @@ export function scoreTable(models: readonly ModelResult[], split: SplitName): st
     });
     return `<tr>${cell(label, '', 'left')}${cells.join('')}</tr>`;
   });
-  return table([['Score', 'left'], ...models.map(model => [escapeText(model.name)] as const)], body);
+  const heads = models.map(model => [escapeText(model.name)] as const);
+  return table([['Score', 'left'], ...heads], body, models.length < 3 ? 'few' : '');
 }
 
 export function comparisonTable(comparisons: readonly Comparison[], split: SplitName): string {
@@ -135,7 +136,7 @@ function cell(content: string, source: string, style = ''): string {
   return `<td${style && ` class="${style}"`}${source && ` data-source="${source}"`}>${content}</td>`;
 }
 
-function table(heads: readonly (readonly [string, string?])[], rows: readonly string[]): string {
+function table(heads: readonly (readonly [string, string?])[], rows: readonly string[], style = ''): string {
   const head = heads.map(([content, style]) => `<th${style ? ` class="${style}"` : ''}>${content}</th>`).join('');
-  return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+  return `<div class="scroll"><table${style && ` class="${style}"`}><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
