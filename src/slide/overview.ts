@@ -43,24 +43,24 @@ export class OverviewPainter {
   /**
    * Copies a picture that has the canvas's own resolution.
    *
-   * @param picture RGB, from the core's first pixel on, `stride` bytes from row to row. Its squares at the slide's edge
-   * are means over padding too, and are made means over the slide alone.
+   * @param lines RGB rows of the core, top down. Squares that the slide's edge cuts are means over padding too, and are made
+   * means over the slide alone.
    */
-  copy(col: number, row: number, picture: Uint8Array, stride: number): void {
+  copy(col: number, row: number, lines: readonly Uint8Array[]): void {
     const { factor, width: canvasWidth } = this.#canvas;
     const { core } = this.#plan;
     const [width, height] = validSize(this.#plan, col, row);
-    const across = Math.ceil(width / factor);
+    const bytes = Math.ceil(width / factor) * 3;
     const down = Math.ceil(height / factor);
     const left = (col * core) / factor;
+    const cutCol = width % factor;
     for (let y = 0; y < down; y++) {
-      const from = y * stride;
+      const line = lines[y]!;
       const to = (((row * core) / factor + y) * canvasWidth + left) * 3;
-      this.#pixels.set(picture.subarray(from, from + across * 3), to);
-      const cutRow = Math.min(factor, height - y * factor);
-      if (cutRow < factor) this.#scale(to, to + across * 3, factor / cutRow);
-      const cutCol = width - (across - 1) * factor;
-      if (cutCol < factor) this.#scale(to + (across - 1) * 3, to + across * 3, factor / cutCol);
+      this.#pixels.set(line.length === bytes ? line : line.subarray(0, bytes), to);
+      const cutRow = height - y * factor;
+      if (cutRow < factor) this.#scale(to, to + bytes, factor / cutRow);
+      if (cutCol > 0) this.#scale(to + bytes - 3, to + bytes, factor / cutCol);
     }
   }
 

@@ -38,7 +38,6 @@ export class PatchReader {
   readonly #plan: PatchPlan;
   readonly #rule: TissueRule;
   readonly #keepAll: boolean;
-  readonly #factor: number;
   readonly #painter: OverviewPainter;
   readonly #reducer: PatchReducer;
   readonly #coarse: { level: number; scale: number } | undefined;
@@ -61,14 +60,13 @@ export class PatchReader {
     this.#plan = plan;
     this.#rule = rule ?? DEFAULT_TISSUE_RULE;
     this.#keepAll = rule === null || rule.minFraction === 0;
-    this.#factor = factor;
     this.#painter = new OverviewPainter(overview, plan);
     this.#assembler = new PatchAssembler(source, memory, cache, slide);
     this.#reducer = new PatchReducer(
       memory,
       plan.patchSize,
       plan.margin,
-      factor === 2 || factor === 4 ? factor : undefined,
+      factor === 1 || factor === 2 || factor === 4 ? factor : undefined,
     );
     this.#coarse = this.#keepAll ? undefined : coarseLevel(source, plan);
   }
@@ -121,15 +119,11 @@ export class PatchReader {
 
   /** Tissue of the patch at an address; also paints it. */
   #look(patch: number, col: number, row: number, width: number, height: number): number {
-    const { core, margin, patchSize } = this.#plan;
+    const { core } = this.#plan;
     const reducer = this.#reducer;
     reducer.run(patch);
-    if (reducer.factor) this.#painter.copy(col, row, reducer.means, (core / reducer.factor) * 3);
-    else if (this.#factor === 1) {
-      const start = (margin * patchSize + margin) * 3;
-      const bytes = patchSize * patchSize * 3 - start;
-      this.#painter.copy(col, row, this.#memory.bytes(patch + start, bytes), patchSize * 3);
-    } else this.#painter.paint(col, row, reducer.sums);
+    if (reducer.factor) this.#painter.copy(col, row, reducer.means(patch));
+    else this.#painter.paint(col, row, reducer.sums);
     return countTissue(reducer.sums, core / BLOCK, width, height, this.#rule);
   }
 

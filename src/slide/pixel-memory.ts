@@ -57,6 +57,11 @@ export class PixelMemory {
     return at;
   }
 
+  /** All of the memory; another object after it has grown. */
+  get buffer(): ArrayBuffer {
+    return this.#memory.buffer;
+  }
+
   /** A view of memory, valid until the next `area`. */
   bytes(at: number, length: number): Uint8Array {
     return new Uint8Array(this.#memory.buffer, at, length);
