@@ -16,7 +16,7 @@ export interface EvaluationOptions {
   readonly probabilities?: boolean;
   /** Takes every scored patch, with its mask. */
   readonly sink?: PatchSink | undefined;
-  /** Called once for an undeclared label value met in an image whose mask could not be checked beforehand. */
+  /** Called once an image for each undeclared label value: a slide's labels cannot all be checked beforehand. */
   readonly onUnknown?: (image: string, value: number) => void;
 }
 
@@ -53,6 +53,7 @@ export class Evaluation {
   readonly #images = new Map<string, ImageTally>();
   readonly #splits = new Map<SplitName, SplitTally>();
   readonly #slides = new Map<string, ScoredSlide>();
+  readonly #unknown = new Set<string>();
   #seconds = 0;
 
   constructor(options: EvaluationOptions) {
@@ -103,7 +104,7 @@ export class Evaluation {
     mask: PatchMask | undefined,
     probabilities: Uint8Array | undefined,
   ): PatchScore | undefined {
-    if (labels.unknownValue >= 0) this.#options.onUnknown?.(item.id, labels.unknownValue);
+    this.#reportUnknown(item.id, labels.unknownValue);
     const split = splitOf(this.#options.split, item.id, col, row);
     const totals = this.#splitTally(split);
     if (labels.labelledPixels === 0) {
@@ -126,6 +127,13 @@ export class Evaluation {
     totals.add(patch);
     totals.values.add(bits, labels);
     return patch;
+  }
+
+  #reportUnknown(image: string, value: number): void {
+    const key = `${value} ${image}`;
+    if (value < 0 || this.#unknown.has(key)) return;
+    this.#unknown.add(key);
+    this.#options.onUnknown?.(image, value);
   }
 
   #splitTally(split: SplitName): SplitTally {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compareModels } from '#src/evaluate/compare.js';
 import { addCounts, type Counts, countPatch, NO_COUNTS } from '#src/evaluate/counts.js';
+import { Evaluation } from '#src/evaluate/evaluation.js';
 import type { ModelFacts } from '#src/evaluate/metrics.js';
 import { dice, iou } from '#src/evaluate/reductions.js';
 import { makeSplit, SPLITS } from '#src/evaluate/split.js';
@@ -96,6 +97,22 @@ describe('Evaluation', () => {
     const mask = { side: 64, bits: new Uint8Array(512).fill(0xf0), stromaPixels: 2048 };
     expect(await truth.score({ col: 0, row: 0 }, mask)).toEqual({ intersection: 2048, union: 4096 });
     expect(await truth.score({ col: 1, row: 0 }, mask)).toBeUndefined();
+  });
+
+  it('names an undeclared value once an image, and does not score its pixels', async () => {
+    const set = await openTiger();
+    const walked = await walkSet(set, {}, labels => labels.positive);
+    const [slide] = walked.slides.values();
+    const met: [string, number][] = [];
+    const evaluation = new Evaluation({ map: set.map, onUnknown: (image, value) => met.push([image, value]) });
+    const truth = evaluation.truth(slide!.item, slide!.plan, {
+      read: async (_window, into) => void into.fill(2).fill(99, 0, 640),
+      close: async () => {},
+    });
+    for (const col of [0, 1, 2]) await truth.score({ col, row: 0 }, undefined);
+    expect(met).toEqual([[slide!.item.id, 99]]);
+    expect(evaluation.images[0]!.counts.fn).toBeLessThan(160 * 64);
+    expect(evaluation.images[0]!.counts.tp).toBe(0);
   });
 
   it('scores splits apart and chooses the threshold on validation alone', async () => {
