@@ -10,7 +10,7 @@ export interface TissueRule {
   readonly minFraction: number;
 }
 
-export const DEFAULT_TISSUE_RULE: TissueRule = { saturation: 0.05, opticalDensity: 0.06, minFraction: 0.005 };
+export const DEFAULT_TISSUE_RULE: TissueRule = { saturation: 0.05, opticalDensity: 0.05, minFraction: 0.003 };
 
 /** What is darker than this in its brightest channel (of 255) was never stained: unscanned areas, black ink, padding. */
 const BLACK = 25;
