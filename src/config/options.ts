@@ -1,5 +1,7 @@
 /** Every option, once: the command line, the environment, the config file, the help and docs/options.md come from here. */
 
+import { SCAN_ORDERS, SCAN_WAYS } from '../simulate/ways.js';
+
 export type OptionType = 'string' | 'path' | 'integer' | 'number' | 'boolean' | 'choice';
 
 export interface OptionSpec {
@@ -24,6 +26,7 @@ export interface OptionSpec {
     | 'output'
     | 'watching'
     | 'labels'
+    | 'simulator'
     | 'general';
 }
 
@@ -261,6 +264,84 @@ export const OPTIONS = {
   },
   ignore: { type: 'string', unit: 'values', group: 'labels', help: 'label values that are left out of every score' },
   strict: { type: 'boolean', default: false, group: 'labels', help: 'stop at the first fault of a labelled set' },
+  as: {
+    type: 'choice',
+    unit: 'way',
+    default: 'rename',
+    choices: SCAN_WAYS,
+    group: 'simulator',
+    help: `how the slide comes to disk: ${SCAN_WAYS.join(', ')}`,
+  },
+  order: {
+    type: 'choice',
+    unit: 'order',
+    default: 'rows',
+    choices: SCAN_ORDERS,
+    group: 'simulator',
+    help: `how the scanner moves: ${SCAN_ORDERS.join(', ')}`,
+  },
+  rate: {
+    type: 'number',
+    unit: 'tiles/s',
+    default: 88,
+    min: 0,
+    group: 'simulator',
+    help: 'pace of the scanner; 0 is as fast as the disk takes them, 88 of 256 px a fast scanner',
+  },
+  stall: {
+    type: 'number',
+    unit: 's',
+    default: 0,
+    min: 0,
+    max: 86_400,
+    group: 'simulator',
+    help: 'silence when half of the tiles are written',
+  },
+  drop: {
+    type: 'integer',
+    unit: 'tiles',
+    default: 0,
+    min: 0,
+    group: 'simulator',
+    help: 'tiles of the finest level that are never written',
+  },
+  corrupt: {
+    type: 'integer',
+    unit: 'tiles',
+    default: 0,
+    min: 0,
+    group: 'simulator',
+    help: 'tiles of the finest level that are written damaged',
+  },
+  duplicate: {
+    type: 'integer',
+    unit: 'tiles',
+    default: 0,
+    min: 0,
+    group: 'simulator',
+    help: 'tiles of the finest level that are written twice',
+  },
+  preallocate: {
+    type: 'boolean',
+    default: false,
+    group: 'simulator',
+    help: 'reserve the final size first, as file servers do',
+  },
+  'late-manifest': {
+    type: 'boolean',
+    default: false,
+    group: 'simulator',
+    help: 'write the manifest of a tile folder last instead of first',
+  },
+  seed: {
+    type: 'integer',
+    unit: 'number',
+    default: 1,
+    min: 0,
+    max: 4_294_967_295,
+    group: 'simulator',
+    help: 'chooses the random order and the faulty tiles: the same number, the same bytes',
+  },
   config: {
     type: 'path',
     unit: 'file',

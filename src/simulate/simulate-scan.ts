@@ -8,12 +8,8 @@ import { createPace } from './pace.js';
 import type { ScanSettings, ScanWriter, TilePlace } from './scan-writer.js';
 import { openSourceSlide, type SourceSlide } from './source-slide.js';
 import { openTileFolder } from './tile-folder.js';
-import { planScan, type ScanOrder } from './tile-order.js';
-
-/** The ways a scanner, or what stands between it and us, brings a slide to disk. */
-export const SCAN_WAYS = ['rename', 'growing-tiff', 'checkpointed-tiff', 'tile-folder', 'copy'] as const;
-
-export type ScanWay = (typeof SCAN_WAYS)[number];
+import { planScan } from './tile-order.js';
+import type { ScanOrder, ScanWay } from './ways.js';
 
 export interface SimulateOptions {
   readonly as: ScanWay;

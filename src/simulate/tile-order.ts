@@ -1,8 +1,6 @@
 import { Random } from '../evaluate/random.js';
 import type { TilePlace } from './scan-writer.js';
-
-export const SCAN_ORDERS = ['rows', 'columns', 'stripes', 'random'] as const;
-export type ScanOrder = (typeof SCAN_ORDERS)[number];
+import type { ScanOrder } from './ways.js';
 
 /** Tile columns that a line camera's stripe is wide here. */
 const STRIPE_COLUMNS = 4;

@@ -4,8 +4,9 @@ import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { replay } from './replay.js';
 import { segment } from './segment.js';
+import { simulate } from './simulate-scan.js';
 import { tail } from './tail.js';
 import { watch } from './watch.js';
 
 /** In the order of the help. */
-export const COMMANDS: readonly Command[] = [demo, segment, watch, replay, tail, doctor, config];
+export const COMMANDS: readonly Command[] = [demo, segment, watch, simulate, replay, tail, doctor, config];
