@@ -55,7 +55,7 @@ function addCommand(
   const sub = program
     .command(command.usage)
     .summary(command.summary)
-    .description(command.notes ? `${command.summary}\n\n${command.notes}` : command.summary)
+    .description(command.notes ? `${command.summary}\n\n${command.notes.replaceAll('\n', ' ')}` : command.summary)
     .configureHelp({ sortOptions: false })
     .action(async (...parameters: unknown[]) => {
       const flags = (parameters.at(-2) ?? {}) as Record<string, unknown>;

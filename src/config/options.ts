@@ -250,12 +250,6 @@ export const OPTIONS = {
     group: 'watching',
     help: 'time between two looks at the whole folder; file system events only make it faster',
   },
-  once: {
-    type: 'boolean',
-    default: false,
-    group: 'watching',
-    help: 'stop when every slide found at the start is done',
-  },
   positive: {
     type: 'string',
     unit: 'values',

@@ -1,16 +1,21 @@
+import { join } from 'node:path';
 import { lastValueFrom, of } from 'rxjs';
 import { openParts } from '#pipelines/parts.js';
 import { segmentSlides } from '#pipelines/segment.js';
 import { openSlide } from '#src/slide/open.js';
 import { patchRefs, planPatches } from '#src/slide/plan.js';
+import { makeLargeSlide } from './large-slide.mjs';
 import { configWith, median, withFolder } from './support.mjs';
 
 /**
  * End-to-end patches/s (open, read, filter, segment, write, publish, ledger) against the same engine on the same patches
  * already in memory: same batch, same threads, rounds interleaved so that a noisy machine disturbs both alike.
  */
-export function benchEfficiency({ slide, rounds }) {
+export function benchEfficiency({ slide: small, rounds }) {
   return withFolder(async folder => {
+    // Four times the fixture: opening and finishing a slide cost the same whether it has thirty patches or thousands.
+    const slide = join(folder, 'slide.tif');
+    await makeLargeSlide(small, slide, 2);
     const config = await configWith({ out: folder, 'keep-empty': true });
     const parts = await openParts(config);
     try {

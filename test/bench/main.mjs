@@ -8,7 +8,7 @@ const json = process.argv.includes('--json');
 const say = text => json || console.log(text);
 
 say('end-to-end ÷ model-only, same engine, batch and threads, interleaved rounds…');
-const efficiency = await benchEfficiency({ slide: FIXTURE, rounds: 3 });
+const efficiency = await benchEfficiency({ slide: FIXTURE, rounds: 2 });
 for (const { pipeline, modelOnly } of efficiency.rounds)
   say(
     `  pipeline ${pipeline.toFixed(3)}   model only ${modelOnly.toFixed(3)} patches/s   ${(pipeline / modelOnly).toFixed(3)}`,
