@@ -7,12 +7,19 @@ export interface EngineBackend {
   readonly device: string;
   /**
    * `pixels`: count patches of size × size × 3 bytes RGB. Gives the masks, a byte a pixel, 0 or 1, and the positive
-   * pixels of each. The result may be reused by the next call.
+   * pixels of each; where they were asked for and the backend can, probabilities, a byte a pixel, round(255 p). The
+   * result may be reused by the next call.
    */
-  run(pixels: Uint8Array<ArrayBuffer>, count: number): Promise<{ mask: Uint8Array; counts: Int32Array }>;
+  run(pixels: Uint8Array<ArrayBuffer>, count: number): Promise<BackendMasks>;
   /** What `layers` asked for, of one image of height × width × 3 bytes RGB (multiples of 32): float32, NCHW. */
   evaluate(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<LayerOutput[]>;
   close(): Promise<void>;
+}
+
+export interface BackendMasks {
+  readonly mask: Uint8Array;
+  readonly counts: Int32Array;
+  readonly probabilities?: Uint8Array;
 }
 
 export interface LayerOutput {
@@ -33,6 +40,8 @@ export interface BackendOptions {
   readonly threads: number;
   /** For `evaluate`: names of layers besides 'logits'. */
   readonly layers: readonly string[];
+  /** `run` gives probabilities too. */
+  readonly probabilities?: boolean;
   /** Only for 'null': how long a batch takes, in ms. */
   readonly nullDelay: number;
 }

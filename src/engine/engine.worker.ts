@@ -40,11 +40,15 @@ async function warmSegment(backend: EngineBackend, arena: Arena) {
     try {
       slots.forEach((slot, i) => void input.set(arena.slot(slot), i * arena.slotBytes));
       const startedAt = performance.now();
-      const { mask, counts } = await backend.run(input, slots.length);
+      const { mask, counts, probabilities: all } = await backend.run(input, slots.length);
       const seconds = (performance.now() - startedAt) / 1000;
       const bits = slots.map((_, i) => packMask(mask.subarray(i * area, (i + 1) * area)));
-      const buffers = bits.map(({ buffer }) => buffer);
-      reply({ type: 'masks', id, bits, counts: counts.slice(), seconds }, buffers);
+      const probabilities = all && slots.map((_, i) => new Uint8Array(all.subarray(i * area, (i + 1) * area)));
+      const buffers = [...bits, ...(probabilities ?? [])].map(({ buffer }) => buffer);
+      reply(
+        { type: 'masks', id, bits, counts: counts.slice(), seconds, ...(probabilities && { probabilities }) },
+        buffers,
+      );
     } catch (error) {
       reply({ type: 'failed', id, error: toWire(error, 'ENGINE_FAILED') });
     }

@@ -8,6 +8,7 @@ export function inFixedBatches(run: Run, batch: number, patchSize: number): Run 
   return async (pixels, count) => {
     const mask = new Uint8Array(count * area);
     const counts = new Int32Array(count);
+    let probabilities: Uint8Array | undefined;
     const group = new Uint8Array(batch * area * 3);
     for (let from = 0; from < count; from += batch) {
       const taken = Math.min(batch, count - from);
@@ -15,7 +16,10 @@ export function inFixedBatches(run: Run, batch: number, patchSize: number): Run 
       const results = await run(group, batch);
       mask.set(results.mask.subarray(0, taken * area), from * area);
       counts.set(results.counts.subarray(0, taken), from);
+      if (!results.probabilities) continue;
+      probabilities ??= new Uint8Array(count * area);
+      probabilities.set(results.probabilities.subarray(0, taken * area), from * area);
     }
-    return { mask, counts };
+    return { mask, counts, ...(probabilities && { probabilities }) };
   };
 }

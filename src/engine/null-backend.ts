@@ -5,11 +5,13 @@ import type { BackendOptions, EngineBackend } from './backend.js';
 /** Luma (ITU-R BT.601) below this counts as positive: most tissue, no glass. */
 const DARK = 200;
 
-/** No model: positive is dark. Deterministic, and as slow as it is told to be. */
-export function createNullBackend({ patchSize, batch, nullDelay }: BackendOptions): EngineBackend {
+/** No model: positive is dark. Deterministic, and as slow as it is told to be. Its probability falls from 1 (black) to 0 (white). */
+export function createNullBackend(options: BackendOptions): EngineBackend {
+  const { patchSize, batch, nullDelay } = options;
   const area = patchSize * patchSize;
   const masks = new Uint8Array(area * batch);
   const counts = new Int32Array(batch);
+  const probabilities = options.probabilities ? new Uint8Array(area * batch) : undefined;
   return {
     name: 'null',
     version: '1',
@@ -22,11 +24,16 @@ export function createNullBackend({ patchSize, batch, nullDelay }: BackendOption
           const dark = luma < DARK * 1000 ? 1 : 0;
           masks[i] = dark;
           positive += dark;
+          if (probabilities) probabilities[i] = byteOf(luma / 1000);
         }
         counts[patch] = positive;
       }
       if (nullDelay > 0) await sleep(nullDelay);
-      return { mask: masks.subarray(0, count * area), counts: counts.subarray(0, count) };
+      return {
+        mask: masks.subarray(0, count * area),
+        counts: counts.subarray(0, count),
+        ...(probabilities && { probabilities: probabilities.subarray(0, count * area) }),
+      };
     },
     evaluate: async () => {
       throw new StromaflowError('USAGE', 'the null engine has no logits', { fix: 'choose another --engine' });
@@ -34,3 +41,7 @@ export function createNullBackend({ patchSize, batch, nullDelay }: BackendOption
     close: async () => {},
   };
 }
+
+/** Above 127 exactly where the pixel is dark, as with a threshold of 0.5. */
+const byteOf = (luma: number): number =>
+  luma < DARK ? 255 - Math.floor((luma * 128) / DARK) : Math.floor(((255 - luma) * 127) / (255 - DARK));

@@ -34,6 +34,7 @@ export type EngineReply =
       readonly id: number;
       readonly bits: readonly Uint8Array<ArrayBuffer>[];
       readonly counts: Int32Array;
+      readonly probabilities?: readonly Uint8Array<ArrayBuffer>[];
       readonly seconds: number;
     }
   | { readonly type: 'failed'; readonly id: number; readonly error: WireError }

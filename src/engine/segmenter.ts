@@ -21,6 +21,11 @@ export interface BatchMasks {
   readonly bits: readonly Uint8Array[];
   /** Positive pixels a patch, padding included. */
   readonly counts: Int32Array;
+  /**
+   * Only when they were asked for as the segmenter was created, from engines that can: patchSize² bytes a patch, rows top
+   * down, round(255 p) of the probability that the threshold is compared with.
+   */
+  readonly probabilities?: readonly Uint8Array[];
   /** Seconds the engine itself ran. */
   readonly seconds: number;
 }

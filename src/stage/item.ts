@@ -30,13 +30,17 @@ export interface ReadFailure {
 
 /** A patch after the engine: mask bits of the whole patch, or the engine's failure. */
 export interface InferredPatch extends ReadPatch {
-  readonly inferred?: { readonly bits: Uint8Array } | { readonly error: StromaflowError };
+  readonly inferred?:
+    | { readonly bits: Uint8Array; readonly probabilities?: Uint8Array | undefined }
+    | { readonly error: StromaflowError };
 }
 
 /** A patch with an outcome. */
 export interface SettledPatch extends CreditedPatch {
   readonly record: PatchRecord;
   readonly mask?: PatchMask;
+  /** patchSize² bytes, round(255 p), where the engine was asked for them. */
+  readonly probabilities?: Uint8Array;
   readonly failure?: {
     readonly stage: 'read' | 'infer';
     readonly error: StromaflowError;

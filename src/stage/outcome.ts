@@ -60,9 +60,11 @@ function settle(patch: InferredPatch): SettledPatch {
   }
   const mask = toCoreMask(inferred.bits, session.plan, ref);
   const { stromaPixels } = mask;
+  const { probabilities } = inferred;
   return {
     ...common,
     mask,
+    ...(probabilities && { probabilities }),
     record: {
       ...place,
       outcome: 'segmented',

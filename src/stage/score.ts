@@ -13,6 +13,6 @@ async function scored(
   patch: SettledPatch,
   labels: NonNullable<SettledPatch['session']['labels']>,
 ): Promise<SettledPatch> {
-  const counts = await labels.score(patch.ref, patch.mask);
+  const counts = await labels.score(patch.ref, patch.mask, patch.probabilities);
   return counts ? { ...patch, record: { ...patch.record, ...counts } } : patch;
 }

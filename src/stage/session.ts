@@ -1,5 +1,6 @@
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate } from '../event/payloads.js';
+import type { ReadyPatch } from '../live/due-patches.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
 import { patchRefs } from '../slide/plan.js';
 import type { SlideHandle } from '../slide/reader-pool.js';
@@ -11,8 +12,15 @@ import type { DuePatch } from './item.js';
 
 /** Port of the truth for a slide that has labels. */
 export interface PatchLabels {
-  /** Pixel counts of mask ∧ label and mask ∨ label; `mask` undefined: nothing was found. Undefined where unlabelled. */
-  score(ref: PatchRef, mask: PatchMask | undefined): Promise<{ intersection: number; union: number } | undefined>;
+  /**
+   * Pixel counts of mask ∧ label and mask ∨ label; `mask` undefined: nothing was found. Undefined where unlabelled.
+   * `probabilities`: patchSize² bytes, round(255 p), where the engine was asked for them.
+   */
+  score(
+    ref: PatchRef,
+    mask: PatchMask | undefined,
+    probabilities?: Uint8Array,
+  ): Promise<{ intersection: number; union: number } | undefined>;
   close(): Promise<void>;
 }
 
@@ -46,8 +54,7 @@ export class SlideSession {
   readonly startedAt = performance.now();
   /** Outcomes of earlier starts that stand. */
   readonly resumed: readonly PatchRecord[];
-  /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */
-  failure: Error | undefined;
+  readonly #failed = new AbortController();
   #revision: number;
   /** Resolves when no patch is inside the graph and none will follow: all done, failed, or stopped. */
   readonly drained: Promise<void>;
@@ -90,6 +97,35 @@ export class SlideSession {
       this.#exhausted = true;
       this.#checkDrained();
     }
+  }
+
+  /** The patches without an outcome among those that become ready, in their order. Stops when the session fails. */
+  async *dueWhenReady(ready: AsyncIterable<ReadyPatch>): AsyncGenerator<DuePatch, void, undefined> {
+    try {
+      for await (const { ref, at } of ready) {
+        if (this.failure) return;
+        if (this.aggregate.has(ref.col, ref.row)) continue;
+        this.#inside += 1;
+        yield { session: this, ref, dueAt: at };
+      }
+    } finally {
+      this.#exhausted = true;
+      this.#checkDrained();
+    }
+  }
+
+  /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */
+  get failure(): Error | undefined {
+    return this.#failed.signal.aborted ? (this.#failed.signal.reason as Error) : undefined;
+  }
+
+  set failure(error: Error | undefined) {
+    this.#failed.abort(error);
+  }
+
+  /** Aborts with the failure. */
+  get failed(): AbortSignal {
+    return this.#failed.signal;
   }
 
   /** A patch left the graph, with its outcome on record or without. */

@@ -22,6 +22,8 @@ export interface CompileOptions {
   readonly cacheFolder?: string;
   /** Further outputs; see EmitOptions. */
   readonly layers?: readonly string[];
+  /** The graph also gives probabilities; it is another file then, so that other runs do not compute them. */
+  readonly probabilities?: boolean;
 }
 
 /**
@@ -30,15 +32,16 @@ export interface CompileOptions {
  */
 export async function compileBundle(bundle: ModelBundle, options: CompileOptions = {}): Promise<string> {
   const folder = options.cacheFolder ?? defaultCacheFolder();
-  const { layers = [] } = options;
-  const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, layers]));
+  const { layers = [], probabilities = false } = options;
+  const further = probabilities ? ['probabilities'] : [];
+  const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, layers, ...further]));
   const path = join(folder, `${key.digest('hex').slice(0, 32)}.onnx`);
   if (await isSealed(path)) return path;
   try {
     await mkdir(folder, { recursive: true });
     await (bundle.network.kind === 'smp'
-      ? compileSmp(bundle, bundle.network, layers, path)
-      : writeSealed(path, compileReady(bundle, bundle.network, layers)));
+      ? compileSmp(bundle, bundle.network, { layers, probabilities }, path)
+      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities })));
     return path;
   } catch (error) {
     if (error instanceof StromaflowError) throw error;
@@ -52,15 +55,15 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
 async function compileSmp(
   bundle: ModelBundle,
   { architecture, weights }: SmpNetwork,
-  layers: readonly string[],
+  outputs: Required<Omit<CompileOptions, 'cacheFolder'>>,
   path: string,
 ) {
   const source = await SafetensorsFile.open(weights);
   try {
-    const graph = simplify(buildNetwork(architecture), layers);
+    const graph = simplify(buildNetwork(architecture), outputs.layers);
     const { name, input } = bundle;
     const decision = decisionOf(bundle.scores, bundle);
-    await writeSealed(path, encodeModel(emitOnnx(graph, source, { name, input, decision, layers })));
+    await writeSealed(path, encodeModel(emitOnnx(graph, source, { name, input, decision, ...outputs })));
   } finally {
     await source.close();
   }
@@ -69,7 +72,7 @@ async function compileSmp(
 function compileReady(
   bundle: ModelBundle,
   { ready }: OnnxNetwork,
-  [layer]: readonly string[],
+  { layers: [layer], probabilities }: Required<Omit<CompileOptions, 'cacheFolder'>>,
 ): AsyncGenerator<Uint8Array> {
   if (layer !== undefined)
     throw new StromaflowError(
@@ -77,7 +80,7 @@ function compileReady(
       `${ready.path}: layer ${layer} of a ready graph cannot be looked at`,
     );
   const { input, outputs: classes } = bundle;
-  return wrapModel(ready, { input, classes, decision: decisionOf(bundle.scores, bundle) });
+  return wrapModel(ready, { input, classes, decision: decisionOf(bundle.scores, bundle), probabilities });
 }
 
 async function writeSealed(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {

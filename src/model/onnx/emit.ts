@@ -16,6 +16,8 @@ export interface EmitOptions {
   readonly decision: Decision;
   /** Also give these layers of the graph, float32 [N, channels, H / stride, W / stride], under their own names. */
   readonly layers?: readonly string[];
+  /** Also give the probabilities, uint8 [N, H, W] of round(255 p). */
+  readonly probabilities?: boolean;
 }
 
 /**
@@ -31,9 +33,9 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
 
   preprocess(out, options.input, nameOf(graph.values[0]!));
   graph.nodes.forEach((node, id) => void emitLayer(out, source, node, graph.values[id]!, nameOf));
-  decide(out, nameOf(graph.output), graph.output.channels, options.decision);
+  decide(out, nameOf(graph.output), graph.output.channels, options.decision, options.probabilities);
 
-  const outputs = standardOutputs('N', 'H', graph.output.channels);
+  const outputs = standardOutputs('N', 'H', graph.output.channels, options.probabilities);
   for (const name of options.layers ?? []) {
     const value = layerOf(graph, name);
     out.node('Identity', [nameOf(value)], {}, name);
@@ -43,12 +45,18 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
   return { name: options.name, nodes: out.nodes, initializers: out.initializers, inputs, outputs };
 }
 
-/** Mask, counts and logits; sizes that are not fixed are named. */
-export function standardOutputs(batch: number | 'N', side: number | 'H', classes: number | 'C'): OnnxTensorInfo[] {
+/** Mask, counts, logits and, when they are asked for, probabilities; sizes that are not fixed are named. */
+export function standardOutputs(
+  batch: number | 'N',
+  side: number | 'H',
+  classes: number | 'C',
+  probabilities = false,
+): OnnxTensorInfo[] {
   const width = side === 'H' ? 'W' : side;
   return [
     { name: PORTS.mask, type: 'uint8', shape: [batch, side, width] },
     { name: PORTS.counts, type: 'int32', shape: [batch] },
     { name: PORTS.logits, type: 'float', shape: [batch, classes, side, width] },
+    ...(probabilities ? [{ name: PORTS.probabilities, type: 'uint8', shape: [batch, side, width] } as const] : []),
   ];
 }

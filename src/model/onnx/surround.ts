@@ -8,6 +8,7 @@ export const PORTS = {
   mask: 'stromaflow/mask',
   counts: 'stromaflow/counts',
   logits: 'stromaflow/logits',
+  probabilities: 'stromaflow/probabilities',
 } as const;
 
 /** Bytes [N, H, W, 3] → `output`, float32 [N, 3, H, W]: byte / 255 × range, minus mean, over std. */
@@ -20,8 +21,17 @@ export function preprocess(out: OnnxWriter, { range, mean, std }: InputNormalisa
   out.node('Add', [scaled, out.floats('pixel_shift', shift, [1, 3, 1, 1])], {}, output);
 }
 
-/** `scores` [N, classes, H, W], logits or probabilities as the decision says → mask, counts and logits. */
-export function decide(out: OnnxWriter, scores: string, classes: number, decision: Decision): void {
+/**
+ * `scores` [N, classes, H, W], logits or probabilities as the decision says → mask, counts and logits; with
+ * `probabilities` also uint8 [N, H, W], round(255 p) of what is compared with the threshold.
+ */
+export function decide(
+  out: OnnxWriter,
+  scores: string,
+  classes: number,
+  decision: Decision,
+  probabilities = false,
+): void {
   const { rule, channels, bar } = decision;
   const all = channels.length === classes;
   const picked = (from: string) =>
@@ -38,4 +48,8 @@ export function decide(out: OnnxWriter, scores: string, classes: number, decisio
   const sums = out.over('ReduceSum', out.node('Cast', [above], { to: 1 }), [1, 2]);
   out.node('Cast', [sums], { to: 6 }, PORTS.counts);
   out.node('Identity', [scores], {}, PORTS.logits);
+  if (!probabilities) return;
+  const probability = rule === 'any' && decision.of === 'logits' ? out.node('Sigmoid', [score]) : score;
+  const scaled = out.node('Mul', [probability, out.floats('byte_scale', [255], [])]);
+  out.node('Cast', [out.node('Round', [scaled])], { to: 2 }, PORTS.probabilities);
 }

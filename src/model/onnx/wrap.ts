@@ -14,6 +14,8 @@ export interface WrapOptions {
   readonly input: InputNormalisation;
   readonly decision: Decision;
   readonly classes: number;
+  /** Also give the probabilities, uint8 [N, H, W] of round(255 p). */
+  readonly probabilities?: boolean;
 }
 
 /**
@@ -26,7 +28,7 @@ export async function* wrapModel(ready: ReadyOnnx, options: WrapOptions): AsyncG
     const before = new OnnxWriter(ready.opset, 'stromaflow/');
     preprocess(before, options.input, ready.input.name);
     const behind = new OnnxWriter(ready.opset, 'stromaflow/behind/');
-    decide(behind, ready.output.name, options.classes, options.decision);
+    decide(behind, ready.output.name, options.classes, options.decision, options.probabilities);
 
     const [batch, side] = [ready.fixedBatch ?? 'N', ready.fixedSide ?? 'H'] as const;
     const inputs = [
@@ -35,7 +37,7 @@ export async function* wrapModel(ready: ReadyOnnx, options: WrapOptions): AsyncG
     const head = encodeNodes(before.nodes);
     const tail = new BinaryWriter()
       .raw(encodeNodes(behind.nodes))
-      .raw(encodePorts(inputs, standardOutputs(batch, side, options.classes)))
+      .raw(encodePorts(inputs, standardOutputs(batch, side, options.classes, options.probabilities)))
       .finish();
     const constants = encodeConstants([...before.initializers, ...behind.initializers]);
 
