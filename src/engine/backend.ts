@@ -34,10 +34,14 @@ export interface BackendOptions {
   readonly engine: EngineName;
   /** Bundle folder; 'null' needs none. */
   readonly model: string;
+  /** The version it must have; a bundle that has changed since is refused rather than run under the old name. */
+  readonly modelVersion: string | null;
   readonly cacheFolder: string;
   readonly patchSize: number;
   readonly batch: number;
   readonly threads: number;
+  /** Number of the NVIDIA GPU, from 0. */
+  readonly device: number;
   /** For `evaluate`: names of layers besides 'logits'. */
   readonly layers: readonly string[];
   /** `run` gives probabilities too. */

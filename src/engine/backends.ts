@@ -6,6 +6,8 @@ export async function createBackend(options: BackendOptions): Promise<EngineBack
   switch (entryOf(options.engine).library) {
     case 'none':
       return (await import('./null-backend.js')).createNullBackend(options);
+    case 'tfjs':
+      return (await import('./tfjs-backend.js')).createTfjsBackend(options);
     case 'onnxruntime':
       return (await import('./ort-backend.js')).createOrtBackend(options);
   }

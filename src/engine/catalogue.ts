@@ -5,18 +5,36 @@ export interface EngineEntry {
   readonly name: EngineName;
   /** For people. */
   readonly title: string;
-  readonly library: 'onnxruntime' | 'none';
+  readonly library: 'onnxruntime' | 'tfjs' | 'none';
   /** Why it cannot work on this machine, where a glance tells; undefined when only trying can. */
   readonly hopeless?: () => string | undefined;
   /** What to do to have it. */
   readonly install?: string;
 }
 
-export const ENGINE_NAMES = ['tensorrt', 'cuda', 'webgpu', 'cpu', 'null'] as const;
+export const ENGINE_NAMES = [
+  'tensorrt',
+  'cuda',
+  'webgpu',
+  'cpu',
+  'tfjs-node-gpu',
+  'tfjs-webgpu',
+  'tfjs-node',
+  'tfjs-wasm',
+  'tfjs-cpu',
+  'null',
+] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
 const CUDA_LIBRARIES =
   'on Linux x64 with CUDA 12 and cuDNN 9: node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12';
+
+const GPU_DRIVER = "a GPU with its vendor's driver; on Linux also libvulkan1";
+
+/** Its install script fetches libtensorflow, and this project's .npmrc runs none. */
+function nodeInstall(name: string, needs: string): string {
+  return `npm i --ignore-scripts=false @tensorflow/${name}@4.22.0${needs}`;
+}
 
 /** In the order `auto` prefers them. */
 export const ENGINES: readonly EngineEntry[] = [
@@ -39,9 +57,41 @@ export const ENGINES: readonly EngineEntry[] = [
     title: 'onnxruntime on any GPU through Vulkan, Metal or Direct3D 12',
     library: 'onnxruntime',
     hopeless: noGpu,
-    install: "a GPU with its vendor's driver; on Linux also libvulkan1",
+    install: GPU_DRIVER,
   },
   { name: 'cpu', title: 'onnxruntime on the CPU', library: 'onnxruntime' },
+  {
+    name: 'tfjs-node-gpu',
+    title: 'TensorFlow on an NVIDIA GPU',
+    library: 'tfjs',
+    hopeless: noNvidia,
+    install: nodeInstall('tfjs-node-gpu', ', with CUDA 11.2 and cuDNN 8.1, on Node 20 or 22'),
+  },
+  {
+    name: 'tfjs-webgpu',
+    title: 'TensorFlow.js on any GPU through Vulkan, Metal or Direct3D 12',
+    library: 'tfjs',
+    hopeless: noGpu,
+    install: `${GPU_DRIVER}; npm i @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-webgpu@4.22.0 webgpu`,
+  },
+  {
+    name: 'tfjs-node',
+    title: 'TensorFlow on the CPU',
+    library: 'tfjs',
+    install: nodeInstall('tfjs-node', ', on Node 20 or 22'),
+  },
+  {
+    name: 'tfjs-wasm',
+    title: 'TensorFlow.js in WebAssembly',
+    library: 'tfjs',
+    install: 'npm i @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0',
+  },
+  {
+    name: 'tfjs-cpu',
+    title: 'TensorFlow.js in plain JavaScript',
+    library: 'tfjs',
+    install: 'npm i @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-cpu@4.22.0',
+  },
   { name: 'null', title: 'no model: marks dark pixels', library: 'none' },
 ];
 

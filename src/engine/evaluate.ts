@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { LayerOutput } from './backend.js';
-import { engineNamed } from './create.js';
+import { chooseEngine } from './choose.js';
 import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
 
 /** One RGB image: height × width × 3 bytes, rows top down; both sides multiples of 32. */
@@ -47,8 +47,20 @@ export async function evaluateImage(
     });
   if (pixels.length !== width * height * 3) throw new RangeError(`${pixels.length} bytes for ${width} × ${height} RGB`);
   const { layers = [], threads = availableParallelism(), cacheFolder = defaultCacheFolder(), signal } = options;
-  const engine = engineNamed(options.engine ?? 'auto');
-  const backend = { engine, model, cacheFolder, patchSize: 0, batch: 1, threads, layers, nullDelay: 0 };
+  const probing = { model, threads, cacheFolder, ...(signal && { signal }) };
+  const { engine } = await chooseEngine(options.engine ?? 'auto', probing);
+  const backend = {
+    engine,
+    model,
+    modelVersion: null,
+    cacheFolder,
+    patchSize: 0,
+    batch: 1,
+    threads,
+    device: 0,
+    layers,
+    nullDelay: 0,
+  };
   const workerData: EngineWorkerData = { arena: null, backend };
   signal?.throwIfAborted();
   const worker = new Worker(new URL('./engine.worker.js', import.meta.url), { workerData, name: 'engine' });

@@ -5,20 +5,25 @@ import { loadBundle } from '../model/bundle.js';
 import { compileBundle } from '../model/onnx/compile.js';
 import { PORTS } from '../model/onnx/surround.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
+import { firstLine } from './first-line.js';
 import { inFixedBatches } from './fixed-batches.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { engine, model, cacheFolder, patchSize, layers } = options;
+  const { engine, model, cacheFolder, patchSize, layers, probabilities = false } = options;
   const ort = await import('onnxruntime-node').catch(cause => {
-    throw new StromaflowError('ENGINE_UNAVAILABLE', 'onnxruntime-node cannot be loaded', { cause });
+    throw new StromaflowError('ENGINE_UNAVAILABLE', `onnxruntime-node cannot be loaded: ${firstLine(cause)}`, {
+      cause,
+    });
   });
   const bundle = await loadBundle(model);
   const { network } = bundle;
   const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
-  const path = await compileBundle(bundle, { cacheFolder, layers });
+  const path = await compileBundle(bundle, { cacheFolder, layers, probabilities });
+  const ports = [PORTS.mask, PORTS.counts, ...(probabilities ? [PORTS.probabilities] : [])];
   const session = await ort.InferenceSession.create(path, sessionOptions(options)).catch(cause => {
-    throw new StromaflowError('ENGINE_UNAVAILABLE', `onnxruntime cannot run ${bundle.name} on ${engine}`, { cause });
+    const message = `onnxruntime cannot run ${bundle.name} on ${engine}: ${firstLine(cause)}`;
+    throw new StromaflowError('ENGINE_UNAVAILABLE', message, { cause });
   });
   const feed = (pixels: Uint8Array, shape: readonly number[]) => ({
     [PORTS.patches]: new ort.Tensor('uint8', pixels, shape),
@@ -27,14 +32,18 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   const run: EngineBackend['run'] = async (pixels, count) => {
     const shape = [count, patchSize, patchSize, 3];
     const bytes = count * patchSize * patchSize * 3;
-    const results = await session.run(feed(pixels.subarray(0, bytes), shape), [PORTS.mask, PORTS.counts]);
-    return { mask: results[PORTS.mask]!.data as Uint8Array, counts: results[PORTS.counts]!.data as Int32Array };
+    const results = await session.run(feed(pixels.subarray(0, bytes), shape), ports);
+    return {
+      mask: results[PORTS.mask]!.data as Uint8Array,
+      counts: results[PORTS.counts]!.data as Int32Array,
+      ...(probabilities && { probabilities: results[PORTS.probabilities]!.data as Uint8Array }),
+    };
   };
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
   return {
     name: 'onnxruntime',
     version,
-    device: engine,
+    device: engine === 'cuda' || engine === 'tensorrt' ? `${engine}:${options.device}` : engine,
     run: fixed.fixedBatch ? inFixedBatches(run, fixed.fixedBatch, patchSize) : run,
     async evaluate(pixels, height, width) {
       const { fixedBatch, fixedSide } = fixed;
@@ -60,9 +69,10 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   };
 }
 
-function sessionOptions({ engine, threads }: BackendOptions): InferenceSession.SessionOptions {
+function sessionOptions({ engine, threads, device }: BackendOptions): InferenceSession.SessionOptions {
+  const nvidia = engine === 'cuda' || engine === 'tensorrt';
   return {
-    executionProviders: [engine],
+    executionProviders: [nvidia ? { name: engine, deviceId: device } : engine],
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
     // A spinning thread takes the core from a reader that decodes the next batch.

@@ -16,7 +16,14 @@ export type ProbeReply =
   | { readonly type: 'failed'; readonly error: WireError };
 
 async function run(given: Partial<BackendOptions>): Promise<ProbeReply> {
-  const defaults = { cacheFolder: defaultCacheFolder(), patchSize: PROBE_SIDE, batch: 1, layers: [], nullDelay: 0 };
+  const defaults = {
+    cacheFolder: defaultCacheFolder(),
+    patchSize: PROBE_SIDE,
+    batch: 1,
+    device: 0,
+    layers: [],
+    nullDelay: 0,
+  };
   const startedAt = performance.now();
   const backend = await createBackend({ ...defaults, ...given } as BackendOptions);
   const pixels = new Uint8Array(PROBE_SIDE * PROBE_SIDE * 3).fill(180);

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { fromWire } from '../errors.js';
 import type { BackendOptions } from './backend.js';
 import { ENGINES, type EngineEntry, type EngineName } from './catalogue.js';
+import { firstLine } from './first-line.js';
 import type { ProbeReply } from './probe.child.js';
 
 /** What one engine is worth on this machine. */
@@ -50,7 +51,11 @@ export async function probeEngines(options: ProbeOptions = {}): Promise<EnginePr
   return probes;
 }
 
-async function probe({ name, title, hopeless, install }: EngineEntry, options: ProbeOptions): Promise<EngineProbe> {
+/** Tries one engine in a process of its own. Never rejects but with the signal's reason. */
+export async function probe(
+  { name, title, hopeless, install }: EngineEntry,
+  options: ProbeOptions,
+): Promise<EngineProbe> {
   const absent = (why: string): EngineProbe => ({ name, title, found: false, why, ...(install && { install }) });
   const reason = hopeless?.();
   if (reason) return absent(reason);
@@ -81,15 +86,4 @@ function tryOut(engine: EngineName, options: ProbeOptions): Promise<Trial> {
     child.once('exit', () => clearTimeout(timer));
     child.send(backend);
   }).finally(() => child.kill('SIGKILL'));
-}
-
-/** The end of a chain of causes, without the noise native libraries put around it. */
-export function firstLine(error: unknown): string {
-  const messages: string[] = [];
-  for (let cause = error; cause instanceof Error; cause = cause.cause) messages.push(cause.message);
-  const message = messages.at(-1) ?? String(error);
-  return message
-    .split('\n')[0]!
-    .replace(/^.* was false\. /, '')
-    .slice(0, 240);
 }

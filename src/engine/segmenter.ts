@@ -1,3 +1,5 @@
+import type { StromaflowError } from '../errors.js';
+
 /** Port of the segmentation stage. The implementation owns one or more threads; pixels stay in the arena. */
 
 export interface EngineInfo {
@@ -11,6 +13,8 @@ export interface EngineInfo {
   readonly modelVersion: string;
   /** Largest number of patches a call may carry. */
   readonly batch: number;
+  /** Only where the engine was chosen by 'auto': one line saying why this one and not the others. */
+  readonly choice?: string;
   /** Seconds spent loading the model and warming up. */
   readonly loadSeconds: number;
 }
@@ -28,6 +32,8 @@ export interface BatchMasks {
   readonly probabilities?: readonly Uint8Array[];
   /** Seconds the engine itself ran. */
   readonly seconds: number;
+  /** Only where there are any: patches, by their place in the batch, that make the engine fail; their bits are empty. */
+  readonly failed?: ReadonlyMap<number, StromaflowError>;
 }
 
 export interface Segmenter {

@@ -22,13 +22,16 @@ export function segment(
     gate.enter();
     for (const _ of patches) observer.entered('segment');
     try {
-      const { bits } = await segmenter.segment(patches.map(patch => patch.slot));
+      const { bits, failed, probabilities } = await segmenter.segment(patches.map(patch => patch.slot));
       const seconds = (performance.now() - startedAt) / 1000;
-      for (const _ of patches) observer.left('segment', 'ok', seconds);
-      return patches.map((patch, index) => ({
-        ...patch,
-        inferred: { bits: bits[index]! },
-      }));
+      return patches.map((patch, index) => {
+        const error = failed?.get(index);
+        observer.left('segment', error ? 'failed' : 'ok', seconds);
+        return {
+          ...patch,
+          inferred: error ? { error } : { bits: bits[index]!, probabilities: probabilities?.[index] },
+        };
+      });
     } catch (error) {
       const failure = toStromaflowError(error, 'ENGINE_FAILED');
       const seconds = (performance.now() - startedAt) / 1000;

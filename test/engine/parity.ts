@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { expect } from 'vitest';
 import { evaluateImage, type RgbImage } from '#src/engine/evaluate.js';
 import { SafetensorsFile } from '#src/model/safetensors.js';
 import { makeBundle } from '../support/formula-weights.js';
@@ -86,4 +87,15 @@ export function compare(actual: Float32Array, expected: Float32Array): Omit<Diff
     if (Math.abs(expected[i]!) > 1e-3 && actual[i]! > 0 !== expected[i]! > 0) flipped++;
   }
   return { max, scale, flipped };
+}
+
+/** The bars: 10⁻³ on every value, and no pixel of the mask on the other side. */
+export async function expectParity(name: string, golden: GoldenCase, engine: string): Promise<void> {
+  const found = await differences(name, golden, engine);
+  expect(found.map(({ name }) => name)).toEqual(['logits', ...golden.layers]);
+  for (const { name, max, scale, flipped } of found) {
+    expect(scale, `${name} is not trivially 0`).toBeGreaterThan(0.5);
+    expect(max, name).toBeLessThanOrEqual(1e-3);
+    if (name === 'logits') expect(flipped).toBe(0);
+  }
 }

@@ -120,6 +120,22 @@ describe('abort and close', () => {
   });
 });
 
+test('a changed bundle is taken over while batches run; its version and its masks are the new ones', async () => {
+  const manifest = { version: '1.0.0', threshold: 0.5 };
+  const model = await makeBundle({ config: SMALL, manifest }, join(root, 'changing'));
+  const segmenter = await createSegmenter({ ...common(), model, arena: noisyArena(), batch: 2 });
+  const before = await segmenter.segment([0]);
+  await makeBundle({ config: SMALL, manifest: { version: '2.0.0', threshold: 0.9 } }, model);
+  const [info] = await Promise.all([segmenter.reload(model), segmenter.segment([1])]);
+  expect(info.modelVersion).toMatch(/^2\.0\.0\+/);
+  expect(segmenter.info).toEqual(info);
+  const after = await segmenter.segment([0]);
+  expect(after.counts[0]).toBeLessThan(before.counts[0]!);
+  await expect(segmenter.reload(join(root, 'absent'))).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
+  expect((await segmenter.segment([0])).counts).toEqual(after.counts);
+  await segmenter.close();
+});
+
 describe('what cannot start', () => {
   test('an unknown engine names the known ones', async () => {
     const start = createSegmenter({ ...common(), engine: 'quantum', arena: noisyArena(), batch: 1 });

@@ -36,6 +36,10 @@ CASES = {
     "unet-vgg16": (128, {**UNET, "encoder_name": "vgg16"}, VGG_LAYERS),
     "unet-resnet34": (128, {**UNET, "encoder_name": "resnet34"}, RESNET_LAYERS),
     "fpn-resnet34": (128, {**FPN, "encoder_name": "resnet34"}, FPN_LAYERS),
+    # Small enough for a software GPU.
+    "unet-vgg16-64px": (64, {**UNET, "encoder_name": "vgg16"}, []),
+    "unet-resnet34-64px": (64, {**UNET, "encoder_name": "resnet34"}, []),
+    "fpn-resnet34-64px": (64, {**FPN, "encoder_name": "resnet34"}, []),
     "unet-vgg16_bn": (64, {**UNET, "encoder_name": "vgg16_bn"}, ["encoder.features.42", "decoder.center"]),
     "unet-vgg11": (64, {**UNET, "encoder_name": "vgg11"}, []),
     "unet-vgg13_bn": (64, {**UNET, "encoder_name": "vgg13_bn"}, []),

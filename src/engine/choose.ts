@@ -1,0 +1,49 @@
+import { StromaflowError } from '../errors.js';
+import { ENGINE_NAMES, ENGINES, type EngineName } from './catalogue.js';
+import { type ProbeOptions, probe } from './probe.js';
+
+export interface Choice {
+  readonly engine: EngineName;
+  /** One line for people: what was chosen, and why nothing before it was; absent when it was asked for by name. */
+  readonly line?: string;
+}
+
+/** onnxruntime on the best device there is; TensorFlow.js is for those who ask for it. */
+const CANDIDATES = ENGINES.filter(({ library }) => library === 'onnxruntime');
+/** A patch of 64 px takes a GPU a few ms and the CPU some 10; what takes longer is a software driver. */
+const SLOWEST_PATCH_SECONDS = 0.1;
+
+/**
+ * Resolves 'auto' by trying the engines from fast to slow, each GPU engine in a process of its own; a name is taken as it
+ * is. Throws USAGE for a name that no engine has.
+ */
+export async function chooseEngine(wanted: string, options: Omit<ProbeOptions, 'engines'>): Promise<Choice> {
+  if (wanted !== 'auto') return { engine: engineNamed(wanted) };
+  const reasons: { readonly name: string; readonly why: string }[] = [];
+  for (const entry of CANDIDATES) {
+    if (entry.name === 'cpu') break;
+    const found = await probe(entry, options);
+    if (found.found && found.patchSeconds! <= SLOWEST_PATCH_SECONDS)
+      return { engine: entry.name, line: lineOf(`${entry.name} (${found.version}, ${found.device})`, reasons) };
+    reasons.push({
+      name: entry.name,
+      why: found.why ?? `runs in software, ${found.patchSeconds!.toFixed(1)} s a small patch`,
+    });
+  }
+  return { engine: 'cpu', line: lineOf('cpu', reasons) };
+}
+
+function engineNamed(wanted: string): EngineName {
+  const engine = ENGINE_NAMES.find(name => name === wanted);
+  if (engine) return engine;
+  throw new StromaflowError('USAGE', `there is no engine ${wanted}`, { fix: `use auto, ${ENGINE_NAMES.join(', ')}` });
+}
+
+/** Engines that fail for the same reason share it: 'auto chose cpu; not tensorrt, cuda: no NVIDIA GPU; …'. */
+function lineOf(chosen: string, reasons: readonly { readonly name: string; readonly why: string }[]): string {
+  const parts = [...new Set(reasons.map(({ why }) => why))].map(why => {
+    const names = reasons.filter(reason => reason.why === why).map(({ name }) => name);
+    return `not ${names.join(', ')}: ${why}`;
+  });
+  return [`auto chose ${chosen}`, ...parts].join('; ');
+}

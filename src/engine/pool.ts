@@ -1,0 +1,234 @@
+import { StromaflowError, toStromaflowError } from '../errors.js';
+import { EngineThread } from './engine-thread.js';
+import { Lane } from './lane.js';
+import type { EngineWorkerData } from './protocol.js';
+import type { BatchMasks, EngineInfo, Segmenter } from './segmenter.js';
+
+/** Something an operator may want to know; the pool has dealt with it. */
+export type EngineEvent =
+  | { readonly type: 'restarted'; readonly failures: number }
+  | { readonly type: 'batch-lowered'; readonly batch: number }
+  | { readonly type: 'quarantined'; readonly slot: number; readonly error: StromaflowError };
+
+/** A model, and the threads that run it. */
+export interface Crew {
+  readonly model: { readonly name: string; readonly version: string };
+  /** One thread each. */
+  readonly threads: readonly (EngineWorkerData & { readonly arena: object })[];
+}
+
+export interface PoolOptions {
+  readonly crew: Crew;
+  /** Of 'auto'; see EngineInfo. */
+  readonly choice?: string;
+  readonly onEvent?: (event: EngineEvent) => void;
+  /** The thread's script; the engine's own unless given. */
+  readonly script?: URL;
+  /** See restartDelay. */
+  readonly delay?: (failures: number) => number;
+  readonly signal?: AbortSignal;
+}
+
+const SCRIPT = new URL('./engine.worker.js', import.meta.url);
+
+/** Milliseconds before the n-th restart in a row: at once, then half a second doubled each time, at most 30 s. */
+export function restartDelay(failures: number): number {
+  return failures <= 1 ? 0 : Math.min(30_000, 500 * 2 ** (failures - 2));
+}
+
+/**
+ * A segmenter over one or more engine threads, which survives their deaths:
+ * - a thread that fails is replaced, after a delay that grows with failures in a row, and its batches are done again;
+ * - a batch that fails twice is halved, and so on, until the patch that does it is alone: it is reported as failed;
+ * - a batch that runs out of memory is halved too, and later batches keep to what went through;
+ * - when nothing succeeds any more, calls reject with ENGINE_FAILED.
+ * A native crash that ends the whole process is not survived here; the ledger is what a restart goes on from.
+ */
+export class EnginePool implements Segmenter {
+  readonly #options: PoolOptions;
+  readonly #slots: number;
+  readonly #onEvent: (event: EngineEvent) => void;
+  #info: EngineInfo;
+  #lanes: readonly Lane[];
+  /** More failures in a row than the narrowing down of one bad patch can cause. */
+  readonly #patience: number;
+  #failures = 0;
+  #limit: number;
+  #dead: StromaflowError | undefined;
+
+  /** Resolves when every thread is warm. Rejects with what a thread says is wrong, or with the signal's reason. */
+  static async start(options: PoolOptions): Promise<EnginePool> {
+    const { crew, script = SCRIPT, signal } = options;
+    return new EnginePool(await startAll(crew, script, signal), options);
+  }
+
+  private constructor(threads: readonly EngineThread[], options: PoolOptions) {
+    const { batch } = options.crew.threads[0]!.backend;
+    this.#options = options;
+    this.#slots = options.crew.threads[0]!.arena.shape.slots;
+    this.#onEvent = options.onEvent ?? (() => {});
+    this.#limit = batch;
+    this.#patience = 4 + Math.ceil(Math.log2(batch));
+    this.#info = this.#infoOf(threads, options.crew);
+    this.#lanes = this.#lanesOf(threads, options.crew);
+  }
+
+  get info(): EngineInfo {
+    return this.#info;
+  }
+
+  /**
+   * Goes over to another model: its threads are started beside the present ones, batches segmented from then on are
+   * theirs, and the old ones end with what they have. Rejects, and leaves everything as it was, when one cannot start.
+   */
+  async replace(crew: Crew, signal?: AbortSignal): Promise<void> {
+    const threads = await startAll(crew, this.#options.script ?? SCRIPT, signal);
+    const old = this.#lanes;
+    this.#info = this.#infoOf(threads, crew);
+    this.#lanes = this.#lanesOf(threads, crew);
+    await Promise.all(old.map(lane => lane.drain()));
+  }
+
+  #infoOf(threads: readonly EngineThread[], crew: Crew): EngineInfo {
+    const facts = threads.map(thread => thread.facts);
+    const { choice } = this.#options;
+    return {
+      name: facts[0]!.name,
+      version: facts[0]!.version,
+      device: [...new Set(facts.map(({ device }) => device))].join(', '),
+      model: crew.model.name,
+      modelVersion: crew.model.version,
+      batch: crew.threads[0]!.backend.batch,
+      loadSeconds: Math.max(...facts.map(({ loadSeconds }) => loadSeconds)),
+      ...(choice !== undefined && { choice }),
+    };
+  }
+
+  #lanesOf(threads: readonly EngineThread[], crew: Crew): Lane[] {
+    const { script = SCRIPT, delay = restartDelay } = this.#options;
+    return threads.map(
+      (thread, i) =>
+        new Lane(thread, {
+          start: signal => EngineThread.start(script, crew.threads[i]!, signal),
+          delay,
+          failures: () => this.#failures,
+          onStartFailed: error => this.#count(toStromaflowError(error, 'ENGINE_FAILED')),
+          onRestarted: () => this.#onEvent({ type: 'restarted', failures: this.#failures }),
+        }),
+    );
+  }
+
+  async segment(slots: readonly number[], signal?: AbortSignal): Promise<BatchMasks> {
+    if (slots.length === 0 || slots.length > this.info.batch)
+      throw new RangeError(`${slots.length} patches in a batch of ${this.info.batch}`);
+    const outside = slots.find(slot => !Number.isInteger(slot) || slot < 0 || slot >= this.#slots);
+    if (outside !== undefined) throw new RangeError(`slot ${outside} of ${this.#slots}`);
+    if (this.#dead) throw this.#dead;
+    signal?.throwIfAborted();
+    const masks = this.#limited(slots).catch(error => {
+      throw this.#dead ?? error;
+    });
+    return signal ? unlessAborted(masks, signal) : masks;
+  }
+
+  /** Lets running batches end, frees the models and waits for the threads; calls still open fail. */
+  async close(): Promise<void> {
+    this.#dead ??= new StromaflowError('ENGINE_FAILED', 'the engine is closed');
+    await Promise.all(this.#lanes.map(lane => lane.close()));
+  }
+
+  /** In pieces no larger than memory has room for. */
+  async #limited(slots: readonly number[]): Promise<BatchMasks> {
+    if (slots.length <= this.#limit) return this.#attempt(slots, 0);
+    const head = await this.#limited(slots.slice(0, this.#limit));
+    return joined(head, await this.#limited(slots.slice(head.bits.length)));
+  }
+
+  async #attempt(slots: readonly number[], failures: number): Promise<BatchMasks> {
+    if (this.#dead) throw this.#dead;
+    const lane = this.#lanes.reduce((best, next) => (next.load < best.load ? next : best));
+    const outcome = await lane.run(slots);
+    if (outcome.type === 'masks') {
+      this.#failures = 0;
+      return outcome.masks;
+    }
+    if (this.#dead) throw this.#dead;
+    if (outcome.type === 'unstarted') return this.#attempt(slots, failures);
+
+    this.#count(outcome.error);
+    if (outcome.outOfMemory && slots.length > 1) {
+      const batch = Math.ceil(slots.length / 2);
+      if (batch < this.#limit) {
+        this.#limit = batch;
+        this.#onEvent({ type: 'batch-lowered', batch });
+      }
+      return this.#limited(slots);
+    }
+    if (failures === 0) return this.#attempt(slots, 1);
+    if (slots.length === 1) return this.#quarantined(slots[0]!, outcome.error);
+    const half = Math.ceil(slots.length / 2);
+    const head = await this.#attempt(slots.slice(0, half), 1);
+    return joined(head, await this.#attempt(slots.slice(half), 1));
+  }
+
+  #quarantined(slot: number, cause: StromaflowError): BatchMasks {
+    const error = new StromaflowError('ENGINE_FAILED', `this patch makes the engine fail: ${cause.message}`, { cause });
+    this.#onEvent({ type: 'quarantined', slot, error });
+    return { bits: [new Uint8Array()], counts: new Int32Array(1), seconds: 0, failed: new Map([[0, error]]) };
+  }
+
+  #count(error: StromaflowError): void {
+    this.#failures++;
+    if (this.#failures <= this.#patience) return;
+    this.#dead ??= new StromaflowError(
+      'ENGINE_FAILED',
+      `the engine failed ${this.#failures} times in a row: ${error.message}`,
+      {
+        cause: error,
+      },
+    );
+    throw this.#dead;
+  }
+}
+
+/** All threads of a crew, warm; none when one of them cannot start. */
+async function startAll({ threads }: Crew, script: URL, signal?: AbortSignal): Promise<EngineThread[]> {
+  const started = await Promise.allSettled(threads.map(data => EngineThread.start(script, data, signal)));
+  const alive = started.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []));
+  const failed = started.find(result => result.status === 'rejected');
+  if (!failed) return alive;
+  await Promise.all(alive.map(thread => thread.close()));
+  throw failed.reason;
+}
+
+function joined(head: BatchMasks, tail: BatchMasks): BatchMasks {
+  const counts = new Int32Array(head.counts.length + tail.counts.length);
+  counts.set(head.counts);
+  counts.set(tail.counts, head.counts.length);
+  const failed = new Map(head.failed);
+  for (const [place, error] of tail.failed ?? []) failed.set(head.bits.length + place, error);
+  const bits = [...head.bits, ...tail.bits];
+  const asked = head.probabilities ?? tail.probabilities;
+  const of = (masks: BatchMasks) => masks.probabilities ?? masks.bits.map(() => new Uint8Array());
+  return {
+    bits,
+    counts,
+    seconds: head.seconds + tail.seconds,
+    ...(failed.size > 0 && { failed }),
+    ...(asked && { probabilities: [...of(head), ...of(tail)] }),
+  };
+}
+
+/** A run cannot be stopped; an aborted call's masks are thrown away when they come. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const settled = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { signal: settled.signal });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    settled.abort();
+    work.catch(() => {});
+  }
+}

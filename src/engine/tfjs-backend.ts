@@ -1,0 +1,102 @@
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { StromaflowError } from '../errors.js';
+import { buildNetwork } from '../model/architecture/network.js';
+import { loadBundle } from '../model/bundle.js';
+import { type Decision, decisionOf } from '../model/decision.js';
+import { layerOf } from '../model/graph/graph.js';
+import { simplify } from '../model/graph/simplify.js';
+import type { InputNormalisation } from '../model/manifest.js';
+import { SafetensorsFile } from '../model/safetensors.js';
+import type { Tf } from '../model/tfjs/layers.js';
+import { buildTfjs } from '../model/tfjs/network.js';
+import type { BackendOptions, EngineBackend, LayerOutput } from './backend.js';
+import { openTfjs } from './tfjs-device.js';
+
+/** TensorFlow.js: the second engine family, running the same network from the same definition. */
+export async function createTfjsBackend(options: BackendOptions): Promise<EngineBackend> {
+  const { engine, model, patchSize, layers } = options;
+  const bundle = await loadBundle(model);
+  if (bundle.network.kind === 'onnx')
+    throw new StromaflowError(
+      'MODEL_UNSUPPORTED',
+      `${bundle.name} is a ready ONNX graph, which TensorFlow.js cannot run`,
+      {
+        fix: 'choose an onnxruntime engine, or give the bundle as saved by save_pretrained',
+      },
+    );
+  const graph = simplify(buildNetwork(bundle.network.architecture), layers);
+  const { tf, version, device } = await openTfjs(engine);
+  const weights = await SafetensorsFile.open(bundle.network.weights);
+  const network = await buildTfjs(tf, graph, weights).finally(() => weights.close());
+  const decision = decisionOf(bundle.scores, bundle);
+  const normalise = normaliser(bundle.input);
+
+  return {
+    name: engine.startsWith('tfjs-node') ? engine : 'tfjs',
+    version,
+    device,
+    async run(pixels, count) {
+      const area = patchSize * patchSize;
+      const mask = new Uint8Array(count * area);
+      const counts = new Int32Array(count);
+      // One patch at a time: the device is as busy, and memory is a patch's.
+      for (let patch = 0; patch < count; patch++) {
+        const values = normalise(pixels.subarray(patch * area * 3, (patch + 1) * area * 3));
+        const image = tf.tensor4d(values, [1, patchSize, patchSize, 3]);
+        const [logits] = network.run(image, [graph.output]);
+        const above = decide(tf, logits!, decision);
+        image.dispose();
+        logits!.dispose();
+        const bits = await above.data<'bool'>();
+        above.dispose();
+        mask.set(bits, patch * area);
+        counts[patch] = bits.reduce((sum, bit) => sum + bit, 0);
+      }
+      return { mask, counts };
+    },
+    async evaluate(pixels, height, width) {
+      const image = tf.tensor4d(normalise(pixels), [1, height, width, 3]);
+      const names = ['logits', ...layers];
+      const outputs = network.run(
+        image,
+        names.map(name => layerOf(graph, name)),
+      );
+      image.dispose();
+      const results: LayerOutput[] = [];
+      for (const [i, name] of names.entries()) results.push(await channelsFirst(tf, name, outputs[i]!));
+      for (const output of new Set(outputs)) output.dispose();
+      return results;
+    },
+    close: async () => network.dispose(),
+  };
+}
+
+/** The arithmetic of the ONNX graph's input, on the bytes of one image. */
+function normaliser({ range, mean, std }: InputNormalisation) {
+  const scale = std.map(deviation => range[1] / 255 / deviation);
+  const shift = mean.map((value, c) => -value / std[c]!);
+  return (pixels: Uint8Array): Float32Array => {
+    const values = new Float32Array(pixels.length);
+    for (let i = 0; i < pixels.length; i += 3) {
+      values[i] = pixels[i]! * scale[0]! + shift[0]!;
+      values[i + 1] = pixels[i + 1]! * scale[1]! + shift[1]!;
+      values[i + 2] = pixels[i + 2]! * scale[2]! + shift[2]!;
+    }
+    return values;
+  };
+}
+
+function decide(tf: Tf, logits: Tensor4D, { rule, channels, bar }: Decision) {
+  return tf.tidy(() => {
+    const scores = rule === 'sum' ? tf.softmax(logits, 3) : logits;
+    const picked = channels.length === logits.shape[3] ? scores : tf.gather(scores, [...channels], 3);
+    return tf.greater(rule === 'sum' ? tf.sum(picked, 3) : tf.max(picked, 3), bar);
+  });
+}
+
+async function channelsFirst(tf: Tf, name: string, values: Tensor4D): Promise<LayerOutput> {
+  const moved = tf.transpose(values, [0, 3, 1, 2]);
+  const output = { name, shape: moved.shape, values: (await moved.data()) as Float32Array };
+  moved.dispose();
+  return output;
+}

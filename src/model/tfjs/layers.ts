@@ -1,0 +1,154 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
+import type { ConvNode, GraphNode, GroupNormNode, UpsampleNode, Value } from '../graph/graph.js';
+import { foldedConv, type WeightSource } from '../weights.js';
+
+export type Tf = typeof tfjs;
+type Tensor4D = tfjs.Tensor4D;
+
+/** A layer with its weights on the device. Takes the tensors of the node's inputs, [N, H, W, C], and makes a new one. */
+export interface Layer {
+  run(inputs: readonly Tensor4D[]): Tensor4D;
+  dispose(): void;
+}
+
+/** Makes the layer of a node. `relu`: the activation that follows is done in the same step. */
+export async function makeLayer(
+  tf: Tf,
+  node: Exclude<GraphNode, { op: 'input' }>,
+  value: Value,
+  source: WeightSource,
+  relu: boolean,
+): Promise<Layer> {
+  switch (node.op) {
+    case 'conv':
+      return conv(tf, node, value, source, relu);
+    case 'groupNorm':
+      return groupNorm(tf, node, source);
+    case 'maxPool':
+      return layer(([x]) => tf.maxPool(x!, node.size, node.stride, node.padding, 'floor'));
+    case 'upsample':
+      return upsample(tf, node);
+    case 'relu':
+      return layer(([x]) => tf.relu(x!));
+    case 'sigmoid':
+      return layer(([x]) => tf.sigmoid(x!));
+    case 'globalAverage':
+      return layer(([x]) => tf.mean(x!, [1, 2], true));
+    case 'add':
+      return layer(([a, b]) => tf.add(a!, b!));
+    case 'multiply':
+      return layer(([a, b]) => tf.mul(a!, b!));
+    case 'concat':
+      return layer(inputs => tf.concat([...inputs], 3));
+  }
+}
+
+function layer(run: Layer['run'], weights: readonly tfjs.Tensor[] = []): Layer {
+  return { run, dispose: () => weights.forEach(tensor => void tensor.dispose()) };
+}
+
+async function conv(tf: Tf, node: ConvNode, { channels }: Value, source: WeightSource, relu: boolean): Promise<Layer> {
+  const { kernel: size, stride, padding, input } = node;
+  const { kernel, bias } = await foldedConv(node, source);
+  const filter = tf.tensor4d(channelsLast(kernel, channels, input.channels, size), [
+    size,
+    size,
+    input.channels,
+    channels,
+  ]);
+  const shift = bias && tf.tensor1d(bias);
+  const activation = relu ? 'relu' : 'linear';
+  const run: Layer['run'] = ([x]) =>
+    tf.fused.conv2d({
+      x: x!,
+      filter,
+      strides: stride,
+      pad: padding,
+      dimRoundingMode: 'floor',
+      activation,
+      ...(shift && { bias: shift }),
+    });
+  return layer(run, shift ? [filter, shift] : [filter]);
+}
+
+/** [out, in, height, width], PyTorch's order, to [height, width, in, out], TensorFlow's. */
+export function channelsLast(kernel: Float32Array, out: number, input: number, size: number): Float32Array {
+  const area = size * size;
+  const moved = new Float32Array(kernel.length);
+  for (let o = 0, from = 0; o < out; o++)
+    for (let i = 0; i < input; i++)
+      for (let place = 0; place < area; place++) moved[(place * input + i) * out + o] = kernel[from++]!;
+  return moved;
+}
+
+/**
+ * Statistics over a group's channels and pixels. Rows are averaged before columns: one long float32 sum over a patch
+ * would lose digits.
+ */
+async function groupNorm(tf: Tf, { name, groups, epsilon }: GroupNormNode, source: WeightSource): Promise<Layer> {
+  const weight = tf.tensor1d(await source.read(`${name}.weight`));
+  const bias = tf.tensor1d(await source.read(`${name}.bias`));
+  const run: Layer['run'] = ([x]) =>
+    tf.tidy(() => {
+      const [n, height, width, channels] = x!.shape;
+      const grouped = tf.reshape(x!, [n * height, width, groups, channels / groups]);
+      const overGroup = (values: tfjs.Tensor) => {
+        const rows = tf.reshape(tf.mean(values, [1, 3]), [n, height, groups]);
+        return tf.reshape(tf.tile(tf.mean(rows, 1, true), [1, height, 1]), [n * height, 1, groups, 1]);
+      };
+      const centred = tf.sub(grouped, overGroup(grouped));
+      const spread = tf.rsqrt(tf.add(overGroup(tf.square(centred)), epsilon));
+      const normal = tf.reshape(tf.mul(centred, spread), [n, height, width, channels]);
+      return tf.add(tf.mul(normal, weight), bias) as Tensor4D;
+    });
+  return layer(run, [weight, bias]);
+}
+
+function upsample(tf: Tf, { factor, mode }: UpsampleNode): Layer {
+  const sizeOf = ({ shape }: Tensor4D): [number, number] => [shape[1] * factor, shape[2] * factor];
+  switch (mode) {
+    case 'nearest':
+      return layer(([x]) => tf.image.resizeNearestNeighbor(x!, sizeOf(x!)));
+    case 'bilinear':
+      return layer(([x]) => tf.image.resizeBilinear(x!, sizeOf(x!), false, true));
+    case 'bilinear-corners':
+      return layer(([x]) => tf.image.resizeBilinear(x!, sizeOf(x!), true, false));
+    case 'bicubic':
+      return layer(([x]) => bicubic(tf, x!, factor));
+  }
+}
+
+/** TensorFlow.js has no bicubic kernel; each axis is a product with a matrix of weights instead. */
+function bicubic(tf: Tf, x: Tensor4D, factor: number): Tensor4D {
+  return tf.tidy(() => {
+    const [n, height, width, channels] = x.shape;
+    const tall = tf.matMul(repeated(tf, cubicWeights(height, factor), n), tf.reshape(x, [n, height, width * channels]));
+    const rows = tf.reshape(tall, [n * height * factor, width, channels]);
+    const wide = tf.matMul(repeated(tf, cubicWeights(width, factor), n * height * factor), rows);
+    return tf.reshape(wide, [n, height * factor, width * factor, channels]);
+  });
+}
+
+function repeated(tf: Tf, weights: number[][], times: number): tfjs.Tensor3D {
+  return tf.tile(tf.expandDims(tf.tensor2d(weights), 0), [times, 1, 1]) as tfjs.Tensor3D;
+}
+
+/**
+ * Row i: how much each of `size` samples adds to sample i of size × factor. Keys' cubic convolution with a = −0.75 and
+ * half-pixel centres, edges repeated, as PyTorch's upsample_bicubic2d.
+ */
+export function cubicWeights(size: number, factor: number): number[][] {
+  const a = -0.75;
+  const near = (t: number) => ((a + 2) * t - (a + 3)) * t * t + 1;
+  const far = (t: number) => ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
+  return Array.from({ length: size * factor }, (_, i) => {
+    const row = new Array<number>(size).fill(0);
+    const position = (i + 0.5) / factor - 0.5;
+    const floor = Math.floor(position);
+    const t = position - floor;
+    [far(t + 1), near(t), near(1 - t), far(2 - t)].forEach((weight, k) => {
+      row[Math.min(size - 1, Math.max(0, floor - 1 + k))]! += weight;
+    });
+    return row;
+  });
+}

@@ -1,0 +1,65 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chooseEngine } from '#src/engine/choose.js';
+import { createSegmenter } from '#src/engine/create.js';
+import { Arena } from '#src/stage/arena.js';
+import { makeBundle, SMALL } from '../support/formula-weights.js';
+
+let root: string;
+let options: { model: string; cacheFolder: string; threads: number };
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'choose-'));
+  options = {
+    model: await makeBundle({ config: SMALL }, join(root, 'model')),
+    cacheFolder: join(root, 'cache'),
+    threads: 1,
+  };
+});
+afterAll(() => rm(root, { recursive: true }));
+
+const hasGpu = ['/dev/dri', '/dev/nvidiactl'].some(existsSync);
+
+test('auto takes the CPU where nothing else is, and says in one line why', async () => {
+  const { engine, line } = await chooseEngine('auto', options);
+  expect(line).toMatch(/^auto chose \S+/);
+  expect(line).not.toContain('\n');
+  if (hasGpu) return;
+  expect(engine).toBe('cpu');
+  expect(line).toBe(
+    'auto chose cpu; not tensorrt, cuda: no NVIDIA GPU (no /dev/nvidiactl); not webgpu: no GPU (no /dev/dri)',
+  );
+});
+
+test('a software GPU is not worth taking', async () => {
+  // Given by name, the driver is tried although there is no device file.
+  const before = { ...process.env };
+  process.env['VK_ICD_FILENAMES'] = '/usr/lib/chromium/vk_swiftshader_icd.json';
+  process.env['LD_LIBRARY_PATH'] = '/usr/lib/chromium';
+  try {
+    const { line } = await chooseEngine('auto', options);
+    expect(line).toMatch(/not webgpu: runs in software, [\d.]+ s a small patch/);
+  } finally {
+    for (const name of ['VK_ICD_FILENAMES', 'LD_LIBRARY_PATH']) {
+      if (before[name] === undefined) delete process.env[name];
+      else process.env[name] = before[name];
+    }
+  }
+});
+
+test('a name is taken as it is, without a line', async () => {
+  expect(await chooseEngine('tfjs-wasm', options)).toEqual({ engine: 'tfjs-wasm' });
+  await expect(chooseEngine('quantum', options)).rejects.toMatchObject({ code: 'USAGE' });
+});
+
+test('a segmenter made by auto carries the line; one made by name does not', async () => {
+  const arena = new Arena({ slots: 1, patchSize: 32 });
+  const chosen = await createSegmenter({ ...options, engine: 'auto', arena, batch: 1 });
+  expect(chosen.info.choice).toMatch(/^auto chose/);
+  await chosen.close();
+  const named = await createSegmenter({ ...options, engine: 'cpu', arena, batch: 1 });
+  expect(named.info).not.toHaveProperty('choice');
+  await named.close();
+});
