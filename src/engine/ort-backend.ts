@@ -1,12 +1,12 @@
 import { createRequire } from 'node:module';
 import type { InferenceSession } from 'onnxruntime-node';
 import { StromaflowError } from '../errors.js';
-import { loadBundle } from '../model/bundle.js';
 import { compileBundle } from '../model/onnx/compile.js';
 import { PORTS } from '../model/onnx/surround.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
 import { firstLine } from './first-line.js';
 import { inFixedBatches } from './fixed-batches.js';
+import { loadExact } from './load-exact.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
@@ -16,7 +16,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
       cause,
     });
   });
-  const bundle = await loadBundle(model);
+  const bundle = await loadExact(model, options.modelVersion);
   const { network } = bundle;
   const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
   const path = await compileBundle(bundle, { cacheFolder, layers, probabilities });

@@ -17,6 +17,7 @@ export type ProbeReply =
 
 async function run(given: Partial<BackendOptions>): Promise<ProbeReply> {
   const defaults = {
+    modelVersion: null,
     cacheFolder: defaultCacheFolder(),
     patchSize: PROBE_SIDE,
     batch: 1,

@@ -1,7 +1,6 @@
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { StromaflowError } from '../errors.js';
 import { buildNetwork } from '../model/architecture/network.js';
-import { loadBundle } from '../model/bundle.js';
 import { type Decision, decisionOf } from '../model/decision.js';
 import { layerOf } from '../model/graph/graph.js';
 import { simplify } from '../model/graph/simplify.js';
@@ -10,12 +9,13 @@ import { SafetensorsFile } from '../model/safetensors.js';
 import type { Tf } from '../model/tfjs/layers.js';
 import { buildTfjs } from '../model/tfjs/network.js';
 import type { BackendOptions, EngineBackend, LayerOutput } from './backend.js';
+import { loadExact } from './load-exact.js';
 import { openTfjs } from './tfjs-device.js';
 
 /** TensorFlow.js: the second engine family, running the same network from the same definition. */
 export async function createTfjsBackend(options: BackendOptions): Promise<EngineBackend> {
   const { engine, model, patchSize, layers } = options;
-  const bundle = await loadBundle(model);
+  const bundle = await loadExact(model, options.modelVersion);
   if (bundle.network.kind === 'onnx')
     throw new StromaflowError(
       'MODEL_UNSUPPORTED',

@@ -25,6 +25,7 @@ async function poolOf(faults: readonly number[], { workers = 1, roomFor = 0, fai
   const backend = {
     engine: 'null',
     model: '',
+    modelVersion: null,
     cacheFolder: '',
     patchSize: 32,
     batch: BATCH,

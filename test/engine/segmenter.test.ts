@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createSegmenter } from '#src/engine/create.js';
+import { createOrtBackend } from '#src/engine/ort-backend.js';
 import type { Segmenter } from '#src/engine/segmenter.js';
 import { popcount } from '#src/mask/bits.js';
 import { Arena } from '#src/stage/arena.js';
@@ -17,6 +18,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(root, { recursive: true }));
 
+const backendOptions = (model: string) => ({
+  ...({ engine: 'cpu', model, modelVersion: '1.0.0+0', cacheFolder: join(root, 'cache') } as const),
+  ...{ threads: 1, device: 0, patchSize: 64, batch: 1, layers: [], nullDelay: 0 },
+});
 const common = () => ({ engine: 'cpu', model: small, threads: 1, cacheFolder: join(root, 'cache') });
 /** An arena of 64-px patches, each of another noise. */
 function noisyArena(slots = 6): Arena {
@@ -126,6 +131,12 @@ test('a changed bundle is taken over while batches run; its version and its mask
   const segmenter = await createSegmenter({ ...common(), model, arena: noisyArena(), batch: 2 });
   const before = await segmenter.segment([0]);
   await makeBundle({ config: SMALL, manifest: { version: '2.0.0', threshold: 0.9 } }, model);
+  // A thread started again now would load the new weights; under the old version's name it may not.
+  const backend = await createOrtBackend(backendOptions(model)).catch((error: unknown) => error);
+  expect(backend).toMatchObject({
+    code: 'MODEL_INVALID',
+    message: expect.stringContaining('was 1.0.0+0 and is 2.0.0+'),
+  });
   const [info] = await Promise.all([segmenter.reload(model), segmenter.segment([1])]);
   expect(info.modelVersion).toMatch(/^2\.0\.0\+/);
   expect(segmenter.info).toEqual(info);
