@@ -8,13 +8,11 @@ const RGB = { format: jpegTurbo.FORMAT_RGB };
 export class JpegDecoder {
   readonly #level: TiffLevel;
   readonly #prefixes: readonly [rgb: JpegPrefix, yCbCr: JpegPrefix];
-  #buffer: Buffer;
+  #buffer = Buffer.alloc(0);
 
   constructor(level: TiffLevel) {
     this.#level = level;
     this.#prefixes = [jpegPrefix(level.jpegTables, 0), jpegPrefix(level.jpegTables, 1)];
-    this.#buffer = Buffer.alloc(0);
-    this.#reserve(64 * 1024);
   }
 
   /** Where to put the tile's `length` bytes, SOI first: a view valid until the next call. */

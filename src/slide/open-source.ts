@@ -1,4 +1,5 @@
 import { StromaflowError } from '../errors.js';
+import type { OpenSlideDescription } from './openslide-source.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
 import type { TiffDescription } from './tiff-description.js';
 
@@ -8,7 +9,11 @@ type OpenSource = (description: TileSourceDescription) => Promise<TileSource>;
 const KINDS: Readonly<Record<string, OpenSource>> = {
   tiff: async description => {
     const { TiffSource } = await import('./tiff-source.js');
-    return new TiffSource(description as TiffDescription);
+    return TiffSource.open(description as TiffDescription);
+  },
+  openslide: async description => {
+    const { OpenSlideSource } = await import('./openslide-source.js');
+    return new OpenSlideSource(description as OpenSlideDescription);
   },
   image: async description => {
     const { openImageTileSource } = await import('./image-source.js');

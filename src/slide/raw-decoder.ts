@@ -10,12 +10,11 @@ import { COMPRESSION, PHOTOMETRIC } from './tiff-support.js';
  */
 export class RawDecoder {
   readonly #level: TiffLevel;
-  readonly #samples: Uint8Array;
+  #samples = new Uint8Array(0);
   #buffer = Buffer.alloc(0);
 
   constructor(level: TiffLevel) {
     this.#level = level;
-    this.#samples = new Uint8Array(level.tileWidth * level.tileHeight * level.samplesPerPixel);
   }
 
   /** Where to put the tile's `length` bytes: a view valid until the next call. */
@@ -31,8 +30,9 @@ export class RawDecoder {
    * @returns undefined, or what is wrong with the tile.
    */
   decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined {
-    const { tileWidth, samplesPerPixel, predictor } = this.#level;
+    const { tileWidth, tileHeight, samplesPerPixel, predictor } = this.#level;
     const stride = tileWidth * samplesPerPixel;
+    if (this.#samples.length === 0) this.#samples = new Uint8Array(stride * tileHeight);
     let size: number;
     try {
       size = decompress(this.#level.compression, tile, this.#samples);

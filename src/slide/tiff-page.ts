@@ -25,6 +25,8 @@ export interface TiffPage {
   /** Spacing by the resolution tags in µm/px, when they are given in a physical unit. */
   readonly spacing: number | undefined;
   readonly hasIcc: boolean;
+  /** Written by a scanner whose files break TIFF's rules, so that reading them as TIFF would give wrong pixels. */
+  readonly vendor: 'Hamamatsu NDPI' | 'Ventana BIF' | 'Leica SCN' | undefined;
   readonly directory: ProbedDirectory;
   readonly subDirectories: readonly TiffPage[];
 }
@@ -98,6 +100,7 @@ async function readPage(
   const samplesPerPixel = await number(277, 1);
   const bits = await fields.loadValue(258);
   const tables = await fields.loadValue(347);
+  const description = asText(await fields.loadValue(270));
   return {
     index,
     width,
@@ -113,10 +116,11 @@ async function readPage(
     predictor: await number(317, 1),
     sampleFormat: await number(339, 1),
     subfileType: await number(254, 0),
-    description: asText(await fields.loadValue(270)),
+    description,
     jpegTables: tables instanceof Uint8Array ? tables.slice() : undefined,
     spacing: await spacingOf(fields),
     hasIcc: entries.has(34675),
+    vendor: await vendorOf(entries.has(65420), description, () => fields.loadValue(700)),
     directory,
     subDirectories: withChildren ? await readSubDirectories(probe, read, index, directory) : [],
   };
@@ -137,6 +141,18 @@ async function readSubDirectories(
     if (page) pages.push(page);
   }
   return pages;
+}
+
+/**
+ * NDPI: one JPEG of any size, restart markers in a private tag (65420 marks the format). BIF: tiles overlap, as its XMP says.
+ * SCN: several regions side by side, as its XML says.
+ */
+async function vendorOf(ndpi: boolean, description: string, xmp: () => Promise<unknown>): Promise<TiffPage['vendor']> {
+  if (ndpi) return 'Hamamatsu NDPI';
+  if (/<scn\b/.test(description)) return 'Leica SCN';
+  const value = await xmp();
+  const text = value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : asText(value);
+  return /<iScan\b/.test(text) ? 'Ventana BIF' : undefined;
 }
 
 /** Mean spacing of both axes from XResolution, YResolution and ResolutionUnit (2 inch, 3 centimetre). */

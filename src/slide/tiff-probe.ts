@@ -86,6 +86,12 @@ export function probeTiff(fd: number, path: string, size: number): TiffProbe {
   return { ...probe, directories };
 }
 
+/** True when the file starts as TIFF and BigTIFF files do, whatever follows. */
+export function isTiff(fd: number): boolean {
+  const head = readBytes(fd, 0, 4).toString('latin1');
+  return ['II*\0', 'II+\0', 'MM\0*', 'MM\0+'].includes(head);
+}
+
 /** Checks one directory (also a SubIFD) and says where the next one lies; 0 for none. */
 export function probeDirectory(
   probe: Omit<TiffProbe, 'directories'>,

@@ -4,7 +4,7 @@ import { JpegDecoder } from './jpeg-decoder.js';
 import { RawDecoder } from './raw-decoder.js';
 import type { TileSource, TileState } from './slide.js';
 import type { TiffDescription, TiffLevel } from './tiff-description.js';
-import { COMPRESSION } from './tiff-support.js';
+import { COMPRESSION, isJ2k } from './tiff-support.js';
 
 /** What a codec offers: memory for a tile's bytes, and decoding them; it says what is wrong with a tile, if anything. */
 export interface TileDecoder {
@@ -17,10 +17,15 @@ export class TiffSource implements TileSource {
   readonly levels: readonly TiffLevel[];
   readonly #path: string;
   readonly #fd: number;
-  readonly #decoders: (TileDecoder | undefined)[] = [];
+  readonly #decoders: readonly TileDecoder[];
 
   /** @throws SLIDE_UNREADABLE when the file cannot be opened any more. */
-  constructor(description: TiffDescription) {
+  static async open(description: TiffDescription): Promise<TiffSource> {
+    return new TiffSource(description, await Promise.all(description.levels.map(decoderOf)));
+  }
+
+  private constructor(description: TiffDescription, decoders: readonly TileDecoder[]) {
+    this.#decoders = decoders;
     this.levels = description.levels;
     this.#path = description.path;
     try {
@@ -41,8 +46,7 @@ export class TiffSource implements TileSource {
     // No codec makes a tile much larger than its pixels; a length beyond that is damage, not worth its memory.
     if (length > tileWidth * tileHeight * Math.max(3, samplesPerPixel) * 2 + 65_536)
       throw this.#corrupt(level, col, row, `claims ${length} bytes`);
-    this.#decoders[level] ??= decoderOf(geometry);
-    const decoder = this.#decoders[level];
+    const decoder = this.#decoders[level]!;
     const tile = decoder.input(length);
     const got = this.#read(tile, geometry.offsets[index] as number);
     if (got < length) throw this.#corrupt(level, col, row, `ends after ${got} of ${length} bytes`);
@@ -70,6 +74,10 @@ export class TiffSource implements TileSource {
   }
 }
 
-function decoderOf(level: TiffLevel): TileDecoder {
-  return level.compression === COMPRESSION.jpeg ? new JpegDecoder(level) : new RawDecoder(level);
+/** Codecs allocate when they are first used, so that levels nobody reads cost nothing. */
+async function decoderOf(level: TiffLevel): Promise<TileDecoder> {
+  if (level.compression === COMPRESSION.jpeg) return new JpegDecoder(level);
+  if (!isJ2k(level.compression)) return new RawDecoder(level);
+  const { J2kDecoder } = await import('./j2k-decoder.js');
+  return J2kDecoder.load(level);
 }

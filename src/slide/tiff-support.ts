@@ -2,7 +2,20 @@ import { StromaflowError } from '../errors.js';
 import type { TiffPage } from './tiff-page.js';
 
 /** TIFF compression codes that can be decoded. */
-export const COMPRESSION = { none: 1, lzw: 5, jpeg: 7, deflate: 8, packBits: 32773, adobeDeflate: 32946 } as const;
+export const COMPRESSION = {
+  none: 1,
+  lzw: 5,
+  jpeg: 7,
+  deflate: 8,
+  packBits: 32773,
+  adobeDeflate: 32946,
+  /** Aperio's JPEG 2000, whatever the photometric tag says. */
+  j2kYCbCr: 33003,
+  j2kRgb: 33005,
+} as const;
+
+export const isJ2k = (compression: number): boolean =>
+  compression === COMPRESSION.j2kYCbCr || compression === COMPRESSION.j2kRgb;
 
 /** Photometric interpretations that can be shown as RGB. */
 export const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, yCbCr: 6 } as const;
@@ -21,7 +34,9 @@ function unsupported(page: TiffPage): string | undefined {
   const jpeg = compression === COMPRESSION.jpeg;
   if (!Object.values<number>(COMPRESSION).includes(compression)) return `compression ${compression} is not supported`;
   if (!Object.values<number>(PHOTOMETRIC).includes(photometric)) return `colour model ${photometric} is not supported`;
-  if (photometric === PHOTOMETRIC.yCbCr && !jpeg) return 'YCbCr without JPEG is not supported';
+  const j2k = isJ2k(compression);
+  if (j2k && samplesPerPixel !== 3) return `JPEG 2000 of ${samplesPerPixel} samples is not supported`;
+  if (photometric === PHOTOMETRIC.yCbCr && !jpeg && !j2k) return 'YCbCr without JPEG is not supported';
   if (photometric === PHOTOMETRIC.whiteIsZero && jpeg) return 'inverted JPEG is not supported';
   if (page.bitsPerSample.some(bits => bits !== 8) || page.sampleFormat !== 1)
     return `${page.bitsPerSample[0]}-bit samples are not supported, only 8-bit`;

@@ -1,0 +1,14 @@
+import type { LevelGeometry, TileSourceDescription } from './slide.js';
+
+/** What a format's reader finds out about a slide, before its spacing is settled. */
+export interface SlideFacts {
+  /** For people. */
+  readonly format: string;
+  /** Spacing of level 0 in µm/px; undefined when the slide does not say. */
+  readonly mpp: number | undefined;
+  readonly levels: readonly Omit<LevelGeometry, 'mpp'>[];
+  /** Acquisition facts only. */
+  readonly properties: Readonly<Record<string, string>>;
+  /** What the reader threads need, once the levels have a spacing. */
+  describe(levels: readonly LevelGeometry[]): TileSourceDescription;
+}
