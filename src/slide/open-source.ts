@@ -1,4 +1,5 @@
 import { StromaflowError } from '../errors.js';
+import type { DicomDescription } from './dicom/description.js';
 import type { OpenSlideDescription } from './openslide-source.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
 import type { TiffDescription } from './tiff-description.js';
@@ -10,6 +11,10 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
   tiff: async description => {
     const { TiffSource } = await import('./tiff-source.js');
     return TiffSource.open(description as TiffDescription);
+  },
+  dicom: async description => {
+    const { DicomSource } = await import('./dicom/dicom-source.js');
+    return DicomSource.open(description as DicomDescription);
   },
   openslide: async description => {
     const { OpenSlideSource } = await import('./openslide-source.js');

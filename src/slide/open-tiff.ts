@@ -7,17 +7,26 @@ import { readPages, readTileArrays, type TiffPage } from './tiff-page.js';
 import { probeTiff, type TiffProbe, truncated, unreadable } from './tiff-probe.js';
 import { checkSupported } from './tiff-support.js';
 
+/** A sound TIFF of a scanner whose files only OpenSlide reads right. */
+export class ForeignTiff extends StromaflowError {
+  constructor(path: string, vendor: string) {
+    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`, {
+      fix: 'install OpenSlide (libopenslide)',
+    });
+  }
+}
+
 /**
  * What a TIFF says about itself: checks the whole directory and that every tile lies inside the file, reads no pixels.
  *
  * @param growing the file is still being written: tiles beyond its end are no fault.
- * @throws SLIDE_UNREADABLE, SLIDE_TRUNCATED, SLIDE_UNSUPPORTED.
+ * @throws SLIDE_UNREADABLE, SLIDE_TRUNCATED, SLIDE_UNSUPPORTED (ForeignTiff where OpenSlide would help).
  */
 export async function readTiffFacts(fd: number, path: string, size: number, growing: boolean): Promise<SlideFacts> {
   const probe = probeTiff(fd, path, size);
   const pages = await readPages(probe);
   const vendor = pages.find(page => page.vendor)?.vendor;
-  if (vendor) throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`);
+  if (vendor) throw new ForeignTiff(path, vendor);
   const format = recogniseTiff(pages);
   if (!format) throw unreadable(path, 'is a TIFF without an image');
   const levels = format.levels.map(page => describeLevel(probe, format, page, growing));

@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { askOpenSlide } from './open-openslide.js';
-import { readTiffFacts } from './open-tiff.js';
+import { ForeignTiff, readTiffFacts } from './open-tiff.js';
 import type { OpenedSlide } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
@@ -33,8 +33,11 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
   const fd = openFile(path);
   try {
     const stats = fstatSync(fd);
-    if (!stats.isFile()) throw unreadable(path, 'is not a file');
-    const facts = await readFacts(fd, path, stats.size, options.growing ?? false);
+    const dicom = stats.isDirectory() ? await holdsDicom(path) : isDicom(fd);
+    if (!stats.isFile() && !dicom) throw unreadable(path, 'is not a file');
+    const facts = await readFacts(path, dicom, () =>
+      dicom ? readDicomFacts(path, signal) : readTiffFacts(fd, path, stats.size, options.growing ?? false),
+    );
     signal?.throwIfAborted();
     const mpp = options.mpp ?? facts.mpp;
     if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${path}: does not say how many µm a pixel spans`);
@@ -84,10 +87,8 @@ async function readFacts(fd: number, path: string, size: number, growing: boolea
   try {
     return await readTiffFacts(fd, path, size, growing);
   } catch (error) {
-    // Other formats, and sound TIFFs that we cannot decode, OpenSlide may know. Damaged ones are not handed to native code.
-    const { code } = toStromaflowError(error);
-    const worthAsking = isTiff(fd) ? code === 'SLIDE_UNSUPPORTED' : code === 'SLIDE_UNREADABLE';
-    const facts = worthAsking ? askOpenSlide(path) : undefined;
+    // Damaged TIFFs are not handed to native code, which could take the whole process with it.
+    const facts = error instanceof ForeignTiff || !isTiff(fd) ? askOpenSlide(path) : undefined;
     if (!facts) throw error;
     return facts;
   }

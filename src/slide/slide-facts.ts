@@ -9,6 +9,8 @@ export interface SlideFacts {
   readonly levels: readonly Omit<LevelGeometry, 'mpp'>[];
   /** Acquisition facts only. */
   readonly properties: Readonly<Record<string, string>>;
+  /** Of slides in several files; one file's is made from its size, time and head. */
+  readonly fingerprint?: string;
   /** What the reader threads need, once the levels have a spacing. */
   describe(levels: readonly LevelGeometry[]): TileSourceDescription;
 }
