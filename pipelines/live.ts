@@ -1,38 +1,59 @@
 import { relative } from 'node:path';
 import { from, map, type Observable } from 'rxjs';
-import { openSlide, slideId } from '../src/slide/open.js';
+import type { LiveSlide } from '../src/live/live-slide.js';
+import { openLiveOrWhole } from '../src/live/open-live.js';
+import { slideId } from '../src/slide/open.js';
 import type { OpenedSlide } from '../src/slide/slide.js';
-import { type Arrival, watchFolder } from '../src/watch/watch-folder.js';
+import { matcher } from '../src/watch/names.js';
+import { type Arrival, usesEvents, type WatchMode, watchFolder } from '../src/watch/watch-folder.js';
 import type { Parts } from './parts.js';
 import type { SlideResult, SlideTask } from './run-slide.js';
 import { segmentSlides } from './segment.js';
 
+/** Growing slides mostly wait for their scanner, so more may be open than whole ones; memory is bounded by credits. */
+const LIVE_SLIDES_AT_ONCE = 16;
+
 /**
  * A scanner's output folder, live:
  *
- *     folder ─watch→ whole slides ─open→ sessions ─plan→ due patches → the graph of segment.ts → a result a slide
+ *     folder ─watch→ slides, whole or growing ─open→ sessions ─plan→ patches as they become due → the graph of segment.ts
  *
  * Goes on until the signal aborts; a slide that fails is a result like any other.
  */
 export function segmentLive(folder: string, parts: Parts, signal: AbortSignal): Observable<SlideResult> {
   const { config } = parts;
+  const mode = config['watch-mode'] as WatchMode;
+  const follow = {
+    pollSeconds: config.poll,
+    stallSeconds: config['incomplete-after'],
+    settleSeconds: config.settle,
+    events: usesEvents(folder, mode),
+  };
   const arrivals = watchFolder(folder, {
     pollSeconds: config.poll,
     settleSeconds: config.settle,
-    open: path => openSlide(path, { mpp: config.mpp, id: idBelow(folder, path), signal }),
+    mode,
+    ignored: matcher(config['ignore-names']),
+    open: (path, facts) =>
+      openLiveOrWhole(path, facts, { ...follow, mpp: config.mpp, id: idBelow(folder, path), signal }),
     signal,
   });
-  const tasks = from(arrivals).pipe(map(arrival => taskOf(folder, arrival)));
-  return segmentSlides(tasks, parts, signal);
+  const isUrgent = matcher(config.urgent);
+  const tasks = from(arrivals).pipe(map(arrival => taskOf(folder, arrival, isUrgent)));
+  return segmentSlides(tasks, { ...parts, slidesAtOnce: Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE) }, signal);
 }
 
-function taskOf(folder: string, arrival: Arrival<OpenedSlide>): SlideTask {
+function taskOf(
+  folder: string,
+  arrival: Arrival<OpenedSlide | LiveSlide>,
+  isUrgent: (path: string) => boolean,
+): SlideTask {
   const { path } = arrival;
-  return {
-    path,
-    id: idBelow(folder, path),
-    open: () => ('error' in arrival ? Promise.reject(arrival.error) : Promise.resolve(arrival.opened)),
-  };
+  const task = { path, id: idBelow(folder, path), urgent: isUrgent(relative(folder, path)) };
+  if ('error' in arrival) return { ...task, open: () => Promise.reject(arrival.error) };
+  const { opened } = arrival;
+  if ('follow' in opened) return { ...task, live: opened, open: () => Promise.resolve(opened.opened) };
+  return { ...task, open: () => Promise.resolve(opened) };
 }
 
 /** Slides of two case folders may have one name: the folder is part of the id. */

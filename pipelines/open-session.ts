@@ -1,10 +1,11 @@
 import { modelTag, runToken } from '../src/event/contract.js';
+import { growthOf } from '../src/live/growth.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { SlideSession } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
-import type { RunKey, RunLedger } from '../src/store/ledger.js';
+import type { RunGrowth, RunKey, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
 import type { SlideTask } from './run-slide.js';
 
@@ -26,12 +27,16 @@ export async function openSession(
     margin: config.margin,
   });
   const key = runKey(info, plan, parts);
-  const run = await openRun(key, parts);
+  const run = await openRun(key, growthAt(slide, plan.level, task), parts);
   if (run.state.state === 'completed') return undefined;
 
   const opened: { close(): Promise<void> }[] = [];
   try {
-    const reader = await readers.open(slide, plan, tissueRule);
+    const reader = await readers.open(
+      task.live ? { info, source: task.live.sourceFor(plan.level) } : slide,
+      plan,
+      tissueRule,
+    );
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
     const opening = parts.openOutput({ folder, slide: info, plan, overview: reader.overview, fresh });
@@ -45,7 +50,7 @@ export async function openSession(
       reader,
       output,
       run,
-      runToken: runToken(key),
+      runToken: runToken({ ...key, fingerprint: run.fingerprint }),
       events,
       model: segmenter.info,
       lost,
@@ -70,9 +75,14 @@ function runKey(info: SlideInfo, plan: PatchPlan, { segmenter, tissueRule }: Par
 }
 
 /** A slide has one run in the ledger: opening it under another key forgets what was done. */
-async function openRun(key: RunKey, { config, ledger }: Parts): Promise<RunLedger> {
+async function openRun(key: RunKey, growth: RunGrowth | undefined, { config, ledger }: Parts): Promise<RunLedger> {
   if (config.fresh) await ledger.run({ ...key, plan: 'forgotten' });
-  return ledger.run(key);
+  return ledger.run(key, growth);
+}
+
+function growthAt(slide: OpenedSlide, level: number, { live }: SlideTask): RunGrowth | undefined {
+  const growth = live?.growth ?? growthOf(slide);
+  return growth && { identity: growth.identity, growing: live !== undefined, content: () => growth.content(level) };
 }
 
 function describe(session: SlideSession) {

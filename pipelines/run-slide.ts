@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
 import { modelTag } from '../src/event/contract.js';
+import { duePatches } from '../src/live/due-patches.js';
+import type { LiveSlide } from '../src/live/live-slide.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { patchRef } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
@@ -20,11 +22,18 @@ export interface SlideTask {
   /** SlideInfo.id, for reporting a slide that cannot be opened. */
   readonly id: string;
   open(signal: AbortSignal): Promise<OpenedSlide>;
+  /** A slide that still grows; `open` resolves to its `opened`. */
+  readonly live?: LiveSlide;
+  /** Gets a larger share of the graph than other slides. */
+  readonly urgent?: boolean;
   /** Opens the truth, for a slide that has one. */
   openLabels?(slide: SlideInfo, plan: PatchPlan): Promise<PatchLabels>;
 }
 
 const REPAINTS_AT_ONCE = 4;
+
+/** Patches of an urgent slide for one of another. */
+const URGENT_SHARE = 4;
 
 /** Longest wait for a bus that is away before a failure goes unreported. */
 const REPORT_MS = 2000;
@@ -34,6 +43,8 @@ export type SlideResult = { readonly path: string; readonly id: string } & (
   /** The ledger says it was completed by an earlier start. */
   | { readonly state: 'done-before'; readonly folder: string }
   | { readonly state: 'interrupted'; readonly done: number; readonly expected: number }
+  /** A slide that grew ended early; it is taken up again when its file changes. */
+  | { readonly state: 'incomplete'; readonly reason: LiveReason; readonly done: number; readonly expected: number }
   | { readonly state: 'failed'; readonly error: StromaflowError }
 );
 
@@ -57,13 +68,13 @@ export async function runSlide(
     if (!session) return { path, id, state: 'done-before', folder };
     parts.onOpened(session);
     if (!signal.aborted) {
-      due.add(session.due());
+      due.add(duePatchesOf(session, task, signal), task.urgent ? URGENT_SHARE : 1);
       await session.drained;
     }
     if (session.failure && !signal.aborted) throw session.failure;
-    if (!session.aggregate.complete) return await suspend(session, task, parts);
+    if (!session.aggregate.complete || isOver(task)) return await suspend(session, task, parts);
     await repaint(session, parts, signal);
-    const summary = await finish(session, parts, patience(signal, DRAIN_SECONDS));
+    const summary = await finish(session, task, parts, patience(signal, DRAIN_SECONDS));
     return { path, id, state: 'completed', summary, folder };
   } catch (error) {
     const failure = toStromaflowError(error, 'SLIDE_UNREADABLE', path);
@@ -71,6 +82,7 @@ export async function runSlide(
     return { path, id, state: 'failed', error: failure };
   } finally {
     await session?.close().catch(() => undefined);
+    await task.live?.close();
   }
 }
 
@@ -92,27 +104,59 @@ async function repaint(session: SlideSession, { credits }: Parts, signal: AbortS
 }
 
 /** Writes the final outputs, then says so: on the bus, last of all in the ledger. */
-async function finish(session: SlideSession, parts: Parts, giveUp: AbortSignal): Promise<SlideSummary> {
+async function finish(
+  session: SlideSession,
+  { live }: SlideTask,
+  parts: Parts,
+  giveUp: AbortSignal,
+): Promise<SlideSummary> {
   const { bus, events } = parts;
   const { run } = session;
   const aggregate = session.nextAggregate(true);
   const summary = await session.output.finish(summarise(session, aggregate, parts));
   await publishAggregate(session, aggregate, bus, giveUp);
   await bus.publish(events.slide('completed', finished(session)), giveUp);
-  await run.update({ ...run.state, state: 'completed' });
+  const content = live && { finished: live.growth.content(session.plan.level) };
+  await run.update({ ...run.state, ...content, state: 'completed' });
   return summary;
 }
 
-async function suspend(session: SlideSession, { path, id }: SlideTask, { bus, events }: Parts): Promise<SlideResult> {
+/** Ends a slide that has not all its outcomes, or outcomes of pixels that are no longer true. */
+async function suspend(session: SlideSession, task: SlideTask, { bus, events }: Parts): Promise<SlideResult> {
+  const { path, id } = task;
+  const reason = reasonOf(task);
+  const { run } = session;
+  // No content has this name, so the run is not taken up again.
+  if (reason === 'replaced') await run.update({ ...run.state, state: 'incomplete', finished: reason });
+  else if (reason !== 'interrupted') await run.update({ ...run.state, state: 'incomplete' });
   const giveUp = AbortSignal.timeout(REPORT_MS);
   try {
     await publishProgress(session, bus, giveUp);
-    await bus.publish(events.slide('incomplete', { ...finished(session), reason: 'interrupted' }), giveUp);
+    await bus.publish(events.slide('incomplete', { ...finished(session), reason }), giveUp);
   } catch {
     // The bus is away; the next start says more than this event could.
   }
   const { expected } = session.aggregate.counts(false);
-  return { path, id, state: 'interrupted', done: session.aggregate.settled, expected };
+  const done = session.aggregate.settled;
+  if (reason === 'interrupted') return { path, id, state: reason, done, expected };
+  return { path, id, state: 'incomplete', reason, done, expected };
+}
+
+/** Why a growing slide ended before it was complete. */
+export type LiveReason = 'stalled' | 'replaced' | 'gone';
+
+const isOver = ({ live }: SlideTask): boolean => live !== undefined && reasonOf({ live }) !== 'interrupted';
+
+function reasonOf({ live }: Pick<SlideTask, 'live'>): LiveReason | 'interrupted' {
+  const state = live?.state;
+  return state === 'stalled' || state === 'replaced' || state === 'gone' ? state : 'interrupted';
+}
+
+/** All of a whole slide at once; of a growing one each patch when its tiles are there. */
+function duePatchesOf(session: SlideSession, { live }: SlideTask, signal: AbortSignal) {
+  if (!live) return session.due();
+  const stop = AbortSignal.any([signal, session.failed]);
+  return session.dueWhenReady(duePatches(live, session.plan, stop));
 }
 
 const finished = (session: SlideSession) => {

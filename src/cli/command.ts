@@ -33,7 +33,20 @@ export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-ca', 'na
 export const EVENTS: readonly OptionName[] = [...NATS, 'prefix', 'site', 'scanner', 'aggregate-interval'];
 export const STATUS: readonly OptionName[] = ['host', 'port'];
 export const OUTPUT: readonly OptionName[] = ['out', 'fresh'];
-export const WATCHING: readonly OptionName[] = ['settle', 'poll'];
+export const WATCHING: readonly OptionName[] = [
+  'settle',
+  'poll',
+  'incomplete-after',
+  'watch-mode',
+  'ignore-names',
+  'urgent',
+];
+/** What label values mean. */
+export const LABEL_MAP: readonly OptionName[] = ['positive', 'ignore', 'negative', 'colours'];
+/** A labelled set. */
+export const LABELS: readonly OptionName[] = [...LABEL_MAP, 'labels', 'patient'];
+/** Labels beside slides that are segmented. */
+export const TRUTH: readonly OptionName[] = [...LABEL_MAP, 'labels', 'strict'];
 export const GRAPH: readonly OptionName[] = [
   ...OUTPUT,
   ...MODEL,

@@ -31,6 +31,12 @@ export async function printResult(result: SlideResult, terminal: Terminal): Prom
       );
       terminal.json({ slide: result.id, state: 'interrupted', done: result.done, expected: result.expected });
       return;
+    case 'incomplete': {
+      const { id, reason, done, expected } = result;
+      terminal.line(`${id}: incomplete (${WHY[reason]}) after ${done} of ${expected} patches; goes on when it changes`);
+      terminal.json({ slide: id, state: 'incomplete', reason, done, expected });
+      return;
+    }
     case 'failed': {
       const { code, message, fix } = result.error;
       process.stderr.write(`stromaflow: ${result.error.line}\n`);
@@ -38,6 +44,12 @@ export async function printResult(result: SlideResult, terminal: Terminal): Prom
     }
   }
 }
+
+const WHY = {
+  stalled: 'the file stopped growing',
+  replaced: 'the file was written anew',
+  gone: 'the file was deleted',
+} as const;
 
 /** 130 interrupted, 1 when a slide or a patch failed, else 0. */
 export function exitStatus(results: readonly SlideResult[], signal: AbortSignal): number {

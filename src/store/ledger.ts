@@ -15,10 +15,23 @@ export interface RunState {
   /** Starts at 1; grows by one with every aggregate published. Survives restarts. */
   revision: number;
   state: 'open' | 'completed' | 'incomplete' | 'failed';
+  /** Of a run that began while its slide grew: names the content the slide had when it was completed. */
+  finished?: string;
+}
+
+/** What ties a finished slide to the run that began while it grew (docs/decisions/0007-growing-identity.md). */
+export interface RunGrowth {
+  readonly identity: string;
+  /** The slide grows now: a new run is remembered under the identity. */
+  readonly growing: boolean;
+  /** Names the content as it is now. */
+  content(): string;
 }
 
 export interface RunLedger {
   readonly state: Readonly<RunState>;
+  /** The fingerprint that the run began under; it names the run in events. */
+  readonly fingerprint: string;
   /** Records of earlier starts and of this one, in no order. */
   records(): Iterable<PatchRecord>;
   get(level: number, col: number, row: number): PatchRecord | undefined;
@@ -28,7 +41,10 @@ export interface RunLedger {
 }
 
 export interface Ledger {
-  /** Opens the run with this key. A run of the same slide with another key is dropped: aggregates start over. */
-  run(key: RunKey): Promise<RunLedger>;
+  /**
+   * Opens the run with this key, or the one that began while the slide grew, unless it was completed with other content. A
+   * run of the same slide with another key is dropped: aggregates start over.
+   */
+  run(key: RunKey, growth?: RunGrowth): Promise<RunLedger>;
   close(): Promise<void>;
 }

@@ -5,14 +5,10 @@ import { StromaflowError } from '../errors.js';
 import type { PatchRecord } from '../slide/patch.js';
 import { DiskSpace } from './disk-space.js';
 import { acquireLock, type FolderLock, LockHeldError } from './folder-lock.js';
-import type { Ledger, RunKey, RunLedger, RunState } from './ledger.js';
-import { FRESH_RUN, runKeyText } from './run-key.js';
+import type { Ledger, RunGrowth, RunKey, RunLedger, RunState } from './ledger.js';
+import { fingerprintOf, freshRun, isSameRun, type StoredRun } from './run-key.js';
 
-/** What is stored under [slide, 'run']. */
-interface StoredRun extends RunState {
-  readonly key: string;
-}
-
+/** Under [slide, 'run'] stands a StoredRun. */
 type Key = [slide: string, kind: 'run'] | [slide: string, kind: 'patch', level: number, col: number, row: number];
 type Database = RootDatabase<StoredRun | PatchRecord, Key>;
 
@@ -82,12 +78,11 @@ class LmdbLedger implements Ledger {
     this.#folder = folder;
   }
 
-  async run(key: RunKey): Promise<RunLedger> {
-    const text = runKeyText(key);
+  async run(key: RunKey, growth?: RunGrowth): Promise<RunLedger> {
     const place: Key = [key.slide, 'run'];
     const stored = this.#read(() => this.#database.get(place) as StoredRun | undefined);
-    if (stored?.key === text) return this.#open(key.slide, stored);
-    const fresh: StoredRun = { key: text, ...FRESH_RUN };
+    if (stored && isSameRun(stored, key, growth)) return this.#open(key.slide, stored);
+    const fresh = freshRun(key, growth);
     await this.#write(() =>
       this.#database.transaction(() => {
         for (const old of this.#database.getKeys(range(key.slide))) silence(this.#database.remove(old));
@@ -97,7 +92,9 @@ class LmdbLedger implements Ledger {
     return this.#open(key.slide, fresh);
   }
 
-  #open(slide: string, { key, ...state }: StoredRun): RunLedger {
+  #open(slide: string, stored: StoredRun): RunLedger {
+    const { key, growth, ...state } = stored;
+    const head = { key, ...(growth === undefined ? {} : { growth }) };
     const database = this.#database;
     const read = <T>(get: () => T): T => this.#read(get);
     const write = (put: () => Promise<unknown>): Promise<void> => this.#write(put);
@@ -106,6 +103,7 @@ class LmdbLedger implements Ledger {
       get state() {
         return current;
       },
+      fingerprint: fingerprintOf(stored),
       records: () =>
         read(() =>
           database
@@ -116,7 +114,7 @@ class LmdbLedger implements Ledger {
       get: (level, col, row) => read(() => database.get([slide, 'patch', level, col, row]) as PatchRecord | undefined),
       record: patch => write(() => database.put([slide, 'patch', patch.level, patch.col, patch.row], patch)),
       async update(next) {
-        await write(() => database.put([slide, 'run'], { key, ...next }));
+        await write(() => database.put([slide, 'run'], { ...head, ...next }));
         current = { ...next };
       },
     };

@@ -1,12 +1,11 @@
 import { StromaflowError } from '../errors.js';
 import type { PatchRecord } from '../slide/patch.js';
-import type { Ledger, RunLedger, RunState } from './ledger.js';
-import { FRESH_RUN, runKeyText } from './run-key.js';
+import type { Ledger, RunLedger } from './ledger.js';
+import { fingerprintOf, freshRun, isSameRun, type StoredRun } from './run-key.js';
 
 interface Run {
-  readonly key: string;
   readonly patches: Map<string, PatchRecord>;
-  state: RunState;
+  stored: StoredRun;
 }
 
 /** A ledger that lasts as long as the process: for --no-ledger and for tests. */
@@ -17,11 +16,10 @@ export function createMemoryLedger(): Ledger {
     if (closed) throw new StromaflowError('LEDGER_FAILED', 'the ledger in memory: closed');
   };
   return {
-    async run(key) {
+    async run(key, growth) {
       check();
-      const text = runKeyText(key);
       let run = runs.get(key.slide);
-      if (run?.key !== text) run = { key: text, patches: new Map(), state: { ...FRESH_RUN } };
+      if (!run || !isSameRun(run.stored, key, growth)) run = { patches: new Map(), stored: freshRun(key, growth) };
       runs.set(key.slide, run);
       return openRun(run, check);
     },
@@ -35,8 +33,10 @@ function openRun(run: Run, check: () => void): RunLedger {
   const place = (level: number, col: number, row: number): string => `${level} ${col} ${row}`;
   return {
     get state() {
-      return run.state;
+      const { key, growth, ...state } = run.stored;
+      return state;
     },
+    fingerprint: fingerprintOf(run.stored),
     records() {
       check();
       return [...run.patches.values()];
@@ -51,7 +51,8 @@ function openRun(run: Run, check: () => void): RunLedger {
     },
     async update(state) {
       check();
-      run.state = { ...state };
+      const { key, growth } = run.stored;
+      run.stored = { key, ...(growth === undefined ? {} : { growth }), ...state };
     },
   };
 }

@@ -10,3 +10,28 @@ const SLIDE = /\.(svs|tiff?|btf|tf8)$/i;
 export const isTemporaryName = (path: string): boolean => TEMPORARY.some(pattern => pattern.test(basename(path)));
 
 export const isSlideName = (path: string): boolean => SLIDE.test(path) && !isTemporaryName(path);
+
+/**
+ * Says whether a path below the watched folder matches one of some patterns, separated by commas: `*` stands for anything in
+ * one name, `**` for anything, `?` for one character. A pattern without a slash is held against every name of the path, so
+ * that a folder's name leaves out what is in it. Letters count alike in either case.
+ */
+export function matcher(patterns: string | undefined): (path: string) => boolean {
+  const expressions = (patterns ?? '')
+    .split(',')
+    .map(pattern => pattern.trim())
+    .filter(pattern => pattern !== '')
+    .map(pattern => ({ expression: new RegExp(`^${translate(pattern)}$`, 'i'), whole: pattern.includes('/') }));
+  if (expressions.length === 0) return () => false;
+  return path => {
+    const names = path.split('/');
+    return expressions.some(({ expression, whole }) =>
+      whole ? expression.test(path) : names.some(name => expression.test(name)),
+    );
+  };
+}
+
+const WILD: Readonly<Record<string, string>> = { '**': '.*', '*': '[^/]*', '?': '[^/]' };
+
+const translate = (pattern: string): string =>
+  pattern.replace(/\*\*|[*?]|[.+^${}()|[\]\\]/g, found => WILD[found] ?? `\\${found}`);

@@ -1,122 +1,111 @@
-import { watch } from 'chokidar';
+import { join, relative } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import { isSlideName, isTemporaryName } from './names.js';
-import { type SeenFile, scanFolder } from './scan.js';
+import { Alarm } from './alarm.js';
+import { type Candidate, Candidates } from './candidates.js';
+import { isRemote } from './file-system.js';
+import { FolderHints } from './folder-hints.js';
+import { FolderTree, statFiles } from './folder-tree.js';
+import { isTemporaryName } from './names.js';
+
+/** 'auto' uses events where the folder's file system gives them. */
+export type WatchMode = 'auto' | 'events' | 'poll';
+
+/** What is known of a file when it is tried. */
+export interface CandidateFacts {
+  /** It was renamed into place, or stood unchanged between two looks. */
+  readonly settled: boolean;
+  readonly renamed: boolean;
+  /** Seconds since it was last written. */
+  readonly age: number;
+}
 
 export interface WatchOptions<T> {
   /** Seconds between two looks at the whole folder. */
   readonly pollSeconds: number;
   /** Quiet seconds after which a file that will not open is reported as failed. */
   readonly settleSeconds: number;
-  /** Opens a candidate; rejects while it is not a whole slide. */
-  readonly open: (path: string) => Promise<T>;
+  /** Default 'auto'. */
+  readonly mode?: WatchMode;
+  /** Leaves out files and folders, by their path below the root. */
+  readonly ignored?: (path: string) => boolean;
+  /**
+   * Opens a candidate; rejects while it cannot be used. Until `until` resolves, the file's changes are the opener's to see.
+   */
+  readonly open: (path: string, facts: CandidateFacts) => Promise<{ value: T; until?: Promise<void> }>;
   readonly signal: AbortSignal;
 }
 
-/** A slide that is whole, or a file that stayed unreadable. Each (path, size, modification time) is reported once. */
+/** A slide that can be used, or a file that stayed unreadable. Each (path, size, modification time) is reported once. */
 export type Arrival<T> =
   | { readonly path: string; readonly opened: T }
   | { readonly path: string; readonly error: StromaflowError };
 
-interface Candidate {
-  seen: SeenFile;
-  /** performance.now() of the last change. */
-  changedAt: number;
-  /** Looks at the folder that found it unchanged. */
-  quietLooks: number;
-  renamed: boolean;
-  settled: boolean;
-}
+/** Shortest time between two looks: events in their thousands do not make thousands of looks. */
+const LEAST_MS = 100;
+
+/** True when events are worth waiting for. */
+export const usesEvents = (root: string, mode: WatchMode): boolean =>
+  mode === 'events' || (mode === 'auto' && !isRemote(root));
 
 /**
- * A folder as a stream of whole slides. File system events are hints that bring the next look forward; the periodic
- * look is the truth. A file is tried once it was renamed into place or stood unchanged between two looks, and counts
- * as whole when it opens (its directory is readable and every tile lies inside the file).
+ * A folder as a stream of slides. File system events are hints that bring the next look forward; the periodic look is the
+ * truth. What opens, and when, is for `open` to say.
  * @throws StromaflowError FILE_NOT_FOUND when the folder itself cannot be read at the start
  */
 export async function* watchFolder<T>(root: string, options: WatchOptions<T>): AsyncIterable<Arrival<T>> {
-  const { pollSeconds, settleSeconds, open, signal } = options;
-  const candidates = new Map<string, Candidate>();
-  const temporary = new Set<number>();
+  const { pollSeconds, mode = 'auto', ignored = () => false, signal } = options;
+  const tree = new FolderTree(root, path => ignored(relative(root, path)));
+  const candidates = new Candidates();
   const alarm = new Alarm();
-  const hints = watch(root, { ignoreInitial: true, followSymlinks: false, ignored: path => isTemporaryName(path) });
-  hints.on('all', () => alarm.ring()).on('error', () => undefined);
+  const never = new Alarm();
+  const hints = new FolderHints((folder, name) => {
+    if (name !== null && (isTemporaryName(name) || candidates.isBusy(join(folder, name)))) return;
+    alarm.ring();
+  });
 
   try {
     for (let look = 0; !signal.aborted; look += 1) {
-      const files = await scanFolder(root, path => isSlideName(path) || isTemporaryName(path)).catch(cause => {
+      const files = await tree.files().catch(cause => {
         if (look > 0) return undefined;
         throw new StromaflowError('FILE_NOT_FOUND', `${root}: the folder cannot be read`, { cause });
       });
-      if (files) notice(files, candidates, temporary);
-      for (const candidate of candidates.values()) {
-        if (signal.aborted) return;
-        if (candidate.settled || !(candidate.renamed || candidate.quietLooks > 0)) continue;
-        const { path } = candidate.seen;
-        try {
-          const opened = await open(path);
-          candidate.settled = true;
-          yield { path, opened };
-        } catch (error) {
-          if (performance.now() - candidate.changedAt < settleSeconds * 1000) continue;
-          candidate.settled = true;
-          yield { path, error: toStromaflowError(error, 'SLIDE_UNREADABLE', path) };
-        }
+      if (files) {
+        if (look === 0 ? usesEvents(root, mode) : hints.isUsed) hints.follow(tree.folders);
+        candidates.notice(files, await statFiles(candidates.toStat(files)));
       }
-      await alarm.wait(pollSeconds * 1000, signal);
+      for (const candidate of candidates.open()) {
+        if (signal.aborted) return;
+        const arrival = await attempt(candidate, options);
+        if (arrival) yield arrival;
+      }
+      await never.wait(Math.min(LEAST_MS, pollSeconds * 1000), signal);
+      await alarm.wait(Math.max(0, pollSeconds * 1000 - LEAST_MS), signal);
     }
   } finally {
-    await hints.close();
+    hints.close();
   }
 }
 
-function notice(files: readonly SeenFile[], candidates: Map<string, Candidate>, temporary: Set<number>): void {
-  const slides = files.filter(file => isSlideName(file.path));
-  const paths = new Set(slides.map(file => file.path));
-  for (const path of candidates.keys()) if (!paths.has(path)) candidates.delete(path);
-  for (const seen of slides) {
-    const known = candidates.get(seen.path);
-    if (
-      known &&
-      known.seen.size === seen.size &&
-      known.seen.mtimeMs === seen.mtimeMs &&
-      known.seen.inode === seen.inode
-    ) {
-      known.quietLooks += 1;
-      continue;
+async function attempt<T>(
+  candidate: Candidate,
+  { open, settleSeconds }: WatchOptions<T>,
+): Promise<Arrival<T> | undefined> {
+  const { renamed, quietLooks } = candidate;
+  const { path, mtimeMs } = candidate.seen;
+  const facts = { renamed, settled: renamed || quietLooks > 0, age: (Date.now() - mtimeMs) / 1000 };
+  try {
+    const { value, until } = await open(path, facts);
+    candidate.settled = true;
+    if (until) {
+      candidate.busy = true;
+      void until.then(() => {
+        candidate.busy = false;
+      });
     }
-    const renamed = temporary.delete(seen.inode);
-    candidates.set(seen.path, { seen, changedAt: performance.now(), quietLooks: 0, renamed, settled: false });
-  }
-  for (const file of files) if (isTemporaryName(file.path)) temporary.add(file.inode);
-}
-
-/** Waits for a time, or until rung; a ring while nobody waits is kept. */
-class Alarm {
-  #rung = false;
-  #wake: (() => void) | undefined;
-
-  ring(): void {
-    this.#rung = true;
-    this.#wake?.();
-  }
-
-  wait(milliseconds: number, signal: AbortSignal): Promise<void> {
-    if (this.#rung || signal.aborted) {
-      this.#rung = false;
-      return Promise.resolve();
-    }
-    return new Promise(resolve => {
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        this.#wake = undefined;
-        this.#rung = false;
-        resolve();
-      };
-      const timer = setTimeout(done, milliseconds);
-      signal.addEventListener('abort', done, { once: true });
-      this.#wake = done;
-    });
+    return { path, opened: value };
+  } catch (error) {
+    if (!facts.settled || performance.now() - candidate.changedAt < settleSeconds * 1000) return undefined;
+    candidate.settled = true;
+    return { path, error: toStromaflowError(error, 'SLIDE_UNREADABLE', path) };
   }
 }

@@ -1,18 +1,18 @@
-import { appendFile, mkdir, mkdtemp, rename, symlink, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isSlideName, isTemporaryName } from '#src/watch/names.js';
-import { type Arrival, watchFolder } from '#src/watch/watch-folder.js';
+import { type Arrival, type CandidateFacts, watchFolder } from '#src/watch/watch-folder.js';
 
 const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'stromaflow-watch-'));
 
 /** Opens files whose text ends in "whole", as a reader opens a slide whose last tile is there. */
-const openText = async (path: string): Promise<string> => {
-  const { readFile } = await import('node:fs/promises');
+const openText = async (path: string, { settled }: CandidateFacts): Promise<{ value: string }> => {
+  if (!settled) throw new Error('may still be written');
   const text = await readFile(path, 'utf8');
   if (!text.endsWith('whole')) throw new Error('cut short');
-  return text;
+  return { value: text };
 };
 
 async function arrivals(root: string, wanted: number, act: () => Promise<void>): Promise<Arrival<string>[]> {

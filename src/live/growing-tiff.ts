@@ -1,0 +1,224 @@
+import { existsSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, extname, join } from 'node:path';
+import { openSlide } from '../slide/open.js';
+import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
+import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
+import { unreadable } from '../slide/tiff-probe.js';
+import { ArrivalQueue } from './arrival-queue.js';
+import { type FollowOptions, keepLooking } from './follower.js';
+import { growthIdentity, tiffContent } from './growth.js';
+import type { Growth, LiveSlide, LiveState, TileArrivals, TileCounts } from './live-slide.js';
+import { type Listing, TiffListing } from './tiff-listing.js';
+import { checkTile, sameBytes } from './tile-bytes.js';
+
+/** The kernel stamps files by its clock tick, up to 10 ms; networks round more, and are polled anyway. */
+const TICK_MS = 50;
+
+export interface GrowingOptions extends FollowOptions {
+  readonly mpp?: number | undefined;
+  readonly id?: string | undefined;
+  /** Seconds after which a tile that lies there but does not look whole is taken as it is. */
+  readonly settleSeconds: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens a TIFF that is still being written: its directories can be read, tiles are missing. Checkpointed files, files whose
+ * directory is rewritten in place, and files with the directory first and zero offsets are all of this kind.
+ *
+ * Completeness contract. Expected: every tile of the followed level in the directory as it was when the slide was opened. A
+ * tile may be read once two readings of the directory agree on it, it lies inside the file, and its bytes begin and end as
+ * its coding wants; one that lies there damaged is taken as it is after the settling time. The slide is complete when
+ * every expected tile came, or when `<name>.done` stands beside it; tiles without bytes are then missing.
+ *
+ * @throws SLIDE_UNREADABLE and the other errors of openSlide while the directory cannot be read.
+ */
+export async function openGrowingTiff(path: string, options: GrowingOptions): Promise<LiveSlide> {
+  const { mpp, id, signal } = options;
+  const before = statSync(path);
+  const slide = await openSlide(path, { mpp, id, signal, growing: true });
+  const again = await openSlide(path, { mpp, id, signal, growing: true });
+  if (JSON.stringify(slide.info.levels) !== JSON.stringify(again.info.levels))
+    throw unreadable(path, 'its directory is being written');
+  return new GrowingTiff(slide, before, options);
+}
+
+class GrowingTiff implements LiveSlide {
+  readonly opened: OpenedSlide;
+  readonly growth: Growth;
+  readonly closed: Promise<void>;
+  readonly #options: GrowingOptions;
+  readonly #path: string;
+  readonly #levels: readonly TiffLevel[];
+  /** The file as it was when it was opened. */
+  readonly #born: Stats;
+  readonly #stop = new AbortController();
+  #state: LiveState = 'growing';
+  #close: () => void = () => undefined;
+  #level = 0;
+  #seen = 0;
+  #overwritten = 0;
+  /** Tiles that lie there and do not look whole: when they were first seen so. */
+  readonly #doubtful = new Map<number, number>();
+  #last: { readonly stats: Stats; readonly lookedAt: number } | undefined;
+  #changedAt = performance.now();
+  #changed = false;
+
+  constructor(slide: OpenedSlide, born: Stats, options: GrowingOptions) {
+    const { path, levels } = slide.source as TiffDescription;
+    this.#path = path;
+    this.#born = born;
+    this.#options = options;
+    this.#levels = levels.map(level => ({ ...level, ...emptyArrays(level.cols * level.rows) }));
+    const identity = growthIdentity(born, slide.info.levels[0]!);
+    // A second scan into the same file is another run, and must have another name in events.
+    const fingerprint = `${identity}-${Date.now().toString(36)}`;
+    this.opened = { info: { ...slide.info, fingerprint }, source: { kind: 'tiff', path, levels: this.#levels } };
+    this.growth = {
+      identity,
+      content: level => {
+        const { offsets, byteCounts } = this.#seen > 0 ? this.#levels[level]! : levels[level]!;
+        return tiffContent(path, offsets, byteCounts);
+      },
+    };
+    this.closed = new Promise(resolve => {
+      this.#close = resolve;
+    });
+  }
+
+  get state(): LiveState {
+    return this.#state;
+  }
+
+  get tiles(): TileCounts {
+    const { cols, rows } = this.#levels[this.#level]!;
+    const expected = cols * rows;
+    const missing = this.#state === 'complete' ? expected - this.#seen : 0;
+    return { expected, seen: this.#seen, missing, overwritten: this.#overwritten };
+  }
+
+  sourceFor(level: number): TileSourceDescription {
+    return { kind: 'tiff', path: this.#path, levels: this.#levels.slice(0, level + 1) };
+  }
+
+  follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
+    this.#level = level;
+    const stopped = AbortSignal.any([signal, this.#stop.signal]);
+    const queue = new ArrivalQueue<TileArrivals>(() => this.#stop.abort());
+    const listing = new TiffListing(this.#path, level);
+    const looking = keepLooking([this.#path], this.#options, stopped, async () => {
+      const tiles = await this.#look(listing);
+      if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
+      return this.#state === 'growing';
+    });
+    looking.then(
+      () => queue.end(),
+      error => queue.fail(error),
+    );
+    return queue;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#close();
+  }
+
+  /** The tiles that became readable; sets the state. */
+  async #look(listing: TiffListing): Promise<number[]> {
+    const stats = statSync(this.#path, { throwIfNoEntry: false });
+    if (!stats) {
+      this.#state = 'gone';
+      return [];
+    }
+    if (stats.ino !== this.#born.ino || stats.dev !== this.#born.dev) {
+      this.#state = 'replaced';
+      return [];
+    }
+    const lookedAt = Date.now();
+    let tiles: number[] = [];
+    if (this.#mayHaveChanged(stats)) {
+      const take = (listed: Listing, fd: number): number[] => this.#take(listed, fd);
+      // A directory that is being written or not there is no news; the next look reads it again.
+      tiles = await listing.read(take).catch(() => []);
+    }
+    if (this.#last && (this.#last.stats.size !== stats.size || this.#last.stats.mtimeMs !== stats.mtimeMs)) {
+      this.#changed = true;
+      this.#changedAt = performance.now();
+    }
+    if (tiles.length > 0) this.#changedAt = performance.now();
+    this.#last = { stats, lookedAt };
+    this.#judge();
+    return tiles;
+  }
+
+  /** Times of files are as coarse as the kernel's clock tick: what was written right before the last look may hide behind it. */
+  #mayHaveChanged({ size, mtimeMs }: Stats): boolean {
+    if (!this.#last || this.#doubtful.size > 0) return true;
+    const { stats, lookedAt } = this.#last;
+    return size !== stats.size || mtimeMs !== stats.mtimeMs || lookedAt - mtimeMs < TICK_MS;
+  }
+
+  #take({ stats, offsets, byteCounts }: Listing, fd: number): number[] {
+    const level = this.#levels[this.#level]!;
+    const came: number[] = [];
+    if (offsets.length < level.offsets.length) return came;
+    for (let tile = 0; tile < level.offsets.length; tile++) {
+      const offset = offsets[tile]!;
+      const length = byteCounts[tile]!;
+      if (offset === 0 || length === 0 || offset + length > stats.size) continue;
+      const known = level.byteCounts[tile] !== 0;
+      if (known && level.offsets[tile] === offset && level.byteCounts[tile] === length) continue;
+      if (!this.#ready(fd, tile, offset, length, level.compression)) continue;
+      if (known) this.#overwrite(fd, level, tile, offset, length);
+      else {
+        level.offsets[tile] = offset;
+        level.byteCounts[tile] = length;
+        came.push(tile);
+      }
+    }
+    this.#seen += came.length;
+    return came;
+  }
+
+  #ready(fd: number, tile: number, offset: number, length: number, compression: number): boolean {
+    const check = checkTile(fd, offset, length, compression);
+    if (check === 'no') return false;
+    if (check === 'doubtful') {
+      const since = this.#doubtful.get(tile) ?? performance.now();
+      this.#doubtful.set(tile, since);
+      if (performance.now() - since < this.#options.settleSeconds * 1000) return false;
+    }
+    this.#doubtful.delete(tile);
+    return true;
+  }
+
+  /** The same bytes elsewhere change nothing; other pixels make the patches that were read from the old ones wrong. */
+  #overwrite(fd: number, level: TiffLevel, tile: number, offset: number, length: number): void {
+    if (!sameBytes(fd, [level.offsets[tile]!, level.byteCounts[tile]!], [offset, length])) this.#state = 'replaced';
+    this.#overwritten += 1;
+    level.offsets[tile] = offset;
+    level.byteCounts[tile] = length;
+  }
+
+  #judge(): void {
+    if (this.#state !== 'growing') return;
+    const { cols, rows } = this.#levels[this.#level]!;
+    if (this.#seen === cols * rows || isMarkedDone(this.#path)) this.#state = 'complete';
+    else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000)
+      // A file that never changed was whole when it was opened: some writers store no bytes for tiles of glass.
+      this.#state = this.#changed ? 'stalled' : 'complete';
+  }
+}
+
+/** `slide.svs.done` or `slide.done` beside `slide.svs`. */
+export function isMarkedDone(path: string): boolean {
+  const name = basename(path, extname(path));
+  return existsSync(`${path}.done`) || existsSync(join(dirname(path), `${name}.done`));
+}
+
+function emptyArrays(tiles: number): { offsets: Float64Array; byteCounts: Float64Array } {
+  return {
+    offsets: new Float64Array(new SharedArrayBuffer(tiles * 8)),
+    byteCounts: new Float64Array(new SharedArrayBuffer(tiles * 8)),
+  };
+}

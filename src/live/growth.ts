@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { closeSync, openSync, type Stats, statSync } from 'node:fs';
+import type { LevelGeometry, OpenedSlide } from '../slide/slide.js';
+import type { TiffDescription } from '../slide/tiff-description.js';
+import { readBytes } from '../slide/tiff-probe.js';
+import type { Growth } from './live-slide.js';
+
+/** Tiles whose bytes are part of a content's name. */
+const SAMPLES = 8;
+
+/**
+ * What stays the same of a file while it grows: device, inode, birth time, and the geometry of its finest level. A file
+ * that is replaced, copied or restored has another one.
+ */
+export function growthIdentity(stats: Stats, finest: LevelGeometry): string {
+  const { dev, ino, birthtimeMs } = stats;
+  const { width, height, tileWidth, tileHeight } = finest;
+  return hash([dev, ino, Math.trunc(birthtimeMs), width, height, tileWidth, tileHeight].join(' '));
+}
+
+/** The growth of a TIFF, finished or not; undefined for slides of other kinds. */
+export function growthOf(slide: OpenedSlide): Growth | undefined {
+  if (slide.source.kind !== 'tiff') return undefined;
+  const { path, levels } = slide.source as TiffDescription;
+  return {
+    identity: growthIdentity(statSync(path), slide.info.levels[0]!),
+    content: level => {
+      const { offsets, byteCounts } = levels[level]!;
+      return tiffContent(path, offsets, byteCounts);
+    },
+  };
+}
+
+/**
+ * Names what a TIFF stores of one level: the lengths of all tiles and the bytes of a few. Does not change when directories
+ * or further levels are written behind them.
+ */
+export function tiffContent(path: string, offsets: Float64Array, byteCounts: Float64Array): string {
+  const digest = createHash('sha256').update(Buffer.from(byteCounts.buffer));
+  const stored: number[] = [];
+  for (let tile = 0; tile < byteCounts.length; tile++) if (byteCounts[tile] !== 0) stored.push(tile);
+  const fd = openSync(path, 'r');
+  try {
+    for (let sample = 0; sample < Math.min(SAMPLES, stored.length); sample++) {
+      const tile = stored[Math.floor((sample * stored.length) / SAMPLES)] ?? stored[sample]!;
+      digest.update(readBytes(fd, offsets[tile]!, byteCounts[tile]!));
+    }
+  } finally {
+    closeSync(fd);
+  }
+  return digest.digest('hex').slice(0, 32);
+}
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

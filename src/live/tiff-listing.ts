@@ -1,0 +1,67 @@
+import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
+import { recogniseTiff } from '../slide/tiff-format.js';
+import { readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
+import { probeTiff, type TiffProbe, unreadable } from '../slide/tiff-probe.js';
+
+/** Where a directory says a level's tiles lie, at one moment. */
+export interface Listing {
+  readonly stats: Stats;
+  /** 0 where a tile has not been written. */
+  readonly offsets: Float64Array;
+  readonly byteCounts: Float64Array;
+}
+
+/**
+ * Reads one level's tile arrays over and over while a scanner changes them. The directory is parsed again only when it
+ * moved or grew; everything is read twice and must be equal, so that a directory which is being written is never used.
+ */
+export class TiffListing {
+  readonly #path: string;
+  readonly #level: number;
+  #parsed: { readonly directories: string; readonly page: TiffPage; readonly inChain: boolean } | undefined;
+
+  constructor(path: string, level: number) {
+    this.#path = path;
+    this.#level = level;
+  }
+
+  /**
+   * Calls `use` with the listing and a descriptor of the file, which is opened anew each time: over a network that makes the
+   * client ask the server what changed.
+   *
+   * @throws SLIDE_UNREADABLE, SLIDE_TRUNCATED while the directory cannot be read; the system's error when the file is gone.
+   */
+  async read<T>(use: (listing: Listing, fd: number) => T | Promise<T>): Promise<T> {
+    const fd = openSync(this.#path, 'r');
+    try {
+      const stats = fstatSync(fd);
+      const probe = probeTiff(fd, this.#path, stats.size);
+      const page = await this.#page(probe);
+      const listed = readTileArrays(probe, page);
+      const again = readTileArrays(probe, page);
+      const torn = !same(listed.offsets, again.offsets) || !same(listed.byteCounts, again.byteCounts);
+      if (torn || describe(probeTiff(fd, this.#path, stats.size)) !== describe(probe))
+        throw unreadable(this.#path, 'its directory is being written');
+      return await use({ stats, ...listed }, fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #page(probe: TiffProbe): Promise<TiffPage> {
+    const directories = describe(probe);
+    // Of a SubIFD only its parent is in the chain, so whether it moved is seen by parsing it.
+    if (this.#parsed?.directories === directories && this.#parsed.inChain) return this.#parsed.page;
+    const page = recogniseTiff(await readPages(probe))?.levels[this.#level];
+    if (!page) throw unreadable(this.#path, 'its directory no longer lists the level');
+    const inChain = probe.directories.some(({ offset }) => offset === page.directory.offset);
+    this.#parsed = { directories, page, inChain };
+    return page;
+  }
+}
+
+const describe = ({ directories }: TiffProbe): string =>
+  JSON.stringify(directories.map(({ offset, entries }) => [offset, ...entries].flat()));
+
+const same = (a: Float64Array, b: Float64Array): boolean =>
+  Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
