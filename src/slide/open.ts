@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync } from 'node:fs';
-import { basename, extname } from 'node:path';
+import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
+import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { isDicom } from './dicom/instance.js';
+import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
 import { askOpenSlide } from './open-openslide.js';
 import { ForeignTiff, readTiffFacts } from './open-tiff.js';
 import type { OpenedSlide } from './slide.js';
@@ -19,8 +21,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a slide: TIFF by our own reader; what that cannot read by OpenSlide, where it is installed. Checks everything but
- * the pixels.
+ * Opens a slide: TIFF and DICOM (a file of a series, or its folder) by our own readers; what they cannot read by OpenSlide,
+ * where it is installed. Checks everything but the pixels.
  *
  * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (no slide, or damaged), SLIDE_TRUNCATED (ends before its last tile),
  * SLIDE_UNSUPPORTED (a compression or layout that cannot be decoded), SLIDE_NO_MPP (no spacing and none given).
@@ -35,9 +37,9 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     const stats = fstatSync(fd);
     const dicom = stats.isDirectory() ? await holdsDicom(path) : isDicom(fd);
     if (!stats.isFile() && !dicom) throw unreadable(path, 'is not a file');
-    const facts = await readFacts(path, dicom, () =>
-      dicom ? readDicomFacts(path, signal) : readTiffFacts(fd, path, stats.size, options.growing ?? false),
-    );
+    const facts = dicom
+      ? await readDicomFacts(path, signal)
+      : await readFacts(fd, path, stats.size, options.growing ?? false);
     signal?.throwIfAborted();
     const mpp = options.mpp ?? facts.mpp;
     if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${path}: does not say how many µm a pixel spans`);
@@ -50,17 +52,13 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
       tileWidth,
       tileHeight,
     }));
-    const head = createHash('sha256')
-      .update(readBytes(fd, 0, 65_536))
-      .digest('hex')
-      .slice(0, 16);
     const info = {
-      id: id ?? slideId(path),
+      id: id ?? slideId(stats.isDirectory() ? `${resolve(path)}.` : path),
       path,
       format: facts.format,
       mpp,
       levels,
-      fingerprint: `${stats.size}-${Math.trunc(stats.mtimeMs)}-${head}`,
+      fingerprint: facts.fingerprint ?? fingerprint(fd, stats),
       properties: facts.properties,
     };
     return { info, source: facts.describe(levels) };
@@ -81,6 +79,14 @@ export function slideId(path: string): string {
   const safe = name.replace(/[^A-Za-z0-9_-]/g, '_').slice(0, 100);
   if (safe === name && safe !== '') return safe;
   return `${safe || 'slide'}-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 8)}`;
+}
+
+function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
+  const head = createHash('sha256')
+    .update(readBytes(fd, 0, 65_536))
+    .digest('hex')
+    .slice(0, 16);
+  return `${size}-${Math.trunc(mtimeMs)}-${head}`;
 }
 
 async function readFacts(fd: number, path: string, size: number, growing: boolean): Promise<SlideFacts> {

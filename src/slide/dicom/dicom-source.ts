@@ -1,0 +1,118 @@
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { StromaflowError } from '../../errors.js';
+import { JpegDecoder } from '../jpeg-decoder.js';
+import type { TileSource, TileState } from '../slide.js';
+import type { TiffLevel } from '../tiff-description.js';
+import type { TileDecoder } from '../tiff-source.js';
+import { COMPRESSION, PHOTOMETRIC } from '../tiff-support.js';
+import { type ByteSource, fileBytes } from './byte-reader.js';
+import type { DicomDescription, DicomLevel, DicomPart } from './description.js';
+import { joinFragments } from './frames.js';
+import { inflateDataSet } from './inflate.js';
+import { NativeDecoder } from './native-decoder.js';
+
+/** Reads the frames of a DICOM slide, synchronously: one pread and one decode a tile. Files are opened when needed. */
+export class DicomSource implements TileSource {
+  readonly levels: readonly DicomLevel[];
+  readonly #files: readonly DicomPart[];
+  readonly #decoders: readonly TileDecoder[];
+  readonly #open: (ByteSource | undefined)[] = [];
+  readonly #handles: number[] = [];
+  #item = Buffer.alloc(0);
+
+  static async open(description: DicomDescription): Promise<DicomSource> {
+    return new DicomSource(description, await Promise.all(description.levels.map(decoderOf)));
+  }
+
+  private constructor(description: DicomDescription, decoders: readonly TileDecoder[]) {
+    this.levels = description.levels;
+    this.#files = description.files;
+    this.#decoders = decoders;
+  }
+
+  readTile(level: number, col: number, row: number, into: Uint8Array): TileState {
+    const geometry = this.levels[level];
+    if (!geometry || !(col >= 0 && col < geometry.cols && row >= 0 && row < geometry.rows))
+      throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
+    const { tileWidth, tileHeight } = geometry;
+    const index = row * geometry.cols + col;
+    const part = geometry.parts[index]!;
+    if (part < 0) return 'missing';
+    const corrupt = (problem: string) =>
+      new StromaflowError(
+        'TILE_CORRUPT',
+        `${this.#files[part]!.path}: tile (${col}, ${row}) of level ${level} ${problem}`,
+      );
+    const start = geometry.starts[index]!;
+    const length = geometry.ends[index]! - start;
+    // No codec makes a frame much larger than its pixels; a length beyond that is damage, not worth its memory.
+    if (length > tileWidth * tileHeight * 6 + 65_536) throw corrupt(`claims ${length} bytes`);
+    const stored = this.#read(part, start, length);
+    if (stored.length < length) throw corrupt(`ends after ${stored.length} of ${length} bytes`);
+    const frame = geometry.encapsulated ? joinFragments(stored) : stored;
+    if (!frame) throw corrupt('is damaged');
+    const decoder = this.#decoders[level]!;
+    const tile = decoder.input(withoutPadding(frame));
+    frame.copy(tile);
+    const problem = decoder.decode(tile, tileHeight, into);
+    if (problem) throw corrupt(problem);
+    return 'decoded';
+  }
+
+  close(): void {
+    for (const handle of this.#handles.splice(0)) closeSync(handle);
+    this.#open.length = 0;
+  }
+
+  /** A view of the bytes, valid until the next call. */
+  #read(part: number, start: number, length: number): Buffer {
+    this.#open[part] ??= this.#openPart(this.#files[part]!);
+    if (this.#item.length < length) this.#item = Buffer.alloc(length);
+    const into = this.#item.subarray(0, length);
+    return into.subarray(0, this.#open[part].read(into, start));
+  }
+
+  /** @throws SLIDE_UNREADABLE when the file cannot be opened any more. */
+  #openPart({ path, deflatedFrom }: DicomPart): ByteSource {
+    try {
+      const fd = openSync(path, 'r');
+      this.#handles.push(fd);
+      const file = fileBytes(path, fd, fstatSync(fd).size);
+      return deflatedFrom === undefined ? file : inflateDataSet(file, deflatedFrom);
+    } catch (error) {
+      if (error instanceof StromaflowError) throw error;
+      throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened again`, { cause: error });
+    }
+  }
+}
+
+async function decoderOf(level: DicomLevel): Promise<TileDecoder> {
+  if (level.codec === 'jpeg') return new JpegDecoder(asTiff(level, COMPRESSION.jpeg));
+  if (level.codec !== 'jpeg2000') return new NativeDecoder(level);
+  const { J2kDecoder } = await import('../j2k-decoder.js');
+  // YBR_ICT and YBR_RCT name the transform inside the codestream, which the decoder undoes; YBR_FULL is outside of it.
+  const yCbCr = level.photometric === 'YBR_FULL';
+  return J2kDecoder.load(asTiff(level, yCbCr ? COMPRESSION.j2kYCbCr : COMPRESSION.j2kRgb));
+}
+
+/** What the codecs of TIFF tiles need to know of a level. */
+function asTiff(level: DicomLevel, compression: number): TiffLevel {
+  const grey = level.samplesPerPixel === 1;
+  const colour = level.photometric === 'RGB' ? PHOTOMETRIC.rgb : PHOTOMETRIC.yCbCr;
+  return {
+    ...level,
+    offsets: level.starts,
+    byteCounts: level.ends,
+    compression,
+    photometric: grey ? PHOTOMETRIC.blackIsZero : colour,
+    predictor: 1,
+    jpegTables: undefined,
+  };
+}
+
+/** Fragments have an even length; a pad byte may follow the end of a JPEG or JPEG 2000 stream (FF D9). */
+function withoutPadding(frame: Buffer): number {
+  const { length } = frame;
+  const padded = length >= 3 && frame[length - 1] === 0 && frame[length - 2] === 0xd9 && frame[length - 3] === 0xff;
+  return padded ? length - 1 : length;
+}
