@@ -1,11 +1,12 @@
 import { StromaflowError } from '../errors.js';
+import { adobeTransform, prepareTile } from './jpeg-stream.js';
 import type { LevelGeometry } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
 import type { TiffDescription, TiffLevel } from './tiff-description.js';
 import { recogniseTiff, type TiffFormat } from './tiff-format.js';
 import { readPages, readTileArrays, type TiffPage } from './tiff-page.js';
-import { probeTiff, type TiffProbe, truncated, unreadable } from './tiff-probe.js';
-import { checkSupported } from './tiff-support.js';
+import { probeTiff, readBytes, type TiffProbe, truncated, unreadable } from './tiff-probe.js';
+import { COMPRESSION, checkSupported, PHOTOMETRIC } from './tiff-support.js';
 
 /** A sound TIFF of a scanner whose files only OpenSlide reads right. */
 export class ForeignTiff extends StromaflowError {
@@ -34,9 +35,22 @@ export async function readTiffFacts(fd: number, path: string, size: number, grow
     format: format.name,
     mpp: format.mpp,
     levels,
-    properties: format.properties,
+    properties: { ...format.properties, ...colourNote(fd, levels[0]) },
     describe: geometry => describeTiff(path, levels, geometry),
   };
+}
+
+/** More than any tile's headers take. */
+const HEADER_BYTES = 4096;
+
+/** Says so where the pixels contradict their tag (see adobeTransform), because the colours of all patches hang on it. */
+function colourNote(fd: number, level: UnspacedLevel | undefined): Record<string, string> {
+  if (level?.compression !== COMPRESSION.jpeg || level.photometric !== PHOTOMETRIC.rgb) return {};
+  const tile = level.byteCounts.findIndex(bytes => bytes > 0);
+  if (tile < 0) return {};
+  const length = Math.min(HEADER_BYTES, level.byteCounts[tile] as number);
+  const frame = prepareTile(readBytes(fd, level.offsets[tile] as number, length));
+  return frame && adobeTransform(level.photometric, frame) === 1 ? { colour: 'YCbCr, tagged RGB' } : {};
 }
 
 type UnspacedLevel = Omit<TiffLevel, 'mpp'>;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import jpegTurbo from '@julusian/jpeg-turbo';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openSlide, slideId } from '#src/slide/open.js';
 import type { TiffDescription } from '#src/slide/tiff-description.js';
@@ -134,6 +135,14 @@ describe('openSlide on formats', () => {
     expect(info.levels.map(level => level.downsample)).toEqual([1, 2, 4]);
     expect(info.properties).toMatchObject({ scanner: 'UFS Scanner' });
     expect(JSON.stringify(info)).not.toContain('SECRET');
+  });
+
+  it('says when the pixels contradict their colour tag', async () => {
+    const jpeg = { compression: 'jpeg', photometric: 2, resolution: 20_000 } as const;
+    const subsampled = await open('subsampled.svs', [page(64, 64, { ...jpeg, subsampling: jpegTurbo.SAMP_420 })]);
+    expect(subsampled.info.properties).toMatchObject({ colour: 'YCbCr, tagged RGB' });
+    const full = await open('full.svs', [page(64, 64, jpeg)]);
+    expect(full.info.properties).not.toHaveProperty('colour');
   });
 
   it('reads a picture in strips', async () => {
