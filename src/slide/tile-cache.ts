@@ -36,7 +36,7 @@ export class TileCache {
     if (tileBytes <= this.#frameBytes) return;
     this.#frameBytes = Math.ceil(tileBytes / 64) * 64;
     const frames = Math.max(1, Math.floor(this.#capacity / this.#frameBytes));
-    this.#start = this.#memory.area('tiles', frames * this.#frameBytes);
+    this.#start = this.#memory.area('tiles', Math.max(this.#capacity, this.#frameBytes));
     this.#untouched = frames;
     this.#live.clear();
     this.#spent.clear();
