@@ -43,7 +43,7 @@ export async function openSession(
     const output = deferredOutput(folder, opening);
     opened.push(output);
     const lost = fresh ? [] : await output.resume(run.records());
-    const labels = await task.openLabels?.(info, plan);
+    const labels = await (task.openLabels ?? parts.openLabels)?.(info, plan);
     const session = new SlideSession({
       slide: info,
       plan,

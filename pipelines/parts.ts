@@ -9,13 +9,15 @@ import { createEvents, type Events } from '../src/event/contract.js';
 import { createMemoryBus } from '../src/event/memory-bus.js';
 import { connectNatsBus } from '../src/event/nats-bus.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
+import type { PatchPlan } from '../src/slide/patch.js';
 import { ReaderPool } from '../src/slide/reader-pool.js';
+import type { SlideInfo } from '../src/slide/slide.js';
 import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/slide/tissue.js';
 import { Arena } from '../src/stage/arena.js';
 import { EngineGate } from '../src/stage/batch.js';
 import { CreditPool } from '../src/stage/credit.js';
 import { combineObservers, type PipelineObserver } from '../src/stage/observer.js';
-import type { SlideSession } from '../src/stage/session.js';
+import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
@@ -36,6 +38,8 @@ export interface Parts {
   readonly observer: PipelineObserver;
   /** Where a slide's results go. */
   readonly openOutput: typeof openSlideOutput;
+  /** Opens the truth of a slide whose task brings none; undefined where the slide has none. */
+  readonly openLabels?: (slide: SlideInfo, plan: PatchPlan) => Promise<PatchLabels | undefined>;
   /** Told of each slide as it enters the graph. */
   readonly onOpened: (session: SlideSession) => void;
   /** Slides open at the same time. */
@@ -55,7 +59,7 @@ const SLIDES_AT_ONCE = 4;
  */
 export async function openParts(
   config: Config,
-  given: { readonly bus?: EventBus; readonly ledger?: Ledger } = {},
+  given: { readonly bus?: EventBus; readonly ledger?: Ledger; readonly probabilities?: boolean } = {},
 ): Promise<Parts> {
   const opened: { close(): Promise<void> }[] = [];
   const keep = <T extends { close(): Promise<void> }>(part: T): T => {
@@ -74,7 +78,8 @@ export async function openParts(
     const arena = allocateArena(config, bundle);
     const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const threads = config.threads || availableParallelism();
-    const engine = { engine: config.engine, model: bundle.path, arena, batch: config.batch, threads };
+    const { probabilities = false } = given;
+    const engine = { engine: config.engine, model: bundle.path, arena, batch: config.batch, threads, probabilities };
     const segmenter = keep(await createSegmenter(engine));
     return {
       config,

@@ -1,4 +1,4 @@
-import { from, map, type Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { Evaluation } from '../src/evaluate/evaluation.js';
 import type { LabelledImage } from '../src/evaluate/labelled-item.js';
 import type { LabelledSet } from '../src/evaluate/labelled-set.js';
@@ -8,10 +8,15 @@ import type { Parts } from './parts.js';
 import type { SlideResult, SlideTask } from './run-slide.js';
 import { segmentSlides } from './segment.js';
 
+/** Most images open at once: enough of one patch each to keep a large batch filling, few enough to hold in memory. */
+const IMAGES_AT_ONCE = 16;
+
 /**
  * A labelled set through the graph of segment.ts, each mask compared with its truth on the way:
  *
- *     labelled set ─open→ images and truths ─plan→ due patches → the graph → a result an image, counts in the evaluation
+ *     labelled set ─pull→ images and truths ─plan→ due patches → the graph → a result an image, counts in the evaluation
+ *
+ * Images are opened as the graph takes them in, so that a set of any size is never held as a whole.
  */
 export function replaySet(
   set: LabelledSet,
@@ -19,8 +24,12 @@ export function replaySet(
   parts: Parts,
   signal: AbortSignal,
 ): Observable<SlideResult> {
-  const tasks = from(set).pipe(map(item => taskOf(item, set, evaluation, parts)));
-  return segmentSlides(tasks, parts, signal);
+  const slidesAtOnce = Math.max(parts.slidesAtOnce, Math.min(IMAGES_AT_ONCE, parts.credits.total));
+  return segmentSlides(tasksOf(set, evaluation, parts), { ...parts, slidesAtOnce }, signal);
+}
+
+async function* tasksOf(set: LabelledSet, evaluation: Evaluation, parts: Parts): AsyncGenerator<SlideTask> {
+  for await (const item of set) yield taskOf(item, set, evaluation, parts);
 }
 
 function taskOf(item: LabelledImage, set: LabelledSet, evaluation: Evaluation, { config, bundle }: Parts): SlideTask {

@@ -1,4 +1,4 @@
-import { connect, filter, finalize, ignoreElements, map, merge, mergeMap, type Observable } from 'rxjs';
+import { connect, filter, finalize, ignoreElements, isObservable, map, merge, mergeMap, type Observable } from 'rxjs';
 import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
 import { batch } from '../src/stage/batch.js';
@@ -8,6 +8,7 @@ import { type DuePatch, hasTissue, type ReadPatch, type SettledPatch } from '../
 import { outcome } from '../src/stage/outcome.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import { publish } from '../src/stage/publish.js';
+import { pull } from '../src/stage/pull.js';
 import { read } from '../src/stage/read.js';
 import { score } from '../src/stage/score.js';
 import { segment } from '../src/stage/segment.js';
@@ -46,16 +47,19 @@ export function segmentPatches(
   );
 }
 
-/** Slides in, one result each out: several at once, their patches sharing one graph. Completes when all are done. */
+/**
+ * Slides in, one result each out: several at once, their patches sharing one graph. Completes when all are done. Tasks that
+ * can be pulled are asked for when there is room for them.
+ */
 export function segmentSlides(
-  tasks: Observable<SlideTask>,
+  tasks: Observable<SlideTask> | AsyncIterable<SlideTask>,
   parts: Parts,
   signal: AbortSignal,
 ): Observable<SlideResult> {
   const due = new FairQueue<DuePatch>({ signal, dropped: patch => patch.session.leave() });
-  const results = tasks.pipe(
-    mergeMap(task => runSlide(task, due, parts, signal), parts.slidesAtOnce),
-    finalize(() => due.close()),
-  );
-  return merge(segmentPatches(due, parts, signal).pipe(ignoreElements()), results);
+  const run = (task: SlideTask) => runSlide(task, due, parts, signal);
+  const results = isObservable(tasks)
+    ? tasks.pipe(mergeMap(run, parts.slidesAtOnce))
+    : pull(tasks, run, parts.slidesAtOnce);
+  return merge(segmentPatches(due, parts, signal).pipe(ignoreElements()), results.pipe(finalize(() => due.close())));
 }

@@ -16,6 +16,8 @@ export interface Command {
   /** With its arguments, commander's way: 'segment <slide...>'. */
   readonly usage: string;
   readonly summary: string;
+  /** Of a command of two words, on the first of them: what the first word is about. */
+  readonly group?: string;
   /** Longer help, shown under the options. */
   readonly notes?: string;
   readonly options: readonly OptionName[];

@@ -42,6 +42,10 @@ export async function runProgram(argv: readonly string[], options: ProgramOption
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
+    if (error.code === 'commander.help') {
+      const names = program.commands.find(item => item.name() === argv[0])?.commands.map(item => item.name()) ?? [];
+      throw new StromaflowError('USAGE', `${argv[0]} needs one of ${names.join(', ')} behind it`);
+    }
     throw new StromaflowError('USAGE', error.message.replace(/^error: /, '').replace(/\s+/g, ' '), { cause: error });
   }
 }
@@ -52,8 +56,8 @@ function addCommand(
   onTerminal: ProgramOptions['onTerminal'],
   done: (status: number) => void,
 ): void {
-  const sub = program
-    .command(command.usage)
+  const sub = parentOf(program, command)
+    .command(command.usage.replace(/^[a-z-]+ (?=[a-z])/, ''))
     .summary(command.summary)
     .description(command.notes ? `${command.summary}\n\n${command.notes.replaceAll('\n', ' ')}` : command.summary)
     .configureHelp({ sortOptions: false })
@@ -76,6 +80,14 @@ function addCommand(
       }
     });
   for (const name of command.options) sub.addOption(describeOption(name));
+}
+
+/** 'labels check <set>' stands below `labels`, which is made with the first of its commands. */
+function parentOf(program: CommanderCommand, { usage, group = '' }: Command): CommanderCommand {
+  const name = /^([a-z-]+) [a-z]/.exec(usage)?.[1];
+  if (name === undefined) return program;
+  const known = program.commands.find(item => item.name() === name);
+  return known ?? program.command(name).summary(group).description(group);
 }
 
 function describeOption(name: OptionName): Option {

@@ -1,67 +1,60 @@
-import { addCounts, type Counts, NO_COUNTS } from '../evaluate/counts.js';
-import type { Evaluation } from '../evaluate/evaluation.js';
-import { dice, iou, reduceAll } from '../evaluate/reductions.js';
+import type { Interval } from '../evaluate/bootstrap.js';
+import type { EvaluationReport, ImageResult, ModelResult } from '../evaluate/metrics.js';
+import { reportedSplit } from '../evaluate/report/html.js';
+import type { SplitName } from '../evaluate/split.js';
 
-export interface ReplayScores {
-  readonly images: readonly ImageScore[];
-  /** Over all pixels of the set. IoU and Dice are null where neither labels nor masks are positive. */
-  readonly micro: ScoredCounts;
-  /** Mean of the images' scores, an image without any positive counted as 1, as segmentation_models_pytorch does. */
-  readonly imagewise: { readonly iou: number | null; readonly dice: number | null };
+/** Images of the table; metrics.json has all. */
+const WORST = 10;
+
+/** What a terminal shows of metrics.json: a line a model, how they compare, and the first model's worst images. */
+export function scoreLines(report: EvaluationReport): string[] {
+  const split = reportedSplit(report);
+  const { models, comparisons } = report;
+  const pairs = comparisons
+    .filter(comparison => comparison.split === split)
+    .map(
+      ({ a, b, iou }) => `compared   ${a} − ${b}: IoU ${interval(iou)}, p ${iou.p < 0.001 ? '< 0.001' : number(iou.p)}`,
+    );
+  const images = models[0]?.images.filter(image => image.split === split) ?? [];
+  return [...models.flatMap(model => modelLines(model, split)), ...pairs, ...worstLines(images)];
 }
 
-export interface ScoredCounts extends Counts {
-  readonly iou: number | null;
-  readonly dice: number | null;
-}
-
-export interface ImageScore extends ScoredCounts {
-  readonly image: string;
-  readonly patient: string;
-  readonly patches: number;
-}
-
-export function scoresOf(evaluation: Evaluation): ReplayScores {
-  const images = evaluation.images.map(({ image, patient, patches, counts }) => ({
-    image,
-    patient,
-    patches,
-    ...scored(counts),
-  }));
-  const units = evaluation.images.map(({ counts }) => [counts]);
-  return {
-    images,
-    micro: scored(evaluation.images.reduce((sum, { counts }) => addCounts(sum, counts), NO_COUNTS)),
-    imagewise: {
-      iou: finite(reduceAll(units, iou)['micro-imagewise']),
-      dice: finite(reduceAll(units, dice)['micro-imagewise']),
-    },
-  };
-}
-
-/** For people: a line an image, the worst first, then the set. */
-export function scoreTable({ images, micro, imagewise }: ReplayScores): string[] {
-  const width = Math.max(5, ...images.map(({ image }) => image.length));
-  const row = (name: string, values: ScoredCounts): string =>
-    `${name.padEnd(width)}  ${number(values.iou)}  ${number(values.dice)}  ${[
-      values.tp,
-      values.fp,
-      values.fn,
-      values.tn,
-    ]
-      .map(count => String(count).padStart(11))
-      .join('')}`;
-  const sorted = [...images].sort((a, b) => (a.iou ?? 1) - (b.iou ?? 1));
+function modelLines({ name, splits, chosenThreshold }: ModelResult, split: SplitName): string[] {
+  const result = splits[split];
+  if (!result) return [`${name}: nothing was scored`];
+  const { iou, dice, precision, recall, areaError, patches, probability, images, patients } = result;
+  const of = split === 'all' ? '' : ` on the ${split} split`;
+  const chosen = chosenThreshold?.iou[split];
   return [
-    `${'image'.padEnd(width)}     IoU    Dice  ${['tp', 'fp', 'fn', 'tn'].map(name => name.padStart(11)).join('')}`,
-    ...sorted.map(image => row(image.image, image)),
-    row('all'.padEnd(width), micro),
-    `micro IoU ${number(micro.iou)}, mean per-image IoU ${number(imagewise.iou)}, ${images.length} images`,
+    `${name}${of}: IoU ${interval(iou.micro)}, mean of images ${number(iou.imageMean.value)}, Dice ${number(dice.micro.value)}`,
+    `  precision ${number(precision.value)}, recall ${number(recall.value)}, stroma area ${percent(areaError.value)}`,
+    ...(probability
+      ? [`  AUPRC ${number(probability.averagePrecision.value)}, ECE ${number(probability.calibrationError.value)}`]
+      : []),
+    ...(chosen
+      ? [`  threshold ${number(chosenThreshold.threshold)}, chosen on the validation split: IoU ${interval(chosen)}`]
+      : []),
+    `  ${patches.scored} patches of ${images} images of ${patients} patients; left out: ${patches.removedEmpty} empty, ${patches.unlabelled} unlabelled`,
   ];
 }
 
-const scored = (counts: Counts): ScoredCounts => ({ ...counts, iou: finite(iou(counts)), dice: finite(dice(counts)) });
+function worstLines(images: readonly ImageResult[]): string[] {
+  const sorted = [...images].sort((a, b) => order(a) - order(b)).slice(0, WORST);
+  if (sorted.length === 0) return [];
+  const width = Math.max(5, ...sorted.map(({ image }) => image.length));
+  const more = images.length > sorted.length ? ` (the worst ${sorted.length} of ${images.length})` : '';
+  return [
+    `${'image'.padEnd(width)}     IoU    Dice${['tp', 'fp', 'fn', 'tn'].map(name => name.padStart(12)).join('')}${more}`,
+    ...sorted.map(({ image, iou, dice, counts: { tp, fp, fn, tn } }) => {
+      const counts = [tp, fp, fn, tn].map(count => String(count).padStart(12)).join('');
+      return `${image.padEnd(width)}  ${number(iou).padStart(6)}  ${number(dice).padStart(6)}${counts}`;
+    }),
+  ];
+}
 
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
-
-const number = (value: number | null): string => (value === null ? '     –' : value.toFixed(4));
+const order = ({ iou }: ImageResult): number => (Number.isNaN(iou) ? 1 : iou);
+const number = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(4));
+const percent = (value: number): string =>
+  Number.isNaN(value) ? '–' : `${value < 0 ? '−' : '+'}${(Math.abs(value) * 100).toFixed(1)} %`;
+const interval = ({ value, lower, upper }: Interval): string =>
+  Number.isNaN(lower) ? number(value) : `${number(value)} (${number(lower)} to ${number(upper)})`;

@@ -3,6 +3,7 @@ import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import { describeEvent } from '../event/describe.js';
+import type { ModelBundle } from '../model/bundle.js';
 import { combineObservers } from '../stage/observer.js';
 import { StatusBoard } from '../status/board.js';
 import { createMetrics, type Metrics } from '../status/metrics.js';
@@ -23,6 +24,10 @@ export interface GraphOptions {
   readonly quiet?: boolean;
   /** Used instead of the one on disk. */
   readonly ledger?: Ledger;
+  /** The engine gives probabilities too. @default false */
+  readonly probabilities?: boolean;
+  /** How the truth of a slide is found; see Parts.openLabels. */
+  readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
 
 /** Time between two drawings of the progress line. */
@@ -37,9 +42,9 @@ const LAST_EVENTS_MS = 50;
 export async function runGraph(
   { config, terminal, signal }: CommandContext,
   graph: (parts: Parts, signal: AbortSignal) => Observable<SlideResult>,
-  { printEvents = false, quiet = false, ledger }: GraphOptions = {},
+  { printEvents = false, quiet = false, ledger, probabilities = false, labelsFor }: GraphOptions = {},
 ): Promise<number> {
-  const bare = await openParts(config, ledger ? { ledger } : {});
+  const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
   const cleanUps: (() => Promise<void>)[] = [() => bare.close()];
   try {
     const { bus, segmenter } = bare;
@@ -49,7 +54,8 @@ export async function runGraph(
     const board = new StatusBoard({ version: VERSION, bus, engine: info });
     const progress = new ProgressCounter();
     signal.addEventListener('abort', () => board.drain(), { once: true });
-    const parts = watched(bare, metrics, board, progress);
+    const openLabels = labelsFor?.(bare.bundle);
+    const parts = { ...watched(bare, metrics, board, progress), ...(openLabels && { openLabels }) };
 
     if (config.port !== undefined) {
       const server = await startStatusServer({

@@ -286,6 +286,42 @@ export const OPTIONS = {
     help: "label values that are the model's class, such as 2,6 or 1-3",
   },
   ignore: { type: 'string', unit: 'values', group: 'labels', help: 'label values that are left out of every score' },
+  negative: {
+    type: 'string',
+    unit: 'values',
+    group: 'labels',
+    help: 'label values of every other class; given, a value in none of the lists is a fault',
+  },
+  colours: {
+    type: 'string',
+    unit: 'table',
+    group: 'labels',
+    help: 'values of the colours of RGB masks, such as #ff0000=2,#00ff00=1',
+  },
+  labels: {
+    type: 'path',
+    unit: 'path',
+    group: 'labels',
+    help: "truth of the slide (mask or annotations), or a folder with one of each slide's name",
+  },
+  patient: {
+    type: 'string',
+    unit: 'pattern',
+    group: 'labels',
+    help: "regular expression whose first group is the patient in an image's name",
+  },
+  split: {
+    type: 'string',
+    unit: 'split',
+    group: 'labels',
+    help: 'patch or patient (80/10/10 by --seed), or a split file that was written before',
+  },
+  compare: {
+    type: 'string',
+    unit: 'bundles',
+    group: 'labels',
+    help: 'further model bundles on the same patches, separated by commas, each compared with each',
+  },
   strict: { type: 'boolean', default: false, group: 'labels', help: 'stop at the first fault of a labelled set' },
   as: {
     type: 'choice',
@@ -362,8 +398,8 @@ export const OPTIONS = {
     default: 1,
     min: 0,
     max: 4_294_967_295,
-    group: 'simulator',
-    help: 'chooses the random order and the faulty tiles: the same number, the same bytes',
+    group: 'general',
+    help: 'of all that is drawn at random (splits, intervals, faults of the simulator): the same number, the same draw',
   },
   config: {
     type: 'path',

@@ -21,6 +21,10 @@ export interface LabelSource {
   close(): Promise<void>;
 }
 
+/** Drawn regions, whose classes have names and no values. */
+export const isAnnotation = ({ kind }: LabelLocation): boolean =>
+  kind === 'asap' || kind === 'geojson' || kind === 'darwin';
+
 /** Where an item's labels are and how they are written. */
 export interface LabelLocation {
   readonly kind: 'mask-image' | 'mask-tiff' | 'asap' | 'geojson' | 'darwin';

@@ -1,13 +1,16 @@
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { readImageHeader, safeId } from '../slide/image-source.js';
+import { isAnnotation } from './label-source.js';
 import { type Candidate, type LabelledImage, type Layout, patientOf } from './labelled-item.js';
-import { type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';
+import { type LabelClass, type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';
 import { type FoundLayout, findLayout, pairOf } from './layout.js';
 import { readMaskImage, valueHistogram } from './mask-image.js';
 
 export interface LabelledSetOptions extends LabelMapOptions {
   /** Spacing of images whose set does not state it, in µm/px. */
   readonly mpp?: number;
+  /** Classes of a set that states none itself: a model bundle's label map. */
+  readonly fallbackClasses?: readonly LabelClass[] | undefined;
   /** Truth of a single slide or image: then `path` is that file instead of a folder. */
   readonly labels?: string;
   /** Patient of an image: the first group this captures from the file's name. */
@@ -38,8 +41,8 @@ export async function openLabelledSet(folder: string, options: LabelledSetOption
     options.labels === undefined
       ? await findLayout(folder, options.mpp)
       : await pairOf(folder, options.labels, options.mpp);
-  const byName = layout.candidates.some(({ labels }) => labels && ANNOTATIONS.has(labels.kind));
-  const classes = options.classes ?? layout.classes;
+  const byName = layout.candidates.some(({ labels }) => labels && isAnnotation(labels));
+  const classes = options.classes ?? layout.classes ?? options.fallbackClasses;
   const map = parseLabelMap({ ...options, byName, ...(classes && { classes }) });
   return {
     folder,
@@ -50,8 +53,6 @@ export async function openLabelledSet(folder: string, options: LabelledSetOption
     [Symbol.asyncIterator]: () => walk(layout, map, options),
   };
 }
-
-const ANNOTATIONS: ReadonlySet<string> = new Set(['asap', 'geojson', 'darwin']);
 
 async function* walk(layout: Layout, map: LabelMap, options: LabelledSetOptions): AsyncGenerator<LabelledImage> {
   const report = (error: unknown) => {

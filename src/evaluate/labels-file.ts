@@ -34,12 +34,20 @@ export async function readLabelsFile(
   if (classes !== undefined && !Array.isArray(classes)) throw wrong('classes is no list');
   return {
     ...(mpp !== undefined && { mpp }),
-    ...(classes && { classes: classes.map((item, i) => readClass(item, i, wrong)) }),
+    ...(classes && { classes: readClasses(classes, 'classes', wrong) }),
   };
 }
 
-function readClass(item: unknown, index: number, wrong: (what: string) => StromaflowError): LabelClass {
-  const at = `classes[${index}]`;
+/** Checks a list of classes; `name` is the list's, for what `wrong` says. */
+export function readClasses(
+  list: readonly unknown[],
+  name: string,
+  wrong: (what: string) => StromaflowError,
+): LabelClass[] {
+  return list.map((item, i) => readClass(item, `${name}[${i}]`, wrong));
+}
+
+function readClass(item: unknown, at: string, wrong: (what: string) => StromaflowError): LabelClass {
   if (!isRecord(item)) throw wrong(`${at} is no object`);
   const { value, name, meaning, colour } = item;
   if (!(Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255)) {

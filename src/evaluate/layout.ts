@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import type { Candidate, Layout } from './labelled-item.js';
 import type { LabelClass } from './labels.js';
@@ -80,15 +80,13 @@ async function findPairs(folder: string, mpp: number | undefined): Promise<Pairs
 /** Slides of a folder with their truths beside them. Slides without one are faults once any has one. */
 async function findSlides(folder: string, mpp: number | undefined): Promise<PairsFound> {
   const files = [...(await filesByName(folder)).values()];
-  const truthOf = (stem: string) =>
-    files.find(path => TRUTH_NAMES.some(suffix => basename(path).toLowerCase() === `${stem}${suffix}`.toLowerCase()));
   const isTruth = (path: string) =>
     TRUTH_NAMES.some(suffix => suffix.startsWith('_') && path.toLowerCase().endsWith(suffix));
   const candidates = files
     .filter(path => isSlideFile(path) && !isTruth(path))
     .map((imagePath): Candidate => {
       const name = basename(imagePath, extname(imagePath));
-      const truth = truthOf(name);
+      const truth = truthNamed(files, name, TRUTH_NAMES);
       const labels = truth === undefined ? undefined : labelLocation(truth);
       return {
         name,
@@ -103,6 +101,23 @@ async function findSlides(folder: string, mpp: number | undefined): Promise<Pair
 }
 
 const TRUTH_NAMES = ['_mask.tif', '_mask.tiff', '_mask.png', '_labels.tif', '.xml', '.geojson', '.json'] as const;
+
+const MASK_NAMES = ['.tif', '.tiff', '.png'] as const;
+
+const truthNamed = (files: readonly string[], stem: string, suffixes: readonly string[]): string | undefined =>
+  files.find(path => suffixes.some(suffix => basename(path).toLowerCase() === `${stem}${suffix}`.toLowerCase()));
+
+/**
+ * The truth of a slide by its name: beside it, in another folder (there a mask may have the very name of the slide), or a
+ * file, when it has the slide's name. Undefined where there is none.
+ */
+export async function truthOf(slidePath: string, place: string = dirname(slidePath)): Promise<string | undefined> {
+  const isThere = await isFolder(place);
+  const files = isThere ? [...(await filesByName(place)).values()] : [place];
+  const beside = isThere && resolve(place) === resolve(dirname(slidePath));
+  const stem = basename(slidePath, extname(slidePath));
+  return truthNamed(files, stem, beside ? TRUTH_NAMES : [...TRUTH_NAMES, ...MASK_NAMES]);
+}
 
 const NO_PAIRS: PairsFound = { candidates: [], orphans: [], ambiguous: [] };
 

@@ -1,4 +1,6 @@
 import { StromaflowError } from '../errors.js';
+import type { LabelClass } from '../evaluate/labels.js';
+import { readClasses } from '../evaluate/labels-file.js';
 
 /** What stromaflow.json says about a model: how to feed it, how to read it, where it comes from. */
 export interface Manifest {
@@ -19,6 +21,8 @@ export interface Manifest {
   readonly licence: string;
   readonly provenance: string;
   readonly metrics: readonly Metric[];
+  /** What label values mean in sets that do not say so themselves. */
+  readonly labels?: readonly LabelClass[];
 }
 
 /** Bytes become `byte / 255 × range[1]`, then `(x − mean) / std` a channel, RGB; smp's preprocessing. */
@@ -109,7 +113,11 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
     provenance: field('provenance', 'not stated', 'text', isText),
     metrics: field('metrics', [], 'a list of { set, metric, value }', value => isArray(value, isMetric)),
   };
-  return { manifest, assumed };
+  const { labels } = given;
+  if (labels === undefined) return { manifest, assumed };
+  const wrong = (what: string) => new StromaflowError('MODEL_INVALID', `${path}: ${what}`);
+  if (!Array.isArray(labels)) throw wrong('labels is no list');
+  return { manifest: { ...manifest, labels: readClasses(labels, 'labels', wrong) }, assumed };
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';

@@ -153,11 +153,14 @@ describe('stromaflow', () => {
     const { status, stdout, stderr } = await runCli(['replay', set, ...options]);
     expect(stderr).toMatch(/lonely.png: it has no mask \[LABELS_INVALID\]/);
     expect(status).toBe(1);
-    expect(stdout).toMatch(/micro IoU {1,}[\d.]+, mean per-image IoU {1,}[\d.]+, 1 images/);
+    expect(stdout).toMatch(/: IoU [\d.]+, mean of images [\d.]+, Dice [\d.]+\n/);
+    expect(stdout).toContain(`report     ${join(out, 'report.html')}`);
     const scores = JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8'));
-    const { tp, fp, fn, tn } = scores.micro;
+    const { tp, fp, fn, tn } = scores.models[0].splits.all.counts;
     expect(tp + fp + fn + tn).toBe(512 * 512);
     expect(tp + fn).toBe(512 * 512);
+    expect(scores.models[0].images).toMatchObject([{ image: 'dark', counts: { tp, fp, fn, tn } }]);
+    expect(scores.set.faults).toEqual([expect.stringMatching(/lonely.png: it has no mask/)]);
   });
 });
 

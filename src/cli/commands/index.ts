@@ -2,6 +2,7 @@ import type { Command } from '../command.js';
 import { config } from './config.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
+import { labelsCheck, labelsSplit } from './labels.js';
 import { replay } from './replay.js';
 import { segment } from './segment.js';
 import { simulate } from './simulate-scan.js';
@@ -9,4 +10,15 @@ import { tail } from './tail.js';
 import { watch } from './watch.js';
 
 /** In the order of the help. */
-export const COMMANDS: readonly Command[] = [demo, segment, watch, simulate, replay, tail, doctor, config];
+export const COMMANDS: readonly Command[] = [
+  demo,
+  segment,
+  watch,
+  simulate,
+  replay,
+  labelsCheck,
+  labelsSplit,
+  tail,
+  doctor,
+  config,
+];

@@ -1,54 +1,90 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaySet } from '../../../pipelines/replay.js';
-import type { StromaflowError } from '../../errors.js';
-import { Evaluation } from '../../evaluate/evaluation.js';
+import { STARTER_MODEL } from '../../../pipelines/parts.js';
+import type { Config } from '../../config/options.js';
+import type { LabelledSet } from '../../evaluate/labelled-set.js';
 import { openLabelledSet } from '../../evaluate/labelled-set.js';
 import { describeLabelMap } from '../../evaluate/labels.js';
-import { createMemoryLedger } from '../../store/memory-ledger.js';
-import { openNoOutput } from '../../store/no-output.js';
-import { type Command, GRAPH } from '../command.js';
-import { scoresOf, scoreTable } from '../replay-scores.js';
-import { runGraph } from '../run-graph.js';
+import { readSplit, type Split, writeSplit } from '../../evaluate/split.js';
+import { splitSet } from '../../evaluate/split-set.js';
+import { type EvaluatedModel, writeReport } from '../../evaluate/write-report.js';
+import { loadBundle } from '../../model/bundle.js';
+import { openSlide } from '../../slide/open.js';
+import { type Command, GRAPH, LABELS } from '../command.js';
+import { Faults } from '../faults.js';
+import { labelledSetOptions } from '../label-options.js';
+import { replayModel, reportNames, sharedPatches } from '../replay-models.js';
+import { scoreLines } from '../replay-scores.js';
 
 /** Runs a labelled set through the same graph as a scanner's slides and says how good the model is. */
 export const replay: Command = {
   usage: 'replay <set>',
-  summary: 'run a labelled set through the graph and compare the masks with its labels',
-  notes: `The set is a folder with images/ and masks/ of the same names. --positive says which mask values are stroma, --ignore
-which are left out; --mpp is the spacing of images that do not state one. Scores go to <out>/metrics.json.`,
-  options: ['positive', 'ignore', 'strict', ...GRAPH.filter(name => name !== 'fresh')],
+  summary: 'run a labelled set through the graph and report how good the model is',
+  notes: `The set is TIGER as published, a folder with images/ and masks/ of the same names, slides with annotations beside them,
+or one slide or image with --labels. --positive says which values are stroma, --ignore which are left out (TIGER needs
+neither); --mpp is the spacing of images that do not state one. <out>/report.html is the report, <out>/metrics.json has
+every number in it, <out>/patches.csv a row a patch.`,
+  options: ['compare', 'split', 'seed', ...LABELS, 'strict', ...GRAPH.filter(name => name !== 'fresh')],
   async run(context) {
-    const { args, config, terminal } = context;
-    const folder = args[0]!;
-    const faults: StromaflowError[] = [];
-    const set = await openLabelledSet(folder, {
-      ...(config.positive === undefined ? {} : { positive: config.positive }),
-      ...(config.ignore === undefined ? {} : { ignore: config.ignore }),
-      ...(config.mpp === undefined ? {} : { mpp: config.mpp }),
-      strict: config.strict,
-      onFault: fault => {
-        faults.push(fault);
-        process.stderr.write(`stromaflow: ${fault.line}\n`);
-      },
+    const { args, terminal, signal } = context;
+    const path = args[0]!;
+    const { out, seed, strict } = context.config;
+    const further = (context.config.compare ?? '').split(',').filter(name => name.trim() !== '');
+    const bundles = [];
+    for (const model of [context.config.model ?? STARTER_MODEL, ...further]) {
+      bundles.push(await loadBundle(model.trim(), signal));
+    }
+    const config = sharedPatches(context.config, bundles);
+    const faults = new Faults(strict);
+    const set = await openLabelledSet(path, {
+      ...labelledSetOptions(config, bundles[0]!.labels),
+      strict,
+      onFault: faults.add,
     });
-    terminal.line(`set        ${folder}: ${set.size} images`);
+    terminal.line(`set        ${path}: ${set.size} images`);
     for (const line of describeLabelMap(set.map)) terminal.line(`labels     ${line}`);
+    const split = await openSplit(set, config);
+    if (split) terminal.line(`split      by ${split.by}, seed ${split.seed}`);
 
-    const evaluation = new Evaluation({ map: set.map });
-    const ledger = createMemoryLedger();
-    const status = await runGraph(
-      context,
-      (parts, signal) => replaySet(set, evaluation, { ...parts, openOutput: openNoOutput }, signal),
-      { ledger, quiet: true },
-    );
-    const scores = { set: folder, faults: faults.length, ...scoresOf(evaluation) };
-    await mkdir(config.out, { recursive: true });
-    await writeFile(join(config.out, 'metrics.json'), `${JSON.stringify(scores, undefined, 2)}\n`);
-    for (const line of scoreTable(scores)) terminal.line(line);
-    terminal.line(`scores     ${join(config.out, 'metrics.json')}`);
-    terminal.json(scores);
-    if (status !== 0) return status;
-    return faults.length > 0 ? 1 : 0;
+    const names = reportNames(bundles);
+    const models: EvaluatedModel[] = [];
+    let status = 0;
+    try {
+      for (const [index, bundle] of bundles.entries()) {
+        const spool = join(out, `.patches-${index}`);
+        const replayed = await replayModel({ ...context, config }, bundle, names[index]!, spool, {
+          set,
+          split,
+          faults,
+        });
+        models.push(replayed.model);
+        status = Math.max(status, replayed.status);
+        if (signal.aborted) break;
+      }
+      if (signal.aborted) {
+        terminal.line('no report: scores of a part would be taken for scores of the set');
+        return status;
+      }
+      const spacing = config.spacing!;
+      const report = await writeReport(out, { set, models, split, faults: faults.list, seed, spacing, openSlide });
+      for (const line of scoreLines(report)) terminal.line(line);
+      terminal.line(`report     ${join(out, 'report.html')}, with metrics.json and patches.csv beside it`);
+      terminal.json(report);
+    } finally {
+      for (const { spool } of models) await spool.remove();
+    }
+    return faults.list.length > 0 ? Math.max(1, status) : status;
   },
 };
+
+/** A split made now is written beside the report, so that training can read it. */
+async function openSplit(set: LabelledSet, config: Config): Promise<Split | undefined> {
+  const { split: by, seed, out, margin } = config;
+  if (by === undefined) return undefined;
+  if (by !== 'patch' && by !== 'patient') return readSplit(by);
+  const grid = { spacing: config.spacing!, patchSize: config['patch-size']!, margin };
+  const split = await splitSet(set, { by, seed, ...grid, openSlide });
+  await mkdir(out, { recursive: true });
+  await writeSplit(join(out, 'split.json'), split);
+  return split;
+}

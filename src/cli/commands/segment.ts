@@ -3,26 +3,30 @@ import { from } from 'rxjs';
 import { segmentSlides } from '../../../pipelines/segment.js';
 import { StromaflowError } from '../../errors.js';
 import { openSlide, slideId } from '../../slide/open.js';
-import { type Command, GRAPH } from '../command.js';
+import { type Command, GRAPH, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
+import { slideLabels } from '../slide-labels.js';
 
 export const segment: Command = {
   usage: 'segment <slide...>',
   summary: 'segment whole slides now',
   notes: `Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
-was finished before is not done again unless --fresh is given; one that was interrupted goes on where it stopped.`,
-  options: GRAPH,
+was finished before is not done again unless --fresh is given; one that was interrupted goes on where it stopped. With
+labels (--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
+  options: [...GRAPH, ...TRUTH],
   async run(context) {
     const { args, config } = context;
     if (args.length === 1) await checkExists(args[0]!);
-    return runGraph(context, (parts, signal) => {
+    const labels = await slideLabels(config, args.length === 1 ? args[0] : undefined);
+    const graph: Parameters<typeof runGraph>[1] = (parts, signal) => {
       const tasks = args.map(path => ({
         path,
         id: slideId(path),
         open: () => openSlide(path, { mpp: config.mpp, signal }),
       }));
       return segmentSlides(from(tasks), parts, signal);
-    });
+    };
+    return runGraph(context, graph, labels);
   },
 };
 

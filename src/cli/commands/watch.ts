@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { segmentLive } from '../../../pipelines/live.js';
 import { StromaflowError } from '../../errors.js';
-import { type Command, GRAPH, WATCHING } from '../command.js';
+import { type Command, GRAPH, TRUTH, WATCHING } from '../command.js';
 import { runGraph } from '../run-graph.js';
+import { slideLabels } from '../slide-labels.js';
 
 /** Where Prometheus looks for it unless told otherwise. */
 export const WATCH_PORT = 9464;
@@ -11,14 +12,16 @@ export const watch: Command = {
   usage: 'watch <folder>',
   summary: 'segment slides live as a scanner writes them into a folder',
   notes: `Runs until interrupted; a slide that fails is reported and the others go on. Temporary names are ignored until
-they are renamed. /livez, /readyz, /status and /metrics are served on --host and --port.`,
-  options: [...GRAPH, ...WATCHING],
+they are renamed. /livez, /readyz, /status and /metrics are served on --host and --port. With labels
+(--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
+  options: [...GRAPH, ...WATCHING, ...TRUTH],
   async run(context) {
     const folder = context.args[0]!;
     const facts = await stat(folder).catch(() => undefined);
     if (!facts?.isDirectory()) throw new StromaflowError('FILE_NOT_FOUND', `${folder}: no such folder`);
     const config = { ...context.config, port: context.config.port ?? WATCH_PORT };
     context.terminal.line(`watching ${folder}`);
-    return runGraph({ ...context, config }, (parts, signal) => segmentLive(folder, parts, signal));
+    const labels = await slideLabels(config);
+    return runGraph({ ...context, config }, (parts, signal) => segmentLive(folder, parts, signal), labels);
   },
 };

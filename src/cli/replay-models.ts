@@ -1,0 +1,123 @@
+import { tap } from 'rxjs';
+import { replaySet } from '../../pipelines/replay.js';
+import type { SlideResult } from '../../pipelines/run-slide.js';
+import type { Config } from '../config/options.js';
+import { StromaflowError } from '../errors.js';
+import { Evaluation } from '../evaluate/evaluation.js';
+import type { LabelledSet } from '../evaluate/labelled-set.js';
+import type { ModelFacts } from '../evaluate/metrics.js';
+import { PatchSpool } from '../evaluate/patch-spool.js';
+import type { Split } from '../evaluate/split.js';
+import type { EvaluatedModel } from '../evaluate/write-report.js';
+import type { ModelBundle } from '../model/bundle.js';
+import { SPACING_TOLERANCE } from '../slide/image-source.js';
+import { createMemoryLedger } from '../store/memory-ledger.js';
+import { openNoOutput } from '../store/no-output.js';
+import type { CommandContext } from './command.js';
+import type { Faults } from './faults.js';
+import { runGraph } from './run-graph.js';
+
+export interface Replay {
+  readonly set: LabelledSet;
+  readonly split: Split | undefined;
+  readonly faults: Faults;
+}
+
+/** Runs one model over the set, through the graph every command shares, and gives the exit status with its counts. */
+export async function replayModel(
+  context: CommandContext,
+  bundle: ModelBundle,
+  name: string,
+  spoolFolder: string,
+  { set, split, faults }: Replay,
+): Promise<{ status: number; model: EvaluatedModel }> {
+  const spool = new PatchSpool(spoolFolder);
+  const evaluation = new Evaluation({
+    map: set.map,
+    split,
+    probabilities: true,
+    sink: spool,
+    onUnknown: (image, value) =>
+      faults.add(
+        new StromaflowError(
+          'LABELS_INVALID',
+          `${image}: label value ${value} is not declared, its pixels are left out`,
+        ),
+      ),
+  });
+  let seconds = 0;
+  let facts: ModelFacts = { ...factsOf(bundle), name };
+  const status = await runGraph(
+    { ...context, config: { ...context.config, model: bundle.path } },
+    (parts, signal) => {
+      if (parts.segmenter.info.name === 'null') facts = NO_MODEL;
+      const startedAt = performance.now();
+      return replaySet(set, evaluation, { ...parts, openOutput: openNoOutput }, signal).pipe(
+        tap({
+          next: result => noteFailure(result, faults),
+          complete: () => {
+            seconds = (performance.now() - startedAt) / 1000;
+          },
+        }),
+      );
+    },
+    { ledger: createMemoryLedger(), quiet: true, probabilities: true },
+  );
+  return { status, model: { facts, evaluation, spool, seconds } };
+}
+
+/** An image that is not, or not wholly, in the scores is named in the report too. */
+function noteFailure(result: SlideResult, faults: Faults): void {
+  if (result.state === 'failed') faults.add(result.error);
+  if (result.state !== 'completed' || result.summary.patches.failed === 0) return;
+  const { failed, expected } = result.summary.patches;
+  const [first] = result.summary.errors;
+  const message = `${result.path}: ${failed} of ${expected} patches could not be segmented (${first?.code})`;
+  faults.add(new StromaflowError('SLIDE_UNREADABLE', message));
+}
+
+function factsOf({ name, version, network, threshold, provenance }: ModelBundle): ModelFacts {
+  const known = network.kind === 'smp' ? network.architecture : undefined;
+  return {
+    name,
+    version,
+    architecture: known?.decoder.type ?? '',
+    encoder: known?.encoder ?? '',
+    threshold,
+    provenance,
+  };
+}
+
+/** What the null engine is, so that no report gives its scores to the bundle it left aside. */
+const NO_MODEL: ModelFacts = {
+  name: 'null engine (dark pixels)',
+  version: '1',
+  architecture: '',
+  encoder: '',
+  threshold: 0.5,
+};
+
+/** Names under which models stand in one report: with the version where two have one name, numbered where that is no help. */
+export function reportNames(bundles: readonly Pick<ModelBundle, 'name' | 'version'>[]): string[] {
+  const unique = (names: readonly string[]) => new Set(names).size === names.length;
+  const names = bundles.map(({ name }) => name);
+  if (unique(names)) return names;
+  const versioned = bundles.map(({ name, version }) => `${name} ${version}`);
+  return unique(versioned) ? versioned : versioned.map((name, index) => `${name} (${index + 1})`);
+}
+
+/**
+ * The configuration all models share: the first one's patches. Models made for another spacing cannot be compared unless
+ * somebody says at which.
+ * @throws USAGE
+ */
+export function sharedPatches(config: Config, bundles: readonly ModelBundle[]): Config {
+  const spacing = config.spacing ?? bundles[0]!.spacing;
+  const other = bundles.find(bundle => Math.abs(bundle.spacing / spacing - 1) > SPACING_TOLERANCE);
+  if (other && config.spacing === undefined) {
+    throw new StromaflowError('USAGE', `${other.name} is made for ${other.spacing} µm/px, the others for ${spacing}`, {
+      fix: 'state with --spacing at which one all of them are to be compared',
+    });
+  }
+  return { ...config, spacing, 'patch-size': config['patch-size'] ?? bundles[0]!.patchSize };
+}

@@ -1,0 +1,49 @@
+import { stat } from 'node:fs/promises';
+import type { Parts } from '../../pipelines/parts.js';
+import type { Config } from '../config/options.js';
+import { StromaflowError, toStromaflowError } from '../errors.js';
+import { isAnnotation } from '../evaluate/label-source.js';
+import { parseLabelMap } from '../evaluate/labels.js';
+import { truthOf } from '../evaluate/layout.js';
+import { labelLocation } from '../evaluate/layout-folder.js';
+import { openSlideTruth } from '../evaluate/slide-truth.js';
+import type { ModelBundle } from '../model/bundle.js';
+import { labelMapOptions } from './label-options.js';
+
+/**
+ * How the truths of slides are found, when somebody asked for them: --labels names a folder of them, or one; --positive alone
+ * means those beside the slides. A truth that cannot be read costs its slide the IoU and a line, with --strict the slide.
+ * @param only the one slide of the run: then a file given with --labels is its truth whatever its name
+ * @throws FILE_NOT_FOUND, and CONFIG_INVALID once the bundle is known not to say what is positive
+ */
+export async function slideLabels(
+  config: Config,
+  only?: string,
+): Promise<{ labelsFor?: (bundle: ModelBundle) => Parts['openLabels'] }> {
+  const { labels, positive } = config;
+  if (labels === undefined && positive === undefined) return {};
+  const facts = labels === undefined ? undefined : await stat(labels).catch(() => undefined);
+  if (labels !== undefined && !facts) throw new StromaflowError('FILE_NOT_FOUND', `${labels}: no such file or folder`);
+  const fixed = only !== undefined && facts?.isFile() ? labels : undefined;
+  return { labelsFor: bundle => finder(config, bundle, fixed) };
+}
+
+function finder(config: Config, bundle: ModelBundle, fixed: string | undefined): NonNullable<Parts['openLabels']> {
+  const options = { ...labelMapOptions(config), ...(bundle.labels && { classes: bundle.labels }) };
+  // Names may be all that is given, and only annotations have them: numbers are checked when a mask is met.
+  parseLabelMap({ ...options, byName: true });
+  return async (slide, plan) => {
+    try {
+      const path = fixed ?? (await truthOf(slide.path, config.labels));
+      const location = path === undefined ? undefined : labelLocation(path);
+      if (!location) return undefined;
+      const map = parseLabelMap({ ...options, byName: isAnnotation(location) });
+      return await openSlideTruth(location.path, slide, plan, map);
+    } catch (error) {
+      const fault = toStromaflowError(error, 'LABELS_INVALID');
+      if (config.strict) throw fault;
+      process.stderr.write(`stromaflow: ${slide.id}: without IoU: ${fault.line}\n`);
+      return undefined;
+    }
+  };
+}
