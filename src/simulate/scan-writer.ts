@@ -23,4 +23,5 @@ export interface ScanSettings {
   readonly preallocate?: boolean;
   readonly lateManifest?: boolean;
   readonly checkpoint?: number;
+  readonly partTiles?: number;
 }

@@ -2,8 +2,10 @@ import { mkdir } from 'node:fs/promises';
 import { toStromaflowError } from '../errors.js';
 import { openCheckpointedTiff } from './checkpointed-tiff.js';
 import { corrupt } from './corrupt.js';
+import { openDicomFolder } from './dicom-folder.js';
 import { openFinishedTiff } from './finished-tiff.js';
 import { openGrowingTiff } from './growing-tiff.js';
+import { openNdTiffFolder } from './ndtiff-folder.js';
 import { createPace } from './pace.js';
 import type { ScanSettings, ScanWriter, TilePlace } from './scan-writer.js';
 import { openSourceSlide, type SourceSlide } from './source-slide.js';
@@ -32,6 +34,8 @@ export interface SimulateOptions {
   readonly mpp?: number | undefined;
   /** Tiles between two checkpoints of 'checkpointed-tiff'; 32 unless given. */
   readonly checkpoint?: number;
+  /** Frames of a part of a DICOM concatenation; 0, as unless given, makes a level one instance. */
+  readonly partTiles?: number;
   /** Chooses the random order and the faults: the same seed writes the same bytes. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
@@ -55,7 +59,7 @@ export interface SimulatedScan {
  * aborted, the folder stays as a scanner that lost power leaves it.
  *
  * @param folder is made when it does not exist.
- * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE, SLIDE_UNSUPPORTED (not a TIFF, or its codec does not fit the way),
+ * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE, SLIDE_UNSUPPORTED (its codec does not fit the way), SLIDE_NO_MPP,
  * OUTPUT_FAILED, OUTPUT_FULL; the signal's reason when aborted.
  */
 export async function simulateScan(slide: string, folder: string, options: SimulateOptions): Promise<SimulatedScan> {
@@ -99,11 +103,13 @@ const WAYS: Readonly<Record<ScanWay, OpenWriter>> = {
   'growing-tiff': openGrowingTiff,
   'checkpointed-tiff': openCheckpointedTiff,
   'tile-folder': openTileFolder,
+  dicom: openDicomFolder,
+  ndtiff: openNdTiffFolder,
   copy: (source, folder, settings) => openFinishedTiff(source, folder, settings, 'copy'),
 };
 
 /** Ways that write the finest level only. */
-const ONE_LEVEL: ReadonlySet<ScanWay> = new Set<ScanWay>(['tile-folder']);
+const ONE_LEVEL: ReadonlySet<ScanWay> = new Set<ScanWay>(['tile-folder', 'ndtiff']);
 
 const key = ({ level, col, row }: TilePlace): string => `${level}/${col}/${row}`;
 

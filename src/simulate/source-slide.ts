@@ -19,6 +19,7 @@ export interface SourceLevel extends TileGrid {
   readonly compression: number;
   readonly photometric: number;
   readonly samplesPerPixel: number;
+  readonly predictor: number;
   readonly jpegTables: Uint8Array | undefined;
   /** Bytes of each stored tile, row by row; 0 where there is none. */
   readonly byteCounts: Float64Array;
@@ -87,7 +88,18 @@ function describeLevel(probe: TiffProbe, page: TiffPage): SourceLevel & { readon
     if (byteCounts[i] !== 0 && end > probe.size)
       throw truncated(probe.path, `tile ${i + 1} of ${cols * rows} of a level ends at byte ${end}`, probe.size);
   }
-  const { width, height, tileWidth, tileHeight, tiled, compression, photometric, samplesPerPixel, jpegTables } = page;
+  const {
+    width,
+    height,
+    tileWidth,
+    tileHeight,
+    tiled,
+    compression,
+    photometric,
+    samplesPerPixel,
+    predictor,
+    jpegTables,
+  } = page;
   return {
     width,
     height,
@@ -99,6 +111,7 @@ function describeLevel(probe: TiffProbe, page: TiffPage): SourceLevel & { readon
     compression,
     photometric,
     samplesPerPixel,
+    predictor,
     jpegTables,
     offsets,
     byteCounts,

@@ -1,5 +1,13 @@
 /** The ways a scanner, or what stands between it and us, brings a slide to disk. */
-export const SCAN_WAYS = ['rename', 'growing-tiff', 'checkpointed-tiff', 'tile-folder', 'copy'] as const;
+export const SCAN_WAYS = [
+  'rename',
+  'growing-tiff',
+  'checkpointed-tiff',
+  'tile-folder',
+  'dicom',
+  'ndtiff',
+  'copy',
+] as const;
 export type ScanWay = (typeof SCAN_WAYS)[number];
 
 /** The ways a scanner moves over a slide. */

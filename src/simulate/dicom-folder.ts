@@ -1,0 +1,150 @@
+import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StromaflowError } from '../errors.js';
+import { prepareTile } from '../slide/jpeg-stream.js';
+import { encapsulatedHead, itemHead, sequenceEnd } from './dicom-elements.js';
+import { type DicomFile, type DicomPhotometric, dicomHeader } from './dicom-header.js';
+import type { ScanSettings, ScanWriter } from './scan-writer.js';
+import type { SourceLevel, SourceSlide } from './source-slide.js';
+import { wholeJpeg } from './tile-folder.js';
+
+const JPEG = 7;
+const JPEG_2000: Readonly<Record<number, DicomPhotometric>> = { 33003: 'YBR_FULL', 33005: 'RGB' };
+
+/**
+ * A folder of DICOM instances, `<slide>/level-<n>.dcm`, each written under a temporary name (`.….part`) and renamed when
+ * its last frame is there; with `partTiles`, levels are concatenations of `level-<n>-part-<p>.dcm`. Frames lie in the order
+ * of the scan: row by row and complete that is TILED_FULL, any other TILED_SPARSE, with a position for every frame.
+ */
+export async function openDicomFolder(
+  source: SourceSlide,
+  folder: string,
+  settings: ScanSettings,
+): Promise<ScanWriter> {
+  const { mpp } = source;
+  if (mpp === undefined)
+    throw new StromaflowError('SLIDE_NO_MPP', `${source.name}: DICOM states a spacing, and the slide does not`);
+  const finest = source.levels[0]!;
+  for (const level of source.levels) checkLevel(source, level);
+  const files = planFiles(source, settings);
+  const path = join(folder, source.name);
+  await mkdir(path, { recursive: true });
+  let current: InstanceFile | undefined;
+
+  return {
+    path,
+    tile: async ({ level }, bytes) => {
+      const geometry = source.levels[level]!;
+      const colour = JPEG_2000[geometry.compression];
+      const frame = colour ? bytes : wholeJpeg(geometry, bytes);
+      if (!current) {
+        const file = files.shift()!;
+        const photometric = colour ?? photometricOf(geometry, frame);
+        const levelMpp = (mpp * (finest.width / geometry.width + finest.height / geometry.height)) / 2;
+        const header = dicomHeader(source, levelMpp, colour !== undefined, photometric, file);
+        current = await InstanceFile.create(path, nameOf(file), header, file.places.length);
+      }
+      await current.append(frame);
+      if (!current.complete) return;
+      await current.finish();
+      current = undefined;
+    },
+    finish: async () => {},
+    close: async () => {
+      await current?.close();
+    },
+  };
+}
+
+/** Which frame goes into which file. */
+function planFiles(source: SourceSlide, { steps, partTiles = 0 }: ScanSettings): DicomFile[] {
+  return source.levels.flatMap((geometry, level) => {
+    const places = steps.filter(place => place.level === level);
+    const full =
+      places.length === geometry.cols * geometry.rows &&
+      places.every(({ col, row }, index) => row * geometry.cols + col === index);
+    const size = partTiles > 0 ? partTiles : Math.max(1, places.length);
+    const parts = Math.ceil(places.length / size);
+    return Array.from({ length: parts }, (_, index) => ({
+      level,
+      places: places.slice(index * size, (index + 1) * size),
+      full,
+      part: index + 1,
+      parts,
+      before: index * size,
+    }));
+  });
+}
+
+const nameOf = ({ level, part, parts }: DicomFile): string =>
+  parts > 1 ? `level-${level}-part-${part}.dcm` : `level-${level}.dcm`;
+
+function checkLevel({ name }: SourceSlide, { compression, tiled, tileWidth, tileHeight }: SourceLevel): void {
+  const fits = (compression === JPEG || JPEG_2000[compression]) && tiled && tileWidth <= 65_535 && tileHeight <= 65_535;
+  if (!fits)
+    throw new StromaflowError('SLIDE_UNSUPPORTED', `${name}: only JPEG and JPEG 2000 tiles can be DICOM frames`);
+}
+
+/** By what the JPEG's marker, set from the TIFF's tag, says. */
+function photometricOf({ samplesPerPixel }: SourceLevel, frame: Uint8Array): DicomPhotometric {
+  if (samplesPerPixel === 1) return 'MONOCHROME2';
+  // SOI, then APP14, whose last byte is the transform.
+  const isRgb = frame[3] === 0xee && frame[17] === 0;
+  if (isRgb) return 'RGB';
+  return prepareTile(frame.slice())?.subsampled ? 'YBR_FULL_422' : 'YBR_FULL';
+}
+
+/** One instance under way: its basic offset table is filled in when all frames are there. */
+class InstanceFile {
+  readonly #file: FileHandle;
+  readonly #temporary: string;
+  readonly #final: string;
+  readonly #tableAt: number;
+  readonly #offsets: Buffer;
+  readonly #base: number;
+  #frames = 0;
+  #end: number;
+
+  private constructor(file: FileHandle, temporary: string, final: string, tableAt: number, frames: number) {
+    this.#file = file;
+    this.#temporary = temporary;
+    this.#final = final;
+    this.#tableAt = tableAt;
+    this.#offsets = Buffer.alloc(frames * 4);
+    this.#base = tableAt + frames * 4;
+    this.#end = this.#base;
+  }
+
+  static async create(folder: string, name: string, header: Buffer, frames: number): Promise<InstanceFile> {
+    const temporary = join(folder, `.${name}.part`);
+    const file = await open(temporary, 'w');
+    const head = Buffer.concat([header, encapsulatedHead(), itemHead(frames * 4)]);
+    const instance = new InstanceFile(file, temporary, join(folder, name), head.length, frames);
+    await file.write(Buffer.concat([head, Buffer.alloc(frames * 4)]), 0, undefined, 0);
+    return instance;
+  }
+
+  get complete(): boolean {
+    return this.#frames * 4 === this.#offsets.length;
+  }
+
+  async append(frame: Uint8Array): Promise<void> {
+    const padding = frame.length % 2;
+    this.#offsets.writeUInt32LE(this.#end - this.#base, this.#frames * 4);
+    const bytes = Buffer.concat([itemHead(frame.length + padding), frame, Buffer.alloc(padding)]);
+    await this.#file.write(bytes, 0, bytes.length, this.#end);
+    this.#end += bytes.length;
+    this.#frames++;
+  }
+
+  async finish(): Promise<void> {
+    await this.#file.write(sequenceEnd(), 0, undefined, this.#end);
+    await this.#file.write(this.#offsets, 0, this.#offsets.length, this.#tableAt);
+    await this.#file.close();
+    await rename(this.#temporary, this.#final);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}
