@@ -1,43 +1,29 @@
-// `npm run bench`: the ratios the project is held to, each measured in one run (docs/performance.md says what they mean).
-import { benchEfficiency } from './efficiency.mjs';
-import { benchRead } from './read.mjs';
-import { benchRss } from './rss.mjs';
+// `npm run bench [-- live | kills --n 100] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+import { parseArgs } from 'node:util';
+import { benchKills } from './kills.mjs';
+import { benchLive } from './live.mjs';
+import { benchRatios } from './ratios.mjs';
 import { FIXTURE } from './support.mjs';
 
-const json = process.argv.includes('--json');
-const say = text => json || console.log(text);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: 'boolean', default: false }, n: { type: 'string', default: '100' } },
+});
+const say = text => values.json || console.log(text);
 
-say('end-to-end ÷ model-only, same engine, batch and threads, interleaved rounds…');
-const efficiency = await benchEfficiency({ slide: FIXTURE, rounds: 2 });
-for (const { pipeline, modelOnly } of efficiency.rounds)
-  say(
-    `  pipeline ${pipeline.toFixed(3)}   model only ${modelOnly.toFixed(3)} patches/s   ${(pipeline / modelOnly).toFixed(3)}`,
-  );
-say(`  ratio of the medians ${efficiency.ratio.toFixed(3)} (bar ≥ 0.95)\n`);
+const BENCHES = {
+  ratios: () => benchRatios(say),
+  live: () => benchLive({ slide: FIXTURE, say }),
+  kills: async () => {
+    const onProgress = ({ kills, slides }) => say(`  ${kills} kills over ${slides} slides`);
+    const { kills, lost, doubled } = await benchKills({ slide: FIXTURE, n: Number(values.n), onProgress });
+    return { kills, lost, doubled };
+  },
+};
 
-say('patch reading, 512 px, 2 threads, against OpenSlide read_region…');
-const read = await benchRead({ slide: FIXTURE, threads: 2 });
-say(
-  read.ratio === null
-    ? `  ours ${read.ours.toFixed(0)} Mpx/s; libopenslide is not installed, no ratio\n`
-    : `  ours ${read.ours.toFixed(0)}   OpenSlide ${read.openslide.toFixed(0)} Mpx/s   ${read.ratio.toFixed(2)} × (bar ≥ 4 ×)\n`,
-);
-
-say('peak memory on a slide and on one 16 × larger…');
-const rss = await benchRss({ slide: FIXTURE });
-say(`  ${mib(rss.small)} and ${mib(rss.large)} MiB   + ${(rss.growth * 100).toFixed(1)} % (bar ≤ 10 %)\n`);
-
-console.log(
-  JSON.stringify({
-    pipelineEfficiency: round(efficiency.ratio),
-    readJpegVsOpenSlide: read.ratio === null ? null : round(read.ratio),
-    rssGrowth: round(rss.growth),
-  }),
-);
-
-function mib(bytes) {
-  return (bytes / 2 ** 20).toFixed(0);
+const [name = 'ratios'] = positionals;
+if (!(name in BENCHES)) {
+  console.error(`there is no benchmark ${name}: ${Object.keys(BENCHES).join(', ')}`);
+  process.exit(2);
 }
-function round(value) {
-  return Math.round(value * 1000) / 1000;
-}
+console.log(JSON.stringify(await BENCHES[name]()));

@@ -1,0 +1,40 @@
+import { benchEfficiency } from './efficiency.mjs';
+import { benchRead } from './read.mjs';
+import { benchRss } from './rss.mjs';
+import { FIXTURE } from './support.mjs';
+
+/** The ratios every change is held to; prints as it goes through `say`. */
+export async function benchRatios(say) {
+  say('end-to-end ÷ model-only, same engine, batch and threads, interleaved rounds…');
+  const efficiency = await benchEfficiency({ slide: FIXTURE, rounds: 2 });
+  for (const { pipeline, modelOnly } of efficiency.rounds)
+    say(
+      `  pipeline ${pipeline.toFixed(3)}   model only ${modelOnly.toFixed(3)} patches/s   ${(pipeline / modelOnly).toFixed(3)}`,
+    );
+  say(`  ratio of the medians ${efficiency.ratio.toFixed(3)} (bar ≥ 0.95)\n`);
+
+  say('patch reading, 512 px, 2 threads, against OpenSlide read_region…');
+  const read = await benchRead({ slide: FIXTURE, threads: 2 });
+  say(
+    read.ratio === null
+      ? `  ours ${read.ours.toFixed(0)} Mpx/s; libopenslide is not installed, no ratio\n`
+      : `  ours ${read.ours.toFixed(0)}   OpenSlide ${read.openslide.toFixed(0)} Mpx/s   ${read.ratio.toFixed(2)} × (bar ≥ 4 ×)\n`,
+  );
+
+  say('peak memory on a slide and on one 16 × larger…');
+  const rss = await benchRss({ slide: FIXTURE });
+  say(`  ${mib(rss.small)} and ${mib(rss.large)} MiB   + ${(rss.growth * 100).toFixed(1)} % (bar ≤ 10 %)\n`);
+
+  return {
+    pipelineEfficiency: round(efficiency.ratio),
+    readJpegVsOpenSlide: read.ratio === null ? null : round(read.ratio),
+    rssGrowth: round(rss.growth),
+  };
+}
+
+function mib(bytes) {
+  return (bytes / 2 ** 20).toFixed(0);
+}
+function round(value) {
+  return Math.round(value * 1000) / 1000;
+}
