@@ -47,7 +47,7 @@ export interface ReloadableSegmenter extends Segmenter {
  */
 export async function createSegmenter(options: SegmenterOptions): Promise<ReloadableSegmenter> {
   const { arena, batch, signal, nullDelay = 0, workers = 1, devices = [0], onEvent } = options;
-  const { cacheFolder = defaultCacheFolder() } = options;
+  const { cacheFolder = defaultCacheFolder(), probabilities = false } = options;
   const { shape, shared } = arena;
   const { patchSize } = shape;
   if (patchSize % 32 !== 0)
@@ -59,7 +59,8 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Reload
   const crewOf = async (model: string, signal?: AbortSignal): Promise<Crew> => {
     const facts = engine === 'null' ? { name: 'null', version: '0' } : await loadFor(model, patchSize, signal);
     const modelVersion = engine === 'null' ? null : facts.version;
-    const common = { engine, model, modelVersion, cacheFolder, patchSize, batch, threads, layers: [], nullDelay };
+    const run = { patchSize, batch, threads, layers: [], probabilities, nullDelay };
+    const common = { engine, model, modelVersion, cacheFolder, ...run };
     const { name, version } = facts;
     return {
       model: { name, version },

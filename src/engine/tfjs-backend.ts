@@ -1,4 +1,4 @@
-import type { Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { StromaflowError } from '../errors.js';
 import { buildNetwork } from '../model/architecture/network.js';
 import { type Decision, decisionOf } from '../model/decision.js';
@@ -39,20 +39,24 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
       const area = patchSize * patchSize;
       const mask = new Uint8Array(count * area);
       const counts = new Int32Array(count);
+      const probabilities = options.probabilities ? new Uint8Array(count * area) : undefined;
       // One patch at a time: the device is as busy, and memory is a patch's.
       for (let patch = 0; patch < count; patch++) {
         const values = normalise(pixels.subarray(patch * area * 3, (patch + 1) * area * 3));
         const image = tf.tensor4d(values, [1, patchSize, patchSize, 3]);
         const [logits] = network.run(image, [graph.output]);
-        const above = decide(tf, logits!, decision);
-        image.dispose();
-        logits!.dispose();
+        const score = scoreOf(tf, logits!, decision);
+        const above = tf.greater(score, decision.bar);
+        const bytes = probabilities && probabilityBytes(tf, score, decision);
+        for (const tensor of [image, logits!, score]) tensor.dispose();
         const bits = await above.data<'bool'>();
         above.dispose();
         mask.set(bits, patch * area);
         counts[patch] = bits.reduce((sum, bit) => sum + bit, 0);
+        if (bytes) probabilities.set(await bytes.data<'int32'>(), patch * area);
+        bytes?.dispose();
       }
-      return { mask, counts };
+      return { mask, counts, ...(probabilities && { probabilities }) };
     },
     async evaluate(pixels, height, width) {
       const image = tf.tensor4d(normalise(pixels), [1, height, width, 3]);
@@ -86,12 +90,19 @@ function normaliser({ range, mean, std }: InputNormalisation) {
   };
 }
 
-function decide(tf: Tf, logits: Tensor4D, { rule, channels, bar }: Decision) {
+/** What is compared with the decision's bar. */
+function scoreOf(tf: Tf, logits: Tensor4D, { rule, channels }: Decision) {
   return tf.tidy(() => {
     const scores = rule === 'sum' ? tf.softmax(logits, 3) : logits;
     const picked = channels.length === logits.shape[3] ? scores : tf.gather(scores, [...channels], 3);
-    return tf.greater(rule === 'sum' ? tf.sum(picked, 3) : tf.max(picked, 3), bar);
+    return rule === 'sum' ? tf.sum(picked, 3) : tf.max(picked, 3);
   });
+}
+
+/** round(255 p) of a score. */
+function probabilityBytes(tf: Tf, score: Tensor, { rule, of }: Decision) {
+  const logit = rule === 'any' && of === 'logits';
+  return tf.tidy(() => tf.cast(tf.round(tf.mul(logit ? tf.sigmoid(score) : score, 255)), 'int32'));
 }
 
 async function channelsFirst(tf: Tf, name: string, values: Tensor4D): Promise<LayerOutput> {

@@ -21,6 +21,8 @@ const require = createRequire(import.meta.url);
 export async function openTfjs(engine: EngineName): Promise<TfjsDevice> {
   try {
     const tf = engine.startsWith('tfjs-node') ? nodeBinding(engine) : (require('@tensorflow/tfjs-core') as Tf);
+    // Otherwise every tensor is searched for NaN, and a banner is printed.
+    tf.enableProdMode();
     let device = engine.replace('tfjs-', '');
     if (engine === 'tfjs-cpu') require('@tensorflow/tfjs-backend-cpu');
     if (engine === 'tfjs-wasm') require('@tensorflow/tfjs-backend-wasm');

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+// Run by hand: npx vitest run -c test/engine/table.config.ts
+export default defineConfig({
+  test: {
+    root: new URL('../..', import.meta.url).pathname,
+    include: ['test/engine/table.ts'],
+    testTimeout: 1_800_000,
+    pool: 'forks',
+  },
+});
