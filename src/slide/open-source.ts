@@ -1,4 +1,5 @@
 import { StromaflowError } from '../errors.js';
+import type { TileFolderDescription } from '../live/tile-folder/tile-set.js';
 import type { DicomDescription } from './dicom/description.js';
 import type { OpenSlideDescription } from './openslide-source.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
@@ -19,6 +20,10 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
   openslide: async description => {
     const { OpenSlideSource } = await import('./openslide-source.js');
     return new OpenSlideSource(description as OpenSlideDescription);
+  },
+  'tile-folder': async description => {
+    const { TileFolderSource } = await import('../live/tile-folder/tile-folder-source.js');
+    return new TileFolderSource(description as TileFolderDescription);
   },
   image: async description => {
     const { openImageTileSource } = await import('./image-source.js');

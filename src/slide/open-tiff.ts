@@ -30,6 +30,7 @@ export async function readTiffFacts(fd: number, path: string, size: number, grow
   if (vendor) throw new ForeignTiff(path, vendor);
   const format = recogniseTiff(pages);
   if (!format) throw unreadable(path, 'is a TIFF without an image');
+  if (format.problem) throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${format.problem}`);
   const levels = format.levels.map(page => describeLevel(probe, format, page, growing));
   return {
     format: format.name,

@@ -103,7 +103,7 @@ export class PatchReader {
   }
 
   #region(col: number, row: number): Region {
-    const { level, scale, core, margin, patchSize, width, height } = this.#plan;
+    const { level, scale, core, margin, patchSize, rows, width, height } = this.#plan;
     return {
       level,
       scale,
@@ -113,7 +113,7 @@ export class PatchReader {
       height: patchSize,
       slideWidth: width,
       slideHeight: height,
-      nextTop: (row + 1) * core - margin,
+      nextTop: row + 1 < rows ? (row + 1) * core - margin : Number.POSITIVE_INFINITY,
     };
   }
 
@@ -145,7 +145,7 @@ export class PatchReader {
       height: blocks,
       slideWidth: Math.ceil(this.#plan.width / BLOCK),
       slideHeight: Math.ceil(this.#plan.height / BLOCK),
-      nextTop: (row + 1) * blocks,
+      nextTop: row + 1 < this.#plan.rows ? (row + 1) * blocks : Number.POSITIVE_INFINITY,
     };
     const means = this.#memory.area('coarse', blocks * blocks * 3);
     await this.#assembler.read(region, means);

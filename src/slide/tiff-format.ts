@@ -9,6 +9,8 @@ export interface TiffFormat {
   readonly mpp: number | undefined;
   /** Levels are halves of each other although padding makes their sizes say otherwise. */
   readonly dyadic: boolean;
+  /** Why its pixels cannot be read although every image of it could. */
+  readonly problem?: string;
   /** Acquisition facts that are safe to show; everything else in the description stays behind. */
   readonly properties: Readonly<Record<string, string>>;
 }
@@ -78,9 +80,11 @@ function ome(pages: readonly TiffPage[]): TiffFormat | undefined {
     return factor === undefined ? Number.NaN : Number(attribute(pixels, `PhysicalSize${axis}`)) * factor;
   };
   const objective = /<(?:\w+:)?Objective\b[^>]*>/.exec(first.description)?.[0] ?? '';
+  const channels = Number(attribute(pixels, 'SizeC') ?? first.samplesPerPixel);
   const rest = first.subDirectories.length > 0 ? first.subDirectories : pages.slice(1).filter(page => page.tiled);
   return {
     name: 'OME-TIFF',
+    ...(channels > first.samplesPerPixel ? { problem: `stores its ${channels} channels as separate images` } : {}),
     levels: pyramid(first, rest),
     mpp: plausible((size('X') + size('Y')) / 2) ?? plausible(size('X')) ?? plausible(first.spacing),
     dyadic: false,

@@ -205,6 +205,14 @@ describe('openSlide refuses', () => {
     expect(error.message).toMatch(message);
   });
 
+  it('OME-TIFF whose colours are separate images, which would come out grey', async () => {
+    const description = '<OME><Image><Pixels PhysicalSizeX="0.5" PhysicalSizeY="0.5" SizeC="3"/></Image></OME>';
+    const plane = { picture: gradient(64, 64, 1), tile: [32, 32] as const };
+    const error = await failureOf(() => open('planes.ome.tif', [{ ...plane, description }, plane, plane]));
+    expect(error.code).toBe('SLIDE_UNSUPPORTED');
+    expect(error.message).toContain('3 channels');
+  });
+
   it('a picture in one huge strip', async () => {
     const bytes = writeTiff([{ picture: gradient(64, 64), rowsPerStrip: 64, resolution: 20_000 }]);
     const directory = bytes.readUInt32LE(4);
