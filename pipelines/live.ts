@@ -1,7 +1,8 @@
-import { relative } from 'node:path';
+import { dirname, relative } from 'node:path';
 import { from, map, type Observable } from 'rxjs';
 import type { LiveSlide } from '../src/live/live-slide.js';
 import { openLiveOrWhole } from '../src/live/open-live.js';
+import { folderOf, isTileManifest } from '../src/live/tile-folder/read-tile-set.js';
 import { slideId } from '../src/slide/open.js';
 import type { OpenedSlide } from '../src/slide/slide.js';
 import { matcher } from '../src/watch/names.js';
@@ -57,4 +58,9 @@ function taskOf(
 }
 
 /** Slides of two case folders may have one name: the folder is part of the id. */
-const idBelow = (folder: string, path: string): string => slideId(relative(folder, path).replaceAll('/', '--'));
+function idBelow(folder: string, path: string): string {
+  const below = relative(folder, path);
+  // A folder of tiles is called by its own name, not by that of the manifest in it.
+  const name = isTileManifest(path) && folderOf(path) === dirname(path) ? `${dirname(below)}.` : below;
+  return slideId(name.replaceAll('/', '--'));
+}

@@ -2,13 +2,15 @@ import { openSlide } from '../slide/open.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
 import { unreadable } from '../slide/tiff-probe.js';
-import type { CandidateFacts } from '../watch/watch-folder.js';
+import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { type GrowingOptions, isMarkedDone, openGrowingTiff } from './growing-tiff.js';
 import type { LiveSlide } from './live-slide.js';
 import { lacksTiles } from './tile-bytes.js';
+import { openGrowingTileFolder } from './tile-folder/growing-tile-folder.js';
+import { isTileManifest, readTileSet } from './tile-folder/read-tile-set.js';
 
 /**
- * Opens a file of a scanner's folder: as a whole slide when it was renamed into place, is marked as done, or stands still
+ * Opens a file of a scanner's folder. What describes a folder of tiles is always followed. Another file is opened as a whole slide when it was renamed into place, is marked as done, or stands still
  * and every tile is there; as a growing one as soon as its directory can be read and tiles lack.
  *
  * @throws the errors of openSlide while neither is possible.
@@ -17,8 +19,14 @@ export async function openLiveOrWhole(
   path: string,
   { settled, renamed, age }: CandidateFacts,
   options: GrowingOptions,
-): Promise<{ value: OpenedSlide | LiveSlide; until?: Promise<void> }> {
+): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
   const { mpp, id, signal, stallSeconds } = options;
+  if (isTileManifest(path)) {
+    const set = readTileSet(path);
+    if (!set) return undefined;
+    const live = openGrowingTileFolder(set, options);
+    return { value: live, until: live.closed, claims: set.folder };
+  }
   if (renamed || isMarkedDone(path) || age > stallSeconds) return { value: await openSlide(path, { mpp, id, signal }) };
   const slide = await openSlide(path, { mpp, id, signal, growing: true });
   if (slide.source.kind === 'tiff' && lacksTiles(slide.source as TiffDescription)) {

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path';
+import { isTileManifest } from '../live/tile-folder/read-tile-set.js';
 import type { SeenFile } from './folder-tree.js';
 import { isSlideName, isTemporaryName } from './names.js';
 
@@ -11,6 +13,8 @@ export interface Candidate {
   readonly renamed: boolean;
   /** It was handed on or given up: nothing is tried until it changes. */
   settled: boolean;
+  /** Folder that holds its tiles: what lies below is no slide of its own. */
+  claims?: string;
   /** Somebody follows its growth: what changes meanwhile is theirs to see. */
   busy: boolean;
 }
@@ -29,8 +33,11 @@ export class Candidates {
   toStat(files: readonly string[]): string[] {
     const settled: string[] = [];
     const wanted: string[] = [];
+    const tileFolders = new Set([...this.#known.values()].map(({ claims }) => claims));
     for (const path of files) {
       if (!isSlideName(path) && !isTemporaryName(path)) continue;
+      // The tiles of a slide may be TIFFs: they are no slides of their own.
+      if (!isTileManifest(path) && isBelow(dirname(path), tileFolders)) continue;
       (this.#known.get(path)?.settled ? settled : wanted).push(path);
     }
     for (let i = 0; i < Math.min(SETTLED_A_LOOK, settled.length); i++)
@@ -68,6 +75,11 @@ export class Candidates {
       this.#known.set(seen.path, fresh);
     }
   }
+}
+
+function isBelow(folder: string, tops: ReadonlySet<string | undefined>): boolean {
+  for (let at = folder; at !== dirname(at); at = dirname(at)) if (tops.has(at)) return true;
+  return false;
 }
 
 const isSame = (a: SeenFile, b: SeenFile): boolean =>

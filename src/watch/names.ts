@@ -1,15 +1,17 @@
 import { basename } from 'node:path';
+import { isTileManifest } from '../live/tile-folder/read-tile-set.js';
 
 /** Names a scanner, a copy tool or a share gives to files that are not (yet) slides. */
 const TEMPORARY = [/^\./, /^~\$/, /~$/, /\.(tmp|temp|part|partial|crdownload|filepart|lock|bak)$/i];
 
-/** Extensions of the formats that are opened from one file. */
-const SLIDE = /\.(svs|tiff?|btf|tf8)$/i;
+/** Extensions of the formats that are opened from one file, our own and OpenSlide's. */
+const SLIDE = /\.(svs|tiff?|btf|tf8|ndpi|mrxs|scn|bif|vms|vmu|svslide|czi)$/i;
 
 /** True for names that will be replaced by the real one, or never matter. */
 export const isTemporaryName = (path: string): boolean => TEMPORARY.some(pattern => pattern.test(basename(path)));
 
-export const isSlideName = (path: string): boolean => SLIDE.test(path) && !isTemporaryName(path);
+export const isSlideName = (path: string): boolean =>
+  (SLIDE.test(path) || isTileManifest(path)) && !isTemporaryName(path);
 
 /**
  * Says whether a path below the watched folder matches one of some patterns, separated by commas: `*` stands for anything in

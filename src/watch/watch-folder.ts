@@ -19,6 +19,12 @@ export interface CandidateFacts {
   readonly age: number;
 }
 
+export interface OpenedCandidate<T> {
+  readonly value: T;
+  readonly until?: Promise<void>;
+  readonly claims?: string;
+}
+
 export interface WatchOptions<T> {
   /** Seconds between two looks at the whole folder. */
   readonly pollSeconds: number;
@@ -29,9 +35,10 @@ export interface WatchOptions<T> {
   /** Leaves out files and folders, by their path below the root. */
   readonly ignored?: (path: string) => boolean;
   /**
-   * Opens a candidate; rejects while it cannot be used. Until `until` resolves, the file's changes are the opener's to see.
+   * Opens a candidate; rejects while it cannot be used, and resolves to undefined when it never will be. Until `until`
+   * resolves, the file's changes are the opener's to see. `claims` is the folder of its parts, which are no slides.
    */
-  readonly open: (path: string, facts: CandidateFacts) => Promise<{ value: T; until?: Promise<void> }>;
+  readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | undefined>;
   readonly signal: AbortSignal;
 }
 
@@ -94,8 +101,11 @@ async function attempt<T>(
   const { path, mtimeMs } = candidate.seen;
   const facts = { renamed, settled: renamed || quietLooks > 0, age: (Date.now() - mtimeMs) / 1000 };
   try {
-    const { value, until } = await open(path, facts);
+    const opened = await open(path, facts);
     candidate.settled = true;
+    if (!opened) return undefined;
+    const { value, until, claims } = opened;
+    if (claims !== undefined) candidate.claims = claims;
     if (until) {
       candidate.busy = true;
       void until.then(() => {

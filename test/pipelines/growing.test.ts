@@ -82,7 +82,7 @@ const scan = (options: Partial<SimulateOptions>) => (folder: string, signal: Abo
   simulateScan(SLIDE, folder, { as: 'growing-tiff', order: 'rows', rate: 0, signal, ...options });
 
 describe('a slide that is segmented while it is scanned', () => {
-  for (const as of ['growing-tiff', 'checkpointed-tiff'] as const)
+  for (const as of ['growing-tiff', 'checkpointed-tiff', 'tile-folder'] as const)
     for (const order of ['rows', 'columns', 'stripes', 'random'] as const)
       it(`${as}, ${order}: the same masks as the finished slide`, async () => {
         const watched = await watchFor(1, {}, scan({ as, order, rate: 400, checkpoint: 16 }));
