@@ -8,6 +8,7 @@ import { ArrivalQueue } from './arrival-queue.js';
 import { type FollowOptions, keepLooking } from './follower.js';
 import { growthIdentity, tiffContent } from './growth.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals, TileCounts } from './live-slide.js';
+import { lookAgain } from './look-again.js';
 import { type Listing, TiffListing } from './tiff-listing.js';
 import { checkTile, sameBytes } from './tile-bytes.js';
 
@@ -46,7 +47,7 @@ export async function openGrowingTiff(path: string, options: GrowingOptions): Pr
 class GrowingTiff implements LiveSlide {
   readonly opened: OpenedSlide;
   readonly growth: Growth;
-  readonly closed: Promise<void>;
+  readonly closed: Promise<boolean>;
   readonly #options: GrowingOptions;
   readonly #path: string;
   readonly #levels: readonly TiffLevel[];
@@ -54,7 +55,7 @@ class GrowingTiff implements LiveSlide {
   readonly #born: Stats;
   readonly #stop = new AbortController();
   #state: LiveState = 'growing';
-  #close: () => void = () => undefined;
+  #close: (again: boolean) => void = () => undefined;
   #level = 0;
   #seen = 0;
   #overwritten = 0;
@@ -120,7 +121,14 @@ class GrowingTiff implements LiveSlide {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#close();
+    void lookAgain(this.#state, this.#options, () => this.#hasChanged()).then(this.#close);
+  }
+
+  /** Since the last look. */
+  #hasChanged(): boolean {
+    const stats = statSync(this.#path, { throwIfNoEntry: false });
+    const last = this.#last?.stats;
+    return stats?.size !== last?.size || stats?.mtimeMs !== last?.mtimeMs;
   }
 
   /** The tiles that became readable; sets the state. */

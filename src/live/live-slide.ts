@@ -39,8 +39,8 @@ export interface LiveSlide {
   /** Tiles of one level as they come, each once; ends when the state is no longer 'growing' or the signal aborts. */
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals>;
   close(): Promise<void>;
-  /** Resolves once it was closed. */
-  readonly closed: Promise<void>;
+  /** Resolves once it was closed and can be forgotten (false), or should be opened again (true). */
+  readonly closed: Promise<boolean>;
 }
 
 /** What ties a slide to the run that began while it grew (docs/decisions/0007-growing-identity.md). */

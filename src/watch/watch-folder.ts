@@ -21,7 +21,7 @@ export interface CandidateFacts {
 
 export interface OpenedCandidate<T> {
   readonly value: T;
-  readonly until?: Promise<void>;
+  readonly until?: Promise<boolean>;
   readonly claims?: string;
 }
 
@@ -36,7 +36,8 @@ export interface WatchOptions<T> {
   readonly ignored?: (path: string) => boolean;
   /**
    * Opens a candidate; rejects while it cannot be used, and resolves to undefined when it never will be. Until `until`
-   * resolves, the file's changes are the opener's to see. `claims` is the folder of its parts, which are no slides.
+   * resolves, the file's changes are the opener's to see; true asks for another try. `claims` is the folder of its parts,
+   * which are no slides of their own.
    */
   readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | undefined>;
   readonly signal: AbortSignal;
@@ -82,7 +83,7 @@ export async function* watchFolder<T>(root: string, options: WatchOptions<T>): A
       }
       for (const candidate of candidates.open()) {
         if (signal.aborted) return;
-        const arrival = await attempt(candidate, options);
+        const arrival = await attempt(candidate, options, () => alarm.ring());
         if (arrival) yield arrival;
       }
       await never.wait(Math.min(LEAST_MS, pollSeconds * 1000), signal);
@@ -96,6 +97,7 @@ export async function* watchFolder<T>(root: string, options: WatchOptions<T>): A
 async function attempt<T>(
   candidate: Candidate,
   { open, settleSeconds }: WatchOptions<T>,
+  lookSoon: () => void,
 ): Promise<Arrival<T> | undefined> {
   const { renamed, quietLooks } = candidate;
   const { path, mtimeMs } = candidate.seen;
@@ -108,8 +110,11 @@ async function attempt<T>(
     if (claims !== undefined) candidate.claims = claims;
     if (until) {
       candidate.busy = true;
-      void until.then(() => {
+      void until.then(again => {
         candidate.busy = false;
+        if (!again) return;
+        Object.assign(candidate, { settled: false, quietLooks: 0, changedAt: performance.now() });
+        lookSoon();
       });
     }
     return { path, opened: value };

@@ -9,6 +9,7 @@ import { keepLooking } from '../follower.js';
 import type { GrowingOptions } from '../growing-tiff.js';
 import { isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals, TileCounts } from '../live-slide.js';
+import { lookAgain } from '../look-again.js';
 import { readRegularFile } from '../regular-file.js';
 import { isWholeImage } from '../tile-bytes.js';
 import {
@@ -51,19 +52,20 @@ export function openGrowingTileFolder(set: TileSet, options: GrowingOptions): Li
 class GrowingTileFolder implements LiveSlide {
   readonly opened: OpenedSlide;
   readonly growth: Growth;
-  readonly closed: Promise<void>;
+  readonly closed: Promise<boolean>;
   readonly #options: GrowingOptions;
   readonly #set: TileSet;
   readonly #levels: readonly TileSetLevel[];
   readonly #born: Stats;
   readonly #stop = new AbortController();
-  #close: () => void = () => undefined;
+  #close: (again: boolean) => void = () => undefined;
   #state: LiveState = 'growing';
   #level = 0;
   #names = new Map<string, number>();
   readonly #seen = new Map<number, SeenTile>();
   readonly #doubtful = new Map<number, number>();
   readonly #listed = new Map<string, { mtimeMs: number; listedAt: number }>();
+  #folders: readonly string[] = [];
   #overwritten = 0;
   #changedAt = performance.now();
 
@@ -121,12 +123,12 @@ class GrowingTileFolder implements LiveSlide {
     const geometry = this.#levels[level]!;
     for (let row = 0, tile = 0; row < geometry.rows; row++)
       for (let col = 0; col < geometry.cols; col++) this.#names.set(tileName(geometry, col, row), tile++);
-    const folders = [...new Set([...this.#names.keys()].map(name => join(this.#set.folder, dirname(name))))];
+    this.#folders = [...new Set([...this.#names.keys()].map(name => join(this.#set.folder, dirname(name))))];
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
     const queue = new ArrivalQueue<TileArrivals>(() => this.#stop.abort());
-    const watched = [...folders.filter(folder => existsSync(folder)), dirname(this.#set.manifest)];
+    const watched = [...this.#folders.filter(folder => existsSync(folder)), dirname(this.#set.manifest)];
     const looking = keepLooking([...new Set(watched)], this.#options, stopped, async () => {
-      const tiles = this.#look(folders);
+      const tiles = this.#look();
       if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
       return this.#state === 'growing';
     });
@@ -139,7 +141,14 @@ class GrowingTileFolder implements LiveSlide {
 
   async close(): Promise<void> {
     this.#stop.abort();
-    this.#close();
+    void lookAgain(this.#state, this.#options, () => this.#hasChanged()).then(this.#close);
+  }
+
+  /** A folder has another time than when it was listed last, or one that was not there is. */
+  #hasChanged(): boolean {
+    return this.#folders.some(
+      folder => statSync(folder, { throwIfNoEntry: false })?.mtimeMs !== this.#listed.get(folder)?.mtimeMs,
+    );
   }
 
   /** Tiles of the followed level that are to come. */
@@ -148,7 +157,7 @@ class GrowingTileFolder implements LiveSlide {
     return this.#level === 0 ? Math.min(this.#set.tiles ?? cols * rows, cols * rows) : cols * rows;
   }
 
-  #look(folders: readonly string[]): number[] {
+  #look(): number[] {
     const manifest = statSync(this.#set.manifest, { throwIfNoEntry: false });
     if (!manifest || manifest.ino !== this.#born.ino) {
       this.#state = manifest ? 'replaced' : 'gone';
@@ -157,7 +166,7 @@ class GrowingTileFolder implements LiveSlide {
     // The marker is looked for first: tiles that were written before it are then seen by this very look.
     const done = existsSync(join(this.#set.folder, '.done')) || isMarkedDone(this.#set.manifest);
     const came: number[] = [];
-    for (const folder of folders) this.#list(folder, came);
+    for (const folder of this.#folders) this.#list(folder, came);
     if (came.length > 0) this.#changedAt = performance.now();
     if (done || this.#seen.size >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
     else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';

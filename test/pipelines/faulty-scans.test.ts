@@ -1,0 +1,145 @@
+import { appendFile, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { emptyFolder, SLIDE } from '../support/paths.js';
+import { finishedMask, kinds, maskOf, masks, scan, watchFor } from './live-support.js';
+
+const ID = 'CMU-1-Small-Region';
+const NAME = `${ID}.svs`;
+
+describe('tiles that never come', () => {
+  it('are missing once a marker says that the scan is over', async () => {
+    const { results } = await watchFor(1, {}, async (folder, signal) => {
+      const { dropped } = await scan({ rate: 400, drop: 3 })(folder, signal);
+      expect(dropped).toHaveLength(3);
+      await writeFile(join(folder, `${NAME}.done`), '');
+    });
+    expect(results[0]).toMatchObject({ state: 'completed', summary: { patches: { expected: 30, failed: 0 } } });
+  });
+
+  it('leave a slide incomplete when nobody says so', async () => {
+    const config = { 'incomplete-after': 0.5 };
+    const { results } = await watchFor(1, { config }, scan({ rate: 400, drop: 3 }));
+    expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled', expected: 30 });
+  });
+
+  it('end a tile folder by its .done', async () => {
+    const { results } = await watchFor(1, {}, scan({ as: 'tile-folder', rate: 400, drop: 3 }));
+    expect(results[0]).toMatchObject({ state: 'completed', summary: { patches: { expected: 30, failed: 0 } } });
+  });
+});
+
+describe('tiles that come damaged or twice', () => {
+  for (const as of ['growing-tiff', 'tile-folder'] as const) {
+    it(`${as}: a damaged tile fails its patches only`, async () => {
+      const { results } = await watchFor(1, {}, scan({ as, rate: 400, corrupt: 1 }));
+      const [result] = results;
+      expect(result).toMatchObject({ state: 'completed' });
+      const failed = result?.state === 'completed' ? result.summary.patches.failed : 0;
+      expect(failed).toBeGreaterThanOrEqual(1);
+      expect(failed).toBeLessThanOrEqual(4);
+    });
+
+    it(`${as}: a tile that is written again with the same pixels changes nothing`, async () => {
+      const { results, out } = await watchFor(1, {}, scan({ as, order: 'random', rate: 400, duplicate: 10 }));
+      expect(results[0]).toMatchObject({ state: 'completed' });
+      expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
+    });
+  }
+});
+
+describe('a slide that arrives whole', () => {
+  for (const preallocate of [false, true])
+    for (const as of ['copy', 'growing-tiff', 'checkpointed-tiff'] as const)
+      it(`as ${as}${preallocate ? ', its size reserved' : ''}`, async () => {
+        const { results, out } = await watchFor(1, {}, scan({ as, rate: 400, preallocate }));
+        expect(results[0]).toMatchObject({ state: 'completed', summary: { patches: { failed: 0 } } });
+        expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
+      });
+
+  it('as a tile folder whose manifest comes last', async () => {
+    const { results, out } = await watchFor(1, {}, scan({ as: 'tile-folder', rate: 0, lateManifest: true }));
+    expect(results[0]).toMatchObject({ id: ID, state: 'completed' });
+    expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
+  });
+});
+
+describe('starting again', () => {
+  it('goes on with a slide that grew on meanwhile, publishing no mask twice', async () => {
+    const [folder, out] = [await emptyFolder(), await emptyFolder()];
+    const stop = new AbortController();
+    const scanning = scan({ rate: 60 })(folder, stop.signal);
+    const first = await watchFor(0, { folder, out }, () => sleep(1500));
+    await scanning;
+    const second = await watchFor(1, { folder, out }, async () => undefined);
+    expect(masks(first.events).length).toBeGreaterThan(0);
+    expect(second.results[0]).toMatchObject({ state: 'completed' });
+    const all = [...masks(first.events), ...masks(second.events)];
+    expect(new Set(all).size).toBe(all.length);
+    const third = await watchFor(1, { folder, out }, async () => undefined);
+    expect(third.results[0]).toMatchObject({ state: 'done-before' });
+    expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
+  });
+
+  it('does nothing again when further levels are written behind a completed one', async () => {
+    const [folder, out] = [await emptyFolder(), await emptyFolder()];
+    await watchFor(1, { folder, out }, scan({ rate: 400 }));
+    await appendFile(join(folder, NAME), 'a thumbnail, perhaps');
+    const { results, events } = await watchFor(1, { folder, out }, async () => undefined);
+    expect(results[0]).toMatchObject({ state: 'done-before' });
+    expect(masks(events)).toEqual([]);
+  });
+});
+
+describe('another scan of the same name', () => {
+  it('that replaces a growing slide is a new run, and subscribers are told', async () => {
+    const { results, events, out } = await watchFor(2, {}, async (folder, signal) => {
+      const first = new AbortController();
+      const scanning = scan({ rate: 60 })(folder, AbortSignal.any([signal, first.signal])).catch(() => undefined);
+      await sleep(1500);
+      first.abort();
+      await scanning;
+      const whole = join(folder, 'next.part');
+      await copyFile(SLIDE, whole);
+      await rename(whole, join(folder, NAME));
+    });
+    expect(results.map(({ state }) => state)).toEqual(['incomplete', 'completed']);
+    expect(results[0]).toMatchObject({ reason: 'replaced' });
+    const states = kinds(events).filter(kind => ['opened', 'incomplete', 'completed'].includes(kind));
+    expect(states).toEqual(['opened', 'incomplete', 'opened', 'completed']);
+    expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
+  });
+
+  it('into the same file is found out by its tiles', async () => {
+    const { results, events, out } = await watchFor(
+      2,
+      { config: { 'incomplete-after': 5 } },
+      async (folder, signal) => {
+        const path = join(folder, NAME);
+        const first = new AbortController();
+        const scanning = scan({ rate: 60 })(folder, AbortSignal.any([signal, first.signal])).catch(() => undefined);
+        await sleep(1500);
+        first.abort();
+        await scanning;
+        await writeFile(path, await readFile(SLIDE));
+      },
+    );
+    expect(results.map(({ state }) => state)).toEqual(['incomplete', 'completed']);
+    const runs = new Set(masks(events).map(id => id.slice(id.indexOf('@'))));
+    expect(runs.size).toBe(2);
+    expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
+  });
+
+  it('may be deleted while it grows', async () => {
+    const { results } = await watchFor(1, {}, async (folder, signal) => {
+      const first = new AbortController();
+      const scanning = scan({ rate: 60 })(folder, AbortSignal.any([signal, first.signal])).catch(() => undefined);
+      await sleep(1500);
+      first.abort();
+      await scanning;
+      await rm(join(folder, NAME));
+    });
+    expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'gone' });
+  });
+});
