@@ -1,5 +1,5 @@
 import { dirname, relative } from 'node:path';
-import { from, map, type Observable } from 'rxjs';
+import { filter, from, map, type Observable } from 'rxjs';
 import type { LiveSlide } from '../src/live/live-slide.js';
 import { openLiveOrWhole } from '../src/live/open-live.js';
 import { folderOf, isTileManifest } from '../src/live/tile-folder/read-tile-set.js';
@@ -41,7 +41,17 @@ export function segmentLive(folder: string, parts: Parts, signal: AbortSignal): 
   });
   const isUrgent = matcher(config.urgent);
   const tasks = from(arrivals).pipe(map(arrival => taskOf(folder, arrival, isUrgent)));
-  return segmentSlides(tasks, { ...parts, slidesAtOnce: Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE) }, signal);
+  const slidesAtOnce = Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE);
+  return segmentSlides(tasks, { ...parts, slidesAtOnce }, signal).pipe(filter(isNews()));
+}
+
+/** A slide that was completed here and whose file was touched afterwards, to no effect, is not worth a word. */
+function isNews(): (result: SlideResult) => boolean {
+  const completed = new Set<string>();
+  return ({ state, path }) => {
+    if (state === 'completed') completed.add(path);
+    return state !== 'done-before' || !completed.has(path);
+  };
 }
 
 function taskOf(

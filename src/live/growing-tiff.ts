@@ -127,8 +127,8 @@ class GrowingTiff implements LiveSlide {
   /** Since the last look. */
   #hasChanged(): boolean {
     const stats = statSync(this.#path, { throwIfNoEntry: false });
-    const last = this.#last?.stats;
-    return stats?.size !== last?.size || stats?.mtimeMs !== last?.mtimeMs;
+    const { size, mtimeMs } = this.#last?.stats ?? this.#born;
+    return stats?.size !== size || stats.mtimeMs !== mtimeMs;
   }
 
   /** The tiles that became readable; sets the state. */

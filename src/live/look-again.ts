@@ -3,8 +3,9 @@ import type { GrowingOptions } from './growing-tiff.js';
 import type { LiveState } from './live-slide.js';
 
 /**
- * Says what a watcher should do with a slide that is no longer followed: resolves to true when it should be opened again,
- * as one that was replaced, at once, or one that stalled, as soon as it changes; to false when it is over.
+ * Says what a watcher should do with a slide that is no longer followed: resolves to true when it should be opened again, one
+ * that was replaced at once, one that stalled as soon as it changes, one that is complete when it has changed since
+ * (further levels may be written behind the one that was followed); to false when it is over.
  */
 export async function lookAgain(
   state: LiveState,
@@ -12,7 +13,8 @@ export async function lookAgain(
   hasChanged: () => boolean,
 ): Promise<boolean> {
   if (state === 'replaced') return true;
-  if (state !== 'stalled') return false;
+  if (state === 'gone') return false;
+  if (state !== 'stalled') return hasChanged();
   while (!signal?.aborted && !hasChanged()) await sleep(pollSeconds * 1000, undefined, { ref: false });
   return true;
 }
