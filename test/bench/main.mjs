@@ -1,8 +1,9 @@
-// `npm run bench [-- live | kills --n 100] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | replay | kills --n 100] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
 import { benchRatios } from './ratios.mjs';
+import { benchReplay } from './replay.mjs';
 import { FIXTURE } from './support.mjs';
 
 const { values, positionals } = parseArgs({
@@ -13,6 +14,7 @@ const say = text => values.json || console.log(text);
 
 const BENCHES = {
   ratios: () => benchRatios(say),
+  replay: () => benchReplay({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
   kills: async () => {
     const onProgress = ({ kills, slides }) => say(`  ${kills} kills over ${slides} slides`);

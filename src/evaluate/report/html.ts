@@ -133,7 +133,7 @@ function probabilities(models: readonly ModelResult[], split: SplitName): string
   const path = `models[].splits.${split}.probability`;
   return `<h2>Probabilities</h2>${modelKey(models)}<div class="pair">
 ${figure(precisionRecallPlot(models, split), `${path}.curve`, 'Precision and recall over all thresholds.')}
-${figure(thresholdPlot(models, split), `${path}.curve`, 'IoU over the threshold. Thin line: the threshold in force; dashed: the one chosen on the validation split.')}
+${figure(thresholdPlot(models, split), `${path}.curve`, `IoU over the threshold. Thin line: the threshold in force${chosen.length > 0 ? '; dashed: the one chosen on the validation split' : ''}.`)}
 ${figure(reliabilityPlot(models, split), `${path}.reliability`, 'Calibration: on the dashed diagonal, a probability is what it says.')}
 ${figure(distributionPlot(models, split), `${path}.reliability`, 'How the probabilities are spread over the labelled pixels.')}</div>
 ${chosen.length > 0 ? `<ul class="note">${chosen.join('')}</ul>` : ''}`;
@@ -193,7 +193,7 @@ function methods({ protocol, set, models, createdAt }: EvaluationReport, split: 
     ],
     [
       'Intervals',
-      `percentile bootstrap over patients, ${grouped(protocol.bootstrap.resamples)} resamples, seed ${protocol.bootstrap.seed}`,
+      `percentile bootstrap over patients (told by the images’ names), ${grouped(protocol.bootstrap.resamples)} resamples, seed ${protocol.bootstrap.seed}`,
     ],
     ...models.map((model): [string, string] => [
       model.name,
