@@ -108,7 +108,10 @@ class OutputThread {
   #failure: StromaflowError | undefined;
 
   constructor(folder: string) {
-    this.#worker = new Worker(new URL('./output.worker.js', import.meta.url));
+    this.#worker = new Worker(new URL('./output.worker.js', import.meta.url), {
+      // Its garbage is short-lived; a larger nursery would only grow with the length of the run.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     this.#worker.on('message', (reply: OutputReply) => {
       const waiting = this.#waiting.shift();
       this.#rest();

@@ -1,12 +1,12 @@
-// Segments one slide with the null engine and prints this process's peak memory.
+// Segments one slide with the engine a user gets and prints this process's peak memory.
 import { lastValueFrom, of } from 'rxjs';
 import { openParts } from '#pipelines/parts.js';
 import { segmentSlides } from '#pipelines/segment.js';
 import { openSlide } from '#src/slide/open.js';
 import { configWith } from './support.mjs';
 
-const [path, out] = process.argv.slice(2);
-const parts = await openParts(await configWith({ out, engine: 'null', 'keep-empty': true }));
+const [path, out, engine] = process.argv.slice(2);
+const parts = await openParts(await configWith({ out, 'keep-empty': true, ...(engine && { engine }) }));
 const task = { path, id: 'slide', open: () => openSlide(path, { mpp: 0.499, id: 'slide' }) };
 const result = await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
 await parts.close();
