@@ -5,6 +5,7 @@ import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluationReport } from '#src/evaluate/metrics.js';
 import { writeImage, writeMask } from '../evaluate/set-builder.js';
+import { findChromium } from '../support/chromium.js';
 import { runCli } from '../support/cli.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { emptyFolder } from '../support/paths.js';
@@ -64,7 +65,7 @@ describe('replay of TIGER', () => {
   });
 
   it('makes a report that Chromium opens without a request or an error', async () => {
-    const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+    const browser = await chromium.launch({ executablePath: await findChromium(), args: ['--no-sandbox'] });
     afterAll(() => browser.close());
     const page = await browser.newPage();
     const wrong: string[] = [];
@@ -176,7 +177,7 @@ describe('replay of a set with faults', () => {
     await rm(join(set, 'masks', 'lonely.png'));
     const bytes = await readFile(join(set, 'images', 'broken.png'));
     // Damaged in the middle: its header and its end are whole.
-    bytes.fill(0, bytes.length / 2, bytes.length / 2 + 60);
+    bytes.fill(0, bytes.length >> 1, (bytes.length >> 1) + 60);
     await writeFile(join(set, 'images', 'broken.png'), bytes);
     return set;
   };

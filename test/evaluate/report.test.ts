@@ -7,6 +7,7 @@ import { StromaflowError } from '#src/errors.js';
 import type { EvaluationReport } from '#src/evaluate/metrics.js';
 import { PatchSpool } from '#src/evaluate/patch-spool.js';
 import { type EvaluatedModel, writeReport } from '#src/evaluate/write-report.js';
+import { findChromium } from '../support/chromium.js';
 import { moved, OPEN, openTiger, walkSet } from './replayed-fixture.js';
 import { scratch } from './set-builder.js';
 
@@ -179,18 +180,3 @@ describe('PatchSpool', () => {
     expect(await new PatchSpool(join(folder, 'none')).read('x')).toEqual([]);
   });
 });
-
-/** Debian's chromium, wherever PATH has it. */
-async function findChromium(): Promise<string> {
-  for (const directory of (process.env['PATH'] ?? '').split(':')) {
-    const path = join(directory, 'chromium');
-    if (
-      await access(path).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
-  }
-  throw new Error('chromium is not on the PATH; on Debian: apt-get install chromium');
-}
