@@ -1,5 +1,7 @@
 import { modelTag, runToken } from '../src/event/contract.js';
+import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth.js';
+import type { LiveSlide } from '../src/live/live-slide.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
@@ -54,6 +56,7 @@ export async function openSession(
       events,
       model: segmenter.info,
       lost,
+      ...(task.live ? { tiles: tileCounts(task.live, run) } : {}),
       ...(labels ? { labels } : {}),
     });
     await bus.publish(events.slide('opened', describe(session)));
@@ -78,6 +81,14 @@ function runKey(info: SlideInfo, plan: PatchPlan, { segmenter, tissueRule }: Par
 async function openRun(key: RunKey, growth: RunGrowth | undefined, { config, ledger }: Parts): Promise<RunLedger> {
   if (config.fresh) await ledger.run({ ...key, plan: 'forgotten' });
   return ledger.run(key, growth);
+}
+
+function tileCounts(live: LiveSlide, { state }: RunLedger): () => TileCounts {
+  const { tilesSeen } = state;
+  return () => {
+    const { tiles } = live;
+    return { ...tiles, late: tilesSeen === undefined ? 0 : Math.max(0, tiles.seen - tilesSeen) };
+  };
 }
 
 function growthAt(slide: OpenedSlide, level: number, { live }: SlideTask): RunGrowth | undefined {

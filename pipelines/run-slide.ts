@@ -128,7 +128,8 @@ async function suspend(session: SlideSession, task: SlideTask, { bus, events }: 
   const { run } = session;
   // No content has this name, so the run is not taken up again.
   if (reason === 'replaced') await run.update({ ...run.state, state: 'incomplete', finished: reason });
-  else if (reason !== 'interrupted') await run.update({ ...run.state, state: 'incomplete' });
+  else if (reason !== 'interrupted')
+    await run.update({ ...run.state, state: 'incomplete', tilesSeen: task.live?.tiles.seen ?? 0 });
   const giveUp = AbortSignal.timeout(REPORT_MS);
   try {
     await publishProgress(session, bus, giveUp);

@@ -13,6 +13,19 @@ export interface PatchCounts {
   readonly failed: number;
 }
 
+/** Tiles of the level that is read, of a slide that was opened while it grew; seen + missing = expected when it is complete. */
+export interface TileCounts {
+  readonly expected: number;
+  /** On disk and read, or ready to be. */
+  readonly seen: number;
+  /** Not there although the slide is complete. */
+  readonly missing: number;
+  /** Of those seen: came after the slide had been declared incomplete. */
+  readonly late: number;
+  /** Written again with the same pixels. Other pixels start the slide anew. */
+  readonly overwritten: number;
+}
+
 export interface Areas {
   /** mm², ≥ 0. */
   readonly stromaMm2: number;
@@ -38,6 +51,8 @@ export interface Aggregate {
   readonly provisional: boolean;
   readonly patches: PatchCounts;
   readonly area: Areas;
+  /** Only of slides that were opened while they grew. */
+  readonly tiles?: TileCounts;
   /** Only where the slide has labels. */
   readonly iou?: IouSum;
   /** `name@version` of the model bundle. */

@@ -7,7 +7,7 @@ import { unreadable } from '../slide/tiff-probe.js';
 import { ArrivalQueue } from './arrival-queue.js';
 import { type FollowOptions, keepLooking } from './follower.js';
 import { growthIdentity, tiffContent } from './growth.js';
-import type { Growth, LiveSlide, LiveState, TileArrivals, TileCounts } from './live-slide.js';
+import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
 import { type Listing, TiffListing } from './tiff-listing.js';
 import { checkTile, sameBytes } from './tile-bytes.js';
@@ -91,7 +91,7 @@ class GrowingTiff implements LiveSlide {
     return this.#state;
   }
 
-  get tiles(): TileCounts {
+  get tiles(): LiveSlide['tiles'] {
     const { cols, rows } = this.#levels[this.#level]!;
     const expected = cols * rows;
     const missing = this.#state === 'complete' ? expected - this.#seen : 0;

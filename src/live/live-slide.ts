@@ -1,3 +1,4 @@
+import type { TileCounts } from '../event/payloads.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 
 /** Tiles of the followed level that became readable: row × columns + column of each. */
@@ -13,17 +14,6 @@ export interface TileArrivals {
  */
 export type LiveState = 'growing' | 'complete' | 'stalled' | 'replaced' | 'gone';
 
-/** How the tiles of the followed level stand. */
-export interface TileCounts {
-  readonly expected: number;
-  /** Verified, and given out as arrivals. */
-  readonly seen: number;
-  /** Not there although the slide is complete. */
-  readonly missing: number;
-  /** Written again with the same pixels. */
-  readonly overwritten: number;
-}
-
 /**
  * A slide that is opened while it is still being written: its geometry is known, its tiles come one by one. Every source
  * states its completeness contract: when a tile may be read, when the slide is over, what is expected.
@@ -33,7 +23,8 @@ export interface LiveSlide {
   readonly opened: OpenedSlide;
   readonly growth: Growth;
   readonly state: LiveState;
-  readonly tiles: TileCounts;
+  /** How the tiles of the followed level stand. */
+  readonly tiles: Omit<TileCounts, 'late'>;
   /** What the reader threads need for patches of a level: levels that may come later than their patches are left out. */
   sourceFor(level: number): TileSourceDescription;
   /** Tiles of one level as they come, each once; ends when the state is no longer 'growing' or the signal aborts. */

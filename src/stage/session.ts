@@ -1,5 +1,5 @@
 import { type Events, modelTag } from '../event/contract.js';
-import type { Aggregate } from '../event/payloads.js';
+import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
 import { patchRefs } from '../slide/plan.js';
@@ -35,6 +35,8 @@ export interface SessionParts {
   readonly events: Events;
   readonly model: { readonly model: string; readonly modelVersion: string };
   readonly labels?: PatchLabels;
+  /** Of a slide that grows: how its tiles stand. */
+  readonly tiles?: () => TileCounts;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
 }
@@ -50,6 +52,7 @@ export class SlideSession {
   readonly events: Events;
   readonly model: SessionParts['model'];
   readonly labels: PatchLabels | undefined;
+  readonly #tiles: (() => TileCounts) | undefined;
   readonly aggregate: RunningAggregate;
   readonly startedAt = performance.now();
   /** Outcomes of earlier starts that stand. */
@@ -75,6 +78,7 @@ export class SlideSession {
     this.events = parts.events;
     this.model = parts.model;
     this.labels = parts.labels;
+    this.#tiles = parts.tiles;
     this.aggregate = new RunningAggregate(parts.plan);
     this.#revision = parts.run.state.revision;
     const place = ({ col, row }: PatchRecord): number => row * this.plan.cols + col;
@@ -169,6 +173,7 @@ export class SlideSession {
       provisional: !final,
       patches: this.aggregate.counts(final),
       area: this.aggregate.areas(),
+      ...(this.#tiles ? { tiles: this.#tiles() } : {}),
       ...(iou ? { iou } : {}),
       model: modelTag(this.model),
       mpp: this.plan.mpp,

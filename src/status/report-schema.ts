@@ -17,6 +17,7 @@ const slide = object({
   state: text,
   revision: number,
   patches: object({ expected: number, segmented: number, empty: number, missing: number, failed: number }),
+  tiles: objectOrNull({ expected: number, seen: number, missing: number, late: number, overwritten: number }),
   area: object({ stromaMm2: number, tissueMm2: number, stromaFraction: number }),
   iou: objectOrNull({ value: numberOrNull, intersection: number, union: number, labelledPatches: number }),
   patchesPerSecond: number,

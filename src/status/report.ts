@@ -1,4 +1,4 @@
-import type { Areas, EventError, IouSum, PatchCounts } from '../event/payloads.js';
+import type { Areas, EventError, IouSum, PatchCounts, TileCounts } from '../event/payloads.js';
 import type { StageName } from '../stage/observer.js';
 
 /** What /status answers and the page shows. Times are RFC 3339; a value that is not known yet is null. */
@@ -47,6 +47,8 @@ export interface SlideStatus {
   readonly state: 'open' | 'completed' | 'incomplete' | 'failed';
   readonly revision: number;
   readonly patches: PatchCounts;
+  /** Only of slides that were opened while they grew. */
+  readonly tiles: TileCounts | null;
   readonly area: Areas;
   readonly iou: IouSum | null;
   readonly patchesPerSecond: number;

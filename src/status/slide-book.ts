@@ -44,8 +44,8 @@ export class SlideBook {
   #aggregate(aggregate: Aggregate): void {
     const entry = this.#slides.get(aggregate.slide);
     if (!entry) return;
-    const { revision, patches, area, iou } = aggregate;
-    Object.assign(entry, { revision, patches, area, iou: iou ?? null });
+    const { revision, patches, tiles, area, iou } = aggregate;
+    Object.assign(entry, { revision, patches, tiles: tiles ?? null, area, iou: iou ?? null });
   }
 
   #slide(event: SlideEvent): void {
@@ -100,6 +100,7 @@ const fresh = (slide: string, time: string): Entry => ({
   state: 'open',
   revision: 0,
   patches: NO_PATCHES,
+  tiles: null,
   area: NO_AREA,
   iou: null,
   patchesPerSecond: 0,

@@ -1,9 +1,11 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { StromaEvent } from '../event/decode.js';
-import type { Aggregate } from '../event/payloads.js';
+import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { SlideState } from '../event/subjects.js';
 
-/** Slides, areas and agreement, from the events that say so: no other part of the graph has to report them. */
+const TILE_STATES = ['expected', 'seen', 'missing', 'late', 'overwritten'] as const;
+
+/** Slides, tiles, areas and agreement, from the events that say so: no other part of the graph has to report them. */
 export function createSlideMetrics(registry: Registry, states: readonly SlideState[]): (event: StromaEvent) => void {
   const registers = [registry];
   const changes = new Counter({
@@ -33,12 +35,34 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
     help: 'Intersection over union with the labels, of the newest aggregate that has any.',
     registers,
   });
+  const growing = new Gauge({
+    name: 'stromaflow_growing_tiles',
+    help: 'Stored tiles of open slides that grow, by their newest aggregates.',
+    labelNames: ['state'],
+    registers,
+  });
+  const tiles = new Counter({
+    name: 'stromaflow_tiles_total',
+    help: 'Stored tiles of slides that grew until they were completed.',
+    labelNames: ['state'],
+    registers,
+  });
+  for (const state of TILE_STATES) {
+    growing.set({ state }, 0);
+    tiles.inc({ state }, 0);
+  }
   // Progress is no state of its own; it would count every report.
   const counted = states.filter(state => state !== 'progress');
   for (const state of counted) changes.inc({ state }, 0);
 
   const waiting = new Map<string, number>();
+  const tilesOf = new Map<string, TileCounts>();
   const refresh = (): void => {
+    for (const state of TILE_STATES)
+      growing.set(
+        { state },
+        [...tilesOf.values()].reduce((sum, counts) => sum + counts[state], 0),
+      );
     open.set(waiting.size);
     backlog.set([...waiting.values()].reduce((sum, patches) => sum + patches, 0));
   };
@@ -51,12 +75,18 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
     } else if (event.kind === 'aggregate') {
       const { aggregate } = event;
       if (waiting.has(aggregate.slide)) waiting.set(aggregate.slide, undone(aggregate));
+      if (aggregate.tiles && waiting.has(aggregate.slide)) tilesOf.set(aggregate.slide, aggregate.tiles);
       if (aggregate.iou?.value != null) iou.set(aggregate.iou.value);
       refresh();
     } else if (event.kind === 'slide' && event.state !== 'progress') {
       changes.inc({ state: event.state });
       if (event.state === 'opened') waiting.set(event.payload.slide, event.payload.grid.cols * event.payload.grid.rows);
-      else waiting.delete(event.payload.slide);
+      else {
+        const counts = tilesOf.get(event.payload.slide);
+        if (event.state === 'completed' && counts) for (const state of TILE_STATES) tiles.inc({ state }, counts[state]);
+        tilesOf.delete(event.payload.slide);
+        waiting.delete(event.payload.slide);
+      }
       refresh();
     }
   };

@@ -17,6 +17,8 @@ export interface RunState {
   state: 'open' | 'completed' | 'incomplete' | 'failed';
   /** Of a run that began while its slide grew: names the content the slide had when it was completed. */
   finished?: string;
+  /** Tiles that had come when the slide was declared incomplete; those that follow are late. */
+  tilesSeen?: number;
 }
 
 /** What ties a finished slide to the run that began while it grew (docs/decisions/0007-growing-identity.md). */

@@ -15,7 +15,8 @@ describe('tiles that never come', () => {
       expect(dropped).toHaveLength(3);
       await writeFile(join(folder, `${NAME}.done`), '');
     });
-    expect(results[0]).toMatchObject({ state: 'completed', summary: { patches: { expected: 30, failed: 0 } } });
+    const tiles = { expected: 130, seen: 127, missing: 3, late: 0, overwritten: 0 };
+    expect(results[0]).toMatchObject({ state: 'completed', summary: { tiles, patches: { expected: 30, failed: 0 } } });
   });
 
   it('leave a slide incomplete when nobody says so', async () => {
@@ -26,7 +27,8 @@ describe('tiles that never come', () => {
 
   it('end a tile folder by its .done', async () => {
     const { results } = await watchFor(1, {}, scan({ as: 'tile-folder', rate: 400, drop: 3 }));
-    expect(results[0]).toMatchObject({ state: 'completed', summary: { patches: { expected: 30, failed: 0 } } });
+    const tiles = { expected: 130, seen: 127, missing: 3 };
+    expect(results[0]).toMatchObject({ state: 'completed', summary: { tiles, patches: { expected: 30, failed: 0 } } });
   });
 });
 

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { SlideResult } from '#pipelines/run-slide.js';
 import { SLIDE } from '../support/paths.js';
 import { finishedMask, kinds, maskOf, masks, opened, scan, watchFor } from './live-support.js';
+
+const lateTiles = (result?: SlideResult): number | undefined =>
+  result?.state === 'completed' ? result.summary.tiles?.late : undefined;
 
 describe('a slide that is segmented while it is scanned', () => {
   for (const as of ['growing-tiff', 'checkpointed-tiff', 'tile-folder'] as const)
@@ -41,6 +45,8 @@ describe('a slide that stops growing', () => {
     );
     expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled' });
     expect(results[1]).toMatchObject({ state: 'completed', summary: { patches: { expected: 30, missing: 0 } } });
+    expect(results[1]).toMatchObject({ summary: { tiles: { seen: 130, late: expect.any(Number), missing: 0 } } });
+    expect(lateTiles(results[1])).toBeGreaterThan(0);
     const states = kinds(events).filter(kind => ['opened', 'incomplete', 'completed'].includes(kind));
     expect(states).toEqual(['opened', 'incomplete', 'opened', 'completed']);
     const ids = masks(events);

@@ -1,4 +1,4 @@
-import { area, iou, model, patches, slide } from './parts.js';
+import { area, iou, model, patches, slide, tiles } from './parts.js';
 import { count, dateTime, document, flag, object, positive } from './schema.js';
 
 export const aggregateSchema = document(
@@ -10,6 +10,7 @@ export const aggregateSchema = document(
     provisional: flag('False only once the slide is completed.'),
     patches,
     area,
+    'tiles?': tiles,
     'iou?': iou,
     model,
     mpp: positive('Spacing of the mask, µm per pixel.'),

@@ -15,6 +15,17 @@ export const patches = object('Patches of the run by outcome.', {
   failed: count('Could not be read, segmented or published.'),
 });
 
+export const tiles = object(
+  'Stored tiles of the level that is read; only of slides that were opened while they grew.',
+  {
+    expected: count('What the directory or manifest announces.'),
+    seen: count('On disk, whole.'),
+    missing: count('Not there although the slide is complete.'),
+    late: count('Of those seen: came after the slide had been declared incomplete.'),
+    overwritten: count('Written again with the same pixels; other pixels start the slide anew.'),
+  },
+);
+
 export const area = object('Areas of the patches done so far.', {
   stromaMm2: amount('Tumour-associated stroma, mm².'),
   tissueMm2: amount('Tissue, mm².'),

@@ -8,7 +8,7 @@ import { ArrivalQueue } from '../arrival-queue.js';
 import { keepLooking } from '../follower.js';
 import type { GrowingOptions } from '../growing-tiff.js';
 import { isMarkedDone } from '../growing-tiff.js';
-import type { Growth, LiveSlide, LiveState, TileArrivals, TileCounts } from '../live-slide.js';
+import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
 import { readRegularFile } from '../regular-file.js';
 import { isWholeImage } from '../tile-bytes.js';
@@ -98,7 +98,7 @@ class GrowingTileFolder implements LiveSlide {
     return this.#state;
   }
 
-  get tiles(): TileCounts {
+  get tiles(): LiveSlide['tiles'] {
     const expected = this.#expected;
     const seen = this.#seen.size;
     const missing = this.#state === 'complete' ? Math.max(0, expected - seen) : 0;
