@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
 import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
 import type { BatchMasks } from './segmenter.js';
@@ -29,7 +29,8 @@ export class EngineThread {
   /** Rejects with what the thread says is wrong (ENGINE_UNAVAILABLE, MODEL_…), or with the signal's reason. */
   static async start(script: URL, data: EngineWorkerData, signal?: AbortSignal): Promise<EngineThread> {
     signal?.throwIfAborted();
-    const worker = new Worker(script, { workerData: data, name: 'engine' });
+    // Native libraries read the process's environment; with a copy, what an engine sets would not reach them.
+    const worker = new Worker(script, { workerData: data, name: 'engine', env: SHARE_ENV });
     try {
       const ready = await firstReply(worker, signal);
       return new EngineThread(worker, ready);

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { LayerOutput } from './backend.js';
@@ -63,7 +63,11 @@ export async function evaluateImage(
   };
   const workerData: EngineWorkerData = { arena: null, backend };
   signal?.throwIfAborted();
-  const worker = new Worker(new URL('./engine.worker.js', import.meta.url), { workerData, name: 'engine' });
+  const worker = new Worker(new URL('./engine.worker.js', import.meta.url), {
+    workerData,
+    name: 'engine',
+    env: SHARE_ENV,
+  });
   const settled = new AbortController();
   try {
     return await new Promise<Evaluation>((resolve, reject) => {

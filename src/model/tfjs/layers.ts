@@ -1,5 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
-import type { ConvNode, GraphNode, GroupNormNode, UpsampleNode, Value } from '../graph/graph.js';
+import type { ConvNode, GraphNode, GroupNormNode, MaxPoolNode, UpsampleNode, Value } from '../graph/graph.js';
 import { foldedConv, type WeightSource } from '../weights.js';
 
 export type Tf = typeof tfjs;
@@ -25,7 +25,7 @@ export async function makeLayer(
     case 'groupNorm':
       return groupNorm(tf, node, source);
     case 'maxPool':
-      return layer(([x]) => tf.maxPool(x!, node.size, node.stride, node.padding, 'floor'));
+      return maxPool(tf, node);
     case 'upsample':
       return upsample(tf, node);
     case 'relu':
@@ -58,17 +58,34 @@ async function conv(tf: Tf, node: ConvNode, { channels }: Value, source: WeightS
   ]);
   const shift = bias && tf.tensor1d(bias);
   const activation = relu ? 'relu' : 'linear';
+  // 'same' means what PyTorch means only where the window moves by one; elsewhere it pads the far side more.
+  const same = stride === 1 && padding === size >> 1;
   const run: Layer['run'] = ([x]) =>
-    tf.fused.conv2d({
-      x: x!,
-      filter,
-      strides: stride,
-      pad: padding,
-      dimRoundingMode: 'floor',
-      activation,
-      ...(shift && { bias: shift }),
-    });
+    tf.tidy(() =>
+      tf.fused.conv2d({
+        x: same ? x! : padded(tf, x!, padding, 0),
+        filter,
+        strides: stride,
+        pad: same ? 'same' : 'valid',
+        activation,
+        ...(shift && { bias: shift }),
+      }),
+    );
   return layer(run, shift ? [filter, shift] : [filter]);
+}
+
+function maxPool(tf: Tf, { size, stride, padding }: MaxPoolNode): Layer {
+  return layer(([x]) => tf.tidy(() => tf.maxPool(padded(tf, x!, padding, LOWEST), size, stride, 'valid')));
+}
+
+/** The lowest float32: never the largest of a window. */
+const LOWEST = -3.4028234663852886e38;
+
+/** Native TensorFlow takes no padding in numbers. */
+function padded(tf: Tf, x: Tensor4D, padding: number, value: number): Tensor4D {
+  if (padding === 0) return x;
+  const both: [number, number] = [padding, padding];
+  return tf.pad(x, [[0, 0], both, both, [0, 0]], value);
 }
 
 /** [out, in, height, width], PyTorch's order, to [height, width, in, out], TensorFlow's. */
