@@ -1,0 +1,59 @@
+import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { FolderTree, statFiles } from '#src/watch/folder-tree.js';
+
+const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'stromaflow-tree-'));
+const old = (path: string): Promise<void> => utimes(path, new Date(2020, 1, 1), new Date(2020, 1, 1));
+
+const listed = async (tree: FolderTree, root: string): Promise<string[]> =>
+  (await tree.files()).map(path => relative(root, path)).sort();
+
+describe('FolderTree', () => {
+  it('finds new, nested and removed files', async () => {
+    const root = await folder();
+    const tree = new FolderTree(root, () => false);
+    expect(await listed(tree, root)).toEqual([]);
+    await mkdir(join(root, 'a', 'b'), { recursive: true });
+    await writeFile(join(root, 'a', 'b', 'deep'), '');
+    await writeFile(join(root, 'top'), '');
+    expect(await listed(tree, root)).toEqual(['a/b/deep', 'top']);
+    expect([...tree.folders].map(path => relative(root, path)).sort()).toEqual(['', 'a', 'a/b']);
+    await rm(join(root, 'a'), { recursive: true });
+    expect(await listed(tree, root)).toEqual(['top']);
+    expect([...tree.folders]).toEqual([root]);
+  });
+
+  it('does not list a folder again whose time stands still', async () => {
+    const root = await folder();
+    await writeFile(join(root, 'one'), '');
+    await old(root);
+    const tree = new FolderTree(root, () => false);
+    expect(await listed(tree, root)).toEqual(['one']);
+    await writeFile(join(root, 'two'), '');
+    await old(root);
+    expect(await listed(tree, root)).toEqual(['one']);
+    await writeFile(join(root, 'three'), '');
+    expect(await listed(tree, root)).toEqual(['one', 'three', 'two']);
+  });
+
+  it('leaves out what is ignored, hidden folders, and links', async () => {
+    const root = await folder();
+    const outside = await folder();
+    await writeFile(join(outside, 'secret'), '');
+    await symlink(outside, join(root, 'link'));
+    await symlink(join(outside, 'secret'), join(root, 'linked'));
+    for (const name of ['.hidden', 'no', 'yes']) {
+      await mkdir(join(root, name));
+      await writeFile(join(root, name, 'file'), '');
+    }
+    const tree = new FolderTree(root, path => path === join(root, 'no'));
+    expect(await listed(tree, root)).toEqual(['yes/file']);
+  });
+
+  it('rejects when the root is not there, and passes over files that are gone', async () => {
+    await expect(new FolderTree('/nowhere/at/all', () => false).files()).rejects.toMatchObject({ code: 'ENOENT' });
+    expect(await statFiles(['/nowhere/at/all'])).toEqual([]);
+  });
+});

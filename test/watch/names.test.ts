@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { fileSystemOf, isRemote } from '#src/watch/file-system.js';
+import { matcher } from '#src/watch/names.js';
+
+describe('matcher', () => {
+  it.each([
+    ['qc_*', 'qc_1.svs', true],
+    ['qc_*', 'case/qc_1.svs', true],
+    ['qc_*', 'case/my_qc_1.svs', false],
+    ['calibration', 'calibration/a.svs', true],
+    ['calibration', 'deep/calibration/a.svs', true],
+    ['calibration', 'calibrations/a.svs', false],
+    ['frozen/**', 'frozen/a/b.svs', true],
+    ['frozen/**', 'case/frozen/b.svs', false],
+    ['frozen/*', 'frozen/a/b.svs', false],
+    ['*.TIFF', 'a.tiff', true],
+    ['a?.svs', 'ab.svs', true],
+    ['a?.svs', 'a/.svs', false],
+    ['a.svs', 'abssvs', false],
+    ['x, y* ', 'yes.svs', true],
+    ['(a|b)[1].svs', '(a|b)[1].svs', true],
+    ['', 'a.svs', false],
+    [undefined, 'a.svs', false],
+  ])('%j of %j is %s', (patterns, path, expected) => {
+    expect(matcher(patterns)(path)).toBe(expected);
+  });
+});
+
+const MOUNTS = `22 1 254:1 / / rw - ext4 /dev/vda1 rw
+30 22 0:40 / /mnt/scans rw - cifs //scanner/out rw
+31 30 0:41 / /mnt/scans/local rw - ext4 /dev/vdb rw
+32 22 0:42 / /mnt/with\\040space rw - nfs4 server:/x rw
+33 22 0:43 / /mnt/ssh rw - fuse.sshfs host:/ rw`;
+
+describe('file systems', () => {
+  it.each([
+    ['/home/scans', 'ext4'],
+    ['/mnt/scans', 'cifs'],
+    ['/mnt/scans/case', 'cifs'],
+    ['/mnt/scans/local/case', 'ext4'],
+    ['/mnt/scans2', 'ext4'],
+    ['/mnt/with space/a', 'nfs4'],
+    ['/mnt/ssh', 'fuse.sshfs'],
+  ])('%s lies on %s', (path, type) => {
+    expect(fileSystemOf(path, MOUNTS)).toBe(type);
+  });
+
+  it('knows those that give no events', () => {
+    expect(isRemote('/', '1 1 0:1 / / rw - nfs4 server:/ rw')).toBe(true);
+    expect(isRemote('/', '1 1 0:1 / / rw - overlay overlay rw')).toBe(false);
+    expect(isRemote('/', 'not a table of mounts')).toBe(false);
+  });
+});
