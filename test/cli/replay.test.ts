@@ -5,10 +5,10 @@ import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EvaluationReport } from '#src/evaluate/metrics.js';
 import { writeImage, writeMask } from '../evaluate/set-builder.js';
-import { findChromium } from '../support/chromium.js';
 import { runCli } from '../support/cli.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { emptyFolder } from '../support/paths.js';
+import { requireBinary } from '../support/require-binary.js';
 
 const TIGER = new URL('../fixtures/tiger', import.meta.url).pathname;
 const NULL = ['--engine', 'null', '--keep-empty', '--patch-size', '64'];
@@ -65,7 +65,10 @@ describe('replay of TIGER', () => {
   });
 
   it('makes a report that Chromium opens without a request or an error', async () => {
-    const browser = await chromium.launch({ executablePath: await findChromium(), args: ['--no-sandbox'] });
+    const browser = await chromium.launch({
+      executablePath: requireBinary('chromium', 'on Debian: apt-get install chromium'),
+      args: ['--no-sandbox'],
+    });
     afterAll(() => browser.close());
     const page = await browser.newPage();
     const wrong: string[] = [];

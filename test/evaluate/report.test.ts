@@ -7,7 +7,7 @@ import { StromaflowError } from '#src/errors.js';
 import type { EvaluationReport } from '#src/evaluate/metrics.js';
 import { PatchSpool } from '#src/evaluate/patch-spool.js';
 import { type EvaluatedModel, writeReport } from '#src/evaluate/write-report.js';
-import { findChromium } from '../support/chromium.js';
+import { requireBinary } from '../support/require-binary.js';
 import { moved, OPEN, openTiger, walkSet } from './replayed-fixture.js';
 import { scratch } from './set-builder.js';
 
@@ -116,7 +116,7 @@ describe('report.html', () => {
 
   it('opens in Chromium with no console message, no script and no request', async () => {
     const browser = await chromium.launch({
-      executablePath: await findChromium(),
+      executablePath: requireBinary('chromium', 'on Debian: apt-get install chromium'),
       args: ['--no-sandbox', '--disable-gpu'],
     });
     try {
