@@ -46,6 +46,8 @@ export interface BackendOptions {
   readonly layers: readonly string[];
   /** `run` gives probabilities too. */
   readonly probabilities?: boolean;
+  /** The network computes in float16. */
+  readonly half?: boolean;
   /** Only for 'null': how long a batch takes, in ms. */
   readonly nullDelay: number;
 }

@@ -19,6 +19,8 @@ export interface EvaluateOptions {
   /** Layers to give besides the logits; `stromaflow model inspect` lists them. */
   readonly layers?: readonly string[];
   readonly threads?: number;
+  /** Compute the network in float16. */
+  readonly half?: boolean;
   readonly cacheFolder?: string;
   readonly signal?: AbortSignal;
 }
@@ -46,7 +48,13 @@ export async function evaluateImage(
       fix: 'cut it to multiples of 32; the encoder halves it five times',
     });
   if (pixels.length !== width * height * 3) throw new RangeError(`${pixels.length} bytes for ${width} × ${height} RGB`);
-  const { layers = [], threads = availableParallelism(), cacheFolder = defaultCacheFolder(), signal } = options;
+  const {
+    layers = [],
+    threads = availableParallelism(),
+    cacheFolder = defaultCacheFolder(),
+    half = false,
+    signal,
+  } = options;
   const probing = { model, threads, cacheFolder, ...(signal && { signal }) };
   const { engine } = await chooseEngine(options.engine ?? 'auto', probing);
   const backend = {
@@ -58,6 +66,7 @@ export async function evaluateImage(
     batch: 1,
     threads,
     device: 0,
+    half,
     layers,
     nullDelay: 0,
   };

@@ -10,7 +10,7 @@ import { loadExact } from './load-exact.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { engine, model, cacheFolder, patchSize, layers, probabilities = false } = options;
+  const { engine, model, cacheFolder, patchSize, layers, probabilities = false, half = false } = options;
   const ort = await import('onnxruntime-node').catch(cause => {
     throw new StromaflowError('ENGINE_UNAVAILABLE', `onnxruntime-node cannot be loaded: ${firstLine(cause)}`, {
       cause,
@@ -19,7 +19,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   const bundle = await loadExact(model, options.modelVersion);
   const { network } = bundle;
   const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
-  const path = await compileBundle(bundle, { cacheFolder, layers, probabilities });
+  const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half });
   const ports = [PORTS.mask, PORTS.counts, ...(probabilities ? [PORTS.probabilities] : [])];
   const session = await ort.InferenceSession.create(path, sessionOptions(options)).catch(cause => {
     const message = `onnxruntime cannot run ${bundle.name} on ${engine}: ${firstLine(cause)}`;
@@ -39,12 +39,14 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
       ...(probabilities && { probabilities: results[PORTS.probabilities]!.data as Uint8Array }),
     };
   };
+  // A GPU prepares its kernels for the shape it meets; a part-filled batch is filled up rather than prepared for.
+  const batch = fixed.fixedBatch ?? (engine === 'cpu' ? null : options.batch);
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
   return {
     name: 'onnxruntime',
     version,
     device: engine === 'cuda' || engine === 'tensorrt' ? `${engine}:${options.device}` : engine,
-    run: fixed.fixedBatch ? inFixedBatches(run, fixed.fixedBatch, patchSize) : run,
+    run: batch === null ? run : inFixedBatches(run, batch, patchSize),
     async evaluate(pixels, height, width) {
       const { fixedBatch, fixedSide } = fixed;
       if (fixedSide && (fixedSide !== height || fixedSide !== width))

@@ -109,13 +109,18 @@ export class EnginePool implements Segmenter {
     return threads.map(
       (thread, i) =>
         new Lane(thread, {
-          start: signal => EngineThread.start(script, crew.threads[i]!, signal),
+          start: signal => EngineThread.start(script, this.#fitting(crew.threads[i]!), signal),
           delay,
           failures: () => this.#failures,
           onStartFailed: error => this.#count(toStromaflowError(error, 'ENGINE_FAILED')),
           onRestarted: () => this.#onEvent({ type: 'restarted', failures: this.#failures }),
         }),
     );
+  }
+
+  /** A thread that replaces one need not prepare for batches that memory has no room for. */
+  #fitting<T extends EngineWorkerData>(data: T): T {
+    return { ...data, backend: { ...data.backend, batch: this.#limit } };
   }
 
   async segment(slots: readonly number[], signal?: AbortSignal): Promise<BatchMasks> {

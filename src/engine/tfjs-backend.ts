@@ -24,6 +24,8 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
         fix: 'choose an onnxruntime engine, or give the bundle as saved by save_pretrained',
       },
     );
+  if (options.half)
+    throw new StromaflowError('USAGE', `${engine} computes in float32 only`, { fix: 'leave --half off' });
   const graph = simplify(buildNetwork(bundle.network.architecture), layers);
   const { tf, version, device } = await openTfjs(engine);
   const weights = await SafetensorsFile.open(bundle.network.weights);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evaluateImage } from '#src/engine/evaluate.js';
-import { STARTER } from '../support/formula-weights.js';
+import { makeBundle, STARTER } from '../support/formula-weights.js';
 import { compare, expectParity, goldenCases, goldenPatch, openGolden } from './parity.js';
 
 /** The same weights and pixels through PyTorch (golden numbers) and through every engine that runs without a GPU. */
@@ -45,4 +45,17 @@ test.each(['cpu', 'tfjs-wasm'])('the starter model on a whole patch of the slide
   await golden.close();
   expect(scale).toBeGreaterThan(4);
   expect(max).toBeLessThanOrEqual(1e-3);
+});
+
+describe('half precision', () => {
+  test.each(['fpn-resnet34-64px', 'unet-resnet34-64px', 'unet-vgg16-64px'])('%s stays near', async name => {
+    const { side, config } = cases[name]!;
+    const model = await makeBundle({ config }, join(cacheFolder, name));
+    const image = await goldenPatch(side);
+    const run = (half: boolean) => evaluateImage(model, image, { engine: 'cpu', cacheFolder, half });
+    const [full, half] = [await run(false), await run(true)].map(({ outputs }) => outputs[0]!.values);
+    const { max } = compare(half!, full!);
+    expect(max).toBeGreaterThan(1e-4);
+    expect(max).toBeLessThan(0.02);
+  });
 });

@@ -24,6 +24,8 @@ export interface CompileOptions {
   readonly layers?: readonly string[];
   /** The graph also gives probabilities; it is another file then, so that other runs do not compute them. */
   readonly probabilities?: boolean;
+  /** The network computes in float16. */
+  readonly half?: boolean;
 }
 
 /**
@@ -32,16 +34,16 @@ export interface CompileOptions {
  */
 export async function compileBundle(bundle: ModelBundle, options: CompileOptions = {}): Promise<string> {
   const folder = options.cacheFolder ?? defaultCacheFolder();
-  const { layers = [], probabilities = false } = options;
-  const further = probabilities ? ['probabilities'] : [];
+  const { layers = [], probabilities = false, half = false } = options;
+  const further = [...(probabilities ? ['probabilities'] : []), ...(half ? ['half'] : [])];
   const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, layers, ...further]));
   const path = join(folder, `${key.digest('hex').slice(0, 32)}.onnx`);
   if (await isSealed(path)) return path;
   try {
     await mkdir(folder, { recursive: true });
     await (bundle.network.kind === 'smp'
-      ? compileSmp(bundle, bundle.network, { layers, probabilities }, path)
-      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities })));
+      ? compileSmp(bundle, bundle.network, { layers, probabilities, half }, path)
+      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half })));
     return path;
   } catch (error) {
     if (error instanceof StromaflowError) throw error;
@@ -72,13 +74,17 @@ async function compileSmp(
 function compileReady(
   bundle: ModelBundle,
   { ready }: OnnxNetwork,
-  { layers: [layer], probabilities }: Required<Omit<CompileOptions, 'cacheFolder'>>,
+  { layers: [layer], probabilities, half }: Required<Omit<CompileOptions, 'cacheFolder'>>,
 ): AsyncGenerator<Uint8Array> {
   if (layer !== undefined)
     throw new StromaflowError(
       'MODEL_UNSUPPORTED',
       `${ready.path}: layer ${layer} of a ready graph cannot be looked at`,
     );
+  if (half)
+    throw new StromaflowError('MODEL_UNSUPPORTED', `${ready.path}: a ready graph computes as it was exported`, {
+      fix: 'leave half precision off, or export the model in float16 arithmetic with float32 input and output',
+    });
   const { input, outputs: classes } = bundle;
   return wrapModel(ready, { input, classes, decision: decisionOf(bundle.scores, bundle), probabilities });
 }

@@ -70,8 +70,8 @@ function groupNorm(out: OnnxWriter, source: WeightSource, node: GroupNormNode, i
   const { groups, epsilon, name } = node;
   const { channels } = node.input;
   const rows = out.node('Reshape', [input, out.integers(`rows_${groups}`, [0, groups, -1])]);
-  const ones = out.floats(`ones_${groups}`, new Array<number>(groups).fill(1));
-  const zeros = out.floats(`zeros_${groups}`, new Array<number>(groups).fill(0));
+  const ones = out.weights(`ones_${groups}`, [groups], () => new Float32Array(groups).fill(1));
+  const zeros = out.weights(`zeros_${groups}`, [groups], () => new Float32Array(groups));
   const normal = out.node('InstanceNormalization', [rows, ones, zeros], { epsilon: { float: epsilon } });
   const shape = out.node('Shape', [input]);
   const planes = out.node('Reshape', [normal, shape]);

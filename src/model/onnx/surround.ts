@@ -11,14 +11,14 @@ export const PORTS = {
   probabilities: 'stromaflow/probabilities',
 } as const;
 
-/** Bytes [N, H, W, 3] → `output`, float32 [N, 3, H, W]: byte / 255 × range, minus mean, over std. */
-export function preprocess(out: OnnxWriter, { range, mean, std }: InputNormalisation, output: string): void {
+/** Bytes [N, H, W, 3] → float32 [N, 3, H, W], whose name is returned: byte / 255 × range, minus mean, over std. */
+export function preprocess(out: OnnxWriter, { range, mean, std }: InputNormalisation, output?: string): string {
   const scale = std.map(deviation => range[1] / 255 / deviation);
   const shift = mean.map((value, c) => -value / std[c]!);
   const planes = out.node('Transpose', [PORTS.patches], { perm: [0, 3, 1, 2] });
-  const pixels = out.node('Cast', [planes], { to: 1 });
+  const pixels = out.cast(planes, 'float');
   const scaled = out.node('Mul', [pixels, out.floats('pixel_scale', scale, [1, 3, 1, 1])]);
-  out.node('Add', [scaled, out.floats('pixel_shift', shift, [1, 3, 1, 1])], {}, output);
+  return out.node('Add', [scaled, out.floats('pixel_shift', shift, [1, 3, 1, 1])], {}, output);
 }
 
 /**
@@ -43,13 +43,13 @@ export function decide(
   else score = out.over('ReduceSum', picked(out.node('Softmax', [scores], { axis: 1 })), [1]);
 
   const above = out.node('Greater', [score, out.floats('bar', [bar], [])]);
-  out.node('Cast', [above], { to: 2 }, PORTS.mask);
+  out.cast(above, 'uint8', PORTS.mask);
   // Ones are summed as floats, which every engine can; exact up to 2^24 pixels, a patch of 4096 × 4096.
-  const sums = out.over('ReduceSum', out.node('Cast', [above], { to: 1 }), [1, 2]);
-  out.node('Cast', [sums], { to: 6 }, PORTS.counts);
+  const sums = out.over('ReduceSum', out.cast(above, 'float'), [1, 2]);
+  out.cast(sums, 'int32', PORTS.counts);
   out.node('Identity', [scores], {}, PORTS.logits);
   if (!probabilities) return;
   const probability = rule === 'any' && decision.of === 'logits' ? out.node('Sigmoid', [score]) : score;
   const scaled = out.node('Mul', [probability, out.floats('byte_scale', [255], [])]);
-  out.node('Cast', [out.node('Round', [scaled])], { to: 2 }, PORTS.probabilities);
+  out.cast(out.node('Round', [scaled]), 'uint8', PORTS.probabilities);
 }

@@ -25,9 +25,9 @@ export interface WrapOptions {
 export async function* wrapModel(ready: ReadyOnnx, options: WrapOptions): AsyncGenerator<Uint8Array> {
   const file = await ProtobufFile.open(ready.path);
   try {
-    const before = new OnnxWriter(ready.opset, 'stromaflow/');
+    const before = new OnnxWriter({ opset: ready.opset, prefix: 'stromaflow/' });
     preprocess(before, options.input, ready.input.name);
-    const behind = new OnnxWriter(ready.opset, 'stromaflow/behind/');
+    const behind = new OnnxWriter({ opset: ready.opset, prefix: 'stromaflow/behind/' });
     decide(behind, ready.output.name, options.classes, options.decision, options.probabilities);
 
     const [batch, side] = [ready.fixedBatch ?? 'N', ready.fixedSide ?? 'H'] as const;

@@ -1,9 +1,12 @@
-import { type Attribute, type Initializer, type OnnxNode, OPSET } from './model.js';
+import { floatToHalf } from '../float16.js';
+import { type Attribute, ELEMENTS, type ElementType, type Initializer, type OnnxNode, OPSET } from './model.js';
 
 /** Collects nodes and constants, and makes up names for what nobody else refers to. */
 export class OnnxWriter {
   /** Version of ONNX's operator set the nodes are for. */
   readonly opset: number;
+  /** The network computes in float16; what stands around it does not. */
+  readonly half: boolean;
   /** Before every made-up name, so that it meets none of a graph that is already there. */
   readonly #prefix: string;
   readonly nodes: OnnxNode[] = [];
@@ -11,8 +14,9 @@ export class OnnxWriter {
   readonly #constants = new Set<string>();
   #next = 0;
 
-  constructor(opset: number = OPSET, prefix = '') {
+  constructor({ opset = OPSET, prefix = '', half = false } = {}) {
     this.opset = opset;
+    this.half = half;
     this.#prefix = prefix;
   }
 
@@ -41,9 +45,14 @@ export class OnnxWriter {
     return this.#constant({ name: this.#prefix + name, type: 'int64', shape: [values.length], load });
   }
 
-  /** Weights, loaded when the file is written. */
-  weights(name: string, shape: readonly number[], load: () => Promise<Float32Array>): string {
-    return this.#constant({ name, type: 'float', shape, load });
+  /** Weights, loaded when the file is written, and rounded to half precision if the network computes in it. */
+  weights(name: string, shape: readonly number[], load: () => Promise<Float32Array> | Float32Array): string {
+    if (!this.half) return this.#constant({ name, type: 'float', shape, load });
+    return this.#constant({ name, type: 'float16', shape, load: async () => floatToHalf(await load()) });
+  }
+
+  cast(input: string, type: ElementType, output?: string): string {
+    return this.node('Cast', [input], { to: ELEMENTS[type].code }, output);
   }
 
   #constant(initializer: Initializer): string {
