@@ -10,7 +10,7 @@ export function corrupt(tile: Uint8Array, compression: number): Uint8Array {
   const from = Math.max(2, Math.floor(bytes.length / 3));
   const to = Math.max(from, Math.min(bytes.length - 2, Math.floor((bytes.length * 2) / 3)));
   bytes.fill(0, from, to);
-  bytes.set([0xff, 0xd9].slice(0, Math.max(0, to - from)), from);
+  if (to - from >= 2) bytes.set([0xff, 0xd9], from);
   if (JPEG_2000.has(compression)) bytes.fill(0, 2, Math.min(40, bytes.length));
   return bytes;
 }
