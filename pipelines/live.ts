@@ -5,7 +5,7 @@ import { openLiveOrWhole } from '../src/live/open-live.js';
 import { folderOf, isTileManifest } from '../src/live/tile-folder/read-tile-set.js';
 import { slideId } from '../src/slide/open.js';
 import type { OpenedSlide } from '../src/slide/slide.js';
-import { matcher } from '../src/watch/names.js';
+import { isSlideName, matcher } from '../src/watch/names.js';
 import { type Arrival, usesEvents, type WatchMode, watchFolder } from '../src/watch/watch-folder.js';
 import type { Parts } from './parts.js';
 import type { SlideResult, SlideTask } from './run-slide.js';
@@ -70,7 +70,8 @@ function taskOf(
 /** Slides of two case folders may have one name: the folder is part of the id. */
 function idBelow(folder: string, path: string): string {
   const below = relative(folder, path);
-  // A folder of tiles is called by its own name, not by that of the manifest in it.
-  const name = isTileManifest(path) && folderOf(path) === dirname(path) ? `${dirname(below)}.` : below;
-  return slideId(name.replaceAll('/', '--'));
+  // A folder of tiles is called by its own name, not by that of the manifest in it; folders have no extension to drop.
+  const isFolder = isTileManifest(path) && folderOf(path) === dirname(path);
+  const name = isFolder ? dirname(below) : below;
+  return slideId(`${name.replaceAll('/', '--')}${isFolder || !isSlideName(path) ? '.' : ''}`);
 }

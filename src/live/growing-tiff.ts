@@ -218,10 +218,12 @@ class GrowingTiff implements LiveSlide {
   }
 }
 
-/** `slide.svs.done` or `slide.done` beside `slide.svs`. */
+/** `slide.svs.done` or `slide.done` beside `slide.svs`; `.done` in a folder. */
 export function isMarkedDone(path: string): boolean {
   const name = basename(path, extname(path));
-  return existsSync(`${path}.done`) || existsSync(join(dirname(path), `${name}.done`));
+  return (
+    existsSync(`${path}.done`) || existsSync(join(path, '.done')) || existsSync(join(dirname(path), `${name}.done`))
+  );
 }
 
 function emptyArrays(tiles: number): { offsets: Float64Array; byteCounts: Float64Array } {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { openSlide } from '../slide/open.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
@@ -10,22 +11,29 @@ import { openGrowingTileFolder } from './tile-folder/growing-tile-folder.js';
 import { isTileManifest, readTileSet } from './tile-folder/read-tile-set.js';
 
 /**
- * Opens a file of a scanner's folder. What describes a folder of tiles is always followed. Another file is opened as a whole slide when it was renamed into place, is marked as done, or stands still
+ * Opens a file of a scanner's folder, or a folder of DICOM instances once it stands still. What describes a folder of tiles
+ * is always followed. Another file is opened as a whole slide when it was renamed into place, is marked as done, or stands still
  * and every tile is there; as a growing one as soon as its directory can be read and tiles lack.
  *
  * @throws the errors of openSlide while neither is possible.
  */
 export async function openLiveOrWhole(
   path: string,
-  { settled, renamed, age }: CandidateFacts,
+  { settled, renamed, quiet, age }: CandidateFacts,
   options: GrowingOptions,
 ): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
-  const { mpp, id, signal, stallSeconds } = options;
+  const { mpp, id, signal, stallSeconds, settleSeconds } = options;
   if (isTileManifest(path)) {
     const set = readTileSet(path);
     if (!set) return undefined;
     const live = openGrowingTileFolder(set, options);
     return { value: live, until: live.closed, claims: set.folder };
+  }
+  if (statSync(path).isDirectory()) {
+    // The instances of a DICOM slide come one by one, and nothing says which is the last.
+    if (!isMarkedDone(path) && age < stallSeconds && quiet < settleSeconds)
+      throw unreadable(path, 'may still be written');
+    return { value: await openSlide(path, { mpp, id, signal }) };
   }
   if (renamed || isMarkedDone(path) || age > stallSeconds) return { value: await openSlide(path, { mpp, id, signal }) };
   const slide = await openSlide(path, { mpp, id, signal, growing: true });

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { isTileManifest } from '../live/tile-folder/read-tile-set.js';
 import type { SeenFile } from './folder-tree.js';
-import { isSlideName, isTemporaryName } from './names.js';
+import { isDicomName, isSlideName, isTemporaryName } from './names.js';
 
 /** A file that may be a slide. */
 export interface Candidate {
@@ -31,25 +31,46 @@ export class Candidates {
 
   /** Of all files, those whose facts a look needs. */
   toStat(files: readonly string[]): string[] {
-    const settled: string[] = [];
     const wanted: string[] = [];
+    const settled: string[][] = [];
+    for (const [slide, parts] of this.#slidesOf(files))
+      if (this.#known.get(slide)?.settled) settled.push(parts);
+      else wanted.push(...parts);
+    for (let i = 0, asked = 0; i < settled.length && asked < SETTLED_A_LOOK; i++) {
+      const parts = settled[this.#turn++ % settled.length]!;
+      wanted.push(...parts);
+      asked += parts.length;
+    }
+    return wanted;
+  }
+
+  /** Files by the slide that they are, or are part of; temporary ones by themselves. */
+  #slidesOf(files: readonly string[]): Map<string, string[]> {
+    const slides = new Map<string, string[]>();
     const tileFolders = new Set([...this.#known.values()].map(({ claims }) => claims));
     for (const path of files) {
+      if (isDicomName(path)) {
+        const folder = dirname(path);
+        const parts = slides.get(folder);
+        if (parts) parts.push(path);
+        else slides.set(folder, [path]);
+        continue;
+      }
       if (!isSlideName(path) && !isTemporaryName(path)) continue;
       // The tiles of a slide may be TIFFs: they are no slides of their own.
       if (!isTileManifest(path) && isBelow(dirname(path), tileFolders)) continue;
-      (this.#known.get(path)?.settled ? settled : wanted).push(path);
+      slides.set(path, [path]);
     }
-    for (let i = 0; i < Math.min(SETTLED_A_LOOK, settled.length); i++)
-      wanted.push(settled[this.#turn++ % settled.length]!);
-    return wanted;
+    return slides;
   }
 
   /** @param files all there are; @param seen the facts of those that were asked about. */
   notice(files: readonly string[], seen: readonly SeenFile[]): void {
     const paths = new Set(files);
+    for (const path of files) if (isDicomName(path)) paths.add(dirname(path));
     for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
     for (const file of seen) if (isSlideName(file.path)) this.#see(file);
+    for (const file of series(seen)) this.#see(file);
     const temporary = seen.filter(({ path }) => isTemporaryName(path));
     this.#temporary = new Set(temporary.map(({ inode }) => inode));
   }
@@ -75,6 +96,19 @@ export class Candidates {
       this.#known.set(seen.path, fresh);
     }
   }
+}
+
+/** The DICOM files of each folder as one: whichever of them changes, it does. */
+function series(seen: readonly SeenFile[]): Iterable<SeenFile> {
+  const folders = new Map<string, SeenFile>();
+  for (const { path, size, mtimeMs, inode } of seen) {
+    if (!isDicomName(path)) continue;
+    const folder = dirname(path);
+    const all = folders.get(folder) ?? { path: folder, size: 0, mtimeMs: 0, inode: 0 };
+    const latest = Math.max(all.mtimeMs, mtimeMs);
+    folders.set(folder, { path: folder, size: all.size + size, mtimeMs: latest, inode: all.inode + inode });
+  }
+  return folders.values();
 }
 
 function isBelow(folder: string, tops: ReadonlySet<string | undefined>): boolean {

@@ -15,6 +15,8 @@ export interface CandidateFacts {
   /** It was renamed into place, or stood unchanged between two looks. */
   readonly settled: boolean;
   readonly renamed: boolean;
+  /** Seconds since it was last seen to change. */
+  readonly quiet: number;
   /** Seconds since it was last written. */
   readonly age: number;
 }
@@ -101,7 +103,12 @@ async function attempt<T>(
 ): Promise<Arrival<T> | undefined> {
   const { renamed, quietLooks } = candidate;
   const { path, mtimeMs } = candidate.seen;
-  const facts = { renamed, settled: renamed || quietLooks > 0, age: (Date.now() - mtimeMs) / 1000 };
+  const facts = {
+    renamed,
+    settled: renamed || quietLooks > 0,
+    quiet: (performance.now() - candidate.changedAt) / 1000,
+    age: (Date.now() - mtimeMs) / 1000,
+  };
   try {
     const opened = await open(path, facts);
     candidate.settled = true;
