@@ -145,7 +145,7 @@ function pixelData(options: InstanceOptions, frames: readonly Buffer[]): Buffer 
 function openEnded(bytes: Buffer): Buffer {
   const head = Buffer.from(bytes.subarray(0, 12));
   head.writeUInt32LE(0xffffffff, 8);
-  const parts = [head];
+  const parts: Buffer[] = [head];
   for (let at = 12; at < bytes.length; ) {
     const length = bytes.readUInt32LE(at + 4);
     const item = Buffer.from(bytes.subarray(at, at + 8));
