@@ -2,7 +2,7 @@ import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readLabelsFile } from '#src/evaluate/labels-file.js';
-import { findLayout, pairOf } from '#src/evaluate/layout.js';
+import { findLayout, pairOf, truthOf } from '#src/evaluate/layout.js';
 import { labelLocation } from '#src/evaluate/layout-folder.js';
 import { regionOf, withoutRegion } from '#src/evaluate/region.js';
 import { TIGER } from './replayed-fixture.js';
@@ -139,5 +139,24 @@ describe('readLabelsFile', () => {
     ['{"classes":[{"value":3,"name":"x","meaning":"positive","colour":"red"}]}', /#rrggbb/],
   ])('refuses %s', async (text, message) => {
     await expect(read(text)).rejects.toMatchObject({ code: 'LABELS_INVALID', message: expect.stringMatching(message) });
+  });
+});
+
+describe('truthOf', () => {
+  it('finds a truth beside a slide, never the slide itself, nor another slide’s', async () => {
+    const path = join(folder, 'a.tif');
+    for (const name of ['a.tif', 'ab.xml', 'b.geojson']) await writeFile(join(folder, name), '');
+    expect(await truthOf(path)).toBeUndefined();
+    expect(await truthOf(path, folder)).toBeUndefined();
+    await writeFile(join(folder, 'A_mask.tif'), '');
+    expect(await truthOf(path)).toBe(join(folder, 'A_mask.tif'));
+  });
+
+  it('in another folder takes a mask of the slide’s own name; a file only when it has that name', async () => {
+    expect(await truthOf(slide)).toBeUndefined();
+    expect(await truthOf(slide, join(mask, '..'))).toBe(mask);
+    expect(await truthOf(slide, mask)).toBe(mask);
+    expect(await truthOf(slide.replace('901S', '902S'), mask)).toBeUndefined();
+    expect(await truthOf(slide, join(folder, 'absent'))).toBeUndefined();
   });
 });

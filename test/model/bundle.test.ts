@@ -145,6 +145,15 @@ describe('refused', () => {
     await expect(loadBundle(path)).rejects.toEqual(code('MODEL_INVALID', `stromaflow.json: ${field} is`));
   });
 
+  test.each([
+    [{ 1: 'stroma' }, 'labels is no list'],
+    [[{ value: 300, name: 'stroma', meaning: 'positive' }], 'labels[0].value is no integer 0–255'],
+    [[{ value: 1, name: 'stroma', meaning: 'good' }], 'labels[0].meaning is none of positive, negative, ignored'],
+  ])('stromaflow.json with the label map %j', async (labels, message) => {
+    const path = await makeBundle({ config: SMALL, manifest: { labels } });
+    await expect(loadBundle(path)).rejects.toEqual(code('MODEL_INVALID', `stromaflow.json: ${message}`));
+  });
+
   test('several classes of which none is said to be stroma', async () => {
     const path = await makeBundle(
       { config: { ...SMALL, classes: 3 }, manifest: { positiveClasses: undefined } },
