@@ -1,9 +1,11 @@
 import { open } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { isDicom } from '../slide/dicom/instance.js';
 import { recogniseTiff } from '../slide/tiff-format.js';
 import { readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
 import { probeTiff, type TiffProbe, truncated } from '../slide/tiff-probe.js';
+import { openDicomSource } from './dicom-source-slide.js';
 import { readTags, type TiffTag } from './tiff-tags.js';
 import type { TileGrid } from './tile-order.js';
 
@@ -42,7 +44,7 @@ export interface SourceSlide {
 }
 
 /**
- * Opens a TIFF slide for its compressed tiles; whether they can be decoded does not matter. Label and macro images are
+ * Opens a TIFF or DICOM slide for its compressed tiles; whether they can be decoded does not matter. Label and macro images are
  * left behind.
  *
  * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE, SLIDE_TRUNCATED
@@ -52,7 +54,13 @@ export async function openSourceSlide(path: string, mpp?: number): Promise<Sourc
     throw new StromaflowError('FILE_NOT_FOUND', `${path}: cannot be opened`, { cause: error });
   });
   try {
-    const { size } = await file.stat();
+    const stats = await file.stat();
+    if (stats.isDirectory() || isDicom(file.fd)) {
+      const slide = await openDicomSource(path, mpp);
+      await file.close();
+      return slide;
+    }
+    const { size } = stats;
     const probe = probeTiff(file.fd, path, size);
     const format = recogniseTiff(await readPages(probe));
     if (!format) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: is a TIFF without an image`);

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import jpegTurbo from '@julusian/jpeg-turbo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
@@ -121,6 +122,27 @@ function readIndex(folder: string): Record<string, string> {
   }
   return tiles;
 }
+
+describe('a finished scan of a DICOM slide', () => {
+  const dicom = fileURLToPath(new URL('../fixtures/dicom/jpeg.dicom', import.meta.url));
+
+  it.each(combinations([...TIFF_WAYS, 'dicom']))('%s by %s: the same pixels', async (way, order) => {
+    const { path } = await simulateScan(dicom, files.path(`dicom-${way}-${order}`), fast(way, order));
+    // Its spacing is a photograph's; a TIFF that says so is not believed.
+    const opened = await openSlide(path, { mpp: 16.783 });
+    expect(opened.info.levels).toMatchObject([{ width: 957, height: 715, tileWidth: 256 }]);
+    expect(await tilesOf(opened)).toEqual(await tilesOf(await openSlide(dicom)));
+  });
+
+  it('states the spacing, and comes back from a pyramid of instances', async () => {
+    const slide = files.write('for-dicom.svs', pyramid());
+    const { path: instances } = await simulateScan(slide, files.path('to-dicom'), fast('dicom', 'random'));
+    const { path } = await simulateScan(instances, files.path('from-dicom'), fast('growing-tiff', 'columns'));
+    const opened = await openSlide(path);
+    expect(opened.info.mpp).toBeCloseTo(0.5, 5);
+    expect(await tilesOf(opened)).toEqual(await tilesOf(await openSlide(slide)));
+  });
+});
 
 describe('simulateScan', () => {
   it.each(SCAN_WAYS)('%s: the same seed writes the same bytes', async way => {
