@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { StromaflowError } from '../../errors.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { DICOM_KIND, type DicomDescription } from './description.js';
@@ -25,6 +26,8 @@ export async function readSeries(path: string, signal?: AbortSignal): Promise<Di
   const given = folder ? undefined : readInstance(path);
   const instances = given ? [given] : [];
   for (const name of await dicomFiles(folder ? path : dirname(path))) {
+    // Headers are read synchronously; a folder of many slides must not hold up everything else.
+    await setImmediate();
     signal?.throwIfAborted();
     const file = join(folder ? path : dirname(path), name);
     if (file === join(path)) continue;
@@ -139,6 +142,7 @@ async function dicomFiles(folder: string, most = MAX_FILES): Promise<string[]> {
   // Links are not followed: a folder's slide lies in the folder.
   for (const entry of entries.filter(item => item.isFile() && !item.name.startsWith('.')).slice(0, MAX_FILES)) {
     if (found.length >= most) break;
+    await setImmediate();
     if (hasMagic(join(folder, entry.name))) found.push(entry.name);
   }
   return found.sort();
