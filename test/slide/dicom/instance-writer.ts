@@ -7,7 +7,7 @@ import { cut } from '../tiff-writer.js';
 export interface InstanceOptions {
   readonly picture: Picture;
   readonly tile: readonly [width: number, height: number];
-  readonly syntax?: 'native' | 'implicit' | 'deflated' | 'deflated-frames' | 'jpeg';
+  readonly syntax?: 'native' | 'implicit' | 'deflated' | 'deflated-frames' | 'jpeg' | 'jpeg2000';
   readonly encode?: (tile: Picture) => Buffer;
   readonly photometric?: string;
   readonly planar?: boolean;
@@ -38,7 +38,10 @@ const SYNTAX = {
   deflated: '1.2.840.10008.1.2.1.99',
   'deflated-frames': '1.2.840.10008.1.2.8.1',
   jpeg: '1.2.840.10008.1.2.4.50',
+  jpeg2000: '1.2.840.10008.1.2.4.90',
 } as const;
+
+const ENCAPSULATED = new Set(['jpeg', 'jpeg2000', 'deflated-frames']);
 
 export function writeInstance(options: InstanceOptions): Buffer {
   const { syntax = 'native', sopClass = '1.2.840.10008.5.1.4.1.1.77.1.6' } = options;
@@ -117,7 +120,7 @@ function encodeFrame({ syntax, planar, encode }: InstanceOptions, tile: Picture)
 
 function pixelData(options: InstanceOptions, frames: readonly Buffer[]): Buffer {
   const { syntax = 'native', table = 'basic', fragments = 1 } = options;
-  if (syntax !== 'jpeg' && syntax !== 'deflated-frames') return element(0x7fe00010, 'OB', Buffer.concat(frames));
+  if (!ENCAPSULATED.has(syntax)) return element(0x7fe00010, 'OB', Buffer.concat(frames));
   const starts: number[] = [];
   const items: Buffer[] = [];
   let at = 0;

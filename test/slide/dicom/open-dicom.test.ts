@@ -124,6 +124,18 @@ describe('openSlide reads DICOM', () => {
     expect(data.equals(plain.data)).toBe(true);
   });
 
+  it.each(['YBR_RCT', 'RGB'])('with lossless JPEG 2000 frames of %s, to the very pixels', async photometric => {
+    const golden = JSON.parse(
+      readFileSync(new URL('../../golden/dicom/jpeg2000-frames.json', import.meta.url), 'utf8'),
+    );
+    const frames = (golden[photometric] as string[]).map(text => Buffer.from(text, 'base64'));
+    const picture = gradient(...(golden.size as [number, number]));
+    const encode = () => frames.shift()!;
+    const path = folderOf(writeInstance({ picture, tile: golden.tile, syntax: 'jpeg2000', photometric, encode }));
+    expect((await openSlide(path)).info.properties['compression']).toBe('JPEG 2000');
+    expect((await pixels(path)).data.equals(Buffer.from(picture.data))).toBe(true);
+  });
+
   it('in grey', async () => {
     const picture = gradient(64, 48, 1);
     const { data } = await pixels(folderOf(writeInstance({ picture, tile: TILE })));
