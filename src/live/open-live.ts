@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { openSlide } from '../slide/open.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
@@ -6,9 +7,10 @@ import { unreadable } from '../slide/tiff-probe.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { type GrowingOptions, isMarkedDone, openGrowingTiff } from './growing-tiff.js';
 import type { LiveSlide } from './live-slide.js';
+import { openGrowingNdTiff } from './ndtiff/growing-ndtiff.js';
 import { lacksTiles } from './tile-bytes.js';
 import { openGrowingTileFolder } from './tile-folder/growing-tile-folder.js';
-import { isTileManifest, readTileSet } from './tile-folder/read-tile-set.js';
+import { isTileManifest, NDTIFF_INDEX, readTileSet } from './tile-folder/read-tile-set.js';
 
 /**
  * Opens a file of a scanner's folder, or a folder of DICOM instances once it stands still. What describes a folder of tiles
@@ -23,6 +25,10 @@ export async function openLiveOrWhole(
   options: GrowingOptions,
 ): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
   const { mpp, id, signal, stallSeconds, settleSeconds } = options;
+  if (basename(path) === NDTIFF_INDEX) {
+    const live = openGrowingNdTiff(path, options);
+    return { value: live, until: live.closed, claims: dirname(path) };
+  }
   if (isTileManifest(path)) {
     const set = readTileSet(path);
     if (!set) return undefined;

@@ -1,4 +1,5 @@
 import { StromaflowError } from '../errors.js';
+import type { NdTiffDescription } from '../live/ndtiff/description.js';
 import type { TileFolderDescription } from '../live/tile-folder/tile-set.js';
 import type { DicomDescription } from './dicom/description.js';
 import type { OpenSlideDescription } from './openslide-source.js';
@@ -24,6 +25,10 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
   'tile-folder': async description => {
     const { TileFolderSource } = await import('../live/tile-folder/tile-folder-source.js');
     return new TileFolderSource(description as TileFolderDescription);
+  },
+  ndtiff: async description => {
+    const { NdTiffSource } = await import('../live/ndtiff/ndtiff-source.js');
+    return new NdTiffSource(description as NdTiffDescription);
   },
   image: async description => {
     const { openImageTileSource } = await import('./image-source.js');

@@ -33,7 +33,7 @@ describe('tiles that never come', () => {
 });
 
 describe('tiles that come damaged or twice', () => {
-  for (const as of ['growing-tiff', 'tile-folder'] as const) {
+  for (const as of ['growing-tiff', 'tile-folder', 'ndtiff'] as const) {
     it(`${as}: a damaged tile fails its patches only`, async () => {
       const { results } = await watchFor(1, {}, scan({ as, rate: 400, corrupt: 1 }));
       const [result] = results;
@@ -53,7 +53,7 @@ describe('tiles that come damaged or twice', () => {
 
 describe('a slide that arrives whole', () => {
   for (const preallocate of [false, true])
-    for (const as of ['copy', 'growing-tiff', 'checkpointed-tiff'] as const)
+    for (const as of ['copy', 'growing-tiff', 'checkpointed-tiff', 'ndtiff'] as const)
       it(`as ${as}${preallocate ? ', its size reserved' : ''}`, async () => {
         const { results, out } = await watchFor(1, {}, scan({ as, rate: 400, preallocate }));
         expect(results[0]).toMatchObject({ state: 'completed', summary: { patches: { failed: 0 } } });

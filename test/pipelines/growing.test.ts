@@ -7,7 +7,7 @@ const lateTiles = (result?: SlideResult): number | undefined =>
   result?.state === 'completed' ? result.summary.tiles?.late : undefined;
 
 describe('a slide that is segmented while it is scanned', () => {
-  for (const as of ['growing-tiff', 'checkpointed-tiff', 'tile-folder', 'dicom'] as const)
+  for (const as of ['growing-tiff', 'checkpointed-tiff', 'tile-folder', 'dicom', 'ndtiff'] as const)
     for (const order of ['rows', 'columns', 'stripes', 'random'] as const)
       it(`${as}, ${order}: the same masks as the finished slide`, async () => {
         const watched = await watchFor(1, {}, scan({ as, order, rate: 400, checkpoint: 16 }));

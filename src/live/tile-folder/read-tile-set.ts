@@ -13,9 +13,12 @@ const MAX_TILE = 8192;
 const MANIFEST = 'manifest.json';
 const ZOOMIFY = 'ImageProperties.xml';
 
+/** The index of an NDTiff data set (src/live/ndtiff). */
+export const NDTIFF_INDEX = 'NDTiff.index';
+
 /** True for files that describe a slide stored as tiles. */
 export const isTileManifest = (path: string): boolean =>
-  [MANIFEST, ZOOMIFY].includes(basename(path)) || extname(path).toLowerCase() === '.dzi';
+  [MANIFEST, ZOOMIFY, NDTIFF_INDEX].includes(basename(path)) || extname(path).toLowerCase() === '.dzi';
 
 /** The folder that belongs to a description: what lies below is no slide of its own. */
 export const folderOf = (manifest: string): string =>

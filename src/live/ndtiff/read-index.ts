@@ -1,0 +1,103 @@
+import { unreadable } from '../../slide/tiff-probe.js';
+
+/** One image of a data set. */
+export interface IndexEntry {
+  readonly axes: Readonly<Record<string, number | string>>;
+  readonly file: string;
+  readonly offset: number;
+  readonly width: number;
+  readonly height: number;
+  readonly type: number;
+  /** 0: none, the only kind there is. */
+  readonly compression: number;
+  /** Position behind it in the index. */
+  readonly end: number;
+}
+
+/** Longer texts are damage. */
+const MAX_TEXT = 65_536;
+const NUMBERS = 8;
+
+/**
+ * Reads the entries of NDTiff.index from a position on (NDTiffStorage README): length and text of the axes, length and text
+ * of the file's name, eight 32-bit numbers. Stops where an entry is not whole, or where a writer that reserved the file
+ * has not written: an entry's length is then 0.
+ *
+ * @throws SLIDE_UNREADABLE for entries that cannot be.
+ */
+export function readIndex(path: string, bytes: Buffer, from: number): IndexEntry[] {
+  const entries: IndexEntry[] = [];
+  for (;;) {
+    const axes = readText(path, bytes, entries.at(-1)?.end ?? from);
+    const file = axes && readText(path, bytes, axes.end);
+    if (!axes || !file || file.end + NUMBERS * 4 > bytes.length) return entries;
+    const number = (index: number) => bytes.readUInt32LE(file.end + index * 4);
+    const [offset, width, height, type, compression] = [number(0), number(1), number(2), number(3), number(4)];
+    // Of reserved bytes behind a name that is being written nothing is there yet.
+    if (offset === 0 || width === 0 || height === 0) return entries;
+    const end = file.end + NUMBERS * 4;
+    entries.push({ axes: parseAxes(path, axes.text), file: file.text, offset, width, height, type, compression, end });
+  }
+}
+
+function readText(path: string, bytes: Buffer, at: number): { text: string; end: number } | undefined {
+  if (at + 4 > bytes.length) return undefined;
+  const length = bytes.readUInt32LE(at);
+  if (length === 0) return undefined;
+  if (length > MAX_TEXT) throw unreadable(path, `an entry claims a text of ${length} bytes`);
+  const end = at + 4 + length;
+  if (end > bytes.length) return undefined;
+  return { text: bytes.toString('utf8', at + 4, end), end };
+}
+
+function parseAxes(path: string, text: string): IndexEntry['axes'] {
+  try {
+    const axes: unknown = JSON.parse(text);
+    if (typeof axes === 'object' && axes !== null) return axes as IndexEntry['axes'];
+  } catch {
+    // Said below.
+  }
+  throw unreadable(path, 'an entry has no axes');
+}
+
+/** What the summary metadata of a slide must say; lengths in pixels. */
+export interface NdTiffSummary {
+  readonly width: number;
+  readonly height: number;
+  readonly tileWidth: number;
+  readonly tileHeight: number;
+  readonly mpp: number | undefined;
+}
+
+const SUMMARY_KEY = 2_355_492;
+const SUMMARY_AT = 28;
+const MAX_SIDE = 2 ** 24;
+const MAX_TILE = 8192;
+
+/**
+ * Reads the summary metadata at the head of a part. Micro-Manager writes no size of the whole; the acquisition must add Width,
+ * Height, TileWidth and TileHeight, and PixelSize_um.
+ *
+ * @throws SLIDE_UNREADABLE while it is not there, or without a size.
+ */
+export function readSummary(path: string, head: Buffer): NdTiffSummary {
+  if (head.length < SUMMARY_AT || head.readUInt32LE(20) !== SUMMARY_KEY)
+    throw unreadable(path, 'has no summary metadata');
+  const length = head.readUInt32LE(24);
+  if (length === 0 || SUMMARY_AT + length > head.length) throw unreadable(path, 'its summary metadata is not whole');
+  const fields = parseAxes(path, head.toString('utf8', SUMMARY_AT, SUMMARY_AT + length));
+  const side = (name: string, most: number): number => {
+    const value = fields[name];
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most)
+      throw unreadable(path, `its summary metadata lacks ${name}`);
+    return value;
+  };
+  const mpp = fields['PixelSize_um'];
+  return {
+    width: side('Width', MAX_SIDE),
+    height: side('Height', MAX_SIDE),
+    tileWidth: side('TileWidth', MAX_TILE),
+    tileHeight: side('TileHeight', MAX_TILE),
+    mpp: typeof mpp === 'number' && mpp > 0 && Number.isFinite(mpp) ? mpp : undefined,
+  };
+}

@@ -1,0 +1,153 @@
+import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import fc from 'fast-check';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { readTileSet } from '#src/live/tile-folder/read-tile-set.js';
+import { TileFolderSource } from '#src/live/tile-folder/tile-folder-source.js';
+import { TILE_FOLDER_KIND, type TileSet, tileName, tileSpan } from '#src/live/tile-folder/tile-set.js';
+import { failureOf } from '../slide/fixture.js';
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'stromaflow-tiles-'));
+
+function write(path: string, bytes: string | Uint8Array): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, bytes);
+  return path;
+}
+
+const MANIFEST = { width: 500, height: 300, tileWidth: 256, tileHeight: 200, mpp: 0.5, pattern: 'X{col}Y{row}.jpg' };
+const manifest = (change: object, root = folder()): string =>
+  write(join(root, 'manifest.json'), JSON.stringify({ ...MANIFEST, ...change }));
+
+const sourceOf = (set: TileSet): TileFolderSource =>
+  new TileFolderSource({
+    kind: TILE_FOLDER_KIND,
+    path: set.manifest,
+    folder: set.folder,
+    colour: set.colour,
+    levels: set.levels.map(level => ({ ...level, mpp: level.downsample })),
+  });
+
+describe('manifest.json', () => {
+  it('describes one level', () => {
+    const set = readTileSet(manifest({ tiles: 3 }))!;
+    expect(set).toMatchObject({ format: 'tile folder', mpp: 0.5, tiles: 3 });
+    expect(set.levels).toMatchObject([{ width: 500, height: 300, cols: 2, rows: 2, downsample: 1, whole: true }]);
+    expect(tileName(set.levels[0]!, 1, 0)).toBe('X1Y0.jpg');
+  });
+
+  it('of something else is none', () => {
+    expect(readTileSet(write(join(folder(), 'manifest.json'), '{"name":"an app"}'))).toBeUndefined();
+  });
+
+  it.each([
+    { pattern: '../X{col}Y{row}.jpg' },
+    { pattern: '/etc/X{col}Y{row}' },
+    { pattern: 'a/../../{col}_{row}.jpg' },
+    { pattern: 'X{col}.jpg' },
+    { pattern: 7 },
+    { width: 0 },
+    { height: -1 },
+    { tileWidth: 1e9 },
+    { tileHeight: 1.5 },
+    { width: '12e9' },
+  ])('with %j is refused', async change => {
+    expect((await failureOf(() => readTileSet(manifest(change)))).code).toBe('SLIDE_UNREADABLE');
+  });
+
+  it('may be any bytes', () =>
+    fc.assert(
+      fc.property(fc.oneof(fc.json(), fc.string()), text => {
+        try {
+          expect(readTileSet(write(join(folder(), 'manifest.json'), text))).toBeUndefined();
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'SLIDE_UNREADABLE' });
+        }
+      }),
+      { numRuns: 50 },
+    ));
+});
+
+const DZI = (attributes: string): string =>
+  `<?xml version="1.0"?><Image xmlns="http://schemas.microsoft.com/deepzoom/2008" ${attributes}><Size Width="1000" Height="600"/></Image>`;
+
+describe('DeepZoom', () => {
+  it('has halves down to one tile, named by level', () => {
+    const path = write(join(folder(), 'a.dzi'), DZI('TileSize="254" Overlap="1" Format="jpeg"'));
+    const { levels, folder: tiles } = readTileSet(path)!;
+    expect(tiles).toBe(path.replace(/\.dzi$/, '_files'));
+    expect(levels.map(({ width, height, cols, rows }) => [width, height, cols, rows])).toEqual([
+      [1000, 600, 4, 3],
+      [500, 300, 2, 2],
+      [250, 150, 1, 1],
+    ]);
+    expect(tileName(levels[0]!, 3, 2)).toBe('10/3_2.jpeg');
+    expect(tileName(levels[2]!, 0, 0)).toBe('8/0_0.jpeg');
+  });
+
+  it('is not used before it is whole', async () => {
+    const path = write(join(folder(), 'a.dzi'), DZI('TileSize="254" Overlap="1"').slice(0, -3));
+    expect((await failureOf(() => readTileSet(path))).code).toBe('SLIDE_UNREADABLE');
+  });
+});
+
+describe('Zoomify', () => {
+  it('numbers its tiles through all tiers, 256 to a folder', () => {
+    const text = '<IMAGE_PROPERTIES WIDTH="5000" HEIGHT="4000" NUMTILES="444" VERSION="1.8" TILESIZE="256" />';
+    const { levels } = readTileSet(write(join(folder(), 'ImageProperties.xml'), text))!;
+    expect(levels.map(({ cols, rows }) => cols * rows)).toEqual([320, 80, 20, 6, 2, 1].slice(0, levels.length));
+    expect(tileName(levels.at(-1)!, 0, 0)).toBe('TileGroup0/0-0-0.jpg');
+    const before = levels.slice(1).reduce((sum, { cols, rows }) => sum + cols * rows, 0);
+    expect(tileName(levels[0]!, 0, 0)).toBe(`TileGroup${Math.floor(before / 256)}/${levels.length - 1}-0-0.jpg`);
+    expect(tileName(levels[0]!, 19, 15)).toBe(`TileGroup1/${levels.length - 1}-19-15.jpg`);
+  });
+});
+
+describe('TileFolderSource', () => {
+  /** A picture cut into a DeepZoom by sharp, losslessly. */
+  async function deepZoom(overlap: number) {
+    const root = folder();
+    const [width, height] = [300, 210];
+    const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
+    const image = sharp(pixels, { raw: { width, height, channels: 3 } }).png();
+    await image.tile({ size: 64, overlap, layout: 'dz' }).toFile(join(root, 'slide.dz'));
+    return { set: readTileSet(join(root, 'slide.dzi'))!, pixels, width, height };
+  }
+
+  it.each([0, 3])('puts tiles with an overlap of %i pixels together again', async overlap => {
+    const { set, pixels, width, height } = await deepZoom(overlap);
+    const source = sourceOf(set);
+    const { tileWidth, tileHeight, cols, rows } = set.levels[0]!;
+    for (let row = 0; row < rows; row++)
+      for (let col = 0; col < cols; col++) {
+        const tile = new Uint8Array(tileWidth * tileHeight * 3);
+        expect(await source.readTile(0, col, row, tile)).toBe('decoded');
+        const across = tileSpan(col, tileWidth, width, overlap, false)[1];
+        for (let y = 0; y < Math.min(tileHeight, height - row * tileHeight); y++) {
+          const from = ((row * tileHeight + y) * width + col * tileWidth) * 3;
+          const line = tile.subarray(y * tileWidth * 3, (y * tileWidth + across) * 3);
+          expect(Buffer.compare(line, pixels.subarray(from, from + across * 3))).toBe(0);
+        }
+      }
+  });
+
+  it('says what is missing and what is damaged, and follows no link', async () => {
+    const root = folder();
+    const set = readTileSet(manifest({}, root))!;
+    const source = sourceOf(set);
+    const tile = new Uint8Array(256 * 200 * 3);
+    const outside = write(join(folder(), 'secret.jpg'), 'secret');
+    symlinkSync(outside, join(root, 'X1Y0.jpg'));
+    write(join(root, 'X0Y1.jpg'), 'not a picture');
+    const small = await sharp({ create: { width: 10, height: 10, channels: 3, background: '#fff' } })
+      .jpeg()
+      .toBuffer();
+    write(join(root, 'X1Y1.jpg'), small);
+    expect(await source.readTile(0, 0, 0, tile)).toBe('missing');
+    expect(await source.readTile(0, 1, 0, tile)).toBe('missing');
+    expect((await failureOf(() => source.readTile(0, 0, 1, tile))).code).toBe('TILE_CORRUPT');
+    expect((await failureOf(() => source.readTile(0, 1, 1, tile))).message).toContain('10 × 10');
+  });
+});
