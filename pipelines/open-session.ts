@@ -20,6 +20,7 @@ export async function openSession(
   folder: string,
   task: SlideTask,
   parts: Parts,
+  giveUp: AbortSignal,
 ): Promise<SlideSession | undefined> {
   const { config, bundle, bus, events, readers, segmenter, tissueRule } = parts;
   const { info } = slide;
@@ -59,7 +60,7 @@ export async function openSession(
       ...(task.live ? { tiles: tileCounts(task.live, run) } : {}),
       ...(labels ? { labels } : {}),
     });
-    await bus.publish(events.slide('opened', describe(session)));
+    await bus.publish(events.slide('opened', describe(session)), giveUp);
     return session;
   } catch (error) {
     for (const part of opened) await part.close().catch(() => undefined);

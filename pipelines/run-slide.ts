@@ -64,7 +64,7 @@ export async function runSlide(
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
     const slide = await task.open(signal);
     const folder = join(parts.config.out, slide.info.id);
-    session = await openSession(slide, folder, task, parts);
+    session = await openSession(slide, folder, task, parts, patience(signal, DRAIN_SECONDS));
     if (!session) return { path, id, state: 'done-before', folder };
     parts.onOpened(session);
     if (!signal.aborted) {
@@ -78,6 +78,7 @@ export async function runSlide(
     return { path, id, state: 'completed', summary, folder };
   } catch (error) {
     const failure = toStromaflowError(error, 'SLIDE_UNREADABLE', path);
+    if (signal.aborted && !session) return { path, id, state: 'interrupted', done: 0, expected: 0 };
     await reportFailure(id, session, failure, parts);
     return { path, id, state: 'failed', error: failure };
   } finally {

@@ -23,7 +23,9 @@ export async function benchRatios(say) {
 
   say('peak memory on a slide and on one 16 × larger…');
   const rss = await benchRss({ slide: FIXTURE });
-  say(`  ${mib(rss.small)} and ${mib(rss.large)} MiB   + ${(rss.growth * 100).toFixed(1)} % (bar ≤ 10 %); without a model + ${mib(rss.bareBytes)} MiB\n`);
+  say(
+    `  ${mib(rss.small)} and ${mib(rss.large)} MiB   + ${(rss.growth * 100).toFixed(1)} % (bar ≤ 10 %); without a model + ${mib(rss.bareBytes)} MiB\n`,
+  );
 
   return {
     pipelineEfficiency: round(efficiency.ratio),
