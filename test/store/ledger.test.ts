@@ -57,6 +57,40 @@ describe.each<[string, () => Promise<Ledger>]>([
     expect([...run.records()]).toHaveLength(3);
   });
 
+  it('finds the run of a slide that grew, until it holds something else', async () => {
+    const growth = (content: string, growing = false) => ({ identity: 'inode 7', growing, content: () => content });
+    const begun = await ledger.run({ ...KEY, fingerprint: 'growing' }, growth('', true));
+    await begun.record(segmented(1, 1));
+    const finished = { ...KEY, fingerprint: 'finished' };
+    const resumed = await ledger.run(finished, growth('first'));
+    expect(resumed.fingerprint).toBe('growing');
+    expect([...resumed.records()]).toHaveLength(1);
+    await resumed.update({ ...resumed.state, state: 'completed', finished: 'first' });
+    expect((await ledger.run(finished, growth('first'))).state.state).toBe('completed');
+    expect((await ledger.run({ ...KEY, fingerprint: 'grows again' }, growth('first', true))).fingerprint).toBe(
+      'growing',
+    );
+    const rescanned = await ledger.run(finished, growth('second'));
+    expect(rescanned.fingerprint).toBe('finished');
+    expect([...rescanned.records()]).toEqual([]);
+  });
+
+  it('forgets a growing run under another plan, another file, or when the slide never grew', async () => {
+    const growth = { identity: 'inode 7', growing: true, content: () => '' };
+    const grown = { ...KEY, fingerprint: 'growing' };
+    const cases = [
+      [{ ...KEY, plan: 'other' }, growth],
+      [KEY, { ...growth, identity: 'inode 8' }],
+      [KEY, undefined],
+    ] as const;
+    for (const [key, given] of cases) {
+      await (await ledger.run(grown, growth)).record(segmented(1, 1));
+      expect([...(await ledger.run(key, given)).records()]).toEqual([]);
+    }
+    await (await ledger.run(KEY, { ...growth, growing: false })).record(segmented(1, 1));
+    expect([...(await ledger.run(grown, growth)).records()]).toEqual([]);
+  });
+
   it('replaces the record of a patch that comes again', async () => {
     const run = await ledger.run(KEY);
     await run.record(segmented(1, 1, 1));

@@ -99,6 +99,73 @@ describe('watchFolder', () => {
     expect(seen.map(({ path }) => path)).toEqual([join(root, 'real.svs')]);
   });
 
+  it('leaves a file to its opener until that lets go, and tries again when asked to', async () => {
+    const root = await folder();
+    const path = join(root, 'growing.svs');
+    await writeFile(path, 'begun');
+    const abort = new AbortController();
+    const letGo: ((again: boolean) => void)[] = [];
+    const open = async () => ({ value: letGo.length, until: new Promise<boolean>(resolve => letGo.push(resolve)) });
+    const options = { pollSeconds: 0.05, settleSeconds: 0.3, open, signal: abort.signal };
+    const seen: number[] = [];
+    for await (const arrival of watchFolder(root, options)) {
+      if ('opened' in arrival) seen.push(arrival.opened);
+      if (seen.length === 1) {
+        for (let part = 0; part < 5; part++) {
+          await appendFile(path, ' more');
+          await new Promise(resolve => setTimeout(resolve, 60));
+        }
+        expect(letGo).toHaveLength(1);
+        letGo[0]!(true);
+      } else if (seen.length === 2) {
+        letGo[1]!(false);
+        await writeFile(path, 'anew');
+      } else abort.abort();
+    }
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
+  it('takes the DICOM files of a folder for one slide, and never looks into a claimed folder', async () => {
+    const root = await folder();
+    await mkdir(join(root, 'series'));
+    await mkdir(join(root, 'tiles'));
+    for (const name of ['level-0.dcm', 'level-1.dcm']) await writeFile(join(root, 'series', name), 'x');
+    await writeFile(join(root, 'tiles', 'manifest.json'), 'x');
+    const abort = new AbortController();
+    const opened: string[] = [];
+    const options = {
+      pollSeconds: 0.05,
+      settleSeconds: 0.1,
+      ignored: (path: string) => path === 'no',
+      signal: abort.signal,
+      open: async (path: string) => {
+        opened.push(path.slice(root.length + 1));
+        return path.endsWith('manifest.json') ? { value: path, claims: join(root, 'tiles') } : { value: path };
+      },
+    };
+    for await (const { path } of watchFolder(root, options)) {
+      if (path.endsWith('last.svs')) abort.abort();
+      if (opened.length !== 2) continue;
+      await writeFile(join(root, 'tiles', 'X0Y0.tif'), 'x');
+      await mkdir(join(root, 'no'));
+      await writeFile(join(root, 'no', 'qc.svs'), 'x');
+      await writeFile(join(root, 'last.svs'), 'x');
+    }
+    expect(opened.toSorted()).toEqual(['last.svs', 'series', 'tiles/manifest.json']);
+  });
+
+  it('needs no events', async () => {
+    const root = await folder();
+    const abort = new AbortController();
+    const open = async (path: string) => ({ value: await readFile(path, 'utf8') });
+    const options = { mode: 'poll', pollSeconds: 0.1, settleSeconds: 1, open, signal: abort.signal } as const;
+    setTimeout(() => void writeFile(join(root, 'late.svs'), 'whole'), 250);
+    for await (const arrival of watchFolder(root, options)) {
+      expect(arrival).toMatchObject({ path: join(root, 'late.svs') });
+      abort.abort();
+    }
+  });
+
   it('says so when the folder is not there', async () => {
     const failing = arrivals('/nowhere/at/all', 1, async () => undefined);
     await expect(failing).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
