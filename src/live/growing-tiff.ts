@@ -59,6 +59,8 @@ class GrowingTiff implements LiveSlide {
   #level = 0;
   #seen = 0;
   #overwritten = 0;
+  /** Where the tile that lies furthest back ends. */
+  #end = 0;
   /** Tiles that lie there and do not look whole: when they were first seen so. */
   readonly #doubtful = new Map<number, number>();
   #last: { readonly stats: Stats; readonly lookedAt: number } | undefined;
@@ -138,7 +140,9 @@ class GrowingTiff implements LiveSlide {
       this.#state = 'gone';
       return [];
     }
-    if (stats.ino !== this.#born.ino || stats.dev !== this.#born.dev) {
+    // A file that ends before a tile that was there has been emptied for another scan.
+    const isOther = stats.ino !== this.#born.ino || stats.dev !== this.#born.dev || stats.size < this.#end;
+    if (isOther) {
       this.#state = 'replaced';
       return [];
     }
@@ -183,6 +187,7 @@ class GrowingTiff implements LiveSlide {
         level.byteCounts[tile] = length;
         came.push(tile);
       }
+      this.#end = Math.max(this.#end, offset + length);
     }
     this.#seen += came.length;
     return came;

@@ -37,8 +37,18 @@ export async function maskOf(out: string, id: string): Promise<Record<string, st
   return Object.fromEntries(await Promise.all(hashes));
 }
 
-/** The mask of a slide that is segmented when it is finished. */
-export async function finishedMask(slide: string, id: string): Promise<Record<string, string>> {
+const finished = new Map<string, Promise<Record<string, string>>>();
+
+/** The mask of a slide that is segmented when it is finished; made once. */
+export function finishedMask(slide: string, id: string): Promise<Record<string, string>> {
+  const known = finished.get(slide);
+  if (known) return known;
+  const made = segmentFinished(slide, id);
+  finished.set(slide, made);
+  return made;
+}
+
+async function segmentFinished(slide: string, id: string): Promise<Record<string, string>> {
   const out = await emptyFolder();
   const { parts } = await open({ out });
   const task = { path: slide, id, open: () => openSlide(slide, { id }) };

@@ -1,0 +1,110 @@
+import { appendFileSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openGrowingTiff } from '#src/live/growing-tiff.js';
+import type { LiveSlide } from '#src/live/live-slide.js';
+import { simulateScan } from '#src/simulate/simulate-scan.js';
+import type { TiffDescription } from '#src/slide/tiff-description.js';
+import { failureOf, SLIDE } from '../slide/fixture.js';
+import { gradient, writeTiff } from '../slide/tiff-writer.js';
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'stromaflow-growing-'));
+const OPTIONS = { pollSeconds: 0.02, stallSeconds: 0.2, settleSeconds: 0.05, events: false, mpp: 0.5 };
+
+/** Follows a slide to its end: the tiles in the order they came. */
+async function follow(live: LiveSlide, onTiles: (tiles: readonly number[]) => void = () => undefined) {
+  const came: number[] = [];
+  for await (const { tiles } of live.follow(0, new AbortController().signal)) {
+    came.push(...tiles);
+    onTiles(tiles);
+  }
+  await live.close();
+  return came;
+}
+
+function tiff(options: Partial<Parameters<typeof writeTiff>[0][number]> = {}): string {
+  const path = join(folder(), 'a.tiff');
+  const picture = gradient(200, 130);
+  writeFileSync(path, writeTiff([{ picture, tile: [64, 64], compression: 'jpeg', resolution: 20_000, ...options }]));
+  return path;
+}
+
+describe('openGrowingTiff', () => {
+  it('gives out every tile once and shows it to the readers', async () => {
+    const root = folder();
+    let begin: () => void = () => undefined;
+    const begun = new Promise<void>(resolve => {
+      begin = resolve;
+    });
+    const scanning = simulateScan(SLIDE, root, {
+      as: 'growing-tiff',
+      order: 'random',
+      rate: 600,
+      onTile: () => begin(),
+    });
+    await begun;
+    const live = await openGrowingTiff(join(root, 'CMU-1-Small-Region.svs'), { ...OPTIONS, stallSeconds: 5 });
+    const came = await follow(live);
+    await scanning;
+    expect(live.state).toBe('complete');
+    expect(came.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 130 }, (_, tile) => tile));
+    const { levels } = live.sourceFor(0) as TiffDescription;
+    expect(levels[0]!.byteCounts.every(bytes => bytes > 0)).toBe(true);
+    expect(levels[0]!.offsets.buffer).toBeInstanceOf(SharedArrayBuffer);
+  });
+
+  it('never gives out a tile that is zeros, reaches beyond the file, or has no place', async () => {
+    const isHole = (col: number, row: number) => col === 1 && row === 0;
+    const path = tiff({ damage: (bytes, col, row) => (isHole(col, row) ? Buffer.alloc(bytes.length) : bytes) });
+    expect(await follow(await openGrowingTiff(path, OPTIONS))).not.toContain(1);
+    expect(await follow(await openGrowingTiff(tiff({ missing: isHole }), OPTIONS))).not.toContain(1);
+  });
+
+  it('takes a damaged tile as it is, after the settling time', async () => {
+    const cut = (bytes: Buffer, col: number, row: number) => (col + row === 0 ? Buffer.alloc(bytes.length, 7) : bytes);
+    const came = await follow(await openGrowingTiff(tiff({ damage: cut }), OPTIONS));
+    expect(came.at(-1)).toBe(0);
+    expect(came).toHaveLength(12);
+  });
+
+  it('is complete when a file that lacks tiles never changed, stalled when it did', async () => {
+    const missing = (col: number) => col === 0;
+    const still = await openGrowingTiff(tiff({ missing }), OPTIONS);
+    await follow(still);
+    expect([still.state, still.tiles.missing]).toEqual(['complete', 3]);
+    const path = tiff({ missing });
+    const grown = await openGrowingTiff(path, OPTIONS);
+    await follow(grown, () => appendFileSync(path, 'more'));
+    expect([grown.state, grown.tiles.missing]).toEqual(['stalled', 0]);
+  });
+
+  it('ends when the file is emptied, for its tiles are gone', async () => {
+    const path = tiff({ missing: col => col === 0 });
+    const live = await openGrowingTiff(path, OPTIONS);
+    await follow(live, () => truncateSync(path, 0));
+    expect(live.state).toBe('replaced');
+    expect(await live.closed).toBe(true);
+  });
+
+  it('survives any bytes changed and any end, by a typed error or an end of its own', async () => {
+    const whole = readFileSync(tiff({ missing: col => col === 0 }));
+    const changes = fc.array(fc.tuple(fc.nat({ max: whole.length - 1 }), fc.nat({ max: 255 })), { maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(changes, fc.nat({ max: whole.length }), fc.boolean(), async (changed, end, cut) => {
+        const bytes = Buffer.from(whole);
+        for (const [at, value] of changed) bytes[at] = value;
+        const path = join(folder(), 'b.tiff');
+        writeFileSync(path, cut ? bytes.subarray(0, end) : bytes);
+        let live: LiveSlide | undefined;
+        const failure = await failureOf(async () => {
+          live = await openGrowingTiff(path, { ...OPTIONS, stallSeconds: 0.03, settleSeconds: 0 });
+        }).catch(() => undefined);
+        expect(live === undefined).toBe(failure !== undefined);
+        if (live) await follow(live);
+      }),
+      { numRuns: 80 },
+    );
+  });
+});
