@@ -1,9 +1,11 @@
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { StromaflowError } from '../errors.js';
 import { compileBundle } from '../model/onnx/compile.js';
 import { PORTS } from '../model/onnx/surround.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
+import type { EngineName } from './catalogue.js';
 import { firstLine } from './first-line.js';
 import { inFixedBatches } from './fixed-batches.js';
 import { loadExact } from './load-exact.js';
@@ -71,10 +73,20 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   };
 }
 
-function sessionOptions({ engine, threads, device }: BackendOptions): InferenceSession.SessionOptions {
-  const nvidia = engine === 'cuda' || engine === 'tensorrt';
+function sessionOptions({ engine, threads, device, cacheFolder }: BackendOptions): InferenceSession.SessionOptions {
+  if (engine === 'tensorrt') {
+    // Building an engine takes minutes; onnxruntime keeps it where these say.
+    process.env['ORT_TENSORRT_ENGINE_CACHE_ENABLE'] = '1';
+    process.env['ORT_TENSORRT_CACHE_PATH'] = join(cacheFolder, 'tensorrt');
+  }
+  const cuda = { name: 'cuda', deviceId: device } as const;
+  const providers: Partial<Record<EngineName, InferenceSession.SessionOptions['executionProviders']>> = {
+    cuda: [cuda],
+    // What TensorRT has no kernel for runs on CUDA.
+    tensorrt: [{ name: 'tensorrt', deviceId: device }, cuda],
+  };
   return {
-    executionProviders: [nvidia ? { name: engine, deviceId: device } : engine],
+    executionProviders: providers[engine] ?? [engine],
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
     // A spinning thread takes the core from a reader that decodes the next batch.

@@ -5,6 +5,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'vitest';
+import type { EngineName } from '#src/engine/catalogue.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { probeEngines } from '#src/engine/probe.js';
 import { Arena } from '#src/stage/arena.js';
@@ -15,7 +16,7 @@ import { differences, goldenCases, goldenPatch } from './parity.js';
 /**
  * The table of engines × models in docs/engines.md, from one run:
  *     npx vitest run -c test/engine/table.config.ts
- * Every engine that runs here is measured; GPU engines run on SwiftShader where there is no GPU (SOFTWARE_GPU=1).
+ * Every engine that runs here is measured (ENGINES=cpu,tfjs-wasm: these only); GPU engines run on SwiftShader where there is no GPU (SOFTWARE_GPU=1).
  * TORCH=<python with torch and smp>: PyTorch runs too, its batches in turn with onnxruntime's.
  */
 const MODELS = ['fpn-resnet34', 'unet-resnet34', 'unet-vgg16'] as const;
@@ -36,7 +37,9 @@ test('engines and models', async () => {
   try {
     if (process.env['SOFTWARE_GPU']) useSoftwareGpu();
     const cases = await goldenCases();
-    const found = (await probeEngines({ cacheFolder: folder, threads: THREADS })).filter(probe => probe.found);
+    const engines = process.env['ENGINES']?.split(',') as EngineName[] | undefined;
+    const probes = await probeEngines({ cacheFolder: folder, threads: THREADS, ...(engines && { engines }) });
+    const found = probes.filter(probe => probe.found);
     say(`${cpus()[0]!.model.trim()}, ${availableParallelism()} cores, ${THREADS} threads, batch ${BATCH}\n`);
     say(
       '| engine | model | max \\|Δlogit\\| | mask pixels that differ | patch | patches/s |\n|---|---|---|---|---|---|',
