@@ -12,7 +12,7 @@ export const watch: Command = {
   usage: 'watch <folder>',
   summary: 'segment slides live as a scanner writes them into a folder',
   notes: `Runs until interrupted; a slide that fails is reported and the others go on. Temporary names are ignored until
-they are renamed. /livez, /readyz, /status and /metrics are served on --host and --port. With labels
+they are renamed; slides that can be read while they grow are segmented while they grow (docs/scanners.md). /livez, /readyz, /status and /metrics are served on --host and --port. With labels
 (--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
   options: [...GRAPH, ...WATCHING, ...TRUTH],
   async run(context) {
