@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '../src/config/options.js';
 import { createSegmenter } from '../src/engine/create.js';
 import type { Segmenter } from '../src/engine/segmenter.js';
+import { StromaflowError } from '../src/errors.js';
 import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
 import { createMemoryBus } from '../src/event/memory-bus.js';
@@ -79,8 +80,21 @@ export async function openParts(
     const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const threads = config.threads || availableParallelism();
     const { probabilities = false } = given;
-    const engine = { engine: config.engine, model: bundle.path, arena, batch: config.batch, threads, probabilities };
-    const segmenter = keep(await createSegmenter(engine));
+    const { engine, batch, workers, half } = config;
+    const devices = config.devices === undefined ? {} : { devices: parseDevices(config.devices) };
+    const segmenter = keep(
+      await createSegmenter({
+        engine,
+        model: bundle.path,
+        arena,
+        batch,
+        threads,
+        workers,
+        half,
+        probabilities,
+        ...devices,
+      }),
+    );
     return {
       config,
       bundle,
@@ -128,4 +142,15 @@ function tissueRule(config: Config): TissueRule | null {
     opticalDensity: config['tissue-od'] ?? DEFAULT_TISSUE_RULE.opticalDensity,
     minFraction: config['tissue-fraction'] ?? DEFAULT_TISSUE_RULE.minFraction,
   };
+}
+
+function parseDevices(list: string): number[] {
+  const devices = list.split(',').map(Number);
+  if (devices.some(device => !Number.isInteger(device) || device < 0) || list.trim() === '') {
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      `devices: expected numbers of GPUs such as 0,1, got ${JSON.stringify(list)}`,
+    );
+  }
+  return devices;
 }

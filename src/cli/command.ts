@@ -27,7 +27,16 @@ export interface Command {
 
 /** Option groups that commands share. */
 export const GENERAL: readonly OptionName[] = ['config', 'json', 'verbose'];
-export const MODEL: readonly OptionName[] = ['model', 'engine', 'threads', 'batch', 'batch-delay'];
+export const MODEL: readonly OptionName[] = [
+  'model',
+  'engine',
+  'threads',
+  'batch',
+  'batch-delay',
+  'devices',
+  'workers',
+  'half',
+];
 export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];

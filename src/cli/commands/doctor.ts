@@ -33,7 +33,9 @@ export const doctor: Command = {
     report(machine());
     report(await model(config));
     for (const engine of await probeEngines()) {
-      const detail = engine.found ? [engine.version, engine.device].filter(Boolean).join(', ') : engine.why;
+      const detail = engine.found
+        ? [engine.version, engine.device].filter(Boolean).join(', ')
+        : [engine.why, engine.install].filter(Boolean).join('; ');
       report({ what: `engine ${engine.name}`, state: engine.found ? 'good' : 'absent', detail: detail ?? '' });
     }
     report(await nats(config));

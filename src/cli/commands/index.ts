@@ -3,6 +3,7 @@ import { config } from './config.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { labelsCheck, labelsSplit } from './labels.js';
+import { modelImport, modelInspect, modelRun, modelVerify } from './model.js';
 import { replay } from './replay.js';
 import { segment } from './segment.js';
 import { simulate } from './simulate-scan.js';
@@ -18,6 +19,10 @@ export const COMMANDS: readonly Command[] = [
   replay,
   labelsCheck,
   labelsSplit,
+  modelImport,
+  modelInspect,
+  modelVerify,
+  modelRun,
   tail,
   doctor,
   config,

@@ -1,0 +1,88 @@
+import { runOnImage } from '../../engine/run-on-image.js';
+import { verifyBundle } from '../../engine/verify.js';
+import { StromaflowError } from '../../errors.js';
+import { importBundle } from '../../model/import.js';
+import { inspectBundle } from '../../model/inspect.js';
+import { type Command, GENERAL } from '../command.js';
+
+const GROUP = 'import, inspect, verify and run model bundles';
+
+export const modelImport: Command = {
+  usage: 'model import <source> <bundle>',
+  group: GROUP,
+  summary: "make a bundle of a folder of smp's save_pretrained, a ready .onnx file or another bundle",
+  notes: 'The bundle is checked before it takes its name. --half stores the weights as float16.',
+  options: ['half', 'overwrite', ...GENERAL],
+  async run({ args, config, terminal, signal }) {
+    const [source, target] = args as [string, string];
+    const bundle = await importBundle(source, target, { half: config.half, overwrite: config.overwrite, signal });
+    terminal.line(`${bundle.name} ${bundle.version} in ${bundle.path}`);
+    for (const field of bundle.assumed) terminal.line(`  assumed: ${field}`);
+    terminal.json(bundle);
+    return 0;
+  },
+};
+
+export const modelInspect: Command = {
+  usage: 'model inspect <bundle>',
+  group: GROUP,
+  summary: 'say what is in a bundle',
+  options: GENERAL,
+  async run({ args, terminal, signal }) {
+    const report = await inspectBundle(args[0]!, signal);
+    const { bundle, architecture, details } = report;
+    terminal.line(`${bundle.name} ${bundle.version}: ${architecture}`);
+    terminal.line(`patches     ${bundle.patchSize} px at ${bundle.spacing} µm/px, threshold ${bundle.threshold}`);
+    terminal.line(`classes     ${bundle.classes.join(', ')}`);
+    if (details) {
+      const types = Object.entries(details.elementTypes).map(([type, count]) => `${count} × ${type}`);
+      terminal.line(`weights     ${details.parameters.toLocaleString('en')} in ${types.join(', ')}`);
+      terminal.line(`cost        ${details.gigaMultiplications.toFixed(1)} thousand million multiplications a patch`);
+      for (const name of details.unused) terminal.line(`unused      ${name}`);
+    }
+    for (const field of bundle.assumed) terminal.line(`assumed     ${field}`);
+    terminal.line(`licence     ${bundle.licence}`);
+    terminal.line(`provenance  ${bundle.provenance}`);
+    for (const { set, metric, value } of bundle.metrics) terminal.line(`measured    ${metric} ${value} on ${set}`);
+    terminal.json(report);
+    return 0;
+  },
+};
+
+export const modelVerify: Command = {
+  usage: 'model verify <bundle>',
+  group: GROUP,
+  summary: "check every tensor's name, shape and values, and make a trial run",
+  options: ['engine', ...GENERAL],
+  async run({ args, config, terminal, signal }) {
+    const { bundle, problems, trial } = await verifyBundle(args[0]!, { engine: config.engine, signal });
+    for (const problem of problems) process.stderr.write(`stromaflow: ${problem.line}\n`);
+    if (bundle) terminal.line(`${bundle.name} ${bundle.version}: ${problems.length} problems`);
+    if (trial) {
+      const range = `logits from ${trial.lowest.toFixed(2)} to ${trial.highest.toFixed(2)} on noise`;
+      terminal.line(`trial run   ${trial.engine}, ${trial.seconds.toFixed(2)} s, ${range}`);
+    }
+    const told = problems.map(({ code, message, fix }) => ({ code, message, fix }));
+    terminal.json({ bundle: bundle ?? null, problems: told, trial: trial ?? null });
+    return problems.length > 0 ? 1 : 0;
+  },
+};
+
+export const modelRun: Command = {
+  usage: 'model run <bundle>',
+  group: GROUP,
+  summary: 'run a model on a picture and write its logits, to compare with PyTorch',
+  notes: 'The logits are float32 [1, classes, height, width] in a .npy file.',
+  options: ['image', 'logits', 'engine', ...GENERAL],
+  async run({ args, config, terminal, signal }) {
+    const { image, logits, engine } = config;
+    if (image === undefined || logits === undefined) {
+      throw new StromaflowError('USAGE', 'model run needs --image <file> and --logits <file>');
+    }
+    const { outputs } = await runOnImage(args[0]!, image, logits, { engine, signal });
+    const shape = outputs[0]!.shape;
+    terminal.line(`logits ${shape.join(' × ')} in ${logits}`);
+    terminal.json({ logits, shape });
+    return 0;
+  },
+};

@@ -1,0 +1,56 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { runCli } from '../support/cli.js';
+import { emptyFolder } from '../support/paths.js';
+
+const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
+
+describe('stromaflow model', () => {
+  it('inspects a bundle: architecture, weights, provenance', async () => {
+    const { status, stdout } = await runCli(['model', 'inspect', STARTER]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/FPN\/resnet34/);
+    expect(stdout).toMatch(/weights {5}23,172,417 in 211 × F16/);
+    expect(stdout).toMatch(/licence {5}research and demonstration only/);
+  });
+
+  it('verifies a sound bundle, and names what is wrong with a broken one', async () => {
+    const sound = await runCli(['model', 'verify', STARTER, '--json']);
+    expect(sound.status).toBe(0);
+    expect(JSON.parse(sound.stdout)).toMatchObject({ problems: [] });
+    const folder = join(await emptyFolder(), 'broken');
+    expect((await runCli(['model', 'import', STARTER, folder])).status).toBe(0);
+    const config = JSON.parse(await readFile(join(folder, 'config.json'), 'utf8'));
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ ...config, decoder_segmentation_channels: 64 }));
+    const broken = await runCli(['model', 'verify', folder]);
+    expect(broken.status).toBe(1);
+    expect(broken.stderr).toMatch(/\[MODEL_TENSOR\]/);
+  });
+
+  it('runs a model on a picture and writes float32 logits for every pixel', async () => {
+    const folder = await emptyFolder();
+    const [image, logits] = [join(folder, 'patch.png'), join(folder, 'logits.npy')];
+    const noise = { mean: 180, sigma: 30, type: 'gaussian' as const };
+    await sharp({ create: { width: 128, height: 96, channels: 3, background: '#fff', noise } })
+      .png()
+      .toFile(image);
+    const { status, stdout } = await runCli(['model', 'run', STARTER, '--image', image, '--logits', logits]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/logits 1 × 1 × 96 × 128/);
+    const file = await readFile(logits);
+    const header = file.subarray(10, 10 + file.readUInt16LE(8)).toString('latin1');
+    expect(header).toMatch(/'descr': '<f4'.*'shape': \(1, 1, 96, 128\)/);
+    expect(file.length).toBe(10 + file.readUInt16LE(8) + 96 * 128 * 4);
+  });
+
+  it('refuses what it cannot use in one line', async () => {
+    const taken = await runCli(['model', 'import', STARTER, await emptyFolder()]);
+    expect(taken.status).toBe(2);
+    expect(taken.stderr).toMatch(/exists \[USAGE\] .*--overwrite/);
+    const unnamed = await runCli(['model', 'run', STARTER]);
+    expect(unnamed.stderr).toMatch(/--image <file> and --logits <file> \[USAGE\]/);
+  });
+});
