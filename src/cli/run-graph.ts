@@ -50,6 +50,7 @@ export async function runGraph(
     const { bus, segmenter } = bare;
     const { info } = segmenter;
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
+    if (info.choice) terminal.line(`           ${info.choice}`);
     const metrics = createMetrics({ version: VERSION, engine: info, connected: () => bus.connected });
     const board = new StatusBoard({ version: VERSION, bus, engine: info });
     const progress = new ProgressCounter();
