@@ -51,8 +51,8 @@ export function patientPlot(models: readonly ModelResult[], split: SplitName): s
   const order = [...(byModel[0] ?? new Map<string, number>())].sort((a, b) => a[1] - b[1]).map(([patient]) => patient);
   const frame = frameOf(680, 230);
   const named = order.length <= 40;
-  const height = named ? 250 : 230;
-  const sized = named ? { ...frame, height, bottom: 62 } : frame;
+  const height = named ? 276 : 230;
+  const sized = named ? { ...frame, height, bottom: 88 } : frame;
   const xAxis = {
     from: 0,
     to: Math.max(1, order.length),

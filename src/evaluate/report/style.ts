@@ -2,7 +2,7 @@
 export const STYLE = `
 :root { --ink: #1a1a1a; --soft: #5b5b5b; --rule: #d9d9d9; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 840px; padding: 40px 24px 80px; color: var(--ink); background: #fff;
+body { margin: 0 auto; max-width: 960px; padding: 40px 24px 80px; color: var(--ink); background: #fff;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "Liberation Sans", Arial, sans-serif; }
 h1 { font-size: 27px; line-height: 1.2; margin: 0 0 4px; letter-spacing: -0.01em; }
 h2 { font-size: 18px; margin: 44px 0 8px; padding-top: 14px; border-top: 1px solid var(--rule); break-after: avoid; }
@@ -13,6 +13,7 @@ p, ul, dl { margin: 0 0 10px; }
 .meta { margin: 0; }
 .note, figcaption { font-size: 13px; }
 .scroll { overflow-x: auto; }
+svg { overflow: visible; }
 table { border-collapse: collapse; width: 100%; font-size: 13px; font-variant-numeric: tabular-nums; margin: 6px 0; }
 caption { text-align: left; color: var(--soft); font-size: 13px; padding-bottom: 6px; }
 th, td { text-align: right; padding: 5px 7px; border-bottom: 1px solid var(--rule); vertical-align: baseline; white-space: nowrap; }
