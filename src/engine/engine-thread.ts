@@ -74,7 +74,9 @@ export class EngineThread {
   async close(): Promise<void> {
     this.#abandon();
     this.#post({ type: 'close' });
+    const patience = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
     await this.#exited;
+    clearTimeout(patience);
   }
 
   #post(request: EngineRequest): void {
@@ -107,6 +109,9 @@ export class EngineThread {
     this.#open.clear();
   }
 }
+
+/** A batch of the slowest engine ends within this; a library that cannot tear itself down is not waited for longer. */
+const CLOSE_MS = 120_000;
 
 /** Messages of onnxruntime, CUDA, TensorFlow, Dawn and V8 when memory is short. */
 const OUT_OF_MEMORY =

@@ -12,6 +12,8 @@ export interface TfjsDevice {
   readonly device: string;
 }
 
+const DEVICES: Partial<Record<EngineName, string>> = { 'tfjs-node-gpu': 'gpu', 'tfjs-wasm': 'wasm' };
+
 const require = createRequire(import.meta.url);
 
 /**
@@ -23,13 +25,12 @@ export async function openTfjs(engine: EngineName): Promise<TfjsDevice> {
     const tf = engine.startsWith('tfjs-node') ? nodeBinding(engine) : (require('@tensorflow/tfjs-core') as Tf);
     // Otherwise every tensor is searched for NaN, and a banner is printed.
     tf.enableProdMode();
-    let device = engine.replace('tfjs-', '');
+    let device = DEVICES[engine] ?? 'cpu';
     if (engine === 'tfjs-cpu') require('@tensorflow/tfjs-backend-cpu');
     if (engine === 'tfjs-wasm') require('@tensorflow/tfjs-backend-wasm');
     if (engine === 'tfjs-webgpu') device = await offerWebGpu();
-    const backend = engine.startsWith('tfjs-node') ? 'tensorflow' : device;
-    const chosen = engine === 'tfjs-webgpu' ? 'webgpu' : backend;
-    if (!(await tf.setBackend(chosen))) throw new Error(`the back end ${chosen} did not start`);
+    const backend = engine.startsWith('tfjs-node') ? 'tensorflow' : engine.replace('tfjs-', '');
+    if (!(await tf.setBackend(backend))) throw new Error(`the back end ${backend} did not start`);
     await tf.ready();
     return { tf, version: tf.version_core, device };
   } catch (cause) {
