@@ -1,5 +1,6 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
+import { isOutOfMemory } from './out-of-memory.js';
 import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
 import type { BatchMasks } from './segmenter.js';
 
@@ -112,17 +113,6 @@ export class EngineThread {
 
 /** A batch of the slowest engine ends within this; a library that cannot tear itself down is not waited for longer. */
 const CLOSE_MS = 120_000;
-
-/** Messages of onnxruntime, CUDA, TensorFlow, Dawn and V8 when memory is short. */
-const OUT_OF_MEMORY =
-  /out of memory|out_of_memory|bad_alloc|failed to allocate|allocation failed|alloc_failed|oom when allocating/i;
-
-function isOutOfMemory(error: StromaflowError): boolean {
-  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
-    if (OUT_OF_MEMORY.test(cause.message) || ('code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY'))
-      return true;
-  return false;
-}
 
 type Ready = Extract<EngineReply, { type: 'ready' }>;
 

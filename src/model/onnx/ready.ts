@@ -61,7 +61,8 @@ export async function readOnnx(path: string): Promise<ReadyOnnx> {
     for (const port of [input, output])
       if (port.type !== FLOAT) throw unsupported(`${port.name} is not float32`, 'export the float32 model');
     const [batch, channels, height, width] = input.shape;
-    if (input.shape.length !== 4 || (channels !== 3 && channels !== null))
+    const channelsFirst = channels === 3 || (channels === null && width !== 3);
+    if (input.shape.length !== 4 || !channelsFirst)
       throw unsupported(`${input.name} is [${shapeText(input.shape)}], not [N, 3, H, W]`);
     if (height !== width && height !== null && width !== null)
       throw unsupported(`${input.name} takes ${width} × ${height} pixels; patches are square`);
