@@ -1,6 +1,7 @@
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadBundle, type ModelBundle } from '#src/model/bundle.js';
@@ -85,9 +86,9 @@ describe('the cache', () => {
   test('compiles once, and again for other content or layers', async () => {
     const cacheFolder = folder();
     const path = await compileBundle(bundle, { cacheFolder });
-    const { mtimeMs } = await stat(path);
+    const { ino } = await stat(path);
     expect(await compileBundle(bundle, { cacheFolder })).toBe(path);
-    expect((await stat(path)).mtimeMs).toBe(mtimeMs);
+    expect((await stat(path)).ino).toBe(ino);
     await compileBundle(bundle, { cacheFolder, layers: ['encoder.layer1'] });
     await compileBundle({ ...bundle, contentHash: 'other' }, { cacheFolder });
     expect(await onnxFiles(cacheFolder)).toHaveLength(3);
@@ -118,6 +119,30 @@ describe('the cache', () => {
     expect(new Set(paths).size).toBe(1);
     expect((await readdir(cacheFolder)).sort()).toEqual(
       [paths[0]!, `${paths[0]}.seal`].map(path => path.slice(cacheFolder.length + 1)),
+    );
+  });
+
+  test('keeps the sixteen used last', async () => {
+    const cacheFolder = folder();
+    await mkdir(cacheFolder);
+    await writeFile(join(cacheFolder, 'somebody-elses.onnx'), '');
+    const killed = join(cacheFolder, `${'a'.repeat(32)}.onnx.${randomUUID()}`);
+    await writeFile(killed, 'half');
+    await utimes(killed, 0, 0);
+    const version = (i: number) => compileBundle({ ...bundle, contentHash: `${i}` }, { cacheFolder });
+    const paths: string[] = [];
+    for (let i = 0; i < 16; i++) {
+      const path = await version(i);
+      // As if made an hour apart, long ago.
+      await utimes(path, i * 3600, i * 3600);
+      paths.push(path);
+    }
+    await version(0);
+    expect(await readdir(cacheFolder)).not.toContain(basename(killed));
+    const added = await version(16);
+    const left = (await onnxFiles(cacheFolder)).map(name => join(cacheFolder, name));
+    expect(new Set(left)).toEqual(
+      new Set([...paths.filter((_, i) => i !== 1), added, join(cacheFolder, 'somebody-elses.onnx')]),
     );
   });
 

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
@@ -38,12 +38,16 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
   const further = [...(probabilities ? ['probabilities'] : []), ...(half ? ['half'] : [])];
   const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, layers, ...further]));
   const path = join(folder, `${key.digest('hex').slice(0, 32)}.onnx`);
-  if (await isSealed(path)) return path;
+  if (await isSealed(path)) {
+    await utimes(path, new Date(), new Date()).catch(() => {});
+    return path;
+  }
   try {
     await mkdir(folder, { recursive: true });
     await (bundle.network.kind === 'smp'
       ? compileSmp(bundle, bundle.network, { layers, probabilities, half }, path)
       : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half })));
+    await forgetOldest(folder).catch(() => {});
     return path;
   } catch (error) {
     if (error instanceof StromaflowError) throw error;
@@ -112,6 +116,25 @@ async function writeSealed(path: string, pieces: AsyncIterable<Uint8Array>): Pro
   }
   await writeFile(`${temporary}.seal`, seal(size, hash.digest('hex')));
   await rename(`${temporary}.seal`, `${path}.seal`);
+}
+
+/** Compiled models that are kept; the one used longest ago goes first. */
+const KEPT = 16;
+const DAY_MS = 86_400_000;
+
+/** Also takes away what a writer that was killed left behind. */
+async function forgetOldest(folder: string): Promise<void> {
+  const found = await Promise.all(
+    (await readdir(folder)).map(async name => {
+      const path = join(folder, name);
+      return { name, path, at: (await stat(path).catch(() => null))?.mtimeMs ?? 0 };
+    }),
+  );
+  const models = found.filter(({ name }) => /^[0-9a-f]{32}\.onnx$/.test(name)).sort((a, b) => b.at - a.at);
+  const halfWritten = found.filter(({ name }) => /^[0-9a-f]{32}\.onnx\.[0-9a-f-]{36}/.test(name));
+  const abandoned = halfWritten.filter(({ at }) => Date.now() - at > DAY_MS);
+  for (const { path } of models.slice(KEPT)) for (const file of [`${path}.seal`, path]) await rm(file, { force: true });
+  for (const { path } of abandoned) await rm(path, { force: true });
 }
 
 async function isSealed(path: string): Promise<boolean> {
