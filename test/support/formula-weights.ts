@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArchitecture } from '#src/model/architecture/config.js';
@@ -40,6 +41,13 @@ function uniform(seed: number, index: number): number {
   return (h >>> 0) / 2 ** 31 - 1;
 }
 
+/** Gone with the process. */
+function temporaryFolder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'bundle-'));
+  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
 export interface BundleParts {
   readonly config: Readonly<Record<string, unknown>>;
   readonly manifest?: Readonly<Record<string, unknown>> | null;
@@ -53,7 +61,7 @@ export async function makeBundle(
   { config, manifest = {}, edit, dtype }: BundleParts,
   folder?: string,
 ): Promise<string> {
-  const path = folder ?? (await mkdtemp(join(tmpdir(), 'bundle-')));
+  const path = folder ?? temporaryFolder();
   await mkdir(path, { recursive: true });
   await writeFile(join(path, 'config.json'), JSON.stringify(config));
   if (manifest) {
