@@ -150,7 +150,7 @@ describe('refused', () => {
     [[{ value: 300, name: 'stroma', meaning: 'positive' }], 'labels[0].value is no integer 0–255'],
     [[{ value: 1, name: 'stroma', meaning: 'good' }], 'labels[0].meaning is none of positive, negative, ignored'],
   ])('stromaflow.json with the label map %j', async (labels, message) => {
-    const path = await makeBundle({ config: SMALL, manifest: { labels } });
+    const path = await makeBundle({ config: SMALL, manifest: { labels } }, folder());
     await expect(loadBundle(path)).rejects.toEqual(code('MODEL_INVALID', `stromaflow.json: ${message}`));
   });
 
