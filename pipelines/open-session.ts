@@ -1,3 +1,4 @@
+import type { ServingModel } from '../src/engine/model-switch.js';
 import { modelTag, runToken } from '../src/event/contract.js';
 import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth.js';
@@ -13,7 +14,8 @@ import type { SlideTask } from './run-slide.js';
 
 /**
  * Plans a slide, finds its run in the ledger, opens its reader and outputs, and tells subscribers. Undefined when an
- * earlier start completed this very run. What was opened before a failure is closed again.
+ * earlier start completed this very run. What was opened before a failure is closed again. The session holds the model that
+ * is in force now until it is released.
  */
 export async function openSession(
   slide: OpenedSlide,
@@ -22,19 +24,25 @@ export async function openSession(
   parts: Parts,
   giveUp: AbortSignal,
 ): Promise<SlideSession | undefined> {
-  const { config, bundle, bus, events, readers, segmenter, tissueRule } = parts;
+  const { config, bus, events, models, readers, tissueRule } = parts;
   const { info } = slide;
-  const plan = planPatches(info, {
-    spacing: config.spacing ?? bundle.spacing,
-    patchSize: config['patch-size'] ?? bundle.patchSize,
-    margin: config.margin,
-  });
-  const key = runKey(info, plan, parts);
-  const run = await openRun(key, growthAt(slide, plan.level, task), parts);
-  if (run.state.state === 'completed') return undefined;
-
-  const opened: { close(): Promise<void> }[] = [];
+  const model = models.take();
+  const opened: { close(): Promise<void> }[] = [{ close: async () => models.release(model) }];
+  const letGo = async (): Promise<void> => {
+    for (const part of opened.reverse()) await part.close().catch(() => undefined);
+  };
   try {
+    const plan = planPatches(info, {
+      spacing: config.spacing ?? model.bundle.spacing,
+      patchSize: config['patch-size'] ?? model.bundle.patchSize,
+      margin: config.margin,
+    });
+    const key = runKey(info, plan, model, parts);
+    const run = await openRun(key, growthAt(slide, plan.level, task), parts);
+    if (run.state.state === 'completed') {
+      await letGo();
+      return undefined;
+    }
     const reader = await readers.open(
       task.live ? { info, source: task.live.sourceFor(plan.level) } : slide,
       plan,
@@ -55,7 +63,7 @@ export async function openSession(
       run,
       runToken: runToken({ ...key, fingerprint: run.fingerprint }),
       events,
-      model: segmenter.info,
+      model,
       lost,
       ...(task.live ? { tiles: tileCounts(task.live, run) } : {}),
       ...(labels ? { labels } : {}),
@@ -63,13 +71,13 @@ export async function openSession(
     await bus.publish(events.slide('opened', describe(session)), giveUp);
     return session;
   } catch (error) {
-    for (const part of opened) await part.close().catch(() => undefined);
+    await letGo();
     throw error;
   }
 }
 
 /** Everything that changes a mask, and nothing else. */
-function runKey(info: SlideInfo, plan: PatchPlan, { segmenter, tissueRule }: Parts): RunKey {
+function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
   return {
     slide: info.id,
     fingerprint: info.fingerprint,
@@ -111,6 +119,6 @@ function describe(session: SlideSession) {
     height,
     mpp: slide.mpp,
     grid: { cols, rows, side, mpp, downsample },
-    model: modelTag(session.model),
+    model: modelTag(session.engine),
   };
 }

@@ -1,10 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { type Observable, Subject } from 'rxjs';
 import type { Config } from '../src/config/options.js';
-import { createSegmenter } from '../src/engine/create.js';
-import type { Segmenter } from '../src/engine/segmenter.js';
-import { StromaflowError } from '../src/errors.js';
+import type { ModelSwitch } from '../src/engine/model-switch.js';
+import type { EngineEvent } from '../src/engine/pool.js';
 import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
 import { createMemoryBus } from '../src/event/memory-bus.js';
@@ -15,22 +14,23 @@ import { ReaderPool } from '../src/slide/reader-pool.js';
 import type { SlideInfo } from '../src/slide/slide.js';
 import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/slide/tissue.js';
 import { Arena } from '../src/stage/arena.js';
-import { EngineGate } from '../src/stage/batch.js';
 import { CreditPool } from '../src/stage/credit.js';
 import { combineObservers, type PipelineObserver } from '../src/stage/observer.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
+import { engineLanes, modelPath, openModels } from './models.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
 export interface Parts {
   readonly config: Config;
-  readonly bundle: ModelBundle;
-  readonly segmenter: Segmenter;
+  /** The model, which may be changed for another while slides are under way. */
+  readonly models: Pick<ModelSwitch, 'current' | 'take' | 'release' | 'reload'>;
+  /** What an operator may want to know of the engine. */
+  readonly engineEvents: Observable<EngineEvent>;
   readonly readers: ReaderPool;
   readonly credits: CreditPool;
-  readonly gate: EngineGate;
   readonly bus: EventBus;
   readonly events: Events;
   readonly ledger: Ledger;
@@ -48,9 +48,6 @@ export interface Parts {
   /** Closes all of it, the bus last and drained. */
   close(): Promise<void>;
 }
-
-/** The starter bundle that is shipped with the package. */
-export const STARTER_MODEL = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
 
 const SLIDES_AT_ONCE = 4;
 
@@ -73,35 +70,21 @@ export async function openParts(
 
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
-    const bundle = await loadBundle(config.model ?? STARTER_MODEL);
+    const bundle = await loadBundle(modelPath(config));
     const bus = given.bus ?? keep(await openBus(config));
     const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
     const arena = allocateArena(config, bundle);
     const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
-    const threads = config.threads || availableParallelism();
+    const engineEvents = new Subject<EngineEvent>();
+    const onEvent = (event: EngineEvent): void => engineEvents.next(event);
     const { probabilities = false } = given;
-    const { engine, batch, workers, half } = config;
-    const devices = config.devices === undefined ? {} : { devices: parseDevices(config.devices) };
-    const segmenter = keep(
-      await createSegmenter({
-        engine,
-        model: bundle.path,
-        arena,
-        batch,
-        threads,
-        workers,
-        half,
-        probabilities,
-        ...devices,
-      }),
-    );
+    const models = keep(await openModels({ config, bundle, arena, probabilities, onEvent }));
     return {
       config,
-      bundle,
-      segmenter,
+      models,
+      engineEvents,
       readers,
       credits: new CreditPool(arena.shape.slots),
-      gate: new EngineGate(1),
       bus,
       events,
       ledger,
@@ -127,9 +110,13 @@ export async function openBus(config: Config): Promise<EventBus> {
   return connectNatsBus({ url, ...(credsFile && { credsFile }), ...(secured && { tls }) });
 }
 
-/** One batch in the engine, the others filling, and one patch in each reader's hands: fewer could wait for each other. */
+/** A batch in each of the engine's lanes, the others filling. */
+const WAITING_BATCHES = 2;
+
+/** Room for the batches in flight, and one patch in each reader's hands: fewer could wait for each other. */
 function allocateArena(config: Config, bundle: ModelBundle): Arena {
-  const slots = config.batch * config['batches-in-flight'] + readerThreads(config);
+  const batches = config['batches-in-flight'] ?? engineLanes(config) + WAITING_BATCHES;
+  const slots = config.batch * batches + readerThreads(config);
   return new Arena({ slots, patchSize: config['patch-size'] ?? bundle.patchSize });
 }
 
@@ -142,15 +129,4 @@ function tissueRule(config: Config): TissueRule | null {
     opticalDensity: config['tissue-od'] ?? DEFAULT_TISSUE_RULE.opticalDensity,
     minFraction: config['tissue-fraction'] ?? DEFAULT_TISSUE_RULE.minFraction,
   };
-}
-
-function parseDevices(list: string): number[] {
-  const devices = list.split(',').map(Number);
-  if (devices.some(device => !Number.isInteger(device) || device < 0) || list.trim() === '') {
-    throw new StromaflowError(
-      'CONFIG_INVALID',
-      `devices: expected numbers of GPUs such as 0,1, got ${JSON.stringify(list)}`,
-    );
-  }
-  return devices;
 }

@@ -32,8 +32,8 @@ async function* tasksOf(set: LabelledSet, evaluation: Evaluation, parts: Parts):
   for await (const item of set) yield taskOf(item, set, evaluation, parts);
 }
 
-function taskOf(item: LabelledImage, set: LabelledSet, evaluation: Evaluation, { config, bundle }: Parts): SlideTask {
-  const spacing = config.spacing ?? bundle.spacing;
+function taskOf(item: LabelledImage, set: LabelledSet, evaluation: Evaluation, { config, models }: Parts): SlideTask {
+  const spacing = config.spacing ?? models.current.bundle.spacing;
   return {
     path: item.imagePath,
     id: item.id,

@@ -83,6 +83,7 @@ export async function runSlide(
     return { path, id, state: 'failed', error: failure };
   } finally {
     await session?.close().catch(() => undefined);
+    if (session) parts.models.release(session.model);
     await task.live?.close();
   }
 }
@@ -170,7 +171,7 @@ const finished = (session: SlideSession) => {
     patches: session.aggregate.counts(session.aggregate.complete),
     area: session.aggregate.areas(),
     ...(iou ? { iou } : {}),
-    model: modelTag(session.model),
+    model: modelTag(session.engine),
     seconds: session.seconds,
   };
 };

@@ -1,9 +1,9 @@
 import { connect, filter, finalize, ignoreElements, isObservable, map, merge, mergeMap, type Observable } from 'rxjs';
 import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
-import { batch } from '../src/stage/batch.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
+import { infer } from '../src/stage/infer.js';
 import { type DuePatch, hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
@@ -11,7 +11,6 @@ import { publish } from '../src/stage/publish.js';
 import { pull } from '../src/stage/pull.js';
 import { read } from '../src/stage/read.js';
 import { score } from '../src/stage/score.js';
-import { segment } from '../src/stage/segment.js';
 import { store } from '../src/stage/store.js';
 import type { Parts } from './parts.js';
 import { runSlide, type SlideResult, type SlideTask } from './run-slide.js';
@@ -20,24 +19,27 @@ import { runSlide, type SlideResult, type SlideTask } from './run-slide.js';
  * The graph every use shares: due patches in, outcomes out. It never fails because of a patch or a slide, holds at most
  * as many patches as there are credits, and after an abort lets out what is inside.
  *
- *     due ─credit→ read → tissue? ─yes→ batch → segment ─┐
- *                            └────────no─────────────────┴→ outcome → score → store → publish → acknowledge → announce
+ *     due ─credit→ read → tissue? ─yes→ infer (batch → segment) ─┐
+ *                            └────────────no─────────────────────┴→ outcome → score → store → publish → acknowledge → announce
  */
 export function segmentPatches(
   due: AsyncIterable<DuePatch>,
   parts: Parts,
   signal: AbortSignal,
 ): Observable<SettledPatch> {
-  const { bus, config, credits, gate, observer, segmenter } = parts;
-  const seal = batch<ReadPatch>({ size: segmenter.info.batch, delayMs: config['batch-delay'], gate, observer });
-  const infer = segment(segmenter, { concurrency: 2, gate, observer });
+  const { bus, config, credits, observer } = parts;
   const giveUp = patience(signal, DRAIN_SECONDS);
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
 
   return credit(due, credits, observer, signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
     read(observer),
-    connect(patch$ => merge(patch$.pipe(filter(hasTissue), seal, infer), patch$.pipe(filter(lacksTissue)))),
+    connect(patch$ =>
+      merge(
+        patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),
+        patch$.pipe(filter(lacksTissue)),
+      ),
+    ),
     outcome(observer),
     score(),
     store(observer),

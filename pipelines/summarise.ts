@@ -8,8 +8,8 @@ import type { Parts } from './parts.js';
 /** summary.json of a slide that is over: its final aggregate, and everything needed to say how it came about. */
 export function summarise(session: SlideSession, aggregate: Aggregate, parts: Parts): SlideSummary {
   const { slide, plan, resumedPatches, seconds } = session;
-  const { config, segmenter, tissueRule } = parts;
-  const { name, version, device, batch, loadSeconds } = segmenter.info;
+  const { config, tissueRule } = parts;
+  const { name, version, device, batch, loadSeconds } = session.engine;
   const { level, patchSize, margin, cols, rows, downsample } = plan;
   const { width, height } = slide.levels[0]!;
   const records = [...session.aggregate.records()];

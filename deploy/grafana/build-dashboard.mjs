@@ -138,6 +138,15 @@ const ROWS = [
       graph('Engine busy', 'percentunit', [
         [sumBy('instance', rate('stromaflow_inference_duration_seconds_sum')), '{{instance}}'],
       ]),
+      graph('Engine started again, an hour', 'short', [
+        [sumBy('instance', `increase(stromaflow_engine_restarts_total${HERE}[1h])`), '{{instance}}'],
+      ]),
+      graph('Largest batch', 'short', [[`stromaflow_engine_batch_limit_patches${HERE}`, '{{instance}}']], {
+        description: 'Falls when memory has no room for the batch that was asked for.',
+      }),
+      graph('Models taken up, a day', 'short', [
+        [sumBy('result', `increase(stromaflow_model_reloads_total${HERE}[1d])`), '{{result}}'],
+      ]),
     ],
   },
   {

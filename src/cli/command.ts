@@ -35,6 +35,8 @@ export const MODEL: readonly OptionName[] = [
   'batch-delay',
   'devices',
   'workers',
+  'isolation',
+  'engine-timeout',
   'half',
 ];
 export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin'];

@@ -45,6 +45,7 @@ export class ProgressCounter implements PipelineObserver {
   left(_stage: StageName, _result: StageResult, _seconds: number): void {}
   dropped(_reason: 'empty' | 'failed' | 'missing'): void {}
   batched(_size: number, _reason: FlushReason, _waitSeconds: number): void {}
+  inferred(_patches: number, _seconds: number): void {}
   credits(_free: number, _total: number, _waitSeconds: number): void {}
 }
 

@@ -50,7 +50,7 @@ export async function replayModel(
   const status = await runGraph(
     { ...context, config: { ...context.config, model: bundle.path } },
     (parts, signal) => {
-      if (parts.segmenter.info.name === 'null') facts = NO_MODEL;
+      if (parts.models.current.segmenter.info.engine === 'null') facts = NO_MODEL;
       const startedAt = performance.now();
       return replaySet(set, evaluation, { ...parts, openOutput: openNoOutput }, signal).pipe(
         tap({

@@ -2,17 +2,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
+import type { StromaflowError } from '../errors.js';
 import { describeEvent } from '../event/describe.js';
 import type { ModelBundle } from '../model/bundle.js';
 import { combineObservers } from '../stage/observer.js';
 import { StatusBoard } from '../status/board.js';
 import { createMetrics, type Metrics } from '../status/metrics.js';
 import { type BusObserver, observeBus } from '../status/observe-bus.js';
-import { observeSegmenter } from '../status/observe-segmenter.js';
 import { startStatusServer } from '../status/server.js';
 import type { Ledger } from '../store/ledger.js';
 import { VERSION } from '../version.js';
 import type { CommandContext } from './command.js';
+import { printEngineEvent } from './engine-events.js';
+import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
 import { exitStatus, printResult } from './results.js';
 import type { Terminal } from './terminal.js';
@@ -26,6 +28,8 @@ export interface GraphOptions {
   readonly ledger?: Ledger;
   /** The engine gives probabilities too. @default false */
   readonly probabilities?: boolean;
+  /** Take up a new model when the bundle changes, or on SIGHUP. @default false */
+  readonly followsModel?: boolean;
   /** How the truth of a slide is found; see Parts.openLabels. */
   readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
@@ -42,20 +46,29 @@ const LAST_EVENTS_MS = 50;
 export async function runGraph(
   { config, terminal, signal }: CommandContext,
   graph: (parts: Parts, signal: AbortSignal) => Observable<SlideResult>,
-  { printEvents = false, quiet = false, ledger, probabilities = false, labelsFor }: GraphOptions = {},
+  {
+    printEvents = false,
+    quiet = false,
+    ledger,
+    probabilities = false,
+    followsModel = false,
+    labelsFor,
+  }: GraphOptions = {},
 ): Promise<number> {
   const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
   const cleanUps: (() => Promise<void>)[] = [() => bare.close()];
   try {
-    const { bus, segmenter } = bare;
-    const { info } = segmenter;
+    const { bus, models } = bare;
+    const engine = () => models.current.segmenter.info;
+    const info = engine();
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
     if (info.choice) terminal.line(`           ${info.choice}`);
-    const metrics = createMetrics({ version: VERSION, engine: info, connected: () => bus.connected });
-    const board = new StatusBoard({ version: VERSION, bus, engine: info });
+    const metrics = createMetrics({ version: VERSION, engine, connected: () => bus.connected });
+    const board = new StatusBoard({ version: VERSION, bus, engine });
     const progress = new ProgressCounter();
     signal.addEventListener('abort', () => board.drain(), { once: true });
-    const openLabels = labelsFor?.(bare.bundle);
+    const openLabels = labelsFor?.(models.current.bundle);
+    let engineFailure: StromaflowError | undefined;
     const parts = { ...watched(bare, metrics, board, progress), ...(openLabels && { openLabels }) };
 
     if (config.port !== undefined) {
@@ -68,6 +81,7 @@ export async function runGraph(
         readiness: () => ({
           components: {
             bus: bus.connected ? { ready: true } : { ready: false, reason: `${bus.description} is away` },
+            engine: engineFailure ? { ready: false, reason: engineFailure.message } : { ready: true },
             accepting: board.draining ? { ready: false, reason: 'draining' } : { ready: true },
           },
         }),
@@ -84,6 +98,17 @@ export async function runGraph(
     // A graph that was left early (the demo stops after one slide) must let go of its folder and its timers too.
     const over = new AbortController();
     cleanUps.unshift(async () => over.abort());
+    const watching = bare.engineEvents.subscribe(event => {
+      metrics.engineEvent(event);
+      printEngineEvent(event);
+      if (event.type !== 'gave-up') return;
+      // Other slides would fare no better; whoever started us may find the machine in a better state.
+      board.fail(event.error);
+      engineFailure = event.error;
+      over.abort();
+    });
+    cleanUps.unshift(async () => watching.unsubscribe());
+    if (followsModel) cleanUps.unshift(followModel(bare, terminal, metrics.modelReloaded));
     const results = await lastValueFrom(
       graph(parts, AbortSignal.any([signal, over.signal])).pipe(
         concatMap(async result => {
@@ -94,7 +119,7 @@ export async function runGraph(
         toArray(),
       ),
     );
-    return exitStatus(results, signal);
+    return engineFailure ? engineFailure.exitCode : exitStatus(results, signal);
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
@@ -105,7 +130,6 @@ function watched(parts: Parts, metrics: Metrics, board: StatusBoard, progress: P
     ...parts,
     observer: combineObservers([metrics.observer, board.observer, progress]),
     bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters]),
-    segmenter: observeSegmenter(parts.segmenter, metrics.inferred),
     onOpened: session => progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches),
   };
 }

@@ -84,6 +84,23 @@ export const OPTIONS = {
     group: 'model',
     help: 'engine threads for each device',
   },
+  isolation: {
+    type: 'choice',
+    unit: 'where',
+    choices: ['process', 'thread'],
+    default: 'process',
+    group: 'model',
+    help: 'native engines run in a process of their own, which a crash ends alone; thread saves two copies of the pixels',
+  },
+  'engine-timeout': {
+    type: 'number',
+    unit: 's',
+    default: 600,
+    min: 0,
+    max: 86_400,
+    group: 'model',
+    help: 'longest time for one batch, after which its process counts as hung and is started again; 0 is no limit',
+  },
   half: {
     type: 'boolean',
     default: false,
@@ -170,11 +187,10 @@ export const OPTIONS = {
   'batches-in-flight': {
     type: 'integer',
     unit: 'batches',
-    default: 3,
     min: 2,
-    max: 64,
+    max: 256,
     group: 'flow',
-    help: 'batches of patches in memory at once: one in the engine, the others filling',
+    help: 'batches of patches in memory at once: those in the engine, and others filling (default: 2 others)',
   },
   nats: {
     type: 'string',

@@ -29,6 +29,8 @@ export interface LayerOutput {
   readonly values: Float32Array;
 }
 
+export type Isolation = 'process' | 'thread';
+
 /** Everything a thread needs to make its backend; plain data. */
 export interface BackendOptions {
   readonly engine: EngineName;
@@ -48,6 +50,10 @@ export interface BackendOptions {
   readonly probabilities?: boolean;
   /** The network computes in float16. */
   readonly half?: boolean;
+  /** 'process': in a process of its own, which a native crash ends alone; 'thread' unless given. */
+  readonly isolation?: Isolation;
+  /** In a process of its own: longest time for a batch in seconds, after which it counts as hung; 0 is no limit. */
+  readonly runSeconds?: number;
   /** Only for 'null': how long a batch takes, in ms. */
   readonly nullDelay: number;
 }

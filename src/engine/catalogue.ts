@@ -6,6 +6,8 @@ export interface EngineEntry {
   /** For people. */
   readonly title: string;
   readonly library: 'onnxruntime' | 'tfjs' | 'none';
+  /** Native code runs it, which can take its process down. */
+  readonly native: boolean;
   /** Why it cannot work on this machine, where a glance tells; undefined when only trying can. */
   readonly hopeless?: () => string | undefined;
   /** What to do to have it. */
@@ -42,6 +44,7 @@ export const ENGINES: readonly EngineEntry[] = [
     name: 'tensorrt',
     title: 'onnxruntime on an NVIDIA GPU through TensorRT',
     library: 'onnxruntime',
+    native: true,
     hopeless: noNvidia,
     install: `TensorRT 10, and ${CUDA_LIBRARIES}`,
   },
@@ -49,6 +52,7 @@ export const ENGINES: readonly EngineEntry[] = [
     name: 'cuda',
     title: 'onnxruntime on an NVIDIA GPU',
     library: 'onnxruntime',
+    native: true,
     hopeless: noNvidia,
     install: CUDA_LIBRARIES,
   },
@@ -56,14 +60,16 @@ export const ENGINES: readonly EngineEntry[] = [
     name: 'webgpu',
     title: 'onnxruntime on any GPU through Vulkan, Metal or Direct3D 12',
     library: 'onnxruntime',
+    native: true,
     hopeless: noGpu,
     install: GPU_DRIVER,
   },
-  { name: 'cpu', title: 'onnxruntime on the CPU', library: 'onnxruntime' },
+  { name: 'cpu', title: 'onnxruntime on the CPU', library: 'onnxruntime', native: true },
   {
     name: 'tfjs-node-gpu',
     title: 'TensorFlow on an NVIDIA GPU',
     library: 'tfjs',
+    native: true,
     hopeless: noNvidia,
     install: nodeInstall('tfjs-node-gpu', ', with CUDA 11.2 and cuDNN 8.1, on Node 20 or 22'),
   },
@@ -71,6 +77,7 @@ export const ENGINES: readonly EngineEntry[] = [
     name: 'tfjs-webgpu',
     title: 'TensorFlow.js on any GPU through Vulkan, Metal or Direct3D 12',
     library: 'tfjs',
+    native: true,
     hopeless: noGpu,
     install: `${GPU_DRIVER}; npm i @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-webgpu@4.22.0 webgpu`,
   },
@@ -78,21 +85,24 @@ export const ENGINES: readonly EngineEntry[] = [
     name: 'tfjs-node',
     title: 'TensorFlow on the CPU',
     library: 'tfjs',
+    native: true,
     install: nodeInstall('tfjs-node', ', on Node 20 or 22'),
   },
   {
     name: 'tfjs-wasm',
     title: 'TensorFlow.js in WebAssembly',
     library: 'tfjs',
+    native: false,
     install: 'npm i @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0',
   },
   {
     name: 'tfjs-cpu',
     title: 'TensorFlow.js in plain JavaScript',
     library: 'tfjs',
+    native: false,
     install: 'npm i @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-cpu@4.22.0',
   },
-  { name: 'null', title: 'no model: marks dark pixels', library: 'none' },
+  { name: 'null', title: 'no model: marks dark pixels', library: 'none', native: false },
 ];
 
 export function entryOf(name: EngineName): EngineEntry {

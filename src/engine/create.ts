@@ -2,9 +2,11 @@ import { StromaflowError } from '../errors.js';
 import { loadBundle, type ModelBundle } from '../model/bundle.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { Arena } from '../stage/arena.js';
+import type { Isolation } from './backend.js';
+import { entryOf } from './catalogue.js';
 import { chooseEngine } from './choose.js';
-import { type Crew, type EngineEvent, EnginePool } from './pool.js';
-import type { EngineInfo, Segmenter } from './segmenter.js';
+import { type EngineEvent, EnginePool } from './pool.js';
+import type { Segmenter } from './segmenter.js';
 
 export interface SegmenterOptions {
   /** 'auto', or an engine by name (see catalogue.ts). */
@@ -27,68 +29,54 @@ export interface SegmenterOptions {
   readonly probabilities?: boolean;
   /** Compute the network in float16, for GPUs that are faster then; false unless given. */
   readonly half?: boolean;
+  /**
+   * 'process' runs native libraries in a process of their own, so that a crash of theirs is a failed batch; what is
+   * WebAssembly or JavaScript stays in a thread. 'thread' unless given.
+   */
+  readonly isolation?: Isolation;
+  /** In a process of its own: longest time for a batch in seconds, after which it counts as hung; no limit unless given. */
+  readonly runSeconds?: number;
   /** Only for 'null': how long a batch takes, in ms; 0 unless given. */
   readonly nullDelay?: number;
-  /** Told about restarts, lowered batches and quarantined patches. */
+  /** Told about restarts, lowered batches, quarantined patches and the end. */
   readonly onEvent?: (event: EngineEvent) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A segmenter whose model can be changed while it works. */
-export interface ReloadableSegmenter extends Segmenter {
-  /**
-   * Goes over to the bundle at this path (the present one, if its files have changed): calls made afterwards are
-   * answered by it, and `info` names it. Rejects, and keeps the present model, when the bundle cannot be used.
-   */
-  reload(model: string, signal?: AbortSignal): Promise<EngineInfo>;
-}
-
 /**
- * Starts an engine in its own thread (or several), with the model loaded and warm. Throws what loadBundle throws, USAGE
- * for an unknown engine, ENGINE_UNAVAILABLE when the engine cannot run here, or the signal's reason.
+ * Starts an engine (or several), with the model loaded and warm. Throws what loadBundle throws, USAGE for an unknown
+ * engine, ENGINE_UNAVAILABLE when the engine cannot run here, or the signal's reason.
  */
-export async function createSegmenter(options: SegmenterOptions): Promise<ReloadableSegmenter> {
-  const { arena, batch, signal, nullDelay = 0, workers = 1, devices = [0], onEvent } = options;
-  const { cacheFolder = defaultCacheFolder(), probabilities = false, half = false } = options;
+export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
+  const { arena, batch, signal, model, workers = 1, devices = [0], onEvent } = options;
+  const { cacheFolder = defaultCacheFolder(), probabilities = false, half = false, nullDelay = 0 } = options;
   const { shape, shared } = arena;
   const { patchSize } = shape;
   if (patchSize % 32 !== 0)
     throw new StromaflowError('USAGE', `patches of ${patchSize} pixels are not a multiple of 32`);
   const threads = Math.max(1, Math.floor(options.threads / workers));
-  const probing = { model: options.model, threads, cacheFolder, ...(signal && { signal }) };
+  const probing = { model, threads, cacheFolder, ...(signal && { signal }) };
   const { engine, line } = await chooseEngine(options.engine, probing);
+  const { name, version } = engine === 'null' ? NO_MODEL : await loadFor(model, patchSize, signal);
 
-  const crewOf = async (model: string, signal?: AbortSignal): Promise<Crew> => {
-    const facts = engine === 'null' ? { name: 'null', version: '0' } : await loadFor(model, patchSize, signal);
-    const modelVersion = engine === 'null' ? null : facts.version;
-    const run = { patchSize, batch, threads, layers: [], probabilities, half, nullDelay };
-    const common = { engine, model, modelVersion, cacheFolder, ...run };
-    const { name, version } = facts;
-    return {
+  const isolation = options.isolation === 'process' && entryOf(engine).native ? 'process' : 'thread';
+  const where = { engine, model, modelVersion: engine === 'null' ? null : version, cacheFolder };
+  const how = { batch, threads, half, isolation, runSeconds: options.runSeconds ?? 0, nullDelay } as const;
+  const backend = { ...where, ...how, patchSize, layers: [], probabilities };
+  return EnginePool.start({
+    crew: {
       model: { name, version },
       threads: devices.flatMap(device =>
-        Array.from({ length: workers }, () => ({ arena: { shape, shared }, backend: { ...common, device } })),
+        Array.from({ length: workers }, () => ({ arena: { shape, shared }, backend: { ...backend, device } })),
       ),
-    };
-  };
-  const pool = await EnginePool.start({
-    crew: await crewOf(options.model, signal),
+    },
     ...(line !== undefined && { choice: line }),
     ...(onEvent && { onEvent }),
     ...(signal && { signal }),
   });
-  return {
-    get info() {
-      return pool.info;
-    },
-    segment: (slots, signal) => pool.segment(slots, signal),
-    async reload(model, signal) {
-      await pool.replace(await crewOf(model, signal), signal);
-      return pool.info;
-    },
-    close: () => pool.close(),
-  };
 }
+
+const NO_MODEL = { name: 'null', version: '0' };
 
 async function loadFor(model: string, patchSize: number, signal?: AbortSignal): Promise<ModelBundle> {
   const bundle = await loadBundle(model, signal);

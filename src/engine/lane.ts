@@ -20,7 +20,6 @@ export class Lane {
   #thread: EngineThread;
   #restart: Promise<void> | undefined;
   #waiting = 0;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(thread: EngineThread, options: LaneOptions) {
     this.#thread = thread;
@@ -33,19 +32,7 @@ export class Lane {
   }
 
   /** Rejects only when the lane is closed or gives up. */
-  run(slots: readonly number[]): Promise<Outcome> {
-    const outcome = this.#run(slots);
-    this.#last = outcome.catch(() => {});
-    return outcome;
-  }
-
-  /** Waits for the batches that are here, then closes. Give it no more. */
-  async drain(): Promise<void> {
-    await this.#last;
-    await this.close();
-  }
-
-  async #run(slots: readonly number[]): Promise<Outcome> {
+  async run(slots: readonly number[]): Promise<Outcome> {
     this.#waiting++;
     try {
       while (this.#thread.gone) {

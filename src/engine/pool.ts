@@ -6,9 +6,12 @@ import type { BatchMasks, EngineInfo, Segmenter } from './segmenter.js';
 
 /** Something an operator may want to know; the pool has dealt with it. */
 export type EngineEvent =
-  | { readonly type: 'restarted'; readonly failures: number }
+  /** After so many failures in a row; `error` is the last of them. */
+  | { readonly type: 'restarted'; readonly failures: number; readonly error: StromaflowError }
   | { readonly type: 'batch-lowered'; readonly batch: number }
-  | { readonly type: 'quarantined'; readonly slot: number; readonly error: StromaflowError };
+  | { readonly type: 'quarantined'; readonly slot: number; readonly error: StromaflowError }
+  /** Nothing succeeds any more; every call from now on rejects with it. */
+  | { readonly type: 'gave-up'; readonly error: StromaflowError };
 
 /** A model, and the threads that run it. */
 export interface Crew {
@@ -42,17 +45,19 @@ export function restartDelay(failures: number): number {
  * - a batch that fails twice is halved, and so on, until the patch that does it is alone: it is reported as failed;
  * - a batch that runs out of memory is halved too, and later batches keep to what went through;
  * - when nothing succeeds any more, calls reject with ENGINE_FAILED.
- * A native crash that ends the whole process is not survived here; the ledger is what a restart goes on from.
+ * A native crash is a failure like any other where the engine runs in a process of its own (see process/); in a thread it
+ * ends the whole process, and the ledger is what a restart goes on from.
  */
 export class EnginePool implements Segmenter {
   readonly #options: PoolOptions;
   readonly #slots: number;
   readonly #onEvent: (event: EngineEvent) => void;
-  #info: EngineInfo;
-  #lanes: readonly Lane[];
+  readonly info: EngineInfo;
+  readonly #lanes: readonly Lane[];
   /** More failures in a row than the narrowing down of one bad patch can cause. */
   readonly #patience: number;
   #failures = 0;
+  #lastFailure = new StromaflowError('ENGINE_FAILED', 'the engine failed');
   #limit: number;
   #dead: StromaflowError | undefined;
 
@@ -69,39 +74,8 @@ export class EnginePool implements Segmenter {
     this.#onEvent = options.onEvent ?? (() => {});
     this.#limit = batch;
     this.#patience = 4 + Math.ceil(Math.log2(batch));
-    this.#info = this.#infoOf(threads, options.crew);
+    this.info = infoOf(threads, options);
     this.#lanes = this.#lanesOf(threads, options.crew);
-  }
-
-  get info(): EngineInfo {
-    return this.#info;
-  }
-
-  /**
-   * Goes over to another model: its threads are started beside the present ones, batches segmented from then on are
-   * theirs, and the old ones end with what they have. Rejects, and leaves everything as it was, when one cannot start.
-   */
-  async replace(crew: Crew, signal?: AbortSignal): Promise<void> {
-    const threads = await startAll(crew, this.#options.script ?? SCRIPT, signal);
-    const old = this.#lanes;
-    this.#info = this.#infoOf(threads, crew);
-    this.#lanes = this.#lanesOf(threads, crew);
-    await Promise.all(old.map(lane => lane.drain()));
-  }
-
-  #infoOf(threads: readonly EngineThread[], crew: Crew): EngineInfo {
-    const facts = threads.map(thread => thread.facts);
-    const { choice } = this.#options;
-    return {
-      name: facts[0]!.name,
-      version: facts[0]!.version,
-      device: [...new Set(facts.map(({ device }) => device))].join(', '),
-      model: crew.model.name,
-      modelVersion: crew.model.version,
-      batch: crew.threads[0]!.backend.batch,
-      loadSeconds: Math.max(...facts.map(({ loadSeconds }) => loadSeconds)),
-      ...(choice !== undefined && { choice }),
-    };
   }
 
   #lanesOf(threads: readonly EngineThread[], crew: Crew): Lane[] {
@@ -113,7 +87,7 @@ export class EnginePool implements Segmenter {
           delay,
           failures: () => this.#failures,
           onStartFailed: error => this.#count(toStromaflowError(error, 'ENGINE_FAILED')),
-          onRestarted: () => this.#onEvent({ type: 'restarted', failures: this.#failures }),
+          onRestarted: () => this.#onEvent({ type: 'restarted', failures: this.#failures, error: this.#lastFailure }),
         }),
     );
   }
@@ -184,16 +158,32 @@ export class EnginePool implements Segmenter {
 
   #count(error: StromaflowError): void {
     this.#failures++;
+    this.#lastFailure = error;
     if (this.#failures <= this.#patience) return;
-    this.#dead ??= new StromaflowError(
-      'ENGINE_FAILED',
-      `the engine failed ${this.#failures} times in a row: ${error.message}`,
-      {
-        cause: error,
-      },
-    );
+    if (!this.#dead) {
+      const message = `the engine failed ${this.#failures} times in a row: ${error.message}`;
+      this.#dead = new StromaflowError('ENGINE_FAILED', message, { cause: error });
+      this.#onEvent({ type: 'gave-up', error: this.#dead });
+    }
     throw this.#dead;
   }
+}
+
+function infoOf(threads: readonly EngineThread[], { crew, choice }: PoolOptions): EngineInfo {
+  const facts = threads.map(thread => thread.facts);
+  const { engine, batch } = crew.threads[0]!.backend;
+  return {
+    engine,
+    name: facts[0]!.name,
+    version: facts[0]!.version,
+    device: [...new Set(facts.map(({ device }) => device))].join(', '),
+    model: crew.model.name,
+    modelVersion: crew.model.version,
+    batch,
+    lanes: threads.length,
+    loadSeconds: Math.max(...facts.map(({ loadSeconds }) => loadSeconds)),
+    ...(choice !== undefined && { choice }),
+  };
 }
 
 /** All threads of a crew, warm; none when one of them cannot start. */

@@ -1,8 +1,10 @@
 import type { StromaflowError } from '../errors.js';
+import type { EngineName } from './catalogue.js';
 
 /** Port of the segmentation stage. The implementation owns one or more threads; pixels stay in the arena. */
 
 export interface EngineInfo {
+  readonly engine: EngineName;
   /** 'onnxruntime', 'tfjs', … and its version. */
   readonly name: string;
   readonly version: string;
@@ -13,6 +15,8 @@ export interface EngineInfo {
   readonly modelVersion: string;
   /** Largest number of patches a call may carry. */
   readonly batch: number;
+  /** Batches it runs at the same time. */
+  readonly lanes: number;
   /** Only where the engine was chosen by 'auto': one line saying why this one and not the others. */
   readonly choice?: string;
   /** Seconds spent loading the model and warming up. */
@@ -40,7 +44,7 @@ export interface Segmenter {
   readonly info: EngineInfo;
   /**
    * Segments the patches in these arena slots (patchSize × patchSize × 3 bytes of RGB each).
-   * Rejects with ENGINE_FAILED; the slots' pixels are unchanged, so a call can be repeated.
+   * Rejects with ENGINE_FAILED when the engine is gone for good; the slots' pixels are unchanged.
    */
   segment(slots: readonly number[], signal?: AbortSignal): Promise<BatchMasks>;
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { type Architecture, parseArchitecture } from './architecture/config.js';
@@ -57,7 +57,8 @@ const MANIFEST = 'stromaflow.json';
  */
 export async function loadBundle(path: string, signal?: AbortSignal, given?: Partial<Manifest>): Promise<ModelBundle> {
   signal?.throwIfAborted();
-  const absolute = resolve(path);
+  // Behind a link that is later turned to another bundle, this one can still be loaded again.
+  const absolute = await realpath(path).catch(() => resolve(path));
   const onnx = await onnxFileOf(absolute);
   const folder = onnx ? dirname(onnx) : absolute;
   const manifestPath = join(folder, MANIFEST);

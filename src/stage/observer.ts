@@ -13,6 +13,8 @@ export interface PipelineObserver {
   dropped(reason: 'empty' | 'failed' | 'missing'): void;
   /** A batch was sealed: patches in it, why, seconds since its first patch. */
   batched(size: number, reason: FlushReason, waitSeconds: number): void;
+  /** The engine ran over a batch: patches in it, and its own seconds. */
+  inferred(patches: number, seconds: number): void;
   /** Credits after a change; waitSeconds > 0 when the source had to wait for one. */
   credits(free: number, total: number, waitSeconds: number): void;
   /** A patch was acknowledged: seconds from the moment its pixels could be read. */
@@ -26,6 +28,7 @@ export function combineObservers(observers: readonly PipelineObserver[]): Pipeli
     left: (stage, result, seconds) => observers.forEach(o => void o.left(stage, result, seconds)),
     dropped: reason => observers.forEach(o => void o.dropped(reason)),
     batched: (size, reason, wait) => observers.forEach(o => void o.batched(size, reason, wait)),
+    inferred: (patches, seconds) => observers.forEach(o => void o.inferred(patches, seconds)),
     credits: (free, total, wait) => observers.forEach(o => void o.credits(free, total, wait)),
     acknowledged: seconds => observers.forEach(o => void o.acknowledged(seconds)),
   };

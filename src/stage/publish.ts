@@ -32,10 +32,10 @@ export function publish(
 }
 
 function eventOf({ session, ref, record, mask, failure }: SettledPatch): BusEvent | undefined {
-  const { events, plan, model, runToken: run } = session;
+  const { events, plan, engine, runToken: run } = session;
   if (mask) {
     const png = encodeMaskPng({ width: mask.side, height: mask.side, bits: mask.bits });
-    return events.mask({ ref, record, png, plan, engine: model, run });
+    return events.mask({ ref, record, png, plan, engine, run });
   }
   if (failure) {
     const { code, message, fix } = failure.error;

@@ -6,13 +6,16 @@ import type { InferredPatch, ReadPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
 
 export interface SegmentOptions {
-  /** Batches at the engine at once: one running, one waiting at its door so that it never idles. */
+  /** Batches at the engine at once, running or waiting. */
   readonly concurrency: number;
   readonly gate: EngineGate;
   readonly observer: PipelineObserver;
 }
 
-/** Runs the engine over each batch and gives its patches back one by one, in the batch's order. */
+/**
+ * Runs the engine over each batch and gives its patches back one by one, in the batch's order. A patch that the engine
+ * cannot do is a failed patch; when the engine is gone for good, the slides fail, and their patches are done on the next start.
+ */
 export function segment(
   segmenter: Segmenter,
   { concurrency, gate, observer }: SegmentOptions,
@@ -22,7 +25,8 @@ export function segment(
     gate.enter();
     for (const _ of patches) observer.entered('segment');
     try {
-      const { bits, failed, probabilities } = await segmenter.segment(patches.map(patch => patch.slot));
+      const { bits, failed, probabilities, seconds: own } = await segmenter.segment(patches.map(({ slot }) => slot));
+      observer.inferred(patches.length, own);
       const seconds = (performance.now() - startedAt) / 1000;
       return patches.map((patch, index) => {
         const error = failed?.get(index);
@@ -35,11 +39,11 @@ export function segment(
     } catch (error) {
       const failure = toStromaflowError(error, 'ENGINE_FAILED');
       const seconds = (performance.now() - startedAt) / 1000;
-      for (const _ of patches) observer.left('segment', 'failed', seconds);
-      return patches.map(patch => ({
-        ...patch,
-        inferred: { error: failure },
-      }));
+      for (const { session } of patches) {
+        observer.left('segment', 'failed', seconds);
+        session.failure ??= failure;
+      }
+      return patches.map(patch => ({ ...patch, inferred: { error: failure } }));
     } finally {
       gate.leave();
     }

@@ -1,3 +1,5 @@
+import type { ServingModel } from '../engine/model-switch.js';
+import type { EngineInfo } from '../engine/segmenter.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
@@ -33,7 +35,8 @@ export interface SessionParts {
   /** Names the run in events. */
   readonly runToken: string;
   readonly events: Events;
-  readonly model: { readonly model: string; readonly modelVersion: string };
+  /** Segments this slide, from its first patch to its last. */
+  readonly model: ServingModel;
   readonly labels?: PatchLabels;
   /** Of a slide that grows: how its tiles stand. */
   readonly tiles?: () => TileCounts;
@@ -142,6 +145,11 @@ export class SlideSession {
     this.aggregate.add(record);
   }
 
+  /** What runs the slide's model. */
+  get engine(): EngineInfo {
+    return this.model.segmenter.info;
+  }
+
   /** Patches that had an outcome before this start. */
   get resumedPatches(): number {
     return this.resumed.length;
@@ -175,7 +183,7 @@ export class SlideSession {
       area: this.aggregate.areas(),
       ...(this.#tiles ? { tiles: this.#tiles() } : {}),
       ...(iou ? { iou } : {}),
-      model: modelTag(this.model),
+      model: modelTag(this.engine),
       mpp: this.plan.mpp,
       updatedAt: new Date().toISOString(),
     };

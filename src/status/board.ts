@@ -10,7 +10,8 @@ import { SlideBook } from './slide-book.js';
 export interface BoardOptions {
   readonly version: string;
   readonly bus: Pick<EventBus, 'description' | 'connected'>;
-  readonly engine?: EngineInfo;
+  /** What runs the model now. */
+  readonly engine?: () => EngineInfo;
   readonly clock?: Clock;
 }
 
@@ -83,7 +84,8 @@ export class StatusBoard {
   }
 
   report(): StatusReport {
-    const { version, bus, engine } = this.#options;
+    const { version, bus } = this.#options;
+    const engine = this.#options.engine?.();
     return {
       version,
       startedAt: this.#startedAt.toISOString(),
@@ -123,6 +125,7 @@ export class StatusBoard {
       left: (stage, result) => void this.#stages.get(stage)?.left(result === 'ok'),
       dropped: () => {},
       batched: () => {},
+      inferred: () => {},
       credits: (free, total) => {
         this.#credits = { free, total };
       },

@@ -2,15 +2,14 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { EngineInfo } from '../engine/segmenter.js';
 import type { PipelineObserver } from '../stage/observer.js';
 import { createBusMetrics } from './bus-metrics.js';
+import { createEngineMetrics, type EngineMetrics } from './engine-metrics.js';
 import type { BusObserver } from './observe-bus.js';
 import { createPipelineMetrics } from './pipeline-metrics.js';
 
 /** Everything Prometheus can scrape, and the observers that feed it. Each instance has a registry of its own. */
-export interface Metrics {
+export interface Metrics extends EngineMetrics {
   readonly observer: PipelineObserver;
   readonly busObserver: BusObserver;
-  /** The engine's own seconds for one batch, and the patches in it; see observeSegmenter. */
-  inferred(seconds: number, patches: number): void;
   /** What /metrics answers. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -19,8 +18,8 @@ export interface Metrics {
 export interface MetricsOptions {
   /** Version of Stromaflow. */
   readonly version: string;
-  /** What runs the model; EngineInfo fits. */
-  readonly engine?: Pick<EngineInfo, 'name' | 'device' | 'model' | 'modelVersion'>;
+  /** What runs the model now, asked at every scrape; EngineInfo fits. */
+  readonly engine?: () => Pick<EngineInfo, 'name' | 'device' | 'model' | 'modelVersion' | 'batch'>;
   /** Asked at every scrape. */
   readonly connected?: () => boolean;
 }
@@ -35,25 +34,27 @@ export function createMetrics(options: MetricsOptions): Metrics {
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   describeBuild(registry, options);
   if (options.connected) reportConnection(registry, options.connected);
-  const pipeline = createPipelineMetrics(registry);
   return {
-    observer: pipeline.observer,
+    ...createEngineMetrics(registry, options.engine),
+    observer: createPipelineMetrics(registry),
     busObserver: createBusMetrics(registry),
-    inferred: pipeline.inferred,
     text: () => registry.metrics(),
     contentType: registry.contentType,
   };
 }
 
 function describeBuild(registry: Registry, { version, engine }: MetricsOptions): void {
-  const info = new Gauge({
+  new Gauge({
     name: 'stromaflow_build_info',
     help: 'Always 1; the labels say what runs.',
     labelNames: ['version', 'engine', 'device', 'model', 'model_version'],
     registers: [registry],
+    collect() {
+      const { name = '', device = '', model = '', modelVersion = '' } = engine?.() ?? {};
+      this.reset();
+      this.set({ version, engine: name, device, model, model_version: modelVersion }, 1);
+    },
   });
-  const { name = '', device = '', model = '', modelVersion = '' } = engine ?? {};
-  info.set({ version, engine: name, device, model, model_version: modelVersion }, 1);
 }
 
 function reportConnection(registry: Registry, connected: () => boolean): void {

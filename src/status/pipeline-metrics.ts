@@ -14,12 +14,11 @@ const WAIT_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 const BATCH_PATCHES = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 
 /** The graph's own metrics: stages, batches, credits, drops, inference, end to end. */
-export function createPipelineMetrics(registry: Registry): {
-  readonly observer: PipelineObserver;
-  inferred(seconds: number, patches: number): void;
-} {
-  const stages = createStageMetrics(registry);
-  const flow = createFlowMetrics(registry);
+export function createPipelineMetrics(registry: Registry): PipelineObserver {
+  return { ...createStageMetrics(registry), ...createFlowMetrics(registry), ...createInferenceMetrics(registry) };
+}
+
+function createInferenceMetrics(registry: Registry): Pick<PipelineObserver, 'inferred'> {
   const registers = [registry];
   const inference = new Histogram({
     name: 'stromaflow_inference_duration_seconds',
@@ -33,8 +32,7 @@ export function createPipelineMetrics(registry: Registry): {
     registers,
   });
   return {
-    observer: { ...stages, ...flow },
-    inferred(seconds, patches) {
+    inferred(patches, seconds) {
       inference.observe(seconds);
       inferredPatches.inc(patches);
     },
@@ -86,7 +84,7 @@ function createStageMetrics(registry: Registry): Pick<PipelineObserver, 'entered
   };
 }
 
-function createFlowMetrics(registry: Registry): Omit<PipelineObserver, 'entered' | 'left'> {
+function createFlowMetrics(registry: Registry): Omit<PipelineObserver, 'entered' | 'left' | 'inferred'> {
   const registers = [registry];
   const dropped = new Counter({
     name: 'stromaflow_patches_dropped_total',

@@ -35,12 +35,8 @@ async function poolOf(faults: readonly number[], { workers = 1, roomFor = 0, fai
     nullDelay: 0,
   } as const;
   const data = { arena: { shape: arena.shape, shared: arena.shared }, backend };
-  const crewOf = (version: string) => ({
-    model: { name: 'm', version },
-    threads: Array.from({ length: workers }, () => data),
-  });
   const pool = await EnginePool.start({
-    crew: crewOf('1'),
+    crew: { model: { name: 'm', version: '1' }, threads: Array.from({ length: workers }, () => data) },
     script: new URL('./faulty.worker.mjs', import.meta.url),
     delay: () => 0,
     onEvent: event => events.push(event),
@@ -48,7 +44,7 @@ async function poolOf(faults: readonly number[], { workers = 1, roomFor = 0, fai
   pools.push(pool);
   const control = arena.slot(faults.length);
   control[1] = failStarts;
-  return { pool, events, crewOf, starts: () => control[0]! };
+  return { pool, events, starts: () => control[0]! };
 }
 
 const slots = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);
@@ -62,7 +58,9 @@ describe('a thread that dies', () => {
     expect([...counts]).toEqual([1, 2, 3]);
     expect(failed).toBeUndefined();
     expect(starts()).toBe(2);
-    expect(events).toEqual([{ type: 'restarted', failures: 1 }]);
+    expect(events).toMatchObject([
+      { type: 'restarted', failures: 1, error: { message: expect.stringMatching(/ended with 3/) } },
+    ]);
   });
 
   test('takes nothing with it that only waited behind', async () => {
@@ -123,30 +121,9 @@ describe('memory', () => {
   });
 });
 
-describe('another model', () => {
-  test('takes over without a gap: what was asked before is answered by the old one', async () => {
-    const { pool, crewOf, starts } = await poolOf([OK, OK, OK]);
-    const before = pool.segment([0]);
-    const replaced = pool.replace(crewOf('2'));
-    const during = pool.segment([1]);
-    await replaced;
-    expect(pool.info.modelVersion).toBe('2');
-    expect((await pool.segment([2])).bits).toEqual(wellDone(2, 1));
-    expect([(await before).failed, (await during).failed]).toEqual([undefined, undefined]);
-    expect(starts()).toBe(2);
-  });
-
-  test('that cannot start changes nothing', async () => {
-    const { pool, crewOf } = await poolOf([OK], { failStarts: 1 });
-    await expect(pool.replace(crewOf('2'))).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' });
-    expect(pool.info.modelVersion).toBe('1');
-    expect((await pool.segment([0])).bits).toEqual(wellDone(0, 1));
-  });
-});
-
 describe('giving up', () => {
   test('when nothing succeeds, calls reject with what went wrong, now and later', async () => {
-    const { pool, starts } = await poolOf(slots(BATCH).map(() => FAILS));
+    const { pool, events, starts } = await poolOf(slots(BATCH).map(() => FAILS));
     const expected = {
       code: 'ENGINE_FAILED',
       message: expect.stringMatching(/failed \d+ times in a row: .*non-zero status/),
@@ -155,6 +132,7 @@ describe('giving up', () => {
     const before = starts();
     await expect(pool.segment([0])).rejects.toMatchObject(expected);
     expect(starts()).toBe(before);
+    expect(events.filter(({ type }) => type === 'gave-up')).toMatchObject([{ error: expected }]);
   });
 
   test('a thread that cannot be started for a while is waited for', async () => {
@@ -183,7 +161,7 @@ describe('several threads', () => {
     expect(results.flatMap(({ failed }, slot) => (failed ? [slot] : []))).toEqual([5]);
     expect(results.map(({ counts }) => counts[0])).toEqual(slots(20).map(slot => (slot === 5 ? 0 : slot + 1)));
     expect(starts()).toBe(4);
-    expect(pool.info).toMatchObject({ name: 'faulty', device: 'none', batch: BATCH });
+    expect(pool.info).toMatchObject({ name: 'faulty', device: 'none', batch: BATCH, lanes: 2 });
   });
 
   test('closing while one restarts ends both', async () => {

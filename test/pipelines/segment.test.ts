@@ -6,11 +6,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Parts } from '#pipelines/parts.js';
 import type { SlideResult, SlideTask } from '#pipelines/run-slide.js';
 import { segmentSlides } from '#pipelines/segment.js';
+import { StromaflowError } from '#src/errors.js';
 import type { BusEvent } from '#src/event/bus.js';
 import { decodeEvent } from '#src/event/decode.js';
 import { openSlide } from '#src/slide/open.js';
 import type { SlideSummary } from '#src/store/summary.js';
-import { partsWith, recording } from '../support/parts.js';
+import { partsWith, recording, withSegmenter } from '../support/parts.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 
 const task = (id = 'slide', path = SLIDE): SlideTask => ({ path, id, open: () => openSlide(path, { id }) });
@@ -168,19 +169,32 @@ describe('segmentSlides', () => {
     expect(retried).toMatchObject({ state: 'completed', summary: { patches: { expected: 30, failed: 0 } } });
   });
 
-  it('turns a failing engine into failed patches and dead letters', async () => {
+  it('fails the slide, and no patch, when the engine is gone for good: the next start does them', async () => {
     const { parts, events } = recording(await open({ out: await emptyFolder() }));
-    const engineless: Parts = {
-      ...parts,
-      segmenter: {
-        ...parts.segmenter,
-        info: parts.segmenter.info,
-        segment: () => Promise.reject(new Error('no device')),
-      },
-    };
-    const [result] = await run(engineless, [task()]);
-    expect(result).toMatchObject({ state: 'completed', summary: { patches: { segmented: 0 } } });
-    expect(events.filter(({ type }) => type === 'stromaflow.dlq.infer.v1').length).toBeGreaterThan(0);
+    const [result] = await run(
+      withSegmenter(parts, () => Promise.reject(new Error('no device'))),
+      [task()],
+    );
+    expect(result).toMatchObject({ state: 'failed', error: { code: 'ENGINE_FAILED' } });
+    expect(events.filter(({ type }) => type.startsWith('stromaflow.dlq'))).toEqual([]);
+    expect(events.at(-1)).toMatchObject({ type: 'stromaflow.slide.failed.v1' });
+    expect(parts.credits.free).toBe(parts.credits.total);
+    const [retried] = await run(parts, [task()]);
+    expect(retried).toMatchObject({ state: 'completed', summary: { patches: { expected: 30, failed: 0 } } });
+  });
+
+  it('reports a patch that the engine cannot do, and does the others', async () => {
+    const { parts, events } = recording(await open({ out: await emptyFolder() }));
+    const { segmenter } = parts.models.current;
+    const error = new StromaflowError('ENGINE_FAILED', 'this patch makes the engine fail');
+    const picky = withSegmenter(parts, async (slots, signal) => {
+      const masks = await segmenter.segment(slots, signal);
+      return slots.length > 1 ? { ...masks, failed: new Map([[1, error]]) } : masks;
+    });
+    const [result] = await run(picky, [task()]);
+    const letters = events.filter(({ type }) => type === 'stromaflow.dlq.infer.v1').length;
+    expect(letters).toBeGreaterThan(0);
+    expect(result).toMatchObject({ state: 'completed', summary: { patches: { failed: letters } } });
     expect(parts.credits.free).toBe(parts.credits.total);
   });
 });

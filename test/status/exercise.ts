@@ -1,4 +1,5 @@
 import type { EngineInfo } from '#src/engine/segmenter.js';
+import { StromaflowError } from '#src/errors.js';
 import type { EventBus } from '#src/event/bus.js';
 import { createMemoryBus } from '#src/event/memory-bus.js';
 import type { StageName } from '#src/stage/observer.js';
@@ -6,19 +7,22 @@ import type { Metrics } from '#src/status/metrics.js';
 import { observeBus } from '#src/status/observe-bus.js';
 import { aggregate, createSampleEvents, deadLetter, maskInput, slidePayloads } from '../event/samples.js';
 
-export const engine: EngineInfo = {
+const INFO: EngineInfo = {
+  engine: 'cpu',
   name: 'onnxruntime',
   version: '1.30.0',
   device: 'cpu',
   model: 'starter',
   modelVersion: '0.1.0+ab',
   batch: 4,
+  lanes: 1,
   loadSeconds: 1,
 };
+export const engine = (): EngineInfo => INFO;
 
 /** Makes every metric move: each stage, result, reason and kind of event, for several slides. */
 export async function exercise(
-  { observer, busObserver, inferred }: Pick<Metrics, 'observer' | 'busObserver' | 'inferred'>,
+  { observer, busObserver, engineEvent, modelReloaded }: Omit<Metrics, 'text' | 'contentType'>,
   { slides }: { readonly slides: number },
 ): Promise<void> {
   const raw: EventBus = createMemoryBus();
@@ -39,7 +43,9 @@ export async function exercise(
     }
     for (const reason of ['empty', 'failed', 'missing'] as const) observer.dropped(reason);
     for (const reason of ['full', 'delay', 'end'] as const) observer.batched(4, reason, 0.03);
-    inferred(0.7, 4);
+    observer.inferred(4, 0.7);
+    engineEvent({ type: 'restarted', failures: 1, error: new StromaflowError('ENGINE_FAILED', 'crashed') });
+    modelReloaded(slide % 2 === 0 ? 'ok' : 'failed');
     await bus.publish(events.aggregate({ ...aggregate, slide: id }, 'r'));
     await bus.publish(events.slide('progress', { ...slidePayloads.progress, slide: id }));
     await bus.publish(events.dlq({ ...deadLetter, slide: id }));

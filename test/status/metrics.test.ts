@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryBus } from '#src/event/memory-bus.js';
 import { createMetrics } from '#src/status/metrics.js';
 import { observeBus } from '#src/status/observe-bus.js';
-import { observeSegmenter } from '#src/status/observe-segmenter.js';
 import { aggregate, createSampleEvents, deadLetter, maskInput, slidePayloads } from '../event/samples.js';
 import { parseMetrics, type Samples } from '../support/metrics-text.js';
 import { promtool } from '../support/promtool.js';
@@ -29,7 +28,7 @@ describe('createMetrics', () => {
     observer.credits(5, 24, 0);
     observer.credits(4, 24, 0.5);
     observer.acknowledged(1.5);
-    metrics.inferred(0.8, 16);
+    metrics.observer.inferred(16, 0.8);
     const before = Date.now() / 1000;
     const at = await scrape(metrics);
     expect(at('stromaflow_stage_items_in_progress', { stage: 'read' })).toBe(1);
@@ -127,30 +126,5 @@ describe('createMetrics', () => {
     expect(metrics.contentType).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(await metrics.text()).toMatch(/^process_resident_memory_bytes \d/m);
     expect(await metrics.text()).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
-  });
-});
-
-describe('observeSegmenter', () => {
-  it('reports the engine’s own time and passes everything through', async () => {
-    const reports: number[][] = [];
-    const masks = { bits: [], counts: new Int32Array(), seconds: 0.25 };
-    let closed = false;
-    const inner = {
-      info: engine,
-      segment: async (slots: readonly number[]) => {
-        if (slots.length === 0) throw new Error('nothing');
-        return masks;
-      },
-      close: async () => {
-        closed = true;
-      },
-    };
-    const segmenter = observeSegmenter(inner, (seconds, patches) => reports.push([seconds, patches]));
-    expect(await segmenter.segment([3, 1, 2])).toBe(masks);
-    await expect(segmenter.segment([])).rejects.toThrow('nothing');
-    expect(reports).toEqual([[0.25, 3]]);
-    expect(segmenter.info).toBe(engine);
-    await segmenter.close();
-    expect(closed).toBe(true);
   });
 });

@@ -20,6 +20,7 @@ export class RecordingObserver implements PipelineObserver {
   batched(size: number, reason: string, waitSeconds: number): void {
     this.batches.push({ size, reason, waitSeconds });
   }
+  inferred(): void {}
   credits(free: number): void {
     this.leastFree = Math.min(this.leastFree, free);
   }

@@ -1,12 +1,22 @@
 import { openParts, type Parts } from '#pipelines/parts.js';
 import { loadConfig } from '#src/config/load.js';
 import type { Config } from '#src/config/options.js';
+import type { Segmenter } from '#src/engine/segmenter.js';
 import type { BusEvent } from '#src/event/bus.js';
 
 /** Parts with the null engine and defaults otherwise, untouched by the environment. */
 export async function partsWith(options: Partial<Config> & { out: string }): Promise<Parts> {
   const { config } = await loadConfig({}, {});
   return openParts({ ...config, engine: 'null', ...options });
+}
+
+/** The same parts, whose model is run by another segmenter. */
+export function withSegmenter(parts: Parts, segment: Segmenter['segment']): Parts {
+  const { current } = parts.models;
+  const { info } = current.segmenter;
+  const model = { ...current, segmenter: { info, segment, close: () => current.segmenter.close() } };
+  const models = { current: model, take: () => model, release: () => undefined, reload: async () => undefined };
+  return { ...parts, models };
 }
 
 /** The same parts, with every published event kept in order. */

@@ -1,7 +1,8 @@
 import { constants } from 'node:fs';
 import { access, mkdir, statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { openBus, STARTER_MODEL } from '../../../pipelines/parts.js';
+import { STARTER_MODEL } from '../../../pipelines/models.js';
+import { openBus } from '../../../pipelines/parts.js';
 import type { Config } from '../../config/options.js';
 import { probeEngines } from '../../engine/probe.js';
 import { toStromaflowError } from '../../errors.js';

@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { STARTER_MODEL } from '../../../pipelines/parts.js';
+import { STARTER_MODEL } from '../../../pipelines/models.js';
 import { StromaflowError } from '../../errors.js';
 import { checkLabels, describeLabelReport } from '../../evaluate/check.js';
 import { openLabelledSet } from '../../evaluate/labelled-set.js';

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { STARTER_MODEL } from '../../../pipelines/parts.js';
+import { STARTER_MODEL } from '../../../pipelines/models.js';
 import type { Config } from '../../config/options.js';
 import type { LabelledSet } from '../../evaluate/labelled-set.js';
 import { openLabelledSet } from '../../evaluate/labelled-set.js';

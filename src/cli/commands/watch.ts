@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { segmentLive } from '../../../pipelines/live.js';
+import type { Parts } from '../../../pipelines/parts.js';
 import { StromaflowError } from '../../errors.js';
 import { type Command, GRAPH, TRUTH, WATCHING } from '../command.js';
 import { runGraph } from '../run-graph.js';
@@ -22,6 +23,7 @@ they are renamed; slides that can be read while they grow are segmented while th
     const config = { ...context.config, port: context.config.port ?? WATCH_PORT };
     context.terminal.line(`watching ${folder}`);
     const labels = await slideLabels(config);
-    return runGraph({ ...context, config }, (parts, signal) => segmentLive(folder, parts, signal), labels);
+    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(folder, parts, signal);
+    return runGraph({ ...context, config }, graph, { ...labels, followsModel: true });
   },
 };

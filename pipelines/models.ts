@@ -1,0 +1,74 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Config } from '../src/config/options.js';
+import type { Isolation } from '../src/engine/backend.js';
+import { createSegmenter } from '../src/engine/create.js';
+import { type LoadModel, ModelSwitch } from '../src/engine/model-switch.js';
+import type { EngineEvent } from '../src/engine/pool.js';
+import { StromaflowError } from '../src/errors.js';
+import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
+import type { Arena } from '../src/stage/arena.js';
+
+/** The starter bundle that is shipped with the package. */
+export const STARTER_MODEL = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
+
+export const modelPath = (config: Config): string => config.model ?? STARTER_MODEL;
+
+export interface ModelSetup {
+  readonly config: Config;
+  /** The bundle at modelPath, as it was when the arena was made for its patches. */
+  readonly bundle: ModelBundle;
+  readonly arena: Arena;
+  readonly probabilities: boolean;
+  readonly onEvent: (event: EngineEvent) => void;
+}
+
+/**
+ * The model of a configuration, on its engine. Loaded anew, it goes on with the engine that was chosen first, and must take
+ * patches of the same size: memory was laid out for them.
+ */
+export function openModels({ config, bundle: first, arena, probabilities, onEvent }: ModelSetup): Promise<ModelSwitch> {
+  const { batch, workers, half } = config;
+  const load: LoadModel = async (present, signal) => {
+    const bundle = present ? await loadBundle(modelPath(config), signal) : first;
+    if (bundle.version === present?.bundle.version) return undefined;
+    checkPatchSize(bundle, config, arena);
+    const segmenter = await createSegmenter({
+      engine: present?.segmenter.info.engine ?? config.engine,
+      model: bundle.path,
+      arena,
+      batch,
+      threads: config.threads || availableParallelism(),
+      workers,
+      devices: devicesOf(config),
+      half,
+      isolation: config.isolation as Isolation,
+      runSeconds: config['engine-timeout'],
+      probabilities,
+      onEvent,
+      ...(signal && { signal }),
+    });
+    return { bundle, segmenter };
+  };
+  return ModelSwitch.open(load);
+}
+
+/** Batches the engine runs at the same time. */
+export const engineLanes = (config: Config): number => devicesOf(config).length * config.workers;
+
+function checkPatchSize({ name, version, patchSize }: ModelBundle, config: Config, { shape }: Arena): void {
+  if (config['patch-size'] !== undefined || patchSize === shape.patchSize) return;
+  const message = `${name} ${version} takes patches of ${patchSize} pixels; this process was started for ${shape.patchSize}`;
+  throw new StromaflowError('MODEL_UNSUPPORTED', message, { fix: 'restart with the new model' });
+}
+
+function devicesOf({ devices: list = '0' }: Config): number[] {
+  const devices = list.split(',').map(Number);
+  if (devices.some(device => !Number.isInteger(device) || device < 0) || list.trim() === '') {
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      `devices: expected numbers of GPUs such as 0,1, got ${JSON.stringify(list)}`,
+    );
+  }
+  return devices;
+}

@@ -1,0 +1,25 @@
+import type { WireError } from '../../errors.js';
+import type { BackendOptions, LayerOutput } from '../backend.js';
+
+/** Messages between an engine's thread and the engine's process. Pixels and masks go through the exchange. */
+
+export type ProcessRequest =
+  | { readonly type: 'start'; readonly options: BackendOptions }
+  | { readonly type: 'run'; readonly count: number }
+  | {
+      readonly type: 'evaluate';
+      readonly pixels: Uint8Array<ArrayBuffer>;
+      readonly height: number;
+      readonly width: number;
+    }
+  | { readonly type: 'close' };
+
+export type ProcessReply =
+  | { readonly type: 'ready'; readonly name: string; readonly version: string; readonly device: string }
+  | { readonly type: 'ran'; readonly counts: Int32Array; readonly probabilities: boolean }
+  | { readonly type: 'layers'; readonly layers: LayerOutput[] }
+  | { readonly type: 'closed' }
+  | { readonly type: 'failed'; readonly error: WireError };
+
+/** Number of the exchange's descriptor in the engine's process: after the three standard streams and the channel. */
+export const EXCHANGE_FD = 4;
