@@ -31,7 +31,8 @@ export function benchEfficiency({ slide: small, rounds }) {
   });
 }
 
-async function modelOnly({ segmenter, readers, bundle }, path) {
+async function modelOnly({ models, readers }, path) {
+  const { segmenter, bundle } = models.current;
   const slide = await openSlide(path);
   const plan = planPatches(slide.info, { spacing: bundle.spacing, patchSize: bundle.patchSize });
   const refs = [...patchRefs(plan)];

@@ -22,9 +22,9 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Asks again and again until there is an answer. */
-export async function eventually<T>(ask: () => T | undefined | false): Promise<T> {
+export async function eventually<T>(ask: () => T | undefined | false | Promise<T | undefined | false>): Promise<T> {
   for (;;) {
-    const answer = ask();
+    const answer = await ask();
     if (answer) return answer;
     await sleep(10);
   }
