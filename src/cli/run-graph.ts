@@ -2,21 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
-import type { StromaflowError } from '../errors.js';
+import type { EventBus } from '../event/bus.js';
 import { describeEvent } from '../event/describe.js';
 import type { ModelBundle } from '../model/bundle.js';
 import { combineObservers } from '../stage/observer.js';
 import { StatusBoard } from '../status/board.js';
 import { createMetrics, type Metrics } from '../status/metrics.js';
 import { type BusObserver, observeBus } from '../status/observe-bus.js';
+import type { Readiness } from '../status/report.js';
 import { startStatusServer } from '../status/server.js';
 import type { Ledger } from '../store/ledger.js';
 import { VERSION } from '../version.js';
 import type { CommandContext } from './command.js';
-import { printEngineEvent } from './engine-events.js';
 import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
 import { exitStatus, printResult } from './results.js';
+import { type EngineSupervision, superviseEngine } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
 export interface GraphOptions {
@@ -68,8 +69,12 @@ export async function runGraph(
     const progress = new ProgressCounter();
     signal.addEventListener('abort', () => board.drain(), { once: true });
     const openLabels = labelsFor?.(models.current.bundle);
-    let engineFailure: StromaflowError | undefined;
     const parts = { ...watched(bare, metrics, board, progress), ...(openLabels && { openLabels }) };
+    const supervision = superviseEngine(bare.engineEvents, event => {
+      metrics.engineEvent(event);
+      if (event.type === 'gave-up') board.fail(event.error);
+    });
+    cleanUps.unshift(async () => supervision.stop());
 
     if (config.port !== undefined) {
       const server = await startStatusServer({
@@ -78,13 +83,7 @@ export async function runGraph(
         metrics,
         status: () => board.report(),
         grid: slide => board.grid(slide),
-        readiness: () => ({
-          components: {
-            bus: bus.connected ? { ready: true } : { ready: false, reason: `${bus.description} is away` },
-            engine: engineFailure ? { ready: false, reason: engineFailure.message } : { ready: true },
-            accepting: board.draining ? { ready: false, reason: 'draining' } : { ready: true },
-          },
-        }),
+        readiness: () => readiness(bus, board, supervision),
       });
       cleanUps.unshift(() => server.close());
       terminal.line(`status     ${server.url}`);
@@ -98,19 +97,9 @@ export async function runGraph(
     // A graph that was left early (the demo stops after one slide) must let go of its folder and its timers too.
     const over = new AbortController();
     cleanUps.unshift(async () => over.abort());
-    const watching = bare.engineEvents.subscribe(event => {
-      metrics.engineEvent(event);
-      printEngineEvent(event);
-      if (event.type !== 'gave-up') return;
-      // Other slides would fare no better; whoever started us may find the machine in a better state.
-      board.fail(event.error);
-      engineFailure = event.error;
-      over.abort();
-    });
-    cleanUps.unshift(async () => watching.unsubscribe());
     if (followsModel) cleanUps.unshift(followModel(bare, terminal, metrics.modelReloaded));
     const results = await lastValueFrom(
-      graph(parts, AbortSignal.any([signal, over.signal])).pipe(
+      graph(parts, AbortSignal.any([signal, over.signal, supervision.signal])).pipe(
         concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
           if (!(quiet && result.state === 'completed')) await printResult(result, terminal);
@@ -119,10 +108,21 @@ export async function runGraph(
         toArray(),
       ),
     );
-    return engineFailure ? engineFailure.exitCode : exitStatus(results, signal);
+    return supervision.failure?.exitCode ?? exitStatus(results, signal);
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
+}
+
+function readiness(bus: EventBus, board: StatusBoard, { failure }: EngineSupervision): Readiness {
+  const unless = (reason: string | false | undefined) => (reason ? { ready: false, reason } : { ready: true });
+  return {
+    components: {
+      bus: unless(!bus.connected && `${bus.description} is away`),
+      engine: unless(failure?.message),
+      accepting: unless(board.draining && 'draining'),
+    },
+  };
 }
 
 function watched(parts: Parts, metrics: Metrics, board: StatusBoard, progress: ProgressCounter): Parts {

@@ -6,11 +6,11 @@ export interface EngineBackend {
   readonly version: string;
   readonly device: string;
   /**
-   * `pixels`: count patches of size × size × 3 bytes RGB. Gives the masks, a byte a pixel, 0 or 1, and the positive
-   * pixels of each; where they were asked for and the backend can, probabilities, a byte a pixel, round(255 p). The
-   * result may be reused by the next call.
+   * `patches`: at most `batch`, each of size × size × 3 bytes RGB, maybe in shared memory. Gives the masks, a byte a pixel,
+   * 0 or 1, and the positive pixels of each; where they were asked for and the backend can, probabilities, a byte a pixel,
+   * round(255 p). The result may be reused by the next call.
    */
-  run(pixels: Uint8Array<ArrayBuffer>, count: number): Promise<BackendMasks>;
+  run(patches: readonly Uint8Array[]): Promise<BackendMasks>;
   /** What `layers` asked for, of one image of height × width × 3 bytes RGB (multiples of 32): float32, NCHW. */
   evaluate(pixels: Uint8Array<ArrayBuffer>, height: number, width: number): Promise<LayerOutput[]>;
   close(): Promise<void>;

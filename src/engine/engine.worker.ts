@@ -7,8 +7,8 @@ import { packMask } from './pack-mask.js';
 import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
 
 /**
- * The engine's thread: copies the patches of a batch out of shared memory once (onnxruntime refuses tensors over it),
- * runs the model, packs the masks, and hands them over without copying. One batch after the other.
+ * The engine's thread: gives the patches of a batch, as they lie in shared memory, to the engine, packs its masks, and hands
+ * them over without copying. One batch after the other.
  */
 const port = parentPort!;
 const { arena: memory, backend: options } = workerData as EngineWorkerData;
@@ -34,13 +34,11 @@ async function start(): Promise<void> {
 /** Runs one patch, so that the first batch is not the slow one, and gives what segments a batch. */
 async function warmSegment(backend: EngineBackend, arena: Arena) {
   const area = options.patchSize * options.patchSize;
-  const input = new Uint8Array(options.batch * arena.slotBytes);
-  await backend.run(input, 1);
+  await backend.run([new Uint8Array(arena.slotBytes)]);
   return async (id: number, slots: readonly number[]): Promise<void> => {
     try {
-      slots.forEach((slot, i) => void input.set(arena.slot(slot), i * arena.slotBytes));
       const startedAt = performance.now();
-      const { mask, counts, probabilities: all } = await backend.run(input, slots.length);
+      const { mask, counts, probabilities: all } = await backend.run(slots.map(slot => arena.slot(slot)));
       const seconds = (performance.now() - startedAt) / 1000;
       const bits = slots.map((_, i) => packMask(mask.subarray(i * area, (i + 1) * area)));
       const probabilities = all && slots.map((_, i) => new Uint8Array(all.subarray(i * area, (i + 1) * area)));

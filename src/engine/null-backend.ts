@@ -16,15 +16,16 @@ export function createNullBackend(options: BackendOptions): EngineBackend {
     name: 'null',
     version: '1',
     device: 'none',
-    async run(pixels, count) {
-      for (let patch = 0; patch < count; patch++) {
+    async run(patches) {
+      const count = patches.length;
+      for (const [patch, pixels] of patches.entries()) {
         let positive = 0;
-        for (let i = patch * area; i < (patch + 1) * area; i++) {
+        for (let i = 0, at = patch * area; i < area; i++, at++) {
           const luma = 299 * pixels[3 * i]! + 587 * pixels[3 * i + 1]! + 114 * pixels[3 * i + 2]!;
           const dark = luma < DARK * 1000 ? 1 : 0;
-          masks[i] = dark;
+          masks[at] = dark;
           positive += dark;
-          if (probabilities) probabilities[i] = byteOf(luma / 1000);
+          if (probabilities) probabilities[at] = byteOf(luma / 1000);
         }
         counts[patch] = positive;
       }

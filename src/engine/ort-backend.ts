@@ -8,6 +8,7 @@ import type { BackendOptions, EngineBackend } from './backend.js';
 import type { EngineName } from './catalogue.js';
 import { firstLine } from './first-line.js';
 import { inFixedBatches } from './fixed-batches.js';
+import { gather } from './gather.js';
 import { loadExact } from './load-exact.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
@@ -31,10 +32,12 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
     [PORTS.patches]: new ort.Tensor('uint8', pixels, shape),
   });
 
-  const run: EngineBackend['run'] = async (pixels, count) => {
-    const shape = [count, patchSize, patchSize, 3];
-    const bytes = count * patchSize * patchSize * 3;
-    const results = await session.run(feed(pixels.subarray(0, bytes), shape), ports);
+  // onnxruntime refuses tensors over shared memory.
+  const input = new Uint8Array(Math.max(options.batch, fixed.fixedBatch ?? 1) * patchSize * patchSize * 3);
+
+  const run: EngineBackend['run'] = async patches => {
+    const shape = [patches.length, patchSize, patchSize, 3];
+    const results = await session.run(feed(gather(patches, input), shape), ports);
     return {
       mask: results[PORTS.mask]!.data as Uint8Array,
       counts: results[PORTS.counts]!.data as Int32Array,

@@ -28,9 +28,9 @@ async function run(given: Partial<BackendOptions>): Promise<ProbeReply> {
   const startedAt = performance.now();
   const backend = await createBackend({ ...defaults, ...given } as BackendOptions);
   const pixels = new Uint8Array(PROBE_SIDE * PROBE_SIDE * 3).fill(180);
-  await backend.run(pixels, 1);
+  await backend.run([pixels]);
   const warmAt = performance.now();
-  await backend.run(pixels, 1);
+  await backend.run([pixels]);
   const { name, version, device } = backend;
   return {
     type: 'ran',

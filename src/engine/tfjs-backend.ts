@@ -37,15 +37,15 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
     name: engine.startsWith('tfjs-node') ? engine : 'tfjs',
     version,
     device,
-    async run(pixels, count) {
+    async run(patches) {
+      const count = patches.length;
       const area = patchSize * patchSize;
       const mask = new Uint8Array(count * area);
       const counts = new Int32Array(count);
       const probabilities = options.probabilities ? new Uint8Array(count * area) : undefined;
       // One patch at a time: the device is as busy, and memory is a patch's.
-      for (let patch = 0; patch < count; patch++) {
-        const values = normalise(pixels.subarray(patch * area * 3, (patch + 1) * area * 3));
-        const image = tf.tensor4d(values, [1, patchSize, patchSize, 3]);
+      for (const [patch, pixels] of patches.entries()) {
+        const image = tf.tensor4d(normalise(pixels), [1, patchSize, patchSize, 3]);
         const [logits] = network.run(image, [graph.output]);
         const score = scoreOf(tf, logits!, decision);
         const above = tf.greater(score, decision.bar);

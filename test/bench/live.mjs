@@ -16,6 +16,9 @@ const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url
 /** A fast scanner of today: 88 tiles of 256 px a second. */
 const SCANNER_PIXELS_PER_SECOND = 88 * 256 * 256;
 
+const POLL_SECONDS = 1;
+const POLLING = ['--watch-mode', 'poll', '--poll', String(POLL_SECONDS)];
+
 /** A JPEG 2000 slide to compare reading on; none may be committed, so it is used where it is found. */
 const J2K_SLIDES = [
   process.env.STROMAFLOW_J2K_SLIDE,
@@ -24,8 +27,8 @@ const J2K_SLIDES = [
 
 /**
  * A scanner writes a growing TIFF at a fast scanner's pace while `watch` segments it with the null engine; a subscriber on a
- * real NATS server times each mask against the moment the last of its tiles was on disk. Then once more with a scanner that
- * is as fast as the disk, for the rate that is held.
+ * real NATS server times each mask against the moment the last of its tiles was on disk. Then once more by polling alone, and with
+ * a scanner that is as fast as the disk, for the rate that is held.
  */
 export async function benchLive({ slide: small, say }) {
   const program = findProgram('nats-server');
@@ -46,6 +49,10 @@ export async function benchLive({ slide: small, say }) {
       say(
         `  first mask with ${(live.firstMaskFraction * 100).toFixed(1)} % of the tiles on disk; completed ${live.completedAfterSeconds.toFixed(2)} s after the last tile`,
       );
+      say(`the same over a share, where only polling tells (every ${POLL_SECONDS} s)…`);
+      const polled = await scan(slide, level, join(folder, 'polled'), server.url, pace, POLLING);
+      const latencyPollingP95Ms = quantile(polled.latencies, 0.95);
+      say(`  p50 ${quantile(polled.latencies, 0.5).toFixed(0)} ms, p95 ${latencyPollingP95Ms.toFixed(0)} ms`);
       say('the same as fast as the disk takes it…');
       const fast = await scan(slide, level, join(folder, 'fast'), server.url, 0);
       say(`  ${fast.tilesPerSecond.toFixed(0)} tiles/s from first tile to slide completed`);
@@ -62,6 +69,7 @@ export async function benchLive({ slide: small, say }) {
         completedAfterSeconds: round(live.completedAfterSeconds),
         tilesPerSecondHeld: Math.round(fast.tilesPerSecond),
         readJ2kVsOpenSlide: read.ratio === null ? null : round(read.ratio),
+        latencyPollingP95Ms: round(latencyPollingP95Ms),
       };
     });
   } finally {
@@ -69,10 +77,10 @@ export async function benchLive({ slide: small, say }) {
   }
 }
 
-async function scan(slide, level, folder, url, rate) {
+async function scan(slide, level, folder, url, rate, options = []) {
   const input = join(folder, 'in');
   await mkdir(input, { recursive: true });
-  const watcher = await startWatcher(input, join(folder, 'out'), url);
+  const watcher = await startWatcher(input, join(folder, 'out'), url, options);
   const client = await connect({ url });
   const stop = new AbortController();
   const [cols, rows] = [Math.ceil(level.width / level.tileWidth), Math.ceil(level.height / level.tileHeight)];
@@ -129,7 +137,7 @@ function lastTileAt({ x, y, width, height }, { tileWidth, tileHeight }, cols, on
 }
 
 /** `watch` with the null engine and no batch delay, so that what is measured is the pipeline's own time. */
-function startWatcher(input, out, url) {
+function startWatcher(input, out, url, more) {
   const options = [
     '--out',
     out,
@@ -142,6 +150,7 @@ function startWatcher(input, out, url) {
     '0',
     '--port',
     '0',
+    ...more,
   ];
   const child = spawn(process.execPath, [MAIN, 'watch', input, ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
   return new Promise((resolve, reject) => {

@@ -20,10 +20,11 @@ async function start(options: BackendOptions): Promise<readonly [ProcessReply, H
   const layout = exchangeLayout(options);
   const patchBytes = options.patchSize * options.patchSize * 3;
   const input = new Uint8Array(options.batch * patchBytes);
+  const patches = Array.from({ length: options.batch }, (_, i) => input.subarray(i * patchBytes, (i + 1) * patchBytes));
 
   const run = async (count: number): Promise<ProcessReply> => {
     readAt(EXCHANGE_FD, input.subarray(0, count * patchBytes), 0);
-    const { mask, counts, probabilities } = await backend.run(input, count);
+    const { mask, counts, probabilities } = await backend.run(patches.slice(0, count));
     writeAt(EXCHANGE_FD, mask, layout.masksAt);
     if (probabilities) writeAt(EXCHANGE_FD, probabilities, layout.probabilitiesAt);
     return { type: 'ran', counts, probabilities: probabilities !== undefined };

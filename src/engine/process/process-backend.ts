@@ -51,8 +51,9 @@ export async function createProcessBackend(options: BackendOptions, script: URL 
     name,
     version,
     device,
-    async run(pixels, count) {
-      writeAt(fd, pixels.subarray(0, count * area * 3), 0);
+    async run(patches) {
+      const count = patches.length;
+      patches.forEach((patch, i) => void writeAt(fd, patch, i * area * 3));
       const ran = await orEnd(ask({ type: 'run', count }, 'ran', 'ENGINE_FAILED', runSeconds));
       const mask = masks.subarray(0, count * area);
       readAt(fd, mask, layout.masksAt);

@@ -34,8 +34,8 @@ async function open(given?: Partial<BackendOptions>, script?: URL): Promise<Engi
   return backend;
 }
 
-const noise = (patches: number, seed = 1) =>
-  Uint8Array.from({ length: patches * SIDE * SIDE * 3 }, (_, i) => Math.imul(i + seed, 2654435761) >>> 24);
+const noise = (seed: number) =>
+  Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => Math.imul(i + seed, 2654435761) >>> 24);
 const faulty = (fault: number) => new Uint8Array(SIDE * SIDE * 3).fill(fault, 0, 1);
 
 describe('an engine in a process of its own', () => {
@@ -44,8 +44,8 @@ describe('an engine in a process of its own', () => {
     const apart = await open(given);
     const here = await createBackend(options(given));
     for (const count of [2, 1, 2]) {
-      const pixels = noise(count, count);
-      expect(await apart.run(pixels, count)).toEqual(await here.run(pixels, count));
+      const patches = Array.from({ length: count }, (_, i) => noise(count + i));
+      expect(await apart.run(patches)).toEqual(await here.run(patches));
     }
     expect([apart.name, apart.version, apart.device]).toEqual([here.name, here.version, here.device]);
   });
@@ -56,8 +56,8 @@ describe('an engine in a process of its own', () => {
     const apart = await open({ ...given, layers: [] });
     const here = await createBackend(options({ ...given, layers: [] }));
     const pixels = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
-    const { mask, counts } = await here.run(pixels, 1);
-    expect(await apart.run(pixels, 1)).toEqual({ mask: new Uint8Array(mask), counts });
+    const { mask, counts } = await here.run([pixels]);
+    expect(await apart.run([pixels])).toEqual({ mask: new Uint8Array(mask), counts });
     expect(await apart.evaluate(pixels, 64, 64)).toEqual(await here.evaluate(pixels, 64, 64));
     await here.close();
   });
@@ -79,7 +79,7 @@ describe('an engine in a process of its own', () => {
     const before = childrenOf(process.pid);
     const backend = await open({ nullDelay: 100 });
     const [child] = childrenOf(process.pid).filter(pid => !before.includes(pid));
-    const running = backend.run(noise(1), 1);
+    const running = backend.run([noise(1)]);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(child!, signal);
     expect((await running).counts).toHaveLength(1);
   });
@@ -99,8 +99,8 @@ describe('what ends the process is a failed run here', () => {
     ['an answer that does not fit', 6, 'unexpected layers', false],
   ])('%s', async (_, fault, message, outOfMemory) => {
     const backend = await open({}, FAULTY);
-    expect((await backend.run(faulty(0), 1)).counts).toEqual(new Int32Array([SIDE * SIDE]));
-    const error: unknown = await backend.run(faulty(fault), 1).catch((reason: unknown) => reason);
+    expect((await backend.run([faulty(0)])).counts).toEqual(new Int32Array([SIDE * SIDE]));
+    const error: unknown = await backend.run([faulty(fault)]).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'ENGINE_FAILED', message: expect.stringContaining(message) });
     expect(isOutOfMemory(error)).toBe(outOfMemory);
   });
@@ -109,7 +109,7 @@ describe('what ends the process is a failed run here', () => {
     const before = childrenOf(process.pid);
     const backend = await open({ runSeconds: 0.3 }, FAULTY);
     const [child] = childrenOf(process.pid).filter(pid => !before.includes(pid));
-    await expect(backend.run(faulty(4), 1)).rejects.toMatchObject({
+    await expect(backend.run([faulty(4)])).rejects.toMatchObject({
       code: 'ENGINE_FAILED',
       message: expect.stringContaining('did not answer within 0.3 s'),
       fix: expect.stringContaining('--engine-timeout'),
@@ -123,7 +123,7 @@ describe('what ends the process is a failed run here', () => {
     const [child] = childrenOf(process.pid).filter(pid => !before.includes(pid));
     process.kill(child!, 'SIGSEGV');
     await eventually(() => !isAlive(child!));
-    await expect(backend.run(faulty(0), 1)).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
+    await expect(backend.run([faulty(0)])).rejects.toMatchObject({ code: 'ENGINE_FAILED' });
   });
 });
 
