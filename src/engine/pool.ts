@@ -117,13 +117,14 @@ export class EnginePool implements Segmenter {
   }
 
   /** In pieces no larger than memory has room for. */
-  async #limited(slots: readonly number[]): Promise<BatchMasks> {
-    if (slots.length <= this.#limit) return this.#attempt(slots, 0);
-    const head = await this.#limited(slots.slice(0, this.#limit));
-    return joined(head, await this.#limited(slots.slice(head.bits.length)));
+  async #limited(slots: readonly number[], attempts = 0): Promise<BatchMasks> {
+    if (slots.length <= this.#limit) return this.#attempt(slots, 0, attempts);
+    const head = await this.#limited(slots.slice(0, this.#limit), attempts);
+    return joined(head, await this.#limited(slots.slice(head.bits.length), attempts));
   }
 
-  async #attempt(slots: readonly number[], failures: number): Promise<BatchMasks> {
+  /** `failures` of these slots as a batch, which has been part of `attempts` runs. */
+  async #attempt(slots: readonly number[], failures: number, attempts: number): Promise<BatchMasks> {
     if (this.#dead) throw this.#dead;
     const lane = this.#lanes.reduce((best, next) => (next.load < best.load ? next : best));
     const outcome = await lane.run(slots);
@@ -132,8 +133,9 @@ export class EnginePool implements Segmenter {
       return outcome.masks;
     }
     if (this.#dead) throw this.#dead;
-    if (outcome.type === 'unstarted') return this.#attempt(slots, failures);
+    if (outcome.type === 'unstarted') return this.#attempt(slots, failures, attempts);
 
+    const tried = attempts + 1;
     this.#count(outcome.error);
     if (outcome.outOfMemory && slots.length > 1) {
       const batch = Math.ceil(slots.length / 2);
@@ -141,19 +143,24 @@ export class EnginePool implements Segmenter {
         this.#limit = batch;
         this.#onEvent({ type: 'batch-lowered', batch });
       }
-      return this.#limited(slots);
+      return this.#limited(slots, tried);
     }
-    if (failures === 0) return this.#attempt(slots, 1);
-    if (slots.length === 1) return this.#quarantined(slots[0]!, outcome.error);
+    if (failures === 0) return this.#attempt(slots, 1, tried);
+    if (slots.length === 1) return this.#quarantined(slots[0]!, outcome.error, tried);
     const half = Math.ceil(slots.length / 2);
-    const head = await this.#attempt(slots.slice(0, half), 1);
-    return joined(head, await this.#attempt(slots.slice(half), 1));
+    const head = await this.#attempt(slots.slice(0, half), 1, tried);
+    return joined(head, await this.#attempt(slots.slice(half), 1, tried));
   }
 
-  #quarantined(slot: number, cause: StromaflowError): BatchMasks {
+  #quarantined(slot: number, cause: StromaflowError, attempts: number): BatchMasks {
     const error = new StromaflowError('ENGINE_FAILED', `this patch makes the engine fail: ${cause.message}`, { cause });
     this.#onEvent({ type: 'quarantined', slot, error });
-    return { bits: [new Uint8Array()], counts: new Int32Array(1), seconds: 0, failed: new Map([[0, error]]) };
+    return {
+      bits: [new Uint8Array()],
+      counts: new Int32Array(1),
+      seconds: 0,
+      failed: new Map([[0, { error, attempts }]]),
+    };
   }
 
   #count(error: StromaflowError): void {
@@ -201,7 +208,7 @@ function joined(head: BatchMasks, tail: BatchMasks): BatchMasks {
   counts.set(head.counts);
   counts.set(tail.counts, head.counts.length);
   const failed = new Map(head.failed);
-  for (const [place, error] of tail.failed ?? []) failed.set(head.bits.length + place, error);
+  for (const [place, patch] of tail.failed ?? []) failed.set(head.bits.length + place, patch);
   const bits = [...head.bits, ...tail.bits];
   const asked = head.probabilities ?? tail.probabilities;
   const of = (masks: BatchMasks) => masks.probabilities ?? masks.bits.map(() => new Uint8Array());

@@ -37,7 +37,14 @@ export interface BatchMasks {
   /** Seconds the engine itself ran. */
   readonly seconds: number;
   /** Only where there are any: patches, by their place in the batch, that make the engine fail; their bits are empty. */
-  readonly failed?: ReadonlyMap<number, StromaflowError>;
+  readonly failed?: ReadonlyMap<number, FailedPatch>;
+}
+
+/** A patch that makes the engine fail, alone and in company. */
+export interface FailedPatch {
+  readonly error: StromaflowError;
+  /** Times it was tried. */
+  readonly attempts: number;
 }
 
 export interface Segmenter {

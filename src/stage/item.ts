@@ -1,3 +1,4 @@
+import type { FailedPatch } from '../engine/segmenter.js';
 import type { StromaflowError } from '../errors.js';
 import type { PatchMask, PatchRecord, PatchRef } from '../slide/patch.js';
 import type { ReadOutcome } from '../slide/reader-pool.js';
@@ -30,9 +31,7 @@ export interface ReadFailure {
 
 /** A patch after the engine: mask bits of the whole patch, or the engine's failure. */
 export interface InferredPatch extends ReadPatch {
-  readonly inferred?:
-    | { readonly bits: Uint8Array; readonly probabilities?: Uint8Array | undefined }
-    | { readonly error: StromaflowError };
+  readonly inferred?: { readonly bits: Uint8Array; readonly probabilities?: Uint8Array | undefined } | FailedPatch;
 }
 
 /** A patch with an outcome. */
@@ -44,6 +43,8 @@ export interface SettledPatch extends CreditedPatch {
   readonly failure?: {
     readonly stage: 'read' | 'infer';
     readonly error: StromaflowError;
+    /** Times it was tried. */
+    readonly attempts: number;
   };
 }
 

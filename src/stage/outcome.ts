@@ -28,7 +28,7 @@ function settle(patch: InferredPatch): SettledPatch {
       validPixels: 0,
       code: read.error.code,
     };
-    return { ...common, record, failure: { stage: 'read', error: read.error } };
+    return { ...common, record, failure: { stage: 'read', error: read.error, attempts: 1 } };
   }
   const { validPixels, tissuePixels } = read;
   if (inferred && 'error' in inferred) {
@@ -43,7 +43,7 @@ function settle(patch: InferredPatch): SettledPatch {
     return {
       ...common,
       record,
-      failure: { stage: 'infer', error: inferred.error },
+      failure: { stage: 'infer', ...inferred },
     };
   }
   if (!inferred) {

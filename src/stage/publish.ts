@@ -38,9 +38,10 @@ function eventOf({ session, ref, record, mask, failure }: SettledPatch): BusEven
     return events.mask({ ref, record, png, plan, engine, run });
   }
   if (failure) {
-    const { code, message, fix } = failure.error;
+    const { stage, attempts, error } = failure;
+    const { code, message, fix } = error;
     const { slide, ...patch } = ref;
-    return events.dlq({ slide, run, stage: failure.stage, patch, attempts: 1, error: { code, message, fix } });
+    return events.dlq({ slide, run, stage, patch, attempts, error: { code, message, fix } });
   }
   return undefined;
 }

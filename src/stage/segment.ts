@@ -29,12 +29,9 @@ export function segment(
       observer.inferred(patches.length, own);
       const seconds = (performance.now() - startedAt) / 1000;
       return patches.map((patch, index) => {
-        const error = failed?.get(index);
-        observer.left('segment', error ? 'failed' : 'ok', seconds);
-        return {
-          ...patch,
-          inferred: error ? { error } : { bits: bits[index]!, probabilities: probabilities?.[index] },
-        };
+        const failure = failed?.get(index);
+        observer.left('segment', failure ? 'failed' : 'ok', seconds);
+        return { ...patch, inferred: failure ?? { bits: bits[index]!, probabilities: probabilities?.[index] } };
       });
     } catch (error) {
       const failure = toStromaflowError(error, 'ENGINE_FAILED');
@@ -43,7 +40,7 @@ export function segment(
         observer.left('segment', 'failed', seconds);
         session.failure ??= failure;
       }
-      return patches.map(patch => ({ ...patch, inferred: { error: failure } }));
+      return patches.map(patch => ({ ...patch, inferred: { error: failure, attempts: 1 } }));
     } finally {
       gate.leave();
     }

@@ -83,7 +83,11 @@ describe('a thread that dies', () => {
       const { pool, events } = await poolOf(faults);
       const { bits, counts, failed } = await pool.segment(slots(BATCH));
       expect([...failed!.keys()]).toEqual([guilty]);
-      expect(failed!.get(guilty)).toMatchObject({ code: 'ENGINE_FAILED', message: expect.stringContaining(message) });
+      // Twice with all, then in a half, a quarter, and alone.
+      expect(failed!.get(guilty)).toMatchObject({
+        attempts: 5,
+        error: { code: 'ENGINE_FAILED', message: expect.stringContaining(message) },
+      });
       expect(bits).toEqual(wellDone(0, BATCH).map((mask, slot) => (slot === guilty ? new Uint8Array() : mask)));
       expect(counts[guilty]).toBe(0);
       expect(events.filter(({ type }) => type === 'quarantined')).toMatchObject([{ slot: guilty }]);

@@ -189,10 +189,12 @@ describe('segmentSlides', () => {
     const error = new StromaflowError('ENGINE_FAILED', 'this patch makes the engine fail');
     const picky = withSegmenter(parts, async (slots, signal) => {
       const masks = await segmenter.segment(slots, signal);
-      return slots.length > 1 ? { ...masks, failed: new Map([[1, error]]) } : masks;
+      return slots.length > 1 ? { ...masks, failed: new Map([[1, { error, attempts: 3 }]]) } : masks;
     });
     const [result] = await run(picky, [task()]);
-    const letters = events.filter(({ type }) => type === 'stromaflow.dlq.infer.v1').length;
+    const decoded = events.map(event => decodeEvent(event)!).filter(event => event.kind === 'dlq');
+    const letters = decoded.length;
+    expect(decoded.map(({ letter }) => [letter.stage, letter.attempts])).toEqual(decoded.map(() => ['infer', 3]));
     expect(letters).toBeGreaterThan(0);
     expect(result).toMatchObject({ state: 'completed', summary: { patches: { failed: letters } } });
     expect(parts.credits.free).toBe(parts.credits.total);
