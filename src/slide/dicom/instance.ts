@@ -6,6 +6,7 @@ import { type Facts, MAX_FRAMES, newFacts, wantedFacts } from './facts.js';
 import { type FrameTable, findFrames } from './frames.js';
 import { inflateDataSet } from './inflate.js';
 import { readMeta } from './meta.js';
+import { TAG } from './tags.js';
 import { TRANSFER_SYNTAXES, type TransferSyntax } from './transfer-syntax.js';
 
 /** One file of a DICOM whole slide: the facts its pixels need, and where its frames lie. No patient attributes. */
@@ -108,9 +109,9 @@ function readFacts(reader: ByteReader, facts: Facts, { explicit }: TransferSynta
     explicit,
     stopAt: element => {
       const table = { at: reader.position, length: element.length };
-      if (element.tag === 0x7fe0_0001) facts.offsetTable = table;
-      if (element.tag === 0x7fe0_0002) facts.lengthTable = table;
-      if (element.tag === 0x7fe0_0010) pixels = element;
+      if (element.tag === TAG.extendedOffsetTable) facts.offsetTable = table;
+      if (element.tag === TAG.extendedOffsetTableLengths) facts.lengthTable = table;
+      if (element.tag === TAG.pixelData) pixels = element;
       return pixels !== undefined;
     },
   });
