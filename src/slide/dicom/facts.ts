@@ -12,6 +12,8 @@ export interface TableAt {
 export interface Facts {
   sopClass: string;
   flavour: string;
+  /** Its pixels were reduced from those of a finer level (value 4 of Image Type). */
+  resampled: boolean;
   /** UIDs; they stay inside the reader. */
   series: string;
   instance: string;
@@ -49,6 +51,7 @@ export function newFacts(): Facts {
   return {
     sopClass: '',
     flavour: '',
+    resampled: false,
     series: '',
     instance: '',
     instanceNumber: 0,
@@ -99,7 +102,9 @@ export function wantedFacts(facts: Facts): Wanted {
   return {
     values: {
       [TAG.imageType]: bytes => {
-        facts.flavour = asText(bytes).split('\\')[2] ?? '';
+        const values = asText(bytes).split('\\');
+        facts.flavour = values[2] ?? '';
+        facts.resampled = values[3] === 'RESAMPLED';
       },
       [TAG.sopClassUid]: bytes => {
         facts.sopClass = asText(bytes);

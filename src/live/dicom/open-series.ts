@@ -1,0 +1,101 @@
+import { describeInstances, groupLevels, levelName, outline } from '../../slide/dicom/describe-instances.js';
+import type { DicomDescription } from '../../slide/dicom/description.js';
+import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
+import { planPatches } from '../../slide/plan.js';
+import type { OpenedSlide, SlideInfo } from '../../slide/slide.js';
+import { withSpacing } from '../../slide/slide-facts.js';
+import { unreadable } from '../../slide/tiff-probe.js';
+import type { CandidateFacts, OpenedCandidate } from '../../watch/watch-folder.js';
+import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
+import type { LiveSlide } from '../live-slide.js';
+import { levelContent } from './content.js';
+import { GrowingDicom } from './growing-dicom.js';
+import { isAllThere } from './growing-level.js';
+import type { SeriesFiles } from './series-files.js';
+
+/**
+ * Opens a DICOM slide of a watched folder: as a growing one as soon as an instance of it is whole and others are announced
+ * and not there; as a whole one when all that are announced are there and no file changed for the settling time. Its
+ * levels are those of which a file has its header, whole or not. A level that others were reduced to stands for a finer
+ * one that is to come, and is waited for until nothing changed for the settling time.
+ *
+ * Undefined when the level that is wanted was followed to its end before, and nothing of it changed.
+ *
+ * @throws SLIDE_SPACING when the known levels are too coarse, and the errors of openSlide, while it cannot be opened.
+ */
+export async function openDicomSeries(
+  files: SeriesFiles,
+  { quiet, age }: CandidateFacts,
+  options: GrowingOptions & { readonly spacing?: number | undefined },
+): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
+  const { settleSeconds, stallSeconds, signal } = options;
+  const { path, folder } = files;
+  const isOver = isMarkedDone(folder) || age > stallSeconds || quiet >= settleSeconds;
+  await files.look(isOver);
+  signal?.throwIfAborted();
+  if (files.headers.length === 0) throw files.error ?? unreadable(path, 'may still be written');
+  const groups = groupLevels(files.headers);
+  const known = outline(groups);
+  const info: Omit<SlideInfo, 'fingerprint'> = {
+    id: options.id!,
+    path: folder,
+    format: known.format,
+    properties: known.properties,
+    ...withSpacing(path, known, options.mpp),
+  };
+  const { spacing } = options;
+  const { level } = planPatches({ ...info, fingerprint: '' }, spacing === undefined ? {} : { spacing });
+  const whole = wholeInstances(files, isOver ? 0 : settleSeconds);
+  const isThere = groups.map(group => isLevelThere(group, whole, isOver));
+  if (isThere[level]) {
+    const before = files.followed.get(levelName(groups[level]!));
+    if (before !== undefined && before === contentOf(folder, groups[level]!, whole)) return undefined;
+  }
+  if (groups[0]![0]!.facts.resampled && !isOver) throw unreadable(path, 'its finest level has not come');
+  if (isThere.every(Boolean)) {
+    if (!isOver) throw unreadable(path, 'may still be written');
+    // Coarser levels that come later change nothing.
+    files.followed.set(levelName(groups[level]!), contentOf(folder, groups[level]!, whole));
+    const { fingerprint, describe } = describeInstances(
+      folder,
+      groups.flat().map(instance => whole.get(instance.path)!),
+    );
+    return { value: { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) } };
+  }
+  if (whole.size === 0) throw files.error ?? unreadable(path, 'may still be written');
+  const live = new GrowingDicom(files, info, groups, options);
+  return { value: live, until: live.closed };
+}
+
+/** By path. */
+function wholeInstances(files: SeriesFiles, settleSeconds: number): Map<string, DicomInstance> {
+  const whole = new Map<string, DicomInstance>();
+  for (const file of files.files.values()) {
+    const instance = file.whole(settleSeconds);
+    if (instance && files.holds(instance)) whole.set(file.path, instance);
+  }
+  return whole;
+}
+
+function isLevelThere(
+  group: readonly InstanceHeader[],
+  whole: ReadonlyMap<string, DicomInstance>,
+  isOver: boolean,
+): boolean {
+  if (!group.every(({ path }) => whole.has(path))) return false;
+  return isAllThere(group) ?? isOver;
+}
+
+/** What the level would be when it was followed to its end now. */
+function contentOf(
+  folder: string,
+  group: readonly InstanceHeader[],
+  whole: ReadonlyMap<string, DicomInstance>,
+): string {
+  const facts = describeInstances(
+    folder,
+    group.map(({ path }) => whole.get(path)!),
+  );
+  const { files, levels } = facts.describe(facts.levels.map(level => ({ ...level, mpp: 1 }))) as DicomDescription;
+  return levelContent(levels[0]!, files);
+}
