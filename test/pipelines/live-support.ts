@@ -40,18 +40,18 @@ export async function maskOf(out: string, id: string): Promise<Record<string, st
 const finished = new Map<string, Promise<Record<string, string>>>();
 
 /** The mask of a slide that is segmented when it is finished; made once. */
-export function finishedMask(slide: string, id: string): Promise<Record<string, string>> {
+export function finishedMask(slide: string, id: string, mpp?: number): Promise<Record<string, string>> {
   const known = finished.get(slide);
   if (known) return known;
-  const made = segmentFinished(slide, id);
+  const made = segmentFinished(slide, id, mpp);
   finished.set(slide, made);
   return made;
 }
 
-async function segmentFinished(slide: string, id: string): Promise<Record<string, string>> {
+async function segmentFinished(slide: string, id: string, mpp?: number): Promise<Record<string, string>> {
   const out = await emptyFolder();
   const { parts } = await open({ out });
-  const task = { path: slide, id, open: () => openSlide(slide, { id }) };
+  const task = { path: slide, id, open: () => openSlide(slide, { id, mpp }) };
   await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
   return maskOf(out, id);
 }
