@@ -1,10 +1,11 @@
+import { closeSync, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../errors.js';
 import { readHead } from '../slide/dicom/instance.js';
 import { openSlide } from '../slide/open.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
-import { unreadable } from '../slide/tiff-probe.js';
+import { readBytes, unreadable } from '../slide/tiff-probe.js';
 import { isDicomName } from '../watch/names.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { openDicomSeries } from './dicom/open-series.js';
@@ -15,6 +16,9 @@ import { openGrowingNdTiff } from './ndtiff/growing-ndtiff.js';
 import { lacksTiles } from './tile-bytes.js';
 import { openGrowingTileFolder } from './tile-folder/growing-tile-folder.js';
 import { isTileManifest, NDTIFF_INDEX, readTileSet } from './tile-folder/read-tile-set.js';
+
+/** The preamble of a DICOM file may be zeros; what follows is not. */
+const HEAD_BYTES = 256;
 
 export interface LiveOptions extends GrowingOptions {
   /** The DICOM slides of the watched folder. */
@@ -34,7 +38,7 @@ export async function openLiveOrWhole(
   path: string,
   facts: CandidateFacts,
   options: LiveOptions,
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
+): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | 'later' | undefined> {
   const { settled, renamed, age } = facts;
   const { mpp, id, signal, stallSeconds } = options;
   if (basename(path) === NDTIFF_INDEX) {
@@ -49,7 +53,10 @@ export async function openLiveOrWhole(
   }
   const dicom = options.series.find(path);
   if (dicom) return openDicomSeries(dicom, facts, options);
-  if (isDicomName(path)) throw notYetDicom(path);
+  if (isDicomName(path)) {
+    if (age <= stallSeconds && isReserved(path)) return 'later';
+    throw notYetDicom(path);
+  }
   if (renamed || isMarkedDone(path) || age > stallSeconds) return { value: await openSlide(path, { mpp, id, signal }) };
   const slide = await openSlide(path, { mpp, id, signal, growing: true });
   if (slide.source.kind === 'tiff' && lacksTiles(slide.source as TiffDescription)) {
@@ -68,4 +75,14 @@ function notYetDicom(path: string): StromaflowError {
     return toStromaflowError(error, 'SLIDE_UNREADABLE', path);
   }
   return unreadable(path, 'may still be written');
+}
+
+/** True for a file that is there and reads as zeros: its bytes are still to come. */
+function isReserved(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    return readBytes(fd, 0, HEAD_BYTES).every(byte => byte === 0);
+  } finally {
+    closeSync(fd);
+  }
 }

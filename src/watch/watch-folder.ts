@@ -40,11 +40,12 @@ export interface WatchOptions<T> {
   /** Which DICOM files make a slide; those of a folder unless given. */
   readonly parts?: SlideParts;
   /**
-   * Opens a candidate; rejects while it cannot be used, and resolves to undefined when it never will be. Until `until`
+   * Opens a candidate; rejects while it cannot be used, which is reported once it stood still, and resolves to 'later' while
+   * that is no fault, to undefined when it never will be. Until `until`
    * resolves, the file's changes are the opener's to see; true asks for another try. `claims` is the folder of its parts,
    * which are no slides of their own.
    */
-  readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | undefined>;
+  readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | 'later' | undefined>;
   readonly signal: AbortSignal;
 }
 
@@ -114,6 +115,7 @@ async function attempt<T>(
   };
   try {
     const opened = await open(path, facts);
+    if (opened === 'later') return undefined;
     candidate.settled = true;
     if (!opened) return undefined;
     const { value, until, claims } = opened;

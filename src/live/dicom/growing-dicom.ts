@@ -161,13 +161,17 @@ export class GrowingDicom implements LiveSlide {
     for (const name of level.names) {
       const file = files.get(name);
       if (!file) return 'gone';
-      if (file.header && !this.#files.holds(file.header)) return 'replaced';
+      if (file.header && !this.#isOfLevel(file.header)) return 'replaced';
     }
     if (headers.length === 0) return undefined;
     const names = groupLevels(headers).map(levelName);
     // Of two instances of one size the first is the level's, and it may come last.
     const isOther = names[0] !== this.#names[0] || !names.includes(this.#names[this.#at]!);
     return isOther ? 'replaced' : undefined;
+  }
+
+  #isOfLevel(header: InstanceHeader): boolean {
+    return this.#files.holds(header) && levelName([header]) === this.#names[this.#at];
   }
 
   #judge(level: GrowingLevel, done: boolean): void {

@@ -69,37 +69,38 @@ export class InstanceFile {
    * @param now do not wait for a file that may grow to stand still.
    * @returns true when more is known of it than before.
    */
-  look(now = false): boolean {
-    if (!this.hasChanged() && this.#inspection.instance) return this.#check !== 'ready' && this.#checkAgain();
+  async look(now = false): Promise<boolean> {
+    if (!this.hasChanged() && this.#inspection.instance) return this.#check !== 'ready' && (await this.#checkAgain());
     if (this.stamp === undefined) return this.#forget();
     const edges = readEdges(this.path);
     if (!edges) return this.#forget();
     const seen = `${this.stamp} ${edges.toString('base64')}`;
     if (seen === this.#inspected) return false;
-    const isFirst = this.#inspected === '';
+    // One that was renamed into place has another inode, and is whole.
+    const isOther = !this.#inspected.startsWith(`${this.stamp.split(' ', 1)[0]} `);
     const isOver = edges.includes(SEQUENCE_END, Math.max(0, edges.length - TAIL));
     const stoodStill = seen === this.#seen;
     this.#seen = seen;
-    if (isFirst || isOver || stoodStill || now) this.#inspect(seen);
+    if (isOther || isOver || stoodStill || now) await this.#inspect(seen);
     // Until it is inspected again, nobody knows whether it is still whole.
     else this.#check = 'no';
     return true;
   }
 
-  #inspect(seen: string): void {
+  async #inspect(seen: string): Promise<void> {
     this.#inspection = inspectInstance(this.path);
     this.#inspectedAt = performance.now();
     this.#inspected = seen;
     this.#check = 'no';
-    this.#checkAgain();
+    await this.#checkAgain();
   }
 
   /** Over a network frames may arrive in any order, and the file's time need not tell. True when they look otherwise now. */
-  #checkAgain(): boolean {
+  async #checkAgain(): Promise<boolean> {
     const before = this.#check;
     const { instance, header } = this.#inspection;
     try {
-      this.#check = instance ? checkFrames(instance) : 'no';
+      this.#check = instance ? await checkFrames(instance) : 'no';
     } catch (error) {
       this.#check = 'no';
       this.#inspection = { ...(header && { header }), error: toStromaflowError(error, 'SLIDE_UNREADABLE', this.path) };

@@ -16,10 +16,10 @@ import type { SeriesFiles } from './series-files.js';
 /**
  * Opens a DICOM slide of a watched folder: as a growing one as soon as an instance of it is whole and others are announced
  * and not there; as a whole one when all that are announced are there and no file changed for the settling time. Its
- * levels are those of which a file has its header, whole or not. A level that others were reduced to stands for a finer
- * one that is to come, and is waited for until nothing changed for the settling time.
+ * levels are those of which a file has its header, whole or not. A level that was reduced from a finer one (RESAMPLED)
+ * says that this is to come: it is waited for, until the files are so old that a slide counts as stalled.
  *
- * Undefined when the level that is wanted was followed to its end before, and nothing of it changed.
+ * @returns undefined when the level that is wanted was opened whole before, and nothing of it changed.
  *
  * @throws SLIDE_SPACING when the known levels are too coarse, and the errors of openSlide, while it cannot be opened.
  */
@@ -27,7 +27,7 @@ export async function openDicomSeries(
   files: SeriesFiles,
   { quiet, age }: CandidateFacts,
   options: GrowingOptions & { readonly spacing?: number | undefined },
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
+): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | 'later' | undefined> {
   const { settleSeconds, stallSeconds, signal } = options;
   const { path, folder } = files;
   const isOver = isMarkedDone(folder) || age > stallSeconds || quiet >= settleSeconds;
@@ -35,27 +35,29 @@ export async function openDicomSeries(
   signal?.throwIfAborted();
   if (files.headers.length === 0) throw files.error ?? unreadable(path, 'may still be written');
   const groups = groupLevels(files.headers);
+  if (groups[0]![0]!.facts.resampled && !isMarkedDone(folder) && age <= stallSeconds) return 'later';
   const known = outline(groups);
   const info: Omit<SlideInfo, 'fingerprint'> = {
     id: options.id!,
-    path: folder,
+    // What shares its folder with others is called by one of its files.
+    path: path === folder ? folder : groups[0]![0]!.path,
     format: known.format,
     properties: known.properties,
-    ...withSpacing(path, known, options.mpp),
+    ...withSpacing(folder, known, options.mpp),
   };
   const { spacing } = options;
   const { level } = planPatches({ ...info, fingerprint: '' }, spacing === undefined ? {} : { spacing });
   const whole = wholeInstances(files, isOver ? 0 : settleSeconds);
   const isThere = groups.map(group => isLevelThere(group, whole, isOver));
   if (isThere[level]) {
-    const before = files.followed.get(levelName(groups[level]!));
-    if (before !== undefined && before === contentOf(folder, groups[level]!, whole)) return undefined;
+    const name = levelName(groups[level]!);
+    const content = contentOf(folder, groups[level]!, whole);
+    if (files.followed.get(name) === content) return undefined;
+    // What comes later and leaves this level as it is changes nothing.
+    if (isOver || !isThere.every(Boolean)) files.followed.set(name, content);
   }
-  if (groups[0]![0]!.facts.resampled && !isOver) throw unreadable(path, 'its finest level has not come');
   if (isThere.every(Boolean)) {
     if (!isOver) throw unreadable(path, 'may still be written');
-    // Coarser levels that come later change nothing.
-    files.followed.set(levelName(groups[level]!), contentOf(folder, groups[level]!, whole));
     const { fingerprint, describe } = describeInstances(
       folder,
       groups.flat().map(instance => whole.get(instance.path)!),

@@ -71,13 +71,13 @@ export class SeriesFiles {
         whole.push(file);
         continue;
       }
-      if (!file.look(all)) continue;
+      if (!(await file.look(all))) continue;
       changed = true;
       // Headers are read synchronously; a folder of many files must not hold up everything else.
       if (++parsed % PARSED_A_TURN === 0) await setImmediate();
     }
     for (let asked = 0; asked < Math.min(ASKED_A_LOOK, whole.length); asked++)
-      if (whole[this.#turn++ % whole.length]!.look()) changed = true;
+      if (await whole[this.#turn++ % whole.length]!.look()) changed = true;
     return changed;
   }
 

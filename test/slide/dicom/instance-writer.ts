@@ -22,6 +22,8 @@ export interface InstanceOptions {
   /** mm; [] leaves it out. */
   readonly spacing?: readonly number[];
   readonly flavour?: string;
+  /** Says that a finer level was reduced to it. */
+  readonly resampled?: boolean;
   readonly series?: string;
   readonly number?: number;
   readonly concatenation?: { readonly part: number; readonly parts: number; readonly before: number };
@@ -82,7 +84,14 @@ function dataSet(options: InstanceOptions, sopClass: string): Buffer {
     ]),
   ]);
   const elements: (readonly [tag: number, bytes: Buffer])[] = [
-    [TAG.imageType, element(TAG.imageType, 'CS', `ORIGINAL\\PRIMARY\\${options.flavour ?? 'VOLUME'}\\NONE`)],
+    [
+      TAG.imageType,
+      element(
+        TAG.imageType,
+        'CS',
+        `ORIGINAL\\PRIMARY\\${options.flavour ?? 'VOLUME'}\\${options.resampled ? 'RESAMPLED' : 'NONE'}`,
+      ),
+    ],
     [TAG.sopClassUid, element(TAG.sopClassUid, 'UI', sopClass)],
     [TAG.seriesInstanceUid, element(TAG.seriesInstanceUid, 'UI', options.series ?? '1.2.3')],
     [TAG.instanceNumber, element(TAG.instanceNumber, 'IS', String(options.number ?? 1))],
