@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
 import { SCAN_ORDERS } from '#src/simulate/ways.js';
 import { SLIDE } from '../support/paths.js';
-import { finishedMask, masks, maskOf, opened, scan, watchFor } from './live-support.js';
+import { finishedMask, maskOf, masks, opened, scan, watchFor } from './live-support.js';
 
 const ID = 'CMU-1-Small-Region';
 /** Apache-2.0; 957 × 715 pixels in 12 frames. It says 16.8 µm/px, at which nothing would be segmented. */

@@ -41,10 +41,11 @@ const finished = new Map<string, Promise<Record<string, string>>>();
 
 /** The mask of a slide that is segmented when it is finished; made once. */
 export function finishedMask(slide: string, id: string, mpp?: number): Promise<Record<string, string>> {
-  const known = finished.get(slide);
+  const key = `${slide} ${id} ${mpp}`;
+  const known = finished.get(key);
   if (known) return known;
   const made = segmentFinished(slide, id, mpp);
-  finished.set(slide, made);
+  finished.set(key, made);
   return made;
 }
 

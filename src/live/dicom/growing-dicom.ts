@@ -111,6 +111,7 @@ export class GrowingDicom implements LiveSlide {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#files.hasStalled = this.#state === 'stalled';
     if (this.#state === 'complete') this.#files.followed.set(this.#names[this.#at]!, this.growth.content(this.#at));
     void lookAgain(this.#state, this.#options, () => this.#files.hint !== this.#hint).then(this.#close);
   }

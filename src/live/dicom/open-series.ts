@@ -56,7 +56,7 @@ export async function openDicomSeries(
     // What comes later and leaves this level as it is changes nothing.
     if (isOver || !isThere.every(Boolean)) files.followed.set(name, content);
   }
-  if (isThere.every(Boolean)) {
+  if (isThere.every(Boolean) && !files.hasStalled) {
     if (!isOver) throw unreadable(path, 'may still be written');
     const { fingerprint, describe } = describeInstances(
       folder,

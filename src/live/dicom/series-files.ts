@@ -21,6 +21,8 @@ export class SeriesFiles {
   readonly path: string;
   /** Levels that were followed to their end: their content by the level's name. */
   readonly followed = new Map<string, string>();
+  /** It stalled when it was followed last: what came since is late, and counted so. */
+  hasStalled = false;
   readonly #series: string;
   readonly #parts: SlideParts;
   readonly #files = new Map<string, InstanceFile>();
