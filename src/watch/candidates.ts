@@ -29,6 +29,8 @@ export class Candidates {
   /** Inodes of files under temporary names: one that turns up under a slide's name was renamed into place. */
   #temporary = new Set<number>();
   #turn = 0;
+  /** Settled files that may be asked about; below 0 after a slide of many. */
+  #allowance = 0;
   readonly #parts: SlideParts;
 
   /** @param parts of DICOM slides. */
@@ -47,10 +49,12 @@ export class Candidates {
       if (known?.settled) settled.push(parts);
       else for (const part of parts) wanted.push(part);
     }
-    for (let i = 0, asked = 0; i < settled.length && asked < SETTLED_A_LOOK; i++) {
+    // A slide in a thousand files is asked about once in several looks.
+    this.#allowance = Math.min(SETTLED_A_LOOK, this.#allowance + SETTLED_A_LOOK);
+    for (let i = 0; i < settled.length && this.#allowance > 0; i++) {
       const parts = settled[this.#turn++ % settled.length]!;
-      wanted.push(...parts);
-      asked += parts.length;
+      for (const part of parts) wanted.push(part);
+      this.#allowance -= parts.length;
     }
     return wanted;
   }

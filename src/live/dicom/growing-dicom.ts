@@ -127,8 +127,16 @@ export class GrowingDicom implements LiveSlide {
   async #look(level: GrowingLevel): Promise<number[]> {
     // The marker is looked for first: parts that were written before it are then seen by this very look.
     const done = isMarkedDone(this.#files.folder);
-    if (await this.#files.look(done)) this.#changedAt = performance.now();
+    const changed = await this.#files.look(done);
+    if (changed) this.#changedAt = performance.now();
     this.#hint = this.#files.hint;
+    const came = changed || !this.#files.isReady || level.instances.length === 0 ? this.#meet(level, done) : [];
+    if (this.#state === 'growing') this.#judge(level, done);
+    return came;
+  }
+
+  /** Takes the parts that are whole; sets the state when the slide is another one. */
+  #meet(level: GrowingLevel, done: boolean): number[] {
     const lost = this.#whatWasLost(level);
     if (lost) {
       this.#state = lost;
@@ -144,7 +152,6 @@ export class GrowingDicom implements LiveSlide {
       else for (const tile of level.take(name, instance)) came.push(tile);
     }
     if (came.length > 0) this.#changedAt = performance.now();
-    this.#judge(level, done);
     return came;
   }
 

@@ -47,6 +47,12 @@ export class SeriesFiles {
     return [...this.#files.values()].flatMap(({ header }) => (header && this.holds(header) ? header : []));
   }
 
+  /** All files are whole beyond doubt: nothing is known later that is not known now, unless one changes. */
+  get isReady(): boolean {
+    for (const file of this.#files.values()) if (!file.isReady) return false;
+    return true;
+  }
+
   /** A file may come to hold another slide's instance. */
   holds({ facts }: InstanceHeader): boolean {
     return facts.series === this.#series;

@@ -79,17 +79,18 @@ export function groupLevels<T extends InstanceHeader>(instances: readonly T[]): 
   });
 }
 
-/** Names a level for as long as it is the same one: its size, and the concatenation or the instance that holds it. */
+/** Names a level for as long as it is the same one: its size, and the UID of the concatenation or instance that holds it. */
 export const levelName = ([first]: readonly InstanceHeader[]): string => {
   const { matrixColumns, matrixRows, concatenation, instance } = first!.facts;
-  return digest(`${matrixColumns}x${matrixRows} ${concatenation || instance}`);
+  return `${matrixColumns}x${matrixRows} ${concatenation || instance}`;
 };
 
 /** The same for a slide while its instances come and when all are there. Says nothing about the UIDs that it is made of. */
 export const identityOf = (groups: readonly (readonly InstanceHeader[])[]): string =>
-  digest(`${groups[0]![0]!.facts.series} ${levelName(groups[0]!)}`);
-
-const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+  createHash('sha256')
+    .update(`${groups[0]![0]!.facts.series} ${levelName(groups[0]!)}`)
+    .digest('hex')
+    .slice(0, 16);
 
 function fingerprint(instances: readonly DicomInstance[]): string {
   const hash = createHash('sha256');
