@@ -71,7 +71,10 @@ export class SeriesFiles {
    * @returns true when something is otherwise than at the last look.
    */
   async look(all = false): Promise<boolean> {
+    const before = this.#listed;
     let changed = this.#list();
+    // A file that another was renamed over shows in the folder's time only.
+    const askAll = all || this.#listed !== before;
     let parsed = 0;
     const whole: InstanceFile[] = [];
     for (const file of this.#files.values()) {
@@ -84,8 +87,8 @@ export class SeriesFiles {
       // Headers are read synchronously; a folder of many files must not hold up everything else.
       if (++parsed % PARSED_A_TURN === 0) await setImmediate();
     }
-    for (let asked = 0; asked < Math.min(ASKED_A_LOOK, whole.length); asked++)
-      if (await whole[this.#turn++ % whole.length]!.look()) changed = true;
+    const asks = askAll ? whole.length : Math.min(ASKED_A_LOOK, whole.length);
+    for (let asked = 0; asked < asks; asked++) if (await whole[this.#turn++ % whole.length]!.look()) changed = true;
     return changed;
   }
 
