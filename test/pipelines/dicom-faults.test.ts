@@ -77,10 +77,13 @@ describe('faults of a scan into DICOM parts', () => {
       await mkdir(join(folder, ID));
       for (const [part, path] of parts.slice(0, -2).entries()) await deliver(path, join(folder, ID), `${part}.dcm`);
       // Half a part is no part.
-      const half = (await readFile(parts.at(-1)!)).subarray(0, 60_000);
+      const half = (await readFile(parts.at(-2)!)).subarray(0, 60_000);
       await writeFile(join(folder, ID, 'half.dcm'), half);
     });
     expect(results[0]).toMatchObject({ id: ID, state: 'incomplete', reason: 'stalled', expected: 30 });
+    expect(results[0]).toMatchObject({
+      lacks: expect.stringMatching(/^part 8, 9 of 9; .*half\.dcm: ends at byte 60000/),
+    });
     expect(masks(events).length).toBeGreaterThan(5);
   });
 });

@@ -8,7 +8,7 @@ import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
 import { GROWING_DICOM_KIND, type GrowingDicomDescription } from './growing-dicom-source.js';
-import { emptyGrids, GrowingLevel, isAllThere, partTableFor } from './growing-level.js';
+import { emptyGrids, GrowingLevel, isAllThere, lackingParts, partTableFor } from './growing-level.js';
 import type { PartTable } from './part-table.js';
 import type { SeriesFiles } from './series-files.js';
 
@@ -81,6 +81,13 @@ export class GrowingDicom implements LiveSlide {
     const expected = isKnown ? seen : cols * rows;
     const missing = this.#state === 'complete' ? expected - seen : 0;
     return { expected, seen, missing, overwritten };
+  }
+
+  get lacks(): string | undefined {
+    const { instances } = this.#followed(this.#at);
+    const parts = lackingParts(instances.length > 0 ? instances : this.#members());
+    const { error } = this.#files;
+    return [parts, error?.message].filter(text => text !== undefined).join('; ') || undefined;
   }
 
   sourceFor(level: number): TileSourceDescription {

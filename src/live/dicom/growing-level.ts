@@ -4,6 +4,9 @@ import { checkFits, emptyGrid, placeFrame, tilesOfFrames } from '../../slide/dic
 import { bytesAt, instanceContent, levelContent } from './content.js';
 import { PartTable } from './part-table.js';
 
+/** Parts that are named when many are lacking. */
+const MOST_NAMED = 5;
+
 /** A part whose frames are in the grid. */
 interface Taken {
   readonly instance: DicomInstance;
@@ -121,6 +124,16 @@ export function isAllThere(parts: readonly InstanceHeader[]): boolean | undefine
   const frames = parts.reduce((sum, part) => sum + part.facts.frames, 0);
   const grid = Math.ceil(facts.matrixColumns / facts.columns) * Math.ceil(facts.matrixRows / facts.rows);
   return frames >= grid ? true : undefined;
+}
+
+/** For people: which of the parts that are announced are not there. */
+export function lackingParts(parts: readonly InstanceHeader[]): string | undefined {
+  const announced = Math.max(0, ...parts.map(({ facts }) => facts.parts));
+  const there = new Set(parts.map(({ facts }) => facts.part));
+  const lacking = Array.from({ length: announced }, (_, index) => index + 1).filter(part => !there.has(part));
+  if (lacking.length === 0) return undefined;
+  const named = lacking.slice(0, MOST_NAMED).join(', ');
+  return `part ${named}${lacking.length > MOST_NAMED ? ' and others' : ''} of ${announced}`;
 }
 
 /** Grids for the levels of a slide that begins to grow. */
