@@ -1,14 +1,15 @@
+import { StromaflowError } from '../../errors.js';
 import { groupLevels, identityOf, levelName } from '../../slide/dicom/describe-instances.js';
 import type { DicomLevel } from '../../slide/dicom/description.js';
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
+import { emptyGrid, unknownGrid } from '../../slide/dicom/level.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
-import { ArrivalQueue } from '../arrival-queue.js';
-import { keepLooking } from '../follower.js';
+import { arrivals } from '../arrivals.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
 import { GROWING_DICOM_KIND, type GrowingDicomDescription } from './growing-dicom-source.js';
-import { emptyGrids, GrowingLevel, isAllThere, lackingParts, partTableFor } from './growing-level.js';
+import { GrowingLevel, isAllThere, lackingParts, partTableFor } from './growing-level.js';
 import type { PartTable } from './part-table.js';
 import type { SeriesFiles } from './series-files.js';
 
@@ -30,7 +31,7 @@ export class GrowingDicom implements LiveSlide {
   readonly closed: Promise<boolean>;
   readonly #options: GrowingOptions;
   readonly #files: SeriesFiles;
-  readonly #levels: readonly DicomLevel[];
+  readonly #levels: DicomLevel[];
   readonly #firsts: readonly InstanceHeader[];
   readonly #names: readonly string[];
   readonly #parts: PartTable;
@@ -57,7 +58,7 @@ export class GrowingDicom implements LiveSlide {
     this.#firsts = groups.map(([first]) => first!);
     this.#names = groups.map(levelName);
     this.#parts = partTableFor(files.folder, groups);
-    this.#levels = emptyGrids(groups).map((grid, level) => ({ ...grid, ...info.levels[level]! }));
+    this.#levels = groups.map(([first], level) => ({ ...unknownGrid(first!), ...info.levels[level]! }));
     this.#hint = files.hint;
     const identity = identityOf(groups);
     // A second scan of the same name is another run, and must have another name in events.
@@ -75,7 +76,7 @@ export class GrowingDicom implements LiveSlide {
 
   get tiles(): LiveSlide['tiles'] {
     const { cols, rows } = this.#levels[this.#at]!;
-    const { seen, overwritten, instances } = this.#followed(this.#at);
+    const { seen = 0, overwritten = 0, instances = [] } = this.#level ?? {};
     // Parts that are all there say by themselves which tiles there are.
     const isKnown = instances.length > 0 && isAllThere(instances) === true;
     const expected = isKnown ? seen : cols * rows;
@@ -84,13 +85,13 @@ export class GrowingDicom implements LiveSlide {
   }
 
   get lacks(): string | undefined {
-    const { instances } = this.#followed(this.#at);
-    const parts = lackingParts(instances.length > 0 ? instances : this.#members());
+    const parts = lackingParts(this.#level?.instances ?? []);
     const { error } = this.#files;
     return [parts, error?.message].filter(text => text !== undefined).join('; ') || undefined;
   }
 
   sourceFor(level: number): TileSourceDescription {
+    if (level < this.#levels.length) this.#followed(level);
     const description: GrowingDicomDescription = {
       kind: GROWING_DICOM_KIND,
       path: this.#files.folder,
@@ -102,31 +103,33 @@ export class GrowingDicom implements LiveSlide {
 
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     const followed = this.#followed(level);
-    const stopped = AbortSignal.any([signal, this.#stop.signal]);
-    const queue = new ArrivalQueue<TileArrivals>(() => this.#stop.abort());
-    const looking = keepLooking([this.#files.folder], this.#options, stopped, async () => {
+    return arrivals([this.#files.folder], this.#options, signal, this.#stop, async () => {
       const tiles = await this.#look(followed);
-      if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
-      return this.#state === 'growing';
+      return { tiles, grows: this.#state === 'growing' };
     });
-    looking.then(
-      () => queue.end(),
-      error => queue.fail(error),
-    );
-    return queue;
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
     this.#files.hasStalled = this.#state === 'stalled';
-    if (this.#state === 'complete') this.#files.followed.set(this.#names[this.#at]!, this.growth.content(this.#at));
+    if (this.#state === 'complete') this.#remember();
     void lookAgain(this.#state, this.#options, () => this.#files.hint !== this.#hint).then(this.#close);
+  }
+
+  #remember(): void {
+    try {
+      this.#files.followed.set(this.#names[this.#at]!, this.growth.content(this.#at));
+    } catch {
+      // Its files are gone already: if they come again, it is opened again.
+    }
   }
 
   #followed(level: number): GrowingLevel {
     if (this.#level && this.#at === level) return this.#level;
     this.#at = level;
-    this.#level = new GrowingLevel(this.#firsts[level]!, this.#levels[level]!, this.#parts);
+    // Only the level that is read has a place for each tile: what other files claim costs nothing.
+    this.#levels[level] = { ...this.#levels[level]!, ...emptyGrid(this.#firsts[level]!) };
+    this.#level = new GrowingLevel(this.#firsts[level]!, this.#levels[level], this.#parts);
     return this.#level;
   }
 
@@ -155,8 +158,13 @@ export class GrowingDicom implements LiveSlide {
       const name = path.slice(this.#files.folder.length + 1);
       const instance = this.#files.files.get(name)?.whole(settled);
       if (!instance || facts !== instance.facts) continue;
-      if (level.has(name)) level.takeAgain(name, instance);
-      else for (const tile of level.take(name, instance)) came.push(tile);
+      try {
+        if (level.has(name)) level.takeAgain(name, instance);
+        else for (const tile of level.take(name, instance)) came.push(tile);
+      } catch (error) {
+        // A file that vanishes while it is read is seen to be gone by the next look.
+        if (error instanceof StromaflowError) throw error;
+      }
     }
     if (came.length > 0) this.#changedAt = performance.now();
     return came;

@@ -1,6 +1,6 @@
 import type { DicomGrid } from '../../slide/dicom/description.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
-import { checkFits, emptyGrid, placeFrame, tilesOfFrames } from '../../slide/dicom/level.js';
+import { checkFits, placeFrame, tilesOfFrames } from '../../slide/dicom/level.js';
 import { bytesAt, instanceContent, levelContent } from './content.js';
 import { PartTable } from './part-table.js';
 
@@ -73,8 +73,9 @@ export class GrowingLevel {
    */
   take(name: string, instance: DicomInstance): number[] {
     checkFits(this.#first, instance);
+    const content = instanceContent(instance);
     const part = this.#parts.add(name, instance.syntax.deflated ? instance.dataAt : undefined);
-    this.#taken.set(name, { instance, part, content: instanceContent(instance) });
+    this.#taken.set(name, { instance, part, content });
     this.#byPart[part] = instance;
     const came: number[] = [];
     for (const [frame, tile] of tilesOfFrames(this.#grid, instance)) {
@@ -135,10 +136,6 @@ export function lackingParts(parts: readonly InstanceHeader[]): string | undefin
   const named = lacking.slice(0, MOST_NAMED).join(', ');
   return `part ${named}${lacking.length > MOST_NAMED ? ' and others' : ''} of ${announced}`;
 }
-
-/** Grids for the levels of a slide that begins to grow. */
-export const emptyGrids = (levels: readonly (readonly InstanceHeader[])[]): DicomGrid[] =>
-  levels.map(([first]) => emptyGrid(first!));
 
 /** @param levels of the slide. */
 export function partTableFor(folder: string, levels: readonly (readonly InstanceHeader[])[]): PartTable {

@@ -115,15 +115,23 @@ export class SeriesFiles {
     const before = this.#files.size;
     const isKnown = this.#listed?.mtimeMs === mtimeMs && this.#listed.at - mtimeMs > RECENT_MS;
     let changed = false;
-    for (const name of isKnown ? [...this.#unknown] : this.#names()) if (this.#meet(name)) changed = true;
+    const names = isKnown ? [...this.#unknown] : this.#names();
+    if (!names) return false;
+    for (const name of names) if (this.#meet(name)) changed = true;
     if (isKnown) return changed;
     this.#listed = { mtimeMs, at: Date.now() };
     return changed || this.#files.size !== before;
   }
 
   /** Those in the folder; what is gone is forgotten. */
-  #names(): readonly string[] {
-    const names = readdirSync(this.folder).filter(isDicomName);
+  #names(): readonly string[] | undefined {
+    let names: string[];
+    try {
+      names = readdirSync(this.folder).filter(isDicomName);
+    } catch {
+      // A share that is away for a moment is no news.
+      return undefined;
+    }
     const there = new Set(names);
     for (const name of this.#files.keys()) if (!there.has(name)) this.#files.delete(name);
     this.#unknown.clear();

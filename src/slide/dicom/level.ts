@@ -29,18 +29,29 @@ export function describeLevel(
  *
  * @throws SLIDE_UNREADABLE when it is larger than any slide.
  */
-export function emptyGrid({ path, facts, syntax }: InstanceHeader): DicomGrid {
-  const { matrixColumns, matrixRows, columns, rows: tileRows, samplesPerPixel, planar, photometric } = facts;
-  const cols = Math.ceil(matrixColumns / columns);
-  const rows = Math.ceil(matrixRows / tileRows);
+export function emptyGrid(header: InstanceHeader): DicomGrid {
+  const grid = unknownGrid(header);
+  const { cols, rows } = grid;
+  const { path } = header;
   if (cols * rows > MAX_TILES)
     throw new StromaflowError('SLIDE_UNREADABLE', `${path}: claims a grid of ${cols} × ${rows} frames`);
   return {
-    cols,
-    rows,
+    ...grid,
     parts: new Int32Array(new SharedArrayBuffer(cols * rows * 4)).fill(-1),
     starts: new Float64Array(new SharedArrayBuffer(cols * rows * 8)),
     ends: new Float64Array(new SharedArrayBuffer(cols * rows * 8)),
+  };
+}
+
+/** A level of which nobody will read a frame: nothing is allocated by what it claims. */
+export function unknownGrid({ facts, syntax }: InstanceHeader): DicomGrid {
+  const { matrixColumns, matrixRows, columns, rows, samplesPerPixel, planar, photometric } = facts;
+  return {
+    cols: Math.ceil(matrixColumns / columns),
+    rows: Math.ceil(matrixRows / rows),
+    parts: new Int32Array(),
+    starts: new Float64Array(),
+    ends: new Float64Array(),
     codec: syntax.codec,
     encapsulated: syntax.encapsulated,
     samplesPerPixel,
