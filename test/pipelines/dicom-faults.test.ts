@@ -1,11 +1,11 @@
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
-import { finishedMask, kinds, maskOf, masks, scan, watchFor } from './live-support.js';
+import { deliver, finishedMask, happened, kinds, maskOf, masks, scan, watchFor } from './live-support.js';
 
 const ID = 'CMU-1-Small-Region';
 const REAL = fileURLToPath(new URL('../fixtures/dicom/jpeg.dicom', import.meta.url));
@@ -20,20 +20,30 @@ async function finishedParts(slide: string, options: Partial<Parameters<typeof s
   return (await readdir(path)).sort().map(name => join(path, name));
 }
 
-/** Puts a file there in one step. */
-async function deliver(from: string, folder: string, name: string): Promise<void> {
-  await copyFile(from, join(folder, `.${name}.part`));
-  await rename(join(folder, `.${name}.part`), join(folder, name));
+/** @param from number of the first one. */
+async function deliverAll(paths: readonly string[], folder: string, from = 0): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  for (const [index, path] of paths.entries()) await deliver(path, folder, `${from + index}.dcm`);
 }
 
 describe('faults of a scan into DICOM parts', () => {
   it('a pause makes the slide incomplete; it goes on with the masks there are', async () => {
-    const config = { 'incomplete-after': 0.6 };
-    const { results, events, out } = await watchFor(2, { config }, play({ stall: 2.5 }));
-    expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled' });
-    expect(results[1]).toMatchObject({ state: 'completed', summary: { tiles: { seen: 130, missing: 0 } } });
-    const late = results[1]?.state === 'completed' ? results[1].summary.tiles?.late : 0;
-    expect(late).toBeGreaterThan(16);
+    const parts = await finishedParts(SLIDE);
+    const { results, events, out } = await watchFor(
+      2,
+      { config: { 'incomplete-after': 2 } },
+      async (folder, signal) => {
+        const paused = happened('incomplete', signal);
+        await deliverAll(parts.slice(0, 5), join(folder, ID));
+        await paused;
+        await deliverAll(parts.slice(5), join(folder, ID), 5);
+      },
+    );
+    expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled', lacks: 'part 6, 7, 8, 9 of 9' });
+    const tiles = { expected: 130, seen: 130, missing: 0, late: 50, overwritten: 0 };
+    expect(results[1]).toMatchObject({ state: 'completed', summary: { tiles } });
+    const states = kinds(events).filter(kind => ['opened', 'incomplete', 'completed'].includes(kind));
+    expect(states).toEqual(['opened', 'incomplete', 'opened', 'completed']);
     const ids = masks(events);
     expect(new Set(ids).size).toBe(ids.length);
     expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
@@ -74,8 +84,7 @@ describe('faults of a scan into DICOM parts', () => {
     const parts = await finishedParts(SLIDE);
     const config = { 'incomplete-after': 1 };
     const { results, events } = await watchFor(1, { config }, async folder => {
-      await mkdir(join(folder, ID));
-      for (const [part, path] of parts.slice(0, -2).entries()) await deliver(path, join(folder, ID), `${part}.dcm`);
+      await deliverAll(parts.slice(0, -2), join(folder, ID));
       // Half a part is no part.
       const half = (await readFile(parts.at(-2)!)).subarray(0, 60_000);
       await writeFile(join(folder, ID, 'half.dcm'), half);
@@ -91,9 +100,13 @@ describe('faults of a scan into DICOM parts', () => {
 describe('starting again', () => {
   it('goes on with a slide whose parts came meanwhile, and does nothing for one that is done', async () => {
     const [folder, out] = [await emptyFolder(), await emptyFolder()];
-    const scanning = play({ rate: 60 })(folder, new AbortController().signal);
-    const first = await watchFor(0, { folder, out }, () => sleep(1500));
-    await scanning;
+    const parts = await finishedParts(SLIDE);
+    const first = await watchFor(0, { folder, out }, async (_, signal) => {
+      const begun = happened('mask', signal);
+      await deliverAll(parts.slice(0, 4), join(folder, ID));
+      await begun;
+    });
+    await deliverAll(parts.slice(4), join(folder, ID), 4);
     const second = await watchFor(1, { folder, out }, async () => undefined);
     expect(masks(first.events).length).toBeGreaterThan(0);
     expect(second.results[0]).toMatchObject({ state: 'completed' });
@@ -108,16 +121,13 @@ describe('starting again', () => {
 describe('another scan', () => {
   it('in the place of one that was read is a new run, and subscribers are told', async () => {
     const parts = await finishedParts(SLIDE);
-    const { results, events, out } = await watchFor(2, {}, async folder => {
-      const into = join(folder, ID);
-      await mkdir(into);
-      const [first, ...others] = parts;
-      // Another slide's part, under the name that the first part will have.
-      const [stranger] = await finishedParts(SLIDE, { order: 'columns' });
-      await deliver(stranger!, into, 'part-1.dcm');
-      await sleep(1000);
-      await deliver(first!, into, 'part-1.dcm');
-      for (const [part, path] of others.entries()) await deliver(path, into, `part-${part + 2}.dcm`);
+    const [stranger] = await finishedParts(SLIDE, { partTiles: 48, sparse: true });
+    const { results, events, out } = await watchFor(2, {}, async (folder, signal) => {
+      // Another scan's part, under the name that the first part will have.
+      const read = happened('mask', signal);
+      await deliverAll([stranger!], join(folder, ID));
+      await read;
+      await deliverAll(parts, join(folder, ID));
     });
     expect(results.map(({ state }) => state)).toEqual(['incomplete', 'completed']);
     expect(results[0]).toMatchObject({ reason: 'replaced' });
@@ -128,11 +138,10 @@ describe('another scan', () => {
 
   it('may be deleted while it grows', async () => {
     const [first, second] = await finishedParts(SLIDE);
-    const { results } = await watchFor(1, {}, async folder => {
-      await mkdir(join(folder, ID));
-      await deliver(first!, join(folder, ID), '1.dcm');
-      await deliver(second!, join(folder, ID), '2.dcm');
-      await sleep(1000);
+    const { results } = await watchFor(1, {}, async (folder, signal) => {
+      const begun = happened('opened', signal);
+      await deliverAll([first!, second!], join(folder, ID));
+      await begun;
       await rm(join(folder, ID), { recursive: true });
     });
     expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'gone' });

@@ -1,11 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
 import { SCAN_ORDERS } from '#src/simulate/ways.js';
-import { SLIDE } from '../support/paths.js';
-import { finishedMask, maskOf, masks, opened, scan, watchFor } from './live-support.js';
+import { emptyFolder, SLIDE } from '../support/paths.js';
+import { deliver, finishedMask, happened, kinds, maskOf, masks, pyramid, scan, watchFor } from './live-support.js';
 
 const ID = 'CMU-1-Small-Region';
 /** Apache-2.0; 957 × 715 pixels in 12 frames. It says 16.8 µm/px, at which nothing would be segmented. */
@@ -55,20 +57,48 @@ describe.each(SCAN_ORDERS)('DICOM parts written by %s', order => {
 
 describe('a DICOM slide', () => {
   it('has masks on the bus before its last part is written', async () => {
-    let folderNow = '';
-    const partsAt: number[] = [];
-    await watchFor(1, {}, async (folder, signal) => {
-      folderNow = join(folder, ID);
-      const { bus } = opened.at(-1)!;
-      const listening = (async () => {
-        for await (const event of bus.subscribe('stroma.v1.>', signal))
-          if (event.type === 'stromaflow.mask.v1')
-            partsAt.push(readdirSync(folderNow).filter(name => name.endsWith('.dcm')).length);
-      })();
-      await scan({ as: 'dicom', rate: 60, partTiles: 20 })(folder, signal);
-      void listening;
+    const { path: made } = await simulateScan(SLIDE, await emptyFolder(), {
+      ...{ as: 'dicom', order: 'rows', rate: 0, partTiles: 20 },
     });
-    expect(readdirSync(folderNow)).toHaveLength(7);
-    expect(partsAt[0]).toBeLessThan(5);
+    const names = readdirSync(made);
+    let partsBefore = 0;
+    const { results, events, out } = await watchFor(1, {}, async (folder, signal) => {
+      const into = join(folder, ID);
+      await mkdir(into);
+      const seen = happened('mask', signal);
+      for (const name of names.slice(0, 4)) await deliver(join(made, name), into, name);
+      // The scanner waits until somebody has seen a mask.
+      await seen;
+      partsBefore = readdirSync(into).length;
+      for (const name of names.slice(4)) await deliver(join(made, name), into, name);
+    });
+    expect(names).toHaveLength(7);
+    expect(partsBefore).toBe(4);
+    expect(results[0]).toMatchObject({ state: 'completed' });
+    expect(masks(events).length).toBeGreaterThan(10);
+    expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
+  });
+
+  it('is segmented once, from the level that is wanted, when that is known from the start', async () => {
+    const path = await pyramid();
+    // At 0.25 µm/px the second level is the one with 0.5.
+    const { path: made } = await simulateScan(path, await emptyFolder(), {
+      ...{ as: 'dicom', order: 'stripes', rate: 0, partTiles: 8, mpp: 0.25 },
+    });
+    const names = readdirSync(made);
+    const at = (level: RegExp): string[] => names.filter(name => level.test(name));
+    const [finest, wanted, coarser] = [at(/^level-0-/), at(/^level-1-/), at(/^level-[2-9]/)];
+    // Coarse levels say that they were reduced, so the slide waits for its finest one, of which a part will do.
+    const order = [...coarser, wanted[1]!, finest[2]!, wanted[0]!, ...wanted.slice(2), ...finest];
+    const { results, events, out } = await watchFor(1, { config: { mpp: 0.25 } }, async folder => {
+      await mkdir(join(folder, 'pyramid'));
+      for (const name of new Set(order)) {
+        await deliver(join(made, name), join(folder, 'pyramid'), name);
+        await sleep(60);
+      }
+    });
+    expect(results[0]).toMatchObject({ state: 'completed', summary: { plan: { level: 1 }, patches: { failed: 0 } } });
+    expect(kinds(events).filter(kind => kind === 'opened')).toHaveLength(1);
+    expect(await maskOf(out, 'pyramid')).toEqual(await finishedMask(path, 'pyramid', 0.25));
   });
 });
