@@ -31,7 +31,8 @@ export function levelContent({ parts, starts, ends }: DicomGrid, files: PartList
 export function instanceContent({ path, facts, syntax, frames }: DicomInstance): string {
   const { starts, ends } = frames;
   const digest = createHash('sha256').update(`${facts.instance}\n`);
-  digest.update(Buffer.from(Float64Array.from(ends, (end, frame) => end - starts[frame]!).buffer));
+  // Where they lie counts too: readers know frames by their place.
+  for (const places of [starts, ends]) digest.update(new Uint8Array(places.buffer));
   if (!syntax.deflated)
     for (const frame of samples(starts.length))
       digest.update(bytesAt(path, starts[frame]!, ends[frame]! - starts[frame]!));

@@ -8,6 +8,8 @@ import { checkFrames } from './check-frames.js';
 /** Bytes looked at from either end of a file that is not whole: its time need not change while it is written. */
 const HEAD = 256;
 const TAIL = 64;
+/** File systems stamp files by up to two seconds (FAT, some shares). */
+const RECENT_MS = 3000;
 /** The end of compressed pixels: (FFFE,E0DD), and no length. */
 const SEQUENCE_END = Buffer.from('feffdde000000000', 'hex');
 
@@ -26,6 +28,9 @@ export class InstanceFile {
   #seen = '';
   /** performance.now() when it was inspected last. */
   #inspectedAt = 0;
+  /** The same by the clock that files have their times by, and the file's time, in milliseconds. */
+  #inspectedOn = 0;
+  #modified = 0;
 
   constructor(path: string) {
     this.path = path;
@@ -61,7 +66,9 @@ export class InstanceFile {
 
   /** Asks for the file's size and time only. True when they changed since it was inspected. */
   hasChanged(): boolean {
-    this.stamp = stampOf(lstatSync(this.path, { throwIfNoEntry: false }));
+    const stats = lstatSync(this.path, { throwIfNoEntry: false });
+    this.stamp = stampOf(stats);
+    this.#modified = stats?.mtimeMs ?? 0;
     return this.stamp === undefined || !this.#inspected.startsWith(`${this.stamp} `);
   }
 
@@ -75,7 +82,7 @@ export class InstanceFile {
     const edges = readEdges(this.path);
     if (!edges) return this.#forget();
     const seen = `${this.stamp} ${edges.toString('base64')}`;
-    if (seen === this.#inspected) return false;
+    if (seen === this.#inspected) return this.#mayHideMore() && (await this.#inspectAgain(seen));
     // One that was renamed into place has another inode, and is whole.
     const isOther = !this.#inspected.startsWith(`${this.stamp.split(' ', 1)[0]} `);
     const isOver = edges.includes(SEQUENCE_END, Math.max(0, edges.length - TAIL));
@@ -87,7 +94,21 @@ export class InstanceFile {
     return true;
   }
 
+  /** Times of files are coarse: what was written right behind the last inspection may show in nothing but the bytes. */
+  #mayHideMore(): boolean {
+    return Math.abs(this.#inspectedOn - this.#modified) < RECENT_MS;
+  }
+
+  async #inspectAgain(seen: string): Promise<boolean> {
+    const { header } = this.#inspection;
+    await this.#inspect(seen);
+    return (
+      this.#inspection.instance !== undefined || (header === undefined) !== (this.#inspection.header === undefined)
+    );
+  }
+
   async #inspect(seen: string): Promise<void> {
+    this.#inspectedOn = Date.now();
     this.#inspection = inspectInstance(this.path);
     this.#inspectedAt = performance.now();
     this.#inspected = seen;

@@ -142,7 +142,8 @@ export class SeriesFiles {
   #meet(name: string): boolean {
     if (this.#files.has(name)) return false;
     const path = join(this.folder, name);
-    const slide = this.#parts.known(path) ?? this.#slideOf(path);
+    const known = this.#parts.known(path);
+    const slide = known === undefined ? this.#slideOf(path) : known;
     if (slide === undefined) this.#unknown.add(name);
     else this.#unknown.delete(name);
     if (slide !== this.path) return false;

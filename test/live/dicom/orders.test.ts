@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -114,6 +114,26 @@ describe('parts in any order, over any share', () => {
       ),
       { numRuns: 200 },
     );
+  });
+
+  it('are found whole though their time does not tell that they were written on', async () => {
+    const folder = new GrowingFolder();
+    const bytes = instance('1', CODINGS.jpeg);
+    const path = folder.put('x.dcm', bytes);
+    const pixels = bytes.indexOf(Buffer.from('e07f1000', 'hex'));
+    const file = new InstanceFile(path);
+    // The offset table is what writers fill in last.
+    const noTable = Buffer.from(bytes);
+    noTable.fill(0, pixels + 20, pixels + 20 + TILES * 4);
+    const now = new Date();
+    writeFileSync(path, noTable);
+    utimesSync(path, now, now);
+    await file.look();
+    expect([file.whole(60), file.error?.code]).toEqual([undefined, 'SLIDE_UNREADABLE']);
+    writeFileSync(path, bytes);
+    utimesSync(path, now, now);
+    expect(await file.look()).toBe(true);
+    expect(file.whole(60)?.facts.frames).toBe(TILES);
   });
 
   it('are whole only when a piece in the middle that came last is there', async () => {
