@@ -39,7 +39,7 @@ describe('faults of a scan into DICOM parts', () => {
         await deliverAll(parts.slice(5), join(folder, ID), 5);
       },
     );
-    expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled', lacks: 'part 6, 7, 8, 9 of 9' });
+    expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled', lacks: 'parts 6, 7, 8, 9 of 9' });
     const tiles = { expected: 130, seen: 130, missing: 0, late: 50, overwritten: 0 };
     expect(results[1]).toMatchObject({ state: 'completed', summary: { tiles } });
     const states = kinds(events).filter(kind => ['opened', 'incomplete', 'completed'].includes(kind));
@@ -91,7 +91,7 @@ describe('faults of a scan into DICOM parts', () => {
     });
     expect(results[0]).toMatchObject({ id: ID, state: 'incomplete', reason: 'stalled', expected: 30 });
     expect(results[0]).toMatchObject({
-      lacks: expect.stringMatching(/^part 8, 9 of 9; .*half\.dcm: ends at byte 60000/),
+      lacks: expect.stringMatching(/^parts 8, 9 of 9; .*half\.dcm: ends at byte 60000/),
     });
     expect(masks(events).length).toBeGreaterThan(5);
   });

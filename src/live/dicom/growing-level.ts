@@ -134,7 +134,7 @@ export function lackingParts(parts: readonly InstanceHeader[]): string | undefin
   const lacking = Array.from({ length: announced }, (_, index) => index + 1).filter(part => !there.has(part));
   if (lacking.length === 0) return undefined;
   const named = lacking.slice(0, MOST_NAMED).join(', ');
-  return `part ${named}${lacking.length > MOST_NAMED ? ' and others' : ''} of ${announced}`;
+  return `part${lacking.length > 1 ? 's' : ''} ${named}${lacking.length > MOST_NAMED ? ' and others' : ''} of ${announced}`;
 }
 
 /** @param levels of the slide. */

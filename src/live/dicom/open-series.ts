@@ -37,13 +37,14 @@ export async function openDicomSeries(
   const groups = groupLevels(files.headers);
   if (groups[0]![0]!.facts.resampled && !isMarkedDone(folder) && age <= stallSeconds) return 'later';
   const known = outline(groups);
+  // What shares its folder with others is called by one of its files.
+  const at = path === folder ? folder : groups[0]![0]!.path;
   const info: Omit<SlideInfo, 'fingerprint'> = {
     id: options.id!,
-    // What shares its folder with others is called by one of its files.
-    path: path === folder ? folder : groups[0]![0]!.path,
+    path: at,
     format: known.format,
     properties: known.properties,
-    ...withSpacing(folder, known, options.mpp),
+    ...withSpacing(at, known, options.mpp),
   };
   const { spacing } = options;
   const { level } = planPatches({ ...info, fingerprint: '' }, spacing === undefined ? {} : { spacing });
