@@ -1,5 +1,6 @@
 import { dirname, relative } from 'node:path';
 import { filter, from, map, type Observable } from 'rxjs';
+import { SeriesIndex } from '../src/live/dicom/series-index.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
 import { openLiveOrWhole } from '../src/live/open-live.js';
 import { folderOf, isTileManifest } from '../src/live/tile-folder/read-tile-set.js';
@@ -30,13 +31,16 @@ export function segmentLive(folder: string, parts: Parts, signal: AbortSignal): 
     settleSeconds: config.settle,
     events: usesEvents(folder, mode),
   };
+  const series = new SeriesIndex(folder);
+  const spacing = config.spacing ?? parts.bundle.spacing;
   const arrivals = watchFolder(folder, {
     pollSeconds: config.poll,
     settleSeconds: config.settle,
     mode,
     ignored: matcher(config['ignore-names']),
+    parts: series,
     open: (path, facts) =>
-      openLiveOrWhole(path, facts, { ...follow, mpp: config.mpp, id: idBelow(folder, path), signal }),
+      openLiveOrWhole(path, facts, { ...follow, series, spacing, mpp: config.mpp, id: idBelow(folder, path), signal }),
     signal,
   });
   const isUrgent = matcher(config.urgent);

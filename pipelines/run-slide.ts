@@ -44,7 +44,14 @@ export type SlideResult = { readonly path: string; readonly id: string } & (
   | { readonly state: 'done-before'; readonly folder: string }
   | { readonly state: 'interrupted'; readonly done: number; readonly expected: number }
   /** A slide that grew ended early; it is taken up again when its file changes. */
-  | { readonly state: 'incomplete'; readonly reason: LiveReason; readonly done: number; readonly expected: number }
+  | {
+      readonly state: 'incomplete';
+      readonly reason: LiveReason;
+      readonly done: number;
+      readonly expected: number;
+      /** For people: what it waits for. */
+      readonly lacks?: string;
+    }
   | { readonly state: 'failed'; readonly error: StromaflowError }
 );
 
@@ -142,7 +149,8 @@ async function suspend(session: SlideSession, task: SlideTask, { bus, events }: 
   const { expected } = session.aggregate.counts(false);
   const done = session.aggregate.settled;
   if (reason === 'interrupted') return { path, id, state: reason, done, expected };
-  return { path, id, state: 'incomplete', reason, done, expected };
+  const lacks = reason === 'stalled' ? task.live?.lacks : undefined;
+  return { path, id, state: 'incomplete', reason, done, expected, ...(lacks === undefined ? {} : { lacks }) };
 }
 
 /** Why a growing slide ended before it was complete. */

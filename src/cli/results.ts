@@ -32,9 +32,17 @@ export async function printResult(result: SlideResult, terminal: Terminal): Prom
       terminal.json({ slide: result.id, state: 'interrupted', done: result.done, expected: result.expected });
       return;
     case 'incomplete': {
-      const { id, reason, done, expected } = result;
-      terminal.line(`${id}: incomplete (${WHY[reason]}) after ${done} of ${expected} patches; goes on when it changes`);
-      terminal.json({ slide: id, state: 'incomplete', reason, done, expected });
+      const { id, reason, done, expected, lacks } = result;
+      const why = lacks === undefined ? WHY[reason] : `lacks ${lacks}`;
+      terminal.line(`${id}: incomplete (${why}) after ${done} of ${expected} patches; goes on when it changes`);
+      terminal.json({
+        slide: id,
+        state: 'incomplete',
+        reason,
+        done,
+        expected,
+        ...(lacks === undefined ? {} : { lacks }),
+      });
       return;
     }
     case 'failed': {

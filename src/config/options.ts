@@ -432,6 +432,20 @@ export const OPTIONS = {
     group: 'simulator',
     help: 'write the manifest of a tile folder last instead of first',
   },
+  'part-tiles': {
+    type: 'integer',
+    unit: 'frames',
+    default: 64,
+    min: 0,
+    group: 'simulator',
+    help: 'DICOM levels are concatenations of parts of so many frames; 0 makes each level one instance',
+  },
+  sparse: {
+    type: 'boolean',
+    default: false,
+    group: 'simulator',
+    help: 'DICOM frames state their places (TILED_SPARSE), even where their order would do',
+  },
   seed: {
     type: 'integer',
     unit: 'number',

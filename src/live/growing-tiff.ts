@@ -4,8 +4,8 @@ import { openSlide } from '../slide/open.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
 import { unreadable } from '../slide/tiff-probe.js';
-import { ArrivalQueue } from './arrival-queue.js';
-import { type FollowOptions, keepLooking } from './follower.js';
+import { arrivals } from './arrivals.js';
+import type { FollowOptions } from './follower.js';
 import { growthIdentity, tiffContent } from './growth.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
@@ -106,19 +106,11 @@ class GrowingTiff implements LiveSlide {
 
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
-    const stopped = AbortSignal.any([signal, this.#stop.signal]);
-    const queue = new ArrivalQueue<TileArrivals>(() => this.#stop.abort());
     const listing = new TiffListing(this.#path, level);
-    const looking = keepLooking([this.#path], this.#options, stopped, async () => {
+    return arrivals([this.#path], this.#options, signal, this.#stop, async () => {
       const tiles = await this.#look(listing);
-      if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
-      return this.#state === 'growing';
+      return { tiles, grows: this.#state === 'growing' };
     });
-    looking.then(
-      () => queue.end(),
-      error => queue.fail(error),
-    );
-    return queue;
   }
 
   async close(): Promise<void> {

@@ -25,6 +25,8 @@ export interface LiveSlide {
   readonly state: LiveState;
   /** How the tiles of the followed level stand. */
   readonly tiles: Omit<TileCounts, 'late'>;
+  /** For people: what a slide that stalled lacks, where its source can tell. */
+  readonly lacks?: string | undefined;
   /** What the reader threads need for patches of a level: levels that may come later than their patches are left out. */
   sourceFor(level: number): TileSourceDescription;
   /** Tiles of one level as they come, each once; ends when the state is no longer 'growing' or the signal aborts. */

@@ -1,10 +1,15 @@
-import { statSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { type StromaflowError, toStromaflowError } from '../errors.js';
+import { readHead } from '../slide/dicom/instance.js';
 import { openSlide } from '../slide/open.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
-import { unreadable } from '../slide/tiff-probe.js';
+import { readBytes, unreadable } from '../slide/tiff-probe.js';
+import { isDicomName } from '../watch/names.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
+import { openDicomSeries } from './dicom/open-series.js';
+import type { SeriesIndex } from './dicom/series-index.js';
 import { type GrowingOptions, isMarkedDone, openGrowingTiff } from './growing-tiff.js';
 import type { LiveSlide } from './live-slide.js';
 import { openGrowingNdTiff } from './ndtiff/growing-ndtiff.js';
@@ -12,8 +17,18 @@ import { lacksTiles } from './tile-bytes.js';
 import { openGrowingTileFolder } from './tile-folder/growing-tile-folder.js';
 import { isTileManifest, NDTIFF_INDEX, readTileSet } from './tile-folder/read-tile-set.js';
 
+/** The preamble of a DICOM file may be zeros; what follows is not. */
+const HEAD_BYTES = 256;
+
+export interface LiveOptions extends GrowingOptions {
+  /** The DICOM slides of the watched folder. */
+  readonly series: SeriesIndex;
+  /** µm/px the model wants, for slides whose levels come one by one. */
+  readonly spacing?: number | undefined;
+}
+
 /**
- * Opens a file of a scanner's folder, or a folder of DICOM instances once it stands still. What describes a folder of tiles
+ * Opens a file of a scanner's folder, or a DICOM slide (src/live/dicom/open-series.ts). What describes a folder of tiles
  * is always followed. Another file is opened as a whole slide when it was renamed into place, is marked as done, or stands still
  * and every tile is there; as a growing one as soon as its directory can be read and tiles lack.
  *
@@ -21,10 +36,11 @@ import { isTileManifest, NDTIFF_INDEX, readTileSet } from './tile-folder/read-ti
  */
 export async function openLiveOrWhole(
   path: string,
-  { settled, renamed, quiet, age }: CandidateFacts,
-  options: GrowingOptions,
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
-  const { mpp, id, signal, stallSeconds, settleSeconds } = options;
+  facts: CandidateFacts,
+  options: LiveOptions,
+): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | 'later' | undefined> {
+  const { settled, renamed, age } = facts;
+  const { mpp, id, signal, stallSeconds } = options;
   if (basename(path) === NDTIFF_INDEX) {
     const live = openGrowingNdTiff(path, options);
     return { value: live, until: live.closed, claims: dirname(path) };
@@ -35,11 +51,11 @@ export async function openLiveOrWhole(
     const live = openGrowingTileFolder(set, options);
     return { value: live, until: live.closed, claims: set.folder };
   }
-  if (statSync(path).isDirectory()) {
-    // The instances of a DICOM slide come one by one, and nothing says which is the last.
-    if (!isMarkedDone(path) && age < stallSeconds && quiet < settleSeconds)
-      throw unreadable(path, 'may still be written');
-    return { value: await openSlide(path, { mpp, id, signal }) };
+  const dicom = options.series.find(path);
+  if (dicom) return openDicomSeries(dicom, facts, options);
+  if (isDicomName(path)) {
+    if (age <= stallSeconds && isReserved(path)) return 'later';
+    throw notYetDicom(path);
   }
   if (renamed || isMarkedDone(path) || age > stallSeconds) return { value: await openSlide(path, { mpp, id, signal }) };
   const slide = await openSlide(path, { mpp, id, signal, growing: true });
@@ -49,4 +65,24 @@ export async function openLiveOrWhole(
   }
   if (!settled) throw unreadable(path, 'may still be written');
   return { value: await openSlide(path, { mpp, id, signal }) };
+}
+
+/** Why a DICOM file is part of no slide: it says no series (yet), or is no DICOM file. */
+function notYetDicom(path: string): StromaflowError {
+  try {
+    readHead(path);
+  } catch (error) {
+    return toStromaflowError(error, 'SLIDE_UNREADABLE', path);
+  }
+  return unreadable(path, 'may still be written');
+}
+
+/** True for a file that is there and reads as zeros: its bytes are still to come. */
+function isReserved(path: string): boolean {
+  const fd = openSync(path, 'r');
+  try {
+    return readBytes(fd, 0, HEAD_BYTES).every(byte => byte === 0);
+  } finally {
+    closeSync(fd);
+  }
 }

@@ -1,5 +1,7 @@
 /** Writes DICOM elements in explicit VR, little endian (DICOM PS3.5, section 7.1). */
 
+import { TAG } from '../slide/dicom/tags.js';
+
 export type Vr = 'AT' | 'CS' | 'DA' | 'DS' | 'FL' | 'IS' | 'LO' | 'OB' | 'SH' | 'SL' | 'TM' | 'UI' | 'UL' | 'US';
 
 const LONG_LENGTH = new Set(['OB', 'SQ']);
@@ -24,15 +26,15 @@ export function sequence(tag: number, ...items: readonly (readonly Buffer[])[]):
 
 /** Head of an item of a sequence, or of a fragment of pixels. */
 export function itemHead(length: number): Buffer {
-  return tagAndLength(0xfffee000, length);
+  return tagAndLength(TAG.item, length);
 }
 
 /** Head of pixel data whose frames are fragments, up to `sequenceEnd`. */
 export function encapsulatedHead(): Buffer {
-  return Buffer.concat([tagBytes(0x7fe00010), Buffer.from('OB\0\0', 'latin1'), Buffer.alloc(4, 0xff)]);
+  return Buffer.concat([tagBytes(TAG.pixelData), Buffer.from('OB\0\0', 'latin1'), Buffer.alloc(4, 0xff)]);
 }
 
-export const sequenceEnd = (): Buffer => tagAndLength(0xfffee0dd, 0);
+export const sequenceEnd = (): Buffer => tagAndLength(TAG.sequenceDelimitationItem, 0);
 
 function withHead(tag: number, vr: Vr | 'SQ', value: Buffer): Buffer {
   const long = LONG_LENGTH.has(vr);

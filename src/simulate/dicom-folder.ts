@@ -11,10 +11,16 @@ import { wholeJpeg } from './tile-folder.js';
 const JPEG = 7;
 const JPEG_2000: Readonly<Record<number, DicomPhotometric>> = { 33003: 'YBR_FULL', 33005: 'RGB' };
 
+/** InConcatenationTotalNumber has 16 bits. */
+const MOST_PARTS = 65_535;
+/** More than a frame grows by when it is made a JPEG of its own and an item. */
+const FRAME_OVERHEAD = 64;
+
 /**
  * A folder of DICOM instances, `<slide>/level-<n>.dcm`, each written under a temporary name (`.….part`) and renamed when
  * its last frame is there; with `partTiles`, levels are concatenations of `level-<n>-part-<p>.dcm`. Frames lie in the order
- * of the scan: row by row and complete that is TILED_FULL, any other TILED_SPARSE, with a position for every frame.
+ * of the scan: row by row and complete that is TILED_FULL unless `sparse`, any other TILED_SPARSE, with a position for
+ * every frame. With `preallocate` each file has its own name from the start, and room for all of it, which reads as zeros.
  */
 export async function openDicomFolder(
   source: SourceSlide,
@@ -42,7 +48,8 @@ export async function openDicomFolder(
         const photometric = colour ?? photometricOf(geometry, frame);
         const levelMpp = (mpp * (finest.width / geometry.width + finest.height / geometry.height)) / 2;
         const header = dicomHeader(source, levelMpp, colour !== undefined, photometric, file);
-        current = await InstanceFile.create(path, nameOf(file), header, file.places.length);
+        const room = settings.preallocate ? roomFor(geometry, file) : 0;
+        current = await InstanceFile.create(path, nameOf(file), header, file.places.length, room);
       }
       await current.append(frame);
       if (!current.complete) return;
@@ -57,14 +64,19 @@ export async function openDicomFolder(
 }
 
 /** Which frame goes into which file. */
-function planFiles(source: SourceSlide, { steps, partTiles = 0 }: ScanSettings): DicomFile[] {
+function planFiles(source: SourceSlide, { steps, partTiles = 0, sparse = false }: ScanSettings): DicomFile[] {
   return source.levels.flatMap((geometry, level) => {
     const places = steps.filter(place => place.level === level);
     const full =
+      !sparse &&
       places.length === geometry.cols * geometry.rows &&
       places.every(({ col, row }, index) => row * geometry.cols + col === index);
     const size = partTiles > 0 ? partTiles : Math.max(1, places.length);
     const parts = Math.ceil(places.length / size);
+    if (parts > MOST_PARTS)
+      throw new StromaflowError('CONFIG_INVALID', `part-tiles ${partTiles}: makes ${parts} parts of a level`, {
+        fix: `give ${Math.ceil(places.length / MOST_PARTS)} or more`,
+      });
     return Array.from({ length: parts }, (_, index) => ({
       level,
       places: places.slice(index * size, (index + 1) * size),
@@ -75,6 +87,13 @@ function planFiles(source: SourceSlide, { steps, partTiles = 0 }: ScanSettings):
     }));
   });
 }
+
+/** At least what the file's frames will take; the rest is cut off when it is finished. */
+const roomFor = ({ cols, byteCounts, jpegTables }: SourceLevel, { places }: DicomFile): number =>
+  places.reduce(
+    (sum, { col, row }) => sum + byteCounts[row * cols + col]! + (jpegTables?.length ?? 0) + FRAME_OVERHEAD,
+    0,
+  );
 
 const nameOf = ({ level, part, parts }: DicomFile): string =>
   parts > 1 ? `level-${level}-part-${part}.dcm` : `level-${level}.dcm`;
@@ -97,6 +116,7 @@ function photometricOf({ samplesPerPixel }: SourceLevel, frame: Uint8Array): Dic
 /** One instance under way: its basic offset table is filled in when all frames are there. */
 class InstanceFile {
   readonly #file: FileHandle;
+  /** The name it is written under. */
   readonly #temporary: string;
   readonly #final: string;
   readonly #tableAt: number;
@@ -115,11 +135,20 @@ class InstanceFile {
     this.#end = this.#base;
   }
 
-  static async create(folder: string, name: string, header: Buffer, frames: number): Promise<InstanceFile> {
-    const temporary = join(folder, `.${name}.part`);
+  /** @param room bytes to reserve for the frames, under the final name; 0 writes under a temporary one. */
+  static async create(
+    folder: string,
+    name: string,
+    header: Buffer,
+    frames: number,
+    room: number,
+  ): Promise<InstanceFile> {
+    const final = join(folder, name);
+    const temporary = room > 0 ? final : join(folder, `.${name}.part`);
     const file = await open(temporary, 'w');
     const head = Buffer.concat([header, encapsulatedHead(), itemHead(frames * 4)]);
-    const instance = new InstanceFile(file, temporary, join(folder, name), head.length, frames);
+    const instance = new InstanceFile(file, temporary, final, head.length, frames);
+    if (room > 0) await file.truncate(instance.#base + room);
     await file.write(Buffer.concat([head, Buffer.alloc(frames * 4)]), 0, undefined, 0);
     return instance;
   }
@@ -139,9 +168,10 @@ class InstanceFile {
 
   async finish(): Promise<void> {
     await this.#file.write(sequenceEnd(), 0, undefined, this.#end);
+    await this.#file.truncate(this.#end + sequenceEnd().length);
     await this.#file.write(this.#offsets, 0, this.#offsets.length, this.#tableAt);
     await this.#file.close();
-    await rename(this.#temporary, this.#final);
+    if (this.#temporary !== this.#final) await rename(this.#temporary, this.#final);
   }
 
   close(): Promise<void> {

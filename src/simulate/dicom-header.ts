@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { TAG } from '../slide/dicom/tags.js';
 import { element, sequence } from './dicom-elements.js';
 import type { TilePlace } from './scan-writer.js';
 import type { SourceLevel, SourceSlide } from './source-slide.js';
@@ -44,80 +45,88 @@ export function dicomHeader(
   const id = (purpose: string) => uid(source.name, purpose);
   const instance = id(`instance ${level} ${part}`);
   const meta = Buffer.concat([
-    element(0x00020001, 'OB', Buffer.from([0, 1])),
-    element(0x00020002, 'UI', WHOLE_SLIDE),
-    element(0x00020003, 'UI', instance),
-    element(0x00020010, 'UI', jpeg2000 ? JPEG_2000 : JPEG_BASELINE),
-    element(0x00020012, 'UI', uid('stromaflow', 'implementation')),
+    element(TAG.fileMetaInformationVersion, 'OB', Buffer.from([0, 1])),
+    element(TAG.mediaStorageSopClassUid, 'UI', WHOLE_SLIDE),
+    element(TAG.mediaStorageSopInstanceUid, 'UI', instance),
+    element(TAG.transferSyntaxUid, 'UI', jpeg2000 ? JPEG_2000 : JPEG_BASELINE),
+    element(TAG.implementationClassUid, 'UI', uid('stromaflow', 'implementation')),
   ]);
   const concatenation = [
-    element(0x00209161, 'UI', id(`concatenation ${level}`)),
-    element(0x00209162, 'US', part),
-    element(0x00209163, 'US', parts),
+    element(TAG.concatenationUid, 'UI', id(`concatenation ${level}`)),
+    element(TAG.inConcatenationNumber, 'US', part),
+    element(TAG.inConcatenationTotalNumber, 'US', parts),
   ];
   return Buffer.concat([
     Buffer.alloc(128),
     Buffer.from('DICM'),
-    element(0x00020000, 'UL', meta.length),
+    element(TAG.fileMetaInformationGroupLength, 'UL', meta.length),
     meta,
     element(
-      0x00080008,
+      TAG.imageType,
       'CS',
       `${level === 0 ? 'ORIGINAL' : 'DERIVED'}\\PRIMARY\\VOLUME\\${level === 0 ? 'NONE' : 'RESAMPLED'}`,
     ),
-    element(0x00080016, 'UI', WHOLE_SLIDE),
-    element(0x00080018, 'UI', instance),
-    element(0x00080060, 'CS', 'SM'),
-    element(0x0020000d, 'UI', id('study')),
-    element(0x0020000e, 'UI', id('series')),
-    element(0x00200013, 'IS', String(level + 1)),
-    element(0x00200052, 'UI', id('frame of reference')),
+    element(TAG.sopClassUid, 'UI', WHOLE_SLIDE),
+    element(TAG.sopInstanceUid, 'UI', instance),
+    element(TAG.modality, 'CS', 'SM'),
+    element(TAG.studyInstanceUid, 'UI', id('study')),
+    element(TAG.seriesInstanceUid, 'UI', id('series')),
+    element(TAG.instanceNumber, 'IS', String(level + 1)),
+    element(TAG.frameOfReferenceUid, 'UI', id('frame of reference')),
     ...(parts > 1 ? concatenation : []),
-    ...(parts > 1 ? [element(0x00209228, 'UL', file.before)] : []),
-    element(0x00209311, 'CS', file.full ? 'TILED_FULL' : 'TILED_SPARSE'),
-    element(0x00280002, 'US', geometry.samplesPerPixel),
-    element(0x00280004, 'CS', photometric),
-    ...(geometry.samplesPerPixel > 1 ? [element(0x00280006, 'US', 0)] : []),
-    element(0x00280008, 'IS', String(file.places.length)),
-    element(0x00280010, 'US', geometry.tileHeight),
-    element(0x00280011, 'US', geometry.tileWidth),
-    element(0x00280100, 'US', 8),
-    element(0x00280101, 'US', 8),
-    element(0x00280102, 'US', 7),
-    element(0x00280103, 'US', 0),
-    element(0x00282110, 'CS', '01'),
-    element(0x00480001, 'FL', (geometry.width * mpp) / 1000),
-    element(0x00480002, 'FL', (geometry.height * mpp) / 1000),
-    element(0x00480006, 'UL', geometry.width),
-    element(0x00480007, 'UL', geometry.height),
-    element(0x00480102, 'DS', '0\\-1\\0\\-1\\0\\0'),
+    ...(parts > 1 ? [element(TAG.concatenationFrameOffsetNumber, 'UL', file.before)] : []),
+    element(TAG.dimensionOrganizationType, 'CS', file.full ? 'TILED_FULL' : 'TILED_SPARSE'),
+    element(TAG.samplesPerPixel, 'US', geometry.samplesPerPixel),
+    element(TAG.photometricInterpretation, 'CS', photometric),
+    ...(geometry.samplesPerPixel > 1 ? [element(TAG.planarConfiguration, 'US', 0)] : []),
+    element(TAG.numberOfFrames, 'IS', String(file.places.length)),
+    element(TAG.rows, 'US', geometry.tileHeight),
+    element(TAG.columns, 'US', geometry.tileWidth),
+    element(TAG.bitsAllocated, 'US', 8),
+    element(TAG.bitsStored, 'US', 8),
+    element(TAG.highBit, 'US', 7),
+    element(TAG.pixelRepresentation, 'US', 0),
+    element(TAG.lossyImageCompression, 'CS', '01'),
+    element(TAG.imagedVolumeWidth, 'FL', (geometry.width * mpp) / 1000),
+    element(TAG.imagedVolumeHeight, 'FL', (geometry.height * mpp) / 1000),
+    element(TAG.totalPixelMatrixColumns, 'UL', geometry.width),
+    element(TAG.totalPixelMatrixRows, 'UL', geometry.height),
+    element(TAG.imageOrientationSlide, 'DS', '0\\-1\\0\\-1\\0\\0'),
     opticalPath(geometry),
-    element(0x00480302, 'UL', 1),
-    element(0x00480303, 'UL', 1),
+    element(TAG.numberOfOpticalPaths, 'UL', 1),
+    element(TAG.totalPixelMatrixFocalPlanes, 'UL', 1),
     sharedGroups(mpp),
-    ...(file.full ? [] : [sequence(0x52009230, ...file.places.map(place => [positionOf(geometry, place)]))]),
+    ...(file.full
+      ? []
+      : [sequence(TAG.perFrameFunctionalGroupsSequence, ...file.places.map(place => [positionOf(geometry, place)]))]),
   ]);
 }
 
 function opticalPath({ tags }: SourceLevel): Buffer {
   const icc = tags.find(({ tag }) => tag === ICC_TAG);
-  return sequence(0x00480105, [...(icc ? [element(0x00282000, 'OB', icc.bytes)] : []), element(0x00480106, 'SH', '1')]);
+  return sequence(TAG.opticalPathSequence, [
+    ...(icc ? [element(TAG.iccProfile, 'OB', icc.bytes)] : []),
+    element(TAG.opticalPathIdentifier, 'SH', '1'),
+  ]);
 }
 
 /** @param mpp µm/px of this level; DICOM counts in mm. */
 function sharedGroups(mpp: number): Buffer {
   const spacing = String(mpp / 1000).slice(0, 16);
-  return sequence(0x52009229, [
-    sequence(0x00289110, [element(0x00180050, 'DS', '0.001'), element(0x00280030, 'DS', `${spacing}\\${spacing}`)]),
+  return sequence(TAG.sharedFunctionalGroupsSequence, [
+    sequence(TAG.pixelMeasuresSequence, [
+      element(TAG.sliceThickness, 'DS', '0.001'),
+      element(TAG.pixelSpacing, 'DS', `${spacing}\\${spacing}`),
+    ]),
   ]);
 }
 
 function positionOf({ tileWidth, tileHeight }: SourceLevel, { col, row }: TilePlace): Buffer {
-  return sequence(0x0048021a, [
-    element(0x0040072a, 'DS', '0'),
-    element(0x0040073a, 'DS', '0'),
-    element(0x0040074a, 'DS', '0'),
-    element(0x0048021e, 'SL', col * tileWidth + 1),
-    element(0x0048021f, 'SL', row * tileHeight + 1),
+  return sequence(TAG.planePositionSlideSequence, [
+    element(TAG.xOffsetInSlideCoordinateSystem, 'DS', '0'),
+    element(TAG.yOffsetInSlideCoordinateSystem, 'DS', '0'),
+    element(TAG.zOffsetInSlideCoordinateSystem, 'DS', '0'),
+    element(TAG.columnPositionInTotalImagePixelMatrix, 'SL', col * tileWidth + 1),
+    element(TAG.rowPositionInTotalImagePixelMatrix, 'SL', row * tileHeight + 1),
   ]);
 }

@@ -24,4 +24,5 @@ export interface ScanSettings {
   readonly lateManifest?: boolean;
   readonly checkpoint?: number;
   readonly partTiles?: number;
+  readonly sparse?: boolean;
 }

@@ -36,6 +36,8 @@ export interface SimulateOptions {
   readonly checkpoint?: number;
   /** Frames of a part of a DICOM concatenation; 0, as unless given, makes a level one instance. */
   readonly partTiles?: number;
+  /** DICOM frames state their places (TILED_SPARSE), even where their order would do. */
+  readonly sparse?: boolean;
   /** Chooses the random order and the faults: the same seed writes the same bytes. */
   readonly seed?: number;
   readonly signal?: AbortSignal;

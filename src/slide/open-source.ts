@@ -1,4 +1,5 @@
 import { StromaflowError } from '../errors.js';
+import type { GrowingDicomDescription } from '../live/dicom/growing-dicom-source.js';
 import type { NdTiffDescription } from '../live/ndtiff/description.js';
 import type { TileFolderDescription } from '../live/tile-folder/tile-set.js';
 import type { DicomDescription } from './dicom/description.js';
@@ -17,6 +18,10 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
   dicom: async description => {
     const { DicomSource } = await import('./dicom/dicom-source.js');
     return DicomSource.open(description as DicomDescription);
+  },
+  'growing-dicom': async description => {
+    const { openGrowingDicomSource } = await import('../live/dicom/growing-dicom-source.js');
+    return openGrowingDicomSource(description as GrowingDicomDescription);
   },
   openslide: async description => {
     const { OpenSlideSource } = await import('./openslide-source.js');

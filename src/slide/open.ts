@@ -7,7 +7,7 @@ import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
 import { askOpenSlide } from './open-openslide.js';
 import { ForeignTiff, readTiffFacts } from './open-tiff.js';
 import type { OpenedSlide } from './slide.js';
-import type { SlideFacts } from './slide-facts.js';
+import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
 
 export interface OpenOptions {
@@ -41,17 +41,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
       ? await readDicomFacts(path, signal)
       : await readFacts(fd, path, stats.size, options.growing ?? false);
     signal?.throwIfAborted();
-    const mpp = options.mpp ?? facts.mpp;
-    if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${path}: does not say how many µm a pixel spans`);
-    if (!(mpp > 0 && Number.isFinite(mpp))) throw new StromaflowError('CONFIG_INVALID', `mpp ${mpp}: must be above 0`);
-    const levels = facts.levels.map(({ width, height, downsample, tileWidth, tileHeight }) => ({
-      width,
-      height,
-      downsample,
-      mpp: mpp * downsample,
-      tileWidth,
-      tileHeight,
-    }));
+    const { mpp, levels } = withSpacing(path, facts, options.mpp);
     const info = {
       id: id ?? slideId(stats.isDirectory() ? `${resolve(path)}.` : path),
       path,

@@ -1,3 +1,4 @@
+import { StromaflowError } from '../errors.js';
 import type { LevelGeometry, TileSourceDescription } from './slide.js';
 
 /** What a format's reader finds out about a slide, before its spacing is settled. */
@@ -13,4 +14,28 @@ export interface SlideFacts {
   readonly fingerprint?: string;
   /** What the reader threads need, once the levels have a spacing. */
   describe(levels: readonly LevelGeometry[]): TileSourceDescription;
+}
+
+/**
+ * Settles the spacing of a slide: what is given goes before what it says itself.
+ *
+ * @throws SLIDE_NO_MPP, CONFIG_INVALID
+ */
+export function withSpacing(
+  path: string,
+  facts: Pick<SlideFacts, 'mpp' | 'levels'>,
+  given: number | undefined,
+): { mpp: number; levels: LevelGeometry[] } {
+  const mpp = given ?? facts.mpp;
+  if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${path}: does not say how many µm a pixel spans`);
+  if (!(mpp > 0 && Number.isFinite(mpp))) throw new StromaflowError('CONFIG_INVALID', `mpp ${mpp}: must be above 0`);
+  const levels = facts.levels.map(({ width, height, downsample, tileWidth, tileHeight }) => ({
+    width,
+    height,
+    downsample,
+    mpp: mpp * downsample,
+    tileWidth,
+    tileHeight,
+  }));
+  return { mpp, levels };
 }

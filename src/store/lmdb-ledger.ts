@@ -114,8 +114,9 @@ class LmdbLedger implements Ledger {
       get: (level, col, row) => read(() => database.get([slide, 'patch', level, col, row]) as PatchRecord | undefined),
       record: patch => write(() => database.put([slide, 'patch', patch.level, patch.col, patch.row], patch)),
       async update(next) {
-        await write(() => database.put([slide, 'run'], { ...head, ...next }));
+        // At once: what is written while this one is under way builds on it.
         current = { ...next };
+        await write(() => database.put([slide, 'run'], { ...head, ...next }));
       },
     };
   }

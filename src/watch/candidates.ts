@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { isTileManifest } from '../live/tile-folder/read-tile-set.js';
 import type { SeenFile } from './folder-tree.js';
 import { isDicomName, isSlideName, isTemporaryName } from './names.js';
+import { partsByFolder, type SlideParts } from './slide-parts.js';
 
 /** A file that may be a slide. */
 export interface Candidate {
@@ -28,18 +29,32 @@ export class Candidates {
   /** Inodes of files under temporary names: one that turns up under a slide's name was renamed into place. */
   #temporary = new Set<number>();
   #turn = 0;
+  /** Settled files that may be asked about; below 0 after a slide of many. */
+  #allowance = 0;
+  readonly #parts: SlideParts;
+
+  /** @param parts of DICOM slides. */
+  constructor(parts: SlideParts = partsByFolder) {
+    this.#parts = parts;
+  }
 
   /** Of all files, those whose facts a look needs. */
   toStat(files: readonly string[]): string[] {
     const wanted: string[] = [];
     const settled: string[][] = [];
-    for (const [slide, parts] of this.#slidesOf(files))
-      if (this.#known.get(slide)?.settled) settled.push(parts);
-      else wanted.push(...parts);
-    for (let i = 0, asked = 0; i < settled.length && asked < SETTLED_A_LOOK; i++) {
+    for (const [slide, parts] of this.#slidesOf(files)) {
+      const known = this.#known.get(slide);
+      // What is followed in many files is asked about by its follower.
+      if (known?.busy && parts.length > 1) continue;
+      if (known?.settled) settled.push(parts);
+      else for (const part of parts) wanted.push(part);
+    }
+    // A slide in a thousand files is asked about once in several looks.
+    this.#allowance = Math.min(SETTLED_A_LOOK, this.#allowance + SETTLED_A_LOOK);
+    for (let i = 0; i < settled.length && this.#allowance > 0; i++) {
       const parts = settled[this.#turn++ % settled.length]!;
-      wanted.push(...parts);
-      asked += parts.length;
+      for (const part of parts) wanted.push(part);
+      this.#allowance -= parts.length;
     }
     return wanted;
   }
@@ -50,10 +65,10 @@ export class Candidates {
     const tileFolders = new Set([...this.#known.values()].map(({ claims }) => claims));
     for (const path of files) {
       if (isDicomName(path)) {
-        const folder = dirname(path);
-        const parts = slides.get(folder);
+        const slide = this.#parts.known(path) ?? path;
+        const parts = slides.get(slide);
         if (parts) parts.push(path);
-        else slides.set(folder, [path]);
+        else slides.set(slide, [path]);
         continue;
       }
       if (!isSlideName(path) && !isTemporaryName(path)) continue;
@@ -67,10 +82,19 @@ export class Candidates {
   /** @param files all there are; @param seen the facts of those that were asked about. */
   notice(files: readonly string[], seen: readonly SeenFile[]): void {
     const paths = new Set(files);
-    for (const path of files) if (isDicomName(path)) paths.add(dirname(path));
+    this.#parts.keep(paths);
+    const slides = this.#slidesSeen(seen);
+    for (const path of files) {
+      if (!isDicomName(path)) continue;
+      const slide = this.#parts.known(path);
+      if (slide === undefined) continue;
+      // It was a file by itself until its slide was known.
+      if (slide !== path) paths.delete(path);
+      if (slide !== null) paths.add(slide);
+    }
     for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
     for (const file of seen) if (isSlideName(file.path)) this.#see(file);
-    for (const file of series(seen)) this.#see(file);
+    for (const file of slides) this.#see(file, true);
     const temporary = seen.filter(({ path }) => isTemporaryName(path));
     this.#temporary = new Set(temporary.map(({ inode }) => inode));
   }
@@ -81,13 +105,31 @@ export class Candidates {
   }
 
   isBusy(path: string): boolean {
-    return this.#known.get(path)?.busy ?? false;
+    const slide = isDicomName(path) ? this.#parts.known(path) : path;
+    return this.#known.get(slide ?? path)?.busy ?? false;
   }
 
-  #see(seen: SeenFile): void {
+  /** The DICOM files of each slide as one: whichever of them changes, it does. */
+  #slidesSeen(seen: readonly SeenFile[]): Iterable<SeenFile> {
+    const slides = new Map<string, SeenFile>();
+    // The oldest first, so that it is the same one that names the folder after a restart.
+    const files = seen.filter(({ path }) => isDicomName(path)).toSorted((a, b) => a.mtimeMs - b.mtimeMs);
+    for (const file of files) {
+      const slide = this.#parts.slideOf(file);
+      if (slide === null) continue;
+      const path = slide ?? file.path;
+      const all = slides.get(path) ?? { path, size: 0, mtimeMs: 0, inode: 0 };
+      const mtimeMs = Math.max(all.mtimeMs, file.mtimeMs);
+      slides.set(path, { path, size: all.size + file.size, mtimeMs, inode: all.inode + file.inode });
+    }
+    return slides.values();
+  }
+
+  /** @param inFiles several, so that its inode is none. */
+  #see(seen: SeenFile, inFiles = false): void {
     const known = this.#known.get(seen.path);
     if (known && isSame(known.seen, seen)) known.quietLooks += 1;
-    else if (known?.busy && known.seen.inode === seen.inode) {
+    else if (known?.busy && (inFiles || known.seen.inode === seen.inode)) {
       known.seen = seen;
       known.changedAt = performance.now();
     } else {
@@ -96,19 +138,6 @@ export class Candidates {
       this.#known.set(seen.path, fresh);
     }
   }
-}
-
-/** The DICOM files of each folder as one: whichever of them changes, it does. */
-function series(seen: readonly SeenFile[]): Iterable<SeenFile> {
-  const folders = new Map<string, SeenFile>();
-  for (const { path, size, mtimeMs, inode } of seen) {
-    if (!isDicomName(path)) continue;
-    const folder = dirname(path);
-    const all = folders.get(folder) ?? { path: folder, size: 0, mtimeMs: 0, inode: 0 };
-    const latest = Math.max(all.mtimeMs, mtimeMs);
-    folders.set(folder, { path: folder, size: all.size + size, mtimeMs: latest, inode: all.inode + inode });
-  }
-  return folders.values();
 }
 
 function isBelow(folder: string, tops: ReadonlySet<string | undefined>): boolean {

@@ -7,7 +7,7 @@ const TEMPORARY = [/^\./, /^~\$/, /~$/, /\.(tmp|temp|part|partial|crdownload|fil
 /** Extensions of the formats that are opened from one file, our own and OpenSlide's. */
 const SLIDE = /\.(svs|tiff?|btf|tf8|ndpi|mrxs|scn|bif|vms|vmu|svslide|czi)$/i;
 
-/** True for DICOM files: those of one folder are one slide, called by the folder. */
+/** True for DICOM files, of which one or many are a slide (slide-parts.ts). */
 export const isDicomName = (path: string): boolean => /\.(dcm|dicom)$/i.test(path) && !isTemporaryName(path);
 
 /** True for names that will be replaced by the real one, or never matter. */

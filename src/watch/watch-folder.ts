@@ -6,6 +6,7 @@ import { isRemote } from './file-system.js';
 import { FolderHints } from './folder-hints.js';
 import { FolderTree, statFiles } from './folder-tree.js';
 import { isTemporaryName } from './names.js';
+import type { SlideParts } from './slide-parts.js';
 
 /** 'auto' uses events where the folder's file system gives them. */
 export type WatchMode = 'auto' | 'events' | 'poll';
@@ -36,12 +37,15 @@ export interface WatchOptions<T> {
   readonly mode?: WatchMode;
   /** Leaves out files and folders, by their path below the root. */
   readonly ignored?: (path: string) => boolean;
+  /** Which DICOM files make a slide; those of a folder unless given. */
+  readonly parts?: SlideParts;
   /**
-   * Opens a candidate; rejects while it cannot be used, and resolves to undefined when it never will be. Until `until`
+   * Opens a candidate; rejects while it cannot be used, which is reported once it stood still, and resolves to 'later' while
+   * that is no fault, to undefined when it never will be. Until `until`
    * resolves, the file's changes are the opener's to see; true asks for another try. `claims` is the folder of its parts,
    * which are no slides of their own.
    */
-  readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | undefined>;
+  readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | 'later' | undefined>;
   readonly signal: AbortSignal;
 }
 
@@ -65,7 +69,7 @@ export const usesEvents = (root: string, mode: WatchMode): boolean =>
 export async function* watchFolder<T>(root: string, options: WatchOptions<T>): AsyncIterable<Arrival<T>> {
   const { pollSeconds, mode = 'auto', ignored = () => false, signal } = options;
   const tree = new FolderTree(root, path => ignored(relative(root, path)));
-  const candidates = new Candidates();
+  const candidates = new Candidates(options.parts);
   const alarm = new Alarm();
   const never = new Alarm();
   const hints = new FolderHints((folder, name) => {
@@ -111,6 +115,7 @@ async function attempt<T>(
   };
   try {
     const opened = await open(path, facts);
+    if (opened === 'later') return undefined;
     candidate.settled = true;
     if (!opened) return undefined;
     const { value, until, claims } = opened;

@@ -1,5 +1,6 @@
-// `npm run bench [-- live | replay | kills --n 100] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | replay | idle | kills --n 100] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
+import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
 import { benchRatios } from './ratios.mjs';
@@ -15,6 +16,7 @@ const say = text => values.json || console.log(text);
 const BENCHES = {
   ratios: () => benchRatios(say),
   replay: () => benchReplay({ slide: FIXTURE, say }),
+  idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
   kills: async () => {
     const onProgress = ({ kills, slides }) => say(`  ${kills} kills over ${slides} slides`);

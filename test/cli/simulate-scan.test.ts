@@ -28,6 +28,15 @@ describe('stromaflow simulate-scan', () => {
     expect(readdirSync(scan.path)).toHaveLength(132);
   });
 
+  it('cuts DICOM levels into parts', async () => {
+    const args = ['--as', 'dicom', '--order', 'columns', '--rate', '0', '--part-tiles', '50'];
+    const run = await runCli(['simulate-scan', SLIDE, join(folder, 'e'), ...args]);
+    const path = join(folder, 'e', 'CMU-1-Small-Region');
+    expect(run).toMatchObject({ status: 0, stdout: `${path}: 130 tiles\n` });
+    expect(readdirSync(path).sort()).toEqual([1, 2, 3].map(part => `level-0-part-${part}.dcm`));
+    expect((await openSlide(path)).info.levels).toHaveLength(1);
+  });
+
   it('refuses a way, an order or a rate that there is not', async () => {
     for (const [option, value] of [
       ['--as', 'teleport'],

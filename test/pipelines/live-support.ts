@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastValueFrom, of, take, toArray } from 'rxjs';
+import sharp from 'sharp';
 import { afterEach } from 'vitest';
 import { segmentLive } from '#pipelines/live.js';
 import type { Parts } from '#pipelines/parts.js';
@@ -40,18 +41,19 @@ export async function maskOf(out: string, id: string): Promise<Record<string, st
 const finished = new Map<string, Promise<Record<string, string>>>();
 
 /** The mask of a slide that is segmented when it is finished; made once. */
-export function finishedMask(slide: string, id: string): Promise<Record<string, string>> {
-  const known = finished.get(slide);
+export function finishedMask(slide: string, id: string, mpp?: number): Promise<Record<string, string>> {
+  const key = `${slide} ${id} ${mpp}`;
+  const known = finished.get(key);
   if (known) return known;
-  const made = segmentFinished(slide, id);
-  finished.set(slide, made);
+  const made = segmentFinished(slide, id, mpp);
+  finished.set(key, made);
   return made;
 }
 
-async function segmentFinished(slide: string, id: string): Promise<Record<string, string>> {
+async function segmentFinished(slide: string, id: string, mpp?: number): Promise<Record<string, string>> {
   const out = await emptyFolder();
   const { parts } = await open({ out });
-  const task = { path: slide, id, open: () => openSlide(slide, { id }) };
+  const task = { path: slide, id, open: () => openSlide(slide, { id, mpp }) };
   await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
   return maskOf(out, id);
 }
@@ -92,3 +94,32 @@ export const masks = (events: readonly BusEvent[]) =>
 
 export const scan = (options: Partial<SimulateOptions>) => (folder: string, signal: AbortSignal) =>
   simulateScan(SLIDE, folder, { as: 'growing-tiff', order: 'rows', rate: 0, signal, ...options });
+
+/** The slide with halves down to one tile, so that a finished one is looked at through a coarser level first. */
+export async function pyramid(): Promise<string> {
+  const path = join(await emptyFolder(), 'pyramid.tiff');
+  const tile = {
+    tile: true,
+    tileWidth: 256,
+    tileHeight: 256,
+    pyramid: true,
+    compression: 'jpeg',
+    quality: 90,
+  } as const;
+  await sharp(SLIDE, { page: 0 })
+    .tiff({ ...tile, resolutionUnit: 'cm', xres: 2000, yres: 2000 })
+    .toFile(path);
+  return path;
+}
+
+/** Puts a file there in one step. */
+export async function deliver(from: string, folder: string, name: string): Promise<void> {
+  await copyFile(from, join(folder, `.${name}.part`));
+  await rename(join(folder, `.${name}.part`), join(folder, name));
+}
+
+/** Resolves when an event of this kind, or of a slide in this state, is on the bus of the parts that were opened last. */
+export async function happened(kind: string, signal: AbortSignal): Promise<void> {
+  for await (const event of opened.at(-1)!.bus.subscribe('stroma.v1.>', signal)) if (kinds([event])[0] === kind) return;
+  throw new Error(`${kind} did not happen`);
+}

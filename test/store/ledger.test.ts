@@ -43,6 +43,13 @@ describe.each<[string, () => Promise<Ledger>]>([
     expect(run.get(0, 0, 0)).toBeUndefined();
   });
 
+  it('builds each update on those that are still being written', async () => {
+    const run = await ledger.run(KEY);
+    const first = run.update({ ...run.state, state: 'incomplete', tilesSeen: 80 });
+    await Promise.all([first, run.update({ ...run.state, revision: 5 })]);
+    expect((await ledger.run(KEY)).state).toEqual({ revision: 5, state: 'incomplete', tilesSeen: 80 });
+  });
+
   it('keeps what is recorded, every field of it', async () => {
     const run = await ledger.run(KEY);
     const scored: PatchRecord = { ...segmented(300, 2), intersection: 3, union: 7 };

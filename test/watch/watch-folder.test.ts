@@ -154,6 +154,26 @@ describe('watchFolder', () => {
     expect(opened.toSorted()).toEqual(['last.svs', 'series', 'tiles/manifest.json']);
   });
 
+  it('reports nothing of a file that is to be opened later', async () => {
+    const root = await folder();
+    await writeFile(join(root, 'later.svs'), 'half');
+    const abort = new AbortController();
+    let tries = 0;
+    const open = async (path: string) => {
+      const text = await readFile(path, 'utf8');
+      if (text.endsWith('whole')) return { value: text };
+      // Long after a file that cannot be opened would have been reported.
+      if (++tries === 20) await writeFile(path, 'whole');
+      return 'later' as const;
+    };
+    const options = { pollSeconds: 0.05, settleSeconds: 0.1, open, signal: abort.signal };
+    for await (const arrival of watchFolder(root, options)) {
+      expect(arrival).toMatchObject({ opened: 'whole' });
+      abort.abort();
+    }
+    expect(tries).toBe(20);
+  });
+
   it('needs no events', async () => {
     const root = await folder();
     const abort = new AbortController();

@@ -4,8 +4,7 @@ import { dirname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import type { OpenedSlide, TileSourceDescription } from '../../slide/slide.js';
 import { readBytes, unreadable } from '../../slide/tiff-probe.js';
-import { ArrivalQueue } from '../arrival-queue.js';
-import { keepLooking } from '../follower.js';
+import { arrivals } from '../arrivals.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import { growthIdentity } from '../growth.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
@@ -106,18 +105,10 @@ class GrowingNdTiff implements LiveSlide {
   }
 
   follow(_level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
-    const stopped = AbortSignal.any([signal, this.#stop.signal]);
-    const queue = new ArrivalQueue<TileArrivals>(() => this.#stop.abort());
-    const looking = keepLooking([this.#source.folder], this.#options, stopped, async () => {
+    return arrivals([this.#source.folder], this.#options, signal, this.#stop, async () => {
       const tiles = this.#look();
-      if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
-      return this.#state === 'growing';
+      return { tiles, grows: this.#state === 'growing' };
     });
-    looking.then(
-      () => queue.end(),
-      error => queue.fail(error),
-    );
-    return queue;
   }
 
   async close(): Promise<void> {

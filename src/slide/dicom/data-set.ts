@@ -1,16 +1,17 @@
 import { StromaflowError } from '../../errors.js';
 import type { ByteReader } from './byte-reader.js';
+import { TAG } from './tags.js';
 
 /** Data sets in explicit or implicit VR, little endian (DICOM PS3.5, section 7). */
 
 /** Length of a sequence, item or pixel data that ends with a delimiter. */
 export const UNDEFINED = 0xffff_ffff;
-export const ITEM = 0xfffe_e000;
-export const ITEM_END = 0xfffe_e00d;
-export const SEQUENCE_END = 0xfffe_e0dd;
 
 /** VRs whose length field has 32 bits, behind two reserved bytes (PS3.5, table 7.1-1). */
 const LONG_LENGTH = new Set(['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'SQ', 'SV', 'UC', 'UN', 'UR', 'UT', 'UV']);
+
+/** What stands between values and items has no VR in any syntax. */
+const WITHOUT_VR: ReadonlySet<number> = new Set([TAG.item, TAG.itemDelimitationItem, TAG.sequenceDelimitationItem]);
 
 /** Values longer than this are no fact about a slide; offset tables are read where they lie. */
 const MAX_VALUE = 64 * 1024;
@@ -51,7 +52,7 @@ function walk(reader: ByteReader, end: number, wanted: Wanted, options: DataSetO
   if (depth > MAX_DEPTH) throw damaged(reader, 'nests its sequences too deep');
   while (reader.position < end) {
     const element = readElement(reader, options.explicit);
-    if (element.tag === ITEM_END) return;
+    if (element.tag === TAG.itemDelimitationItem) return;
     if (options.stopAt && depth === 0 && options.stopAt(element)) return;
     const sequence = wanted.sequences?.[element.tag];
     const value = wanted.values?.[element.tag];
@@ -78,8 +79,8 @@ function readItems(
   for (let index = 0; reader.position < end; index++) {
     const tag = readTag(reader);
     const bytes = reader.uint32();
-    if (tag === SEQUENCE_END) return;
-    if (tag !== ITEM) throw damaged(reader, 'has a sequence without items');
+    if (tag === TAG.sequenceDelimitationItem) return;
+    if (tag !== TAG.item) throw damaged(reader, 'has a sequence without items');
     if (bytes !== UNDEFINED && bytes > reader.left) throw reader.truncated();
     const itemEnd = bytes === UNDEFINED ? Number.POSITIVE_INFINITY : reader.position + bytes;
     walk(reader, itemEnd, wanted(index), options, depth + 1);
@@ -90,8 +91,7 @@ function readItems(
 
 export function readElement(reader: ByteReader, explicit: boolean): Element {
   const tag = readTag(reader);
-  if (tag === ITEM_END || tag === ITEM || tag === SEQUENCE_END || !explicit)
-    return { tag, vr: undefined, length: reader.uint32() };
+  if (WITHOUT_VR.has(tag) || !explicit) return { tag, vr: undefined, length: reader.uint32() };
   const vr = reader.bytes(2).toString('latin1');
   if (!/^[A-Z]{2}$/.test(vr)) throw damaged(reader, 'has an element without a value representation');
   if (!LONG_LENGTH.has(vr)) return { tag, vr, length: reader.uint16() };

@@ -29,10 +29,23 @@ export interface DicomGrid {
 /** One level as a reader thread needs it. */
 export interface DicomLevel extends LevelGeometry, DicomGrid {}
 
+/** The files of a slide by number; of one that grows they become more. An array is one. */
+export interface PartList {
+  at(part: number): DicomPart | undefined;
+}
+
+/** What a reader thread reads frames by. */
+export interface DicomFrames {
+  readonly levels: readonly DicomLevel[];
+  readonly files: PartList;
+}
+
 /** Description of a DICOM slide for the reader threads. A type, so that it fits TileSourceDescription. */
 export type DicomDescription = {
   readonly kind: typeof DICOM_KIND;
   readonly path: string;
   readonly files: readonly DicomPart[];
+  /** Ties the slide to the run that began while it grew (docs/decisions/0007-growing-identity.md). */
+  readonly identity: string;
   readonly levels: readonly DicomLevel[];
 };

@@ -6,25 +6,33 @@ import type { TiffLevel } from '../tiff-description.js';
 import type { TileDecoder } from '../tiff-source.js';
 import { COMPRESSION, PHOTOMETRIC } from '../tiff-support.js';
 import { type ByteSource, fileBytes } from './byte-reader.js';
-import type { DicomDescription, DicomLevel, DicomPart } from './description.js';
+import type { DicomFrames, DicomLevel, DicomPart, PartList } from './description.js';
 import { joinFragments } from './frames.js';
 import { inflateDataSet } from './inflate.js';
 import { NativeDecoder } from './native-decoder.js';
 
+/** Files kept open: a concatenation may have more parts than a process may have open files. */
+const MAX_OPEN = 32;
+
+interface OpenPart {
+  readonly fd: number;
+  readonly bytes: ByteSource;
+}
+
 /** Reads the frames of a DICOM slide, synchronously: one pread and one decode a tile. Files are opened when needed. */
 export class DicomSource implements TileSource {
   readonly levels: readonly DicomLevel[];
-  readonly #files: readonly DicomPart[];
+  readonly #files: PartList;
   readonly #decoders: readonly TileDecoder[];
-  readonly #open: (ByteSource | undefined)[] = [];
-  readonly #handles: number[] = [];
+  /** Those used last, the latest at the end. */
+  readonly #open = new Map<number, OpenPart>();
   #item = Buffer.alloc(0);
 
-  static async open(description: DicomDescription): Promise<DicomSource> {
+  static async open(description: DicomFrames): Promise<DicomSource> {
     return new DicomSource(description, await Promise.all(description.levels.map(decoderOf)));
   }
 
-  private constructor(description: DicomDescription, decoders: readonly TileDecoder[]) {
+  private constructor(description: DicomFrames, decoders: readonly TileDecoder[]) {
     this.levels = description.levels;
     this.#files = description.files;
     this.#decoders = decoders;
@@ -41,7 +49,7 @@ export class DicomSource implements TileSource {
     const corrupt = (problem: string) =>
       new StromaflowError(
         'TILE_CORRUPT',
-        `${this.#files[part]!.path}: tile (${col}, ${row}) of level ${level} ${problem}`,
+        `${this.#files.at(part)?.path}: tile (${col}, ${row}) of level ${level} ${problem}`,
       );
     const start = geometry.starts[index]!;
     const length = geometry.ends[index]! - start;
@@ -60,29 +68,40 @@ export class DicomSource implements TileSource {
   }
 
   close(): void {
-    for (const handle of this.#handles.splice(0)) closeSync(handle);
-    this.#open.length = 0;
+    for (const { fd } of this.#open.values()) closeSync(fd);
+    this.#open.clear();
   }
 
   /** A view of the bytes, valid until the next call. */
   #read(part: number, start: number, length: number): Buffer {
-    this.#open[part] ??= this.#openPart(this.#files[part]!);
+    const opened = this.#open.get(part) ?? openPart(this.#files.at(part)!);
+    this.#open.delete(part);
+    this.#open.set(part, opened);
+    if (this.#open.size > MAX_OPEN) this.#closeOldest();
     if (this.#item.length < length) this.#item = Buffer.alloc(length);
     const into = this.#item.subarray(0, length);
-    return into.subarray(0, this.#open[part].read(into, start));
+    return into.subarray(0, opened.bytes.read(into, start));
   }
 
-  /** @throws SLIDE_UNREADABLE when the file cannot be opened any more. */
-  #openPart({ path, deflatedFrom }: DicomPart): ByteSource {
-    try {
-      const fd = openSync(path, 'r');
-      this.#handles.push(fd);
-      const file = fileBytes(path, fd, fstatSync(fd).size);
-      return deflatedFrom === undefined ? file : inflateDataSet(file, deflatedFrom);
-    } catch (error) {
-      if (error instanceof StromaflowError) throw error;
-      throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened again`, { cause: error });
-    }
+  #closeOldest(): void {
+    const [oldest] = this.#open;
+    if (!oldest) return;
+    this.#open.delete(oldest[0]);
+    closeSync(oldest[1].fd);
+  }
+}
+
+/** @throws SLIDE_UNREADABLE when the file cannot be opened any more. */
+function openPart({ path, deflatedFrom }: DicomPart): OpenPart {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    const file = fileBytes(path, fd, fstatSync(fd).size);
+    return { fd, bytes: deflatedFrom === undefined ? file : inflateDataSet(file, deflatedFrom) };
+  } catch (error) {
+    if (fd !== undefined) closeSync(fd);
+    if (error instanceof StromaflowError) throw error;
+    throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened again`, { cause: error });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Wanted } from './data-set.js';
+import { TAG } from './tags.js';
 import { asInt32, asNumbers, asText, asUint16, asUint32 } from './values.js';
 
 /** Where a table of 64-bit numbers lies in the data set. */
@@ -11,6 +12,8 @@ export interface TableAt {
 export interface Facts {
   sopClass: string;
   flavour: string;
+  /** Its pixels were reduced from those of a finer level (value 4 of Image Type). */
+  resampled: boolean;
   /** UIDs; they stay inside the reader. */
   series: string;
   instance: string;
@@ -48,6 +51,7 @@ export function newFacts(): Facts {
   return {
     sopClass: '',
     flavour: '',
+    resampled: false,
     series: '',
     instance: '',
     instanceNumber: 0,
@@ -80,91 +84,93 @@ export function newFacts(): Facts {
 export function wantedFacts(facts: Facts): Wanted {
   const measures: Wanted = {
     values: {
-      2621488: bytes => {
+      [TAG.pixelSpacing]: bytes => {
         if (facts.spacing.length === 0) facts.spacing = asNumbers(bytes);
       },
     },
   };
   const opticalPath: Wanted = {
     values: {
-      2629632: () => {
+      [TAG.iccProfile]: () => {
         facts.hasIcc = true;
       },
-      4718866: bytes => {
+      [TAG.objectiveLensPower]: bytes => {
         facts.objective ||= asText(bytes);
       },
     },
   };
   return {
     values: {
-      524296: bytes => {
-        facts.flavour = asText(bytes).split('\\')[2] ?? '';
+      [TAG.imageType]: bytes => {
+        const values = asText(bytes).split('\\');
+        facts.flavour = values[2] ?? '';
+        facts.resampled = values[3] === 'RESAMPLED';
       },
-      524310: bytes => {
+      [TAG.sopClassUid]: bytes => {
         facts.sopClass = asText(bytes);
       },
-      528528: bytes => {
+      [TAG.manufacturerModelName]: bytes => {
         facts.scanner = asText(bytes);
       },
-      2097166: bytes => {
+      [TAG.seriesInstanceUid]: bytes => {
         facts.series = asText(bytes);
       },
-      2097171: bytes => {
+      [TAG.instanceNumber]: bytes => {
         facts.instanceNumber = asNumbers(bytes)[0] ?? 0;
       },
-      2134369: bytes => {
+      [TAG.concatenationUid]: bytes => {
         facts.concatenation = asText(bytes);
       },
-      2134370: bytes => {
+      [TAG.inConcatenationNumber]: bytes => {
         facts.part = asUint16(bytes);
       },
-      2134371: bytes => {
+      [TAG.inConcatenationTotalNumber]: bytes => {
         facts.parts = asUint16(bytes);
       },
-      2134568: bytes => {
+      [TAG.concatenationFrameOffsetNumber]: bytes => {
         facts.frameOffset = asUint32(bytes);
       },
-      2134801: bytes => {
+      [TAG.dimensionOrganizationType]: bytes => {
         facts.tiledFull = asText(bytes) === 'TILED_FULL';
       },
-      2621442: bytes => {
+      [TAG.samplesPerPixel]: bytes => {
         facts.samplesPerPixel = asUint16(bytes);
       },
-      2621444: bytes => {
+      [TAG.photometricInterpretation]: bytes => {
         facts.photometric = asText(bytes);
       },
-      2621446: bytes => {
+      [TAG.planarConfiguration]: bytes => {
         facts.planar = asUint16(bytes) === 1;
       },
-      2621448: bytes => {
+      [TAG.numberOfFrames]: bytes => {
         facts.frames = asNumbers(bytes)[0] ?? 0;
       },
-      2621456: bytes => {
+      [TAG.rows]: bytes => {
         facts.rows = asUint16(bytes);
       },
-      2621457: bytes => {
+      [TAG.columns]: bytes => {
         facts.columns = asUint16(bytes);
       },
-      2621696: bytes => {
+      [TAG.bitsAllocated]: bytes => {
         facts.bitsAllocated = asUint16(bytes);
       },
-      2621699: bytes => {
+      [TAG.pixelRepresentation]: bytes => {
         facts.signed = asUint16(bytes) === 1;
       },
-      4718598: bytes => {
+      [TAG.totalPixelMatrixColumns]: bytes => {
         facts.matrixColumns = asUint32(bytes);
       },
-      4718599: bytes => {
+      [TAG.totalPixelMatrixRows]: bytes => {
         facts.matrixRows = asUint32(bytes);
       },
     },
     sequences: {
-      4718853: () => opticalPath,
-      1375769129: () => ({ sequences: { 2658576: () => measures } }),
-      1375769136: frame => ({
+      [TAG.opticalPathSequence]: () => opticalPath,
+      [TAG.sharedFunctionalGroupsSequence]: () => ({ sequences: { [TAG.pixelMeasuresSequence]: () => measures } }),
+      [TAG.perFrameFunctionalGroupsSequence]: frame => ({
         sequences: {
-          2658576: () => measures,
-          4719130: () => position(facts, frame),
+          [TAG.pixelMeasuresSequence]: () => measures,
+          [TAG.planePositionSlideSequence]: () => position(facts, frame),
         },
       }),
     },
@@ -178,10 +184,10 @@ function position({ positions }: Facts, frame: number): Wanted {
   while (positions.length < frame * 2 + 2) positions.push(0);
   return {
     values: {
-      4719134: bytes => {
+      [TAG.columnPositionInTotalImagePixelMatrix]: bytes => {
         positions[frame * 2] = asInt32(bytes);
       },
-      4719135: bytes => {
+      [TAG.rowPositionInTotalImagePixelMatrix]: bytes => {
         positions[frame * 2 + 1] = asInt32(bytes);
       },
     },

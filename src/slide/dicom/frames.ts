@@ -1,7 +1,8 @@
 import { StromaflowError } from '../../errors.js';
 import type { ByteReader } from './byte-reader.js';
-import { damaged, type Element, ITEM, readTag, SEQUENCE_END, UNDEFINED } from './data-set.js';
+import { damaged, type Element, readTag, UNDEFINED } from './data-set.js';
 import type { TableAt } from './facts.js';
+import { TAG } from './tags.js';
 import type { TransferSyntax } from './transfer-syntax.js';
 
 /**
@@ -133,8 +134,8 @@ function byFragments(reader: ByteReader, { frames }: FrameFacts): FrameTable {
 function readItemHead(reader: ByteReader): number | undefined {
   const tag = readTag(reader);
   const length = reader.uint32();
-  if (tag === SEQUENCE_END) return undefined;
-  if (tag !== ITEM || length === UNDEFINED) throw damaged(reader, 'has damaged pixels');
+  if (tag === TAG.sequenceDelimitationItem) return undefined;
+  if (tag !== TAG.item || length === UNDEFINED) throw damaged(reader, 'has damaged pixels');
   if (length > reader.left) throw reader.truncated();
   return length;
 }

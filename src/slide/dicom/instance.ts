@@ -6,10 +6,11 @@ import { type Facts, MAX_FRAMES, newFacts, wantedFacts } from './facts.js';
 import { type FrameTable, findFrames } from './frames.js';
 import { inflateDataSet } from './inflate.js';
 import { readMeta } from './meta.js';
+import { TAG } from './tags.js';
 import { TRANSFER_SYNTAXES, type TransferSyntax } from './transfer-syntax.js';
 
-/** One file of a DICOM whole slide: the facts its pixels need, and where its frames lie. No patient attributes. */
-export interface DicomInstance {
+/** What one file of a DICOM whole slide says in front of its pixels. No patient attributes. */
+export interface InstanceHeader {
   readonly path: string;
   /** Bytes, and modification time in milliseconds. */
   readonly size: number;
@@ -20,6 +21,10 @@ export interface DicomInstance {
   readonly mpp: number | undefined;
   /** Where the data set starts; a deflated one is inflated from there, and frames are counted in what comes out. */
   readonly dataAt: number;
+}
+
+/** One whole file: its header, and where its frames lie. */
+export interface DicomInstance extends InstanceHeader {
   readonly frames: FrameTable;
 }
 
@@ -50,6 +55,66 @@ export function tryInstance(
   path: string,
   accept: (facts: Readonly<Facts>) => boolean = () => true,
 ): DicomInstance | undefined {
+  return withDicomFile(path, (file, modified) => {
+    const begun = readHeader(file, modified, accept);
+    return begun && locateFrames(begun);
+  });
+}
+
+/** As much of an instance as there is: a file that is still being written may have a header and no whole pixels. */
+export interface Inspection {
+  /** Undefined for another kind of DICOM object, and as long as the header cannot be read. */
+  readonly header?: InstanceHeader;
+  readonly instance?: DicomInstance;
+  /** Why there is no instance. */
+  readonly error?: StromaflowError;
+}
+
+/** Reads what there is of an instance. Never throws: what is wrong with the file is part of the answer. */
+export function inspectInstance(path: string): Inspection {
+  let header: InstanceHeader | undefined;
+  try {
+    const instance = withDicomFile(path, (file, modified) => {
+      const begun = readHeader(file, modified, () => true);
+      header = begun?.header;
+      return begun && locateFrames(begun);
+    });
+    return instance ? { header: instance, instance } : {};
+  } catch (error) {
+    return { ...(header ? { header } : {}), error: toStromaflowError(error, 'SLIDE_UNREADABLE', path) };
+  }
+}
+
+/** Which series a file is part of, and whether it shows the specimen: read from its first elements only. */
+export interface InstanceHead {
+  readonly series: string;
+  /** False for another kind of object, and for images of labels and the like, which are never opened. */
+  readonly isSlide: boolean;
+}
+
+/** Images of other things than the specimen are never opened: labels show names. */
+export const ASSOCIATED: ReadonlySet<string> = new Set(['LABEL', 'OVERVIEW', 'THUMBNAIL', 'LOCALIZER']);
+
+/** @throws FILE_NOT_FOUND, SLIDE_UNREADABLE, SLIDE_TRUNCATED, SLIDE_UNSUPPORTED as long as these elements cannot be read. */
+export function readHead(path: string): InstanceHead {
+  return withDicomFile(path, file => {
+    const { reader, syntax } = openDataSet(file);
+    const facts = newFacts();
+    let passed = false;
+    readDataSet(reader, reader.source.size, wantedFacts(facts), {
+      explicit: syntax.explicit,
+      stopAt: ({ tag }) => {
+        passed = tag > TAG.seriesInstanceUid;
+        return passed;
+      },
+    });
+    if (!passed) throw reader.truncated();
+    const { series, sopClass, flavour } = facts;
+    return { series, isSlide: sopClass === WHOLE_SLIDE && !ASSOCIATED.has(flavour) };
+  });
+}
+
+function withDicomFile<T>(path: string, use: (file: ByteSource, modified: number) => T): T {
   let fd: number;
   try {
     fd = openSync(path, 'r');
@@ -59,7 +124,7 @@ export function tryInstance(
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile() || !isDicom(fd)) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: is not a DICOM file`);
-    return parseInstance(fileBytes(path, fd, stats.size), stats.mtimeMs, accept);
+    return use(fileBytes(path, fd, stats.size), stats.mtimeMs);
   } catch (error) {
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);
   } finally {
@@ -67,38 +132,47 @@ export function tryInstance(
   }
 }
 
-function parseInstance(
-  file: ByteSource,
-  modified: number,
-  accept: (facts: Readonly<Facts>) => boolean,
-): DicomInstance | undefined {
-  const { path, size } = file;
+/** The data set behind the meta information, and how it is written. */
+function openDataSet(file: ByteSource): { reader: ByteReader; syntax: TransferSyntax; dataAt: number } {
   const meta = readMeta(file);
   const syntax = TRANSFER_SYNTAXES[meta.syntax];
   if (!syntax) {
     const name = /^[\d.]{1,64}$/.test(meta.syntax) ? ` ${meta.syntax}` : '';
-    throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: its DICOM transfer syntax${name} is not supported`);
+    throw new StromaflowError('SLIDE_UNSUPPORTED', `${file.path}: its DICOM transfer syntax${name} is not supported`);
   }
   const source = syntax.deflated ? inflateDataSet(file, meta.end) : file;
-  const reader = new ByteReader(source, syntax.deflated ? 0 : meta.end);
+  return { reader: new ByteReader(source, syntax.deflated ? 0 : meta.end), syntax, dataAt: meta.end };
+}
+
+/** An instance read up to its pixels. */
+interface Begun {
+  readonly header: InstanceHeader;
+  readonly reader: ByteReader;
+  readonly pixels: Element;
+}
+
+function readHeader(
+  file: ByteSource,
+  modified: number,
+  accept: (facts: Readonly<Facts>) => boolean,
+): Begun | undefined {
+  const { path, size } = file;
+  const { reader, syntax, dataAt } = openDataSet(file);
   const facts = newFacts();
   const pixels = readFacts(reader, facts, syntax);
   if (facts.sopClass !== WHOLE_SLIDE || !accept(facts)) return undefined;
   if (!pixels) throw new StromaflowError('SLIDE_TRUNCATED', `${path}: ends before its pixels`);
-  checkFacts(path, facts, source.size, syntax);
-  const frameBytes = facts.rows * facts.columns * facts.samplesPerPixel;
+  checkFacts(path, facts, reader.source.size, syntax);
   const [down, across] = facts.spacing;
-  const mpp = across !== undefined && down !== undefined ? ((across + down) / 2) * 1000 : undefined;
-  return {
-    path,
-    size,
-    modified,
-    syntax,
-    facts,
-    mpp: mpp !== undefined && mpp > 0 ? mpp : undefined,
-    dataAt: meta.end,
-    frames: findFrames(reader, pixels, { ...facts, frameBytes }, syntax),
-  };
+  const mean = across !== undefined && down !== undefined ? ((across + down) / 2) * 1000 : undefined;
+  const mpp = mean !== undefined && mean > 0 ? mean : undefined;
+  return { header: { path, size, modified, syntax, facts, mpp, dataAt }, reader, pixels };
+}
+
+function locateFrames({ header, reader, pixels }: Begun): DicomInstance {
+  const { facts, syntax } = header;
+  const frameBytes = facts.rows * facts.columns * facts.samplesPerPixel;
+  return { ...header, frames: findFrames(reader, pixels, { ...facts, frameBytes }, syntax) };
 }
 
 /** Fills `facts` and stops at the pixels, the last thing of interest in a data set; undefined when there are none. */
@@ -108,9 +182,9 @@ function readFacts(reader: ByteReader, facts: Facts, { explicit }: TransferSynta
     explicit,
     stopAt: element => {
       const table = { at: reader.position, length: element.length };
-      if (element.tag === 0x7fe0_0001) facts.offsetTable = table;
-      if (element.tag === 0x7fe0_0002) facts.lengthTable = table;
-      if (element.tag === 0x7fe0_0010) pixels = element;
+      if (element.tag === TAG.extendedOffsetTable) facts.offsetTable = table;
+      if (element.tag === TAG.extendedOffsetTableLengths) facts.lengthTable = table;
+      if (element.tag === TAG.pixelData) pixels = element;
       return pixels !== undefined;
     },
   });

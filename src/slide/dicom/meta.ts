@@ -1,5 +1,6 @@
 import { type ByteReader, type ByteSource, ByteReader as Reader } from './byte-reader.js';
 import { damaged, readElement } from './data-set.js';
+import { TAG } from './tags.js';
 import { asText } from './values.js';
 
 /** Preamble of 128 bytes and 'DICM' (PS3.10, section 7.1). */
@@ -13,8 +14,8 @@ export function readMeta(file: ByteSource): { syntax: string; end: number } {
   while (end === undefined ? isMeta(reader) : reader.position < end) {
     const { tag, length } = readElement(reader, true);
     if (length > reader.left) throw reader.truncated();
-    if (tag === 0x0002_0000 && length === 4) end = reader.uint32() + reader.position;
-    else if (tag === 0x0002_0010 && length <= 64) syntax = asText(reader.bytes(length));
+    if (tag === TAG.fileMetaInformationGroupLength && length === 4) end = reader.uint32() + reader.position;
+    else if (tag === TAG.transferSyntaxUid && length <= 64) syntax = asText(reader.bytes(length));
     else reader.skip(length);
   }
   if (end !== undefined && reader.position !== end) throw damaged(reader, 'has meta information of the wrong length');

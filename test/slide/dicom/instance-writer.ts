@@ -1,5 +1,6 @@
 import { deflateRawSync } from 'node:zlib';
 import { element, encapsulatedHead, itemHead, sequence, sequenceEnd, type Vr } from '#src/simulate/dicom-elements.js';
+import { TAG } from '#src/slide/dicom/tags.js';
 import type { Picture } from '../tiff-writer.js';
 import { cut } from '../tiff-writer.js';
 
@@ -21,6 +22,8 @@ export interface InstanceOptions {
   /** mm; [] leaves it out. */
   readonly spacing?: readonly number[];
   readonly flavour?: string;
+  /** Says that a finer level was reduced to it. */
+  readonly resampled?: boolean;
   readonly series?: string;
   readonly number?: number;
   readonly concatenation?: { readonly part: number; readonly parts: number; readonly before: number };
@@ -46,11 +49,16 @@ const ENCAPSULATED = new Set(['jpeg', 'jpeg2000', 'deflated-frames']);
 export function writeInstance(options: InstanceOptions): Buffer {
   const { syntax = 'native', sopClass = '1.2.840.10008.5.1.4.1.1.77.1.6' } = options;
   const meta = Buffer.concat([
-    element(0x00020001, 'OB', Buffer.from([0, 1])),
-    element(0x00020002, 'UI', sopClass),
-    element(0x00020010, 'UI', options.transferSyntax ?? SYNTAX[syntax]),
+    element(TAG.fileMetaInformationVersion, 'OB', Buffer.from([0, 1])),
+    element(TAG.mediaStorageSopClassUid, 'UI', sopClass),
+    element(TAG.transferSyntaxUid, 'UI', options.transferSyntax ?? SYNTAX[syntax]),
   ]);
-  const head = [Buffer.alloc(128), Buffer.from('DICM'), element(0x00020000, 'UL', meta.length), meta];
+  const head = [
+    Buffer.alloc(128),
+    Buffer.from('DICM'),
+    element(TAG.fileMetaInformationGroupLength, 'UL', meta.length),
+    meta,
+  ];
   const data = dataSet(options, sopClass);
   if (syntax === 'implicit') return Buffer.concat([...head, asImplicit(data)]);
   return Buffer.concat([...head, syntax === 'deflated' ? deflateRawSync(data) : data]);
@@ -64,46 +72,63 @@ function dataSet(options: InstanceOptions, sopClass: string): Buffer {
     options.places ?? Array.from({ length: cols * rows }, (_, i) => [i % cols, Math.floor(i / cols)] as const);
   const organisation = 'organisation' in options ? options.organisation : 'TILED_FULL';
   const frames = places.map(([col, row]) => encodeFrame(options, cut(picture, col * tile[0], row * tile[1], ...tile)));
-  const measures = spacing.length > 0 ? [sequence(0x00289110, [element(0x00280030, 'DS', spacing.join('\\'))])] : [];
-  const shared = sequence(0x52009229, measures);
+  const measures =
+    spacing.length > 0
+      ? [sequence(TAG.pixelMeasuresSequence, [element(TAG.pixelSpacing, 'DS', spacing.join('\\'))])]
+      : [];
+  const shared = sequence(TAG.sharedFunctionalGroupsSequence, measures);
   const positions = places.map(([col, row]) => [
-    sequence(0x0048021a, [element(0x0048021e, 'SL', col * tile[0] + 1), element(0x0048021f, 'SL', row * tile[1] + 1)]),
+    sequence(TAG.planePositionSlideSequence, [
+      element(TAG.columnPositionInTotalImagePixelMatrix, 'SL', col * tile[0] + 1),
+      element(TAG.rowPositionInTotalImagePixelMatrix, 'SL', row * tile[1] + 1),
+    ]),
   ]);
   const elements: (readonly [tag: number, bytes: Buffer])[] = [
-    [0x00080008, element(0x00080008, 'CS', `ORIGINAL\\PRIMARY\\${options.flavour ?? 'VOLUME'}\\NONE`)],
-    [0x00080016, element(0x00080016, 'UI', sopClass)],
-    [0x0020000e, element(0x0020000e, 'UI', options.series ?? '1.2.3')],
-    [0x00200013, element(0x00200013, 'IS', String(options.number ?? 1))],
-    [0x00280002, element(0x00280002, 'US', picture.samples)],
     [
-      0x00280004,
+      TAG.imageType,
       element(
-        0x00280004,
+        TAG.imageType,
+        'CS',
+        `ORIGINAL\\PRIMARY\\${options.flavour ?? 'VOLUME'}\\${options.resampled ? 'RESAMPLED' : 'NONE'}`,
+      ),
+    ],
+    [TAG.sopClassUid, element(TAG.sopClassUid, 'UI', sopClass)],
+    [TAG.seriesInstanceUid, element(TAG.seriesInstanceUid, 'UI', options.series ?? '1.2.3')],
+    [TAG.instanceNumber, element(TAG.instanceNumber, 'IS', String(options.number ?? 1))],
+    [TAG.samplesPerPixel, element(TAG.samplesPerPixel, 'US', picture.samples)],
+    [
+      TAG.photometricInterpretation,
+      element(
+        TAG.photometricInterpretation,
         'CS',
         options.photometric ?? (picture.samples === 1 ? 'MONOCHROME2' : syntax === 'jpeg' ? 'YBR_FULL_422' : 'RGB'),
       ),
     ],
-    [0x00280006, element(0x00280006, 'US', planar ? 1 : 0)],
-    [0x00280008, element(0x00280008, 'IS', String(frames.length))],
-    [0x00280010, element(0x00280010, 'US', tile[1])],
-    [0x00280011, element(0x00280011, 'US', tile[0])],
-    [0x00280100, element(0x00280100, 'US', 8)],
-    [0x00280103, element(0x00280103, 'US', 0)],
-    [0x00480006, element(0x00480006, 'UL', picture.width)],
-    [0x00480007, element(0x00480007, 'UL', picture.height)],
-    [0x52009229, options.undefinedLengths ? openEnded(shared) : shared],
+    [TAG.planarConfiguration, element(TAG.planarConfiguration, 'US', planar ? 1 : 0)],
+    [TAG.numberOfFrames, element(TAG.numberOfFrames, 'IS', String(frames.length))],
+    [TAG.rows, element(TAG.rows, 'US', tile[1])],
+    [TAG.columns, element(TAG.columns, 'US', tile[0])],
+    [TAG.bitsAllocated, element(TAG.bitsAllocated, 'US', 8)],
+    [TAG.pixelRepresentation, element(TAG.pixelRepresentation, 'US', 0)],
+    [TAG.totalPixelMatrixColumns, element(TAG.totalPixelMatrixColumns, 'UL', picture.width)],
+    [TAG.totalPixelMatrixRows, element(TAG.totalPixelMatrixRows, 'UL', picture.height)],
+    [TAG.sharedFunctionalGroupsSequence, options.undefinedLengths ? openEnded(shared) : shared],
     ...(options.extra ?? []).map(([tag, vr, value]) => [tag, element(tag, vr, value)] as const),
   ];
-  if (organisation !== undefined) elements.push([0x00209311, element(0x00209311, 'CS', organisation)]);
+  if (organisation !== undefined)
+    elements.push([TAG.dimensionOrganizationType, element(TAG.dimensionOrganizationType, 'CS', organisation)]);
   if (concatenation) {
-    elements.push([0x00209161, element(0x00209161, 'UI', '1.2.3.4')]);
-    elements.push([0x00209162, element(0x00209162, 'US', concatenation.part)]);
-    elements.push([0x00209163, element(0x00209163, 'US', concatenation.parts)]);
-    elements.push([0x00209228, element(0x00209228, 'UL', concatenation.before)]);
+    elements.push([TAG.concatenationUid, element(TAG.concatenationUid, 'UI', '1.2.3.4')]);
+    elements.push([TAG.inConcatenationNumber, element(TAG.inConcatenationNumber, 'US', concatenation.part)]);
+    elements.push([TAG.inConcatenationTotalNumber, element(TAG.inConcatenationTotalNumber, 'US', concatenation.parts)]);
+    elements.push([
+      TAG.concatenationFrameOffsetNumber,
+      element(TAG.concatenationFrameOffsetNumber, 'UL', concatenation.before),
+    ]);
   }
   if (organisation === 'TILED_SPARSE') {
-    const groups = sequence(0x52009230, ...positions);
-    elements.push([0x52009230, options.undefinedLengths ? openEnded(groups) : groups]);
+    const groups = sequence(TAG.perFrameFunctionalGroupsSequence, ...positions);
+    elements.push([TAG.perFrameFunctionalGroupsSequence, options.undefinedLengths ? openEnded(groups) : groups]);
   }
   elements.sort((a, b) => a[0] - b[0]);
   return Buffer.concat([...elements.map(([, bytes]) => bytes), pixelData(options, frames)]);
@@ -120,7 +145,7 @@ function encodeFrame({ syntax, planar, encode }: InstanceOptions, tile: Picture)
 
 function pixelData(options: InstanceOptions, frames: readonly Buffer[]): Buffer {
   const { syntax = 'native', table = 'basic', fragments = 1 } = options;
-  if (!ENCAPSULATED.has(syntax)) return element(0x7fe00010, 'OB', Buffer.concat(frames));
+  if (!ENCAPSULATED.has(syntax)) return element(TAG.pixelData, 'OB', Buffer.concat(frames));
   const starts: number[] = [];
   const items: Buffer[] = [];
   let at = 0;
@@ -139,7 +164,10 @@ function pixelData(options: InstanceOptions, frames: readonly Buffer[]): Buffer 
   const wide = (values: readonly number[]) => Buffer.from(BigUint64Array.from(values, BigInt).buffer);
   const extended =
     table === 'extended'
-      ? [element(0x7fe00001, 'OB', wide(starts)), element(0x7fe00002, 'OB', wide(frames.map(({ length }) => length)))]
+      ? [
+          element(TAG.extendedOffsetTable, 'OB', wide(starts)),
+          element(TAG.extendedOffsetTableLengths, 'OB', wide(frames.map(({ length }) => length))),
+        ]
       : [];
   return Buffer.concat([...extended, encapsulatedHead(), itemHead(basic.length), basic, ...items, sequenceEnd()]);
 }

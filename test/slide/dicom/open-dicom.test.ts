@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { TAG } from '#src/slide/dicom/tags.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { failureOf, scratch } from '../fixture.js';
@@ -219,7 +220,7 @@ describe('openSlide refuses DICOM', () => {
     ['in RLE', { transferSyntax: '1.2.840.10008.1.2.5' }, 'SLIDE_UNSUPPORTED'],
     ['without spacing', { spacing: [] }, 'SLIDE_NO_MPP'],
     ['with too few frames and no positions', { places: [[0, 0]], organisation: undefined }, 'SLIDE_UNREADABLE'],
-    ['with 16-bit samples', { extra: [[0x00280101, 'US', 12]], photometric: 'PALETTE COLOR' }, 'SLIDE_UNSUPPORTED'],
+    ['with 16-bit samples', { extra: [[TAG.bitsStored, 'US', 12]], photometric: 'PALETTE COLOR' }, 'SLIDE_UNSUPPORTED'],
     [
       'that claims a huge grid',
       {
@@ -260,7 +261,7 @@ describe('what leaves the reader', () => {
     [0x00080050, 'SH', 'Secret-Case'],
     [0x00400512, 'LO', 'Secret-Block'],
     [0x0008103e, 'LO', 'Secret series'],
-    [0x00081090, 'LO', 'Secret: free text, no scanner'],
+    [TAG.manufacturerModelName, 'LO', 'Secret: free text, no scanner'],
   ];
 
   it('holds no patient attribute, UID or free text', async () => {
@@ -271,7 +272,7 @@ describe('what leaves the reader', () => {
   });
 
   it('holds a scanner and an objective that look like one', async () => {
-    const bytes = writeInstance({ ...BASE, extra: [[0x00081090, 'LO', 'Aperio GT450']] });
+    const bytes = writeInstance({ ...BASE, extra: [[TAG.manufacturerModelName, 'LO', 'Aperio GT450']] });
     expect((await openSlide(folderOf(bytes))).info.properties).toMatchObject({ scanner: 'Aperio GT450' });
   });
 
@@ -282,10 +283,10 @@ describe('what leaves the reader', () => {
   });
 
   it('is another fingerprint when the slide is scanned anew', async () => {
-    const folder = folderOf(writeInstance({ ...BASE, extra: [[0x00080018, 'UI', '1.1']] }));
+    const folder = folderOf(writeInstance({ ...BASE, extra: [[TAG.sopInstanceUid, 'UI', '1.1']] }));
     const before = (await openSlide(folder)).info.fingerprint;
     expect((await openSlide(folder)).info.fingerprint).toBe(before);
-    files.write(`case-${count}/0.dcm`, writeInstance({ ...BASE, extra: [[0x00080018, 'UI', '1.2']] }));
+    files.write(`case-${count}/0.dcm`, writeInstance({ ...BASE, extra: [[TAG.sopInstanceUid, 'UI', '1.2']] }));
     expect((await openSlide(folder)).info.fingerprint).not.toBe(before);
   });
 });

@@ -1,0 +1,208 @@
+import { StromaflowError } from '../../errors.js';
+import { groupLevels, identityOf, levelName } from '../../slide/dicom/describe-instances.js';
+import type { DicomLevel } from '../../slide/dicom/description.js';
+import type { InstanceHeader } from '../../slide/dicom/instance.js';
+import { emptyGrid, unknownGrid } from '../../slide/dicom/level.js';
+import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
+import { arrivals } from '../arrivals.js';
+import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
+import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
+import { lookAgain } from '../look-again.js';
+import { GROWING_DICOM_KIND, type GrowingDicomDescription } from './growing-dicom-source.js';
+import { GrowingLevel, isAllThere, lackingParts, partTableFor } from './growing-level.js';
+import type { PartTable } from './part-table.js';
+import type { SeriesFiles } from './series-files.js';
+
+/**
+ * A DICOM slide whose instances still come: parts of a concatenation, in any order, and levels, each an instance or a
+ * concatenation of its own.
+ *
+ * Completeness contract. The unit is a file. Its frames may be read once the file is whole: all frames are located, the pixel
+ * data is there to its end, and no frame reads as zeros; frames that do not begin and end as their coding wants are taken
+ * as they are after the settling time. Expected: the grid of the followed level, until its parts are all there and say
+ * which tiles they hold. The slide is complete when the parts of the followed level came, by InConcatenationTotalNumber;
+ * where that is not stated, when the grid is full or no file changed for the settling time; or when `.done` stands in the folder.
+ * Another instance in the place of one that was read, or a level that is finer than all, is another slide ('replaced'); a file that was
+ * read and is deleted ends it ('gone').
+ */
+export class GrowingDicom implements LiveSlide {
+  readonly opened: OpenedSlide;
+  readonly growth: Growth;
+  readonly closed: Promise<boolean>;
+  readonly #options: GrowingOptions;
+  readonly #files: SeriesFiles;
+  readonly #levels: DicomLevel[];
+  readonly #firsts: readonly InstanceHeader[];
+  readonly #names: readonly string[];
+  readonly #parts: PartTable;
+  readonly #stop = new AbortController();
+  #close: (again: boolean) => void = () => undefined;
+  #state: LiveState = 'growing';
+  #at = 0;
+  #level: GrowingLevel | undefined;
+  #hint = '';
+  #changedAt = performance.now();
+
+  /**
+   * @param info of the levels that are known, without a fingerprint.
+   * @param groups their instances, finest level first.
+   */
+  constructor(
+    files: SeriesFiles,
+    info: Omit<SlideInfo, 'fingerprint'>,
+    groups: readonly (readonly InstanceHeader[])[],
+    options: GrowingOptions,
+  ) {
+    this.#files = files;
+    this.#options = options;
+    this.#firsts = groups.map(([first]) => first!);
+    this.#names = groups.map(levelName);
+    this.#parts = partTableFor(files.folder, groups);
+    this.#levels = groups.map(([first], level) => ({ ...unknownGrid(first!), ...info.levels[level]! }));
+    this.#hint = files.hint;
+    const identity = identityOf(groups);
+    // A second scan of the same name is another run, and must have another name in events.
+    const fingerprint = `${identity}-${Date.now().toString(36)}`;
+    this.opened = { info: { ...info, fingerprint }, source: this.sourceFor(groups.length) };
+    this.growth = { identity, content: level => this.#followed(level).content };
+    this.closed = new Promise(resolve => {
+      this.#close = resolve;
+    });
+  }
+
+  get state(): LiveState {
+    return this.#state;
+  }
+
+  get tiles(): LiveSlide['tiles'] {
+    const { cols, rows } = this.#levels[this.#at]!;
+    const { seen = 0, overwritten = 0, instances = [] } = this.#level ?? {};
+    // Parts that are all there say by themselves which tiles there are.
+    const isKnown = instances.length > 0 && isAllThere(instances) === true;
+    const expected = isKnown ? seen : cols * rows;
+    const missing = this.#state === 'complete' ? expected - seen : 0;
+    return { expected, seen, missing, overwritten };
+  }
+
+  get lacks(): string | undefined {
+    const parts = lackingParts(this.#level?.instances ?? []);
+    const { error } = this.#files;
+    return [parts, error?.message].filter(text => text !== undefined).join('; ') || undefined;
+  }
+
+  sourceFor(level: number): TileSourceDescription {
+    if (level < this.#levels.length) this.#followed(level);
+    const description: GrowingDicomDescription = {
+      kind: GROWING_DICOM_KIND,
+      path: this.#files.folder,
+      parts: this.#parts.shared,
+      levels: this.#levels.slice(0, level + 1),
+    };
+    return description;
+  }
+
+  follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
+    const followed = this.#followed(level);
+    return arrivals([this.#files.folder], this.#options, signal, this.#stop, async () => {
+      const tiles = await this.#look(followed);
+      return { tiles, grows: this.#state === 'growing' };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#files.hasStalled = this.#state === 'stalled';
+    if (this.#state === 'complete') this.#remember();
+    void lookAgain(this.#state, this.#options, () => this.#files.hint !== this.#hint).then(this.#close);
+  }
+
+  #remember(): void {
+    try {
+      this.#files.followed.set(this.#names[this.#at]!, this.growth.content(this.#at));
+    } catch {
+      // Its files are gone already: if they come again, it is opened again.
+    }
+  }
+
+  #followed(level: number): GrowingLevel {
+    if (this.#level && this.#at === level) return this.#level;
+    this.#at = level;
+    // Only the level that is read has a place for each tile: what other files claim costs nothing.
+    this.#levels[level] = { ...this.#levels[level]!, ...emptyGrid(this.#firsts[level]!) };
+    this.#level = new GrowingLevel(this.#firsts[level]!, this.#levels[level], this.#parts);
+    return this.#level;
+  }
+
+  /** The tiles that became readable; sets the state. */
+  async #look(level: GrowingLevel): Promise<number[]> {
+    // The marker is looked for first: parts that were written before it are then seen by this very look.
+    const done = isMarkedDone(this.#files.folder);
+    const changed = await this.#files.look(done);
+    if (changed) this.#changedAt = performance.now();
+    this.#hint = this.#files.hint;
+    const came = changed || !this.#files.isReady || level.instances.length === 0 ? this.#meet(level, done) : [];
+    if (this.#state === 'growing') this.#judge(level, done);
+    return came;
+  }
+
+  /** Takes the parts that are whole; sets the state when the slide is another one. */
+  #meet(level: GrowingLevel, done: boolean): number[] {
+    const lost = this.#whatWasLost(level);
+    if (lost) {
+      this.#state = lost;
+      return [];
+    }
+    const came: number[] = [];
+    const settled = done ? 0 : this.#options.settleSeconds;
+    for (const { facts, path } of this.#members()) {
+      const name = path.slice(this.#files.folder.length + 1);
+      const instance = this.#files.files.get(name)?.whole(settled);
+      if (!instance || facts !== instance.facts) continue;
+      try {
+        if (level.has(name)) level.takeAgain(name, instance);
+        else for (const tile of level.take(name, instance)) came.push(tile);
+      } catch (error) {
+        // A file that vanishes while it is read is seen to be gone by the next look.
+        if (error instanceof StromaflowError) throw error;
+      }
+    }
+    if (came.length > 0) this.#changedAt = performance.now();
+    return came;
+  }
+
+  /** Instances of the followed level, in their order. */
+  #members(): readonly InstanceHeader[] {
+    const { headers } = this.#files;
+    if (headers.length === 0) return [];
+    return groupLevels(headers).find(group => levelName(group) === this.#names[this.#at]) ?? [];
+  }
+
+  /** 'gone' or 'replaced' when what was read is no longer what the folder holds. */
+  #whatWasLost(level: GrowingLevel): LiveState | undefined {
+    const { files, headers } = this.#files;
+    if (files.size === 0) return 'gone';
+    for (const name of level.names) {
+      const file = files.get(name);
+      if (!file) return 'gone';
+      if (file.header && !this.#isOfLevel(file.header)) return 'replaced';
+    }
+    if (headers.length === 0) return undefined;
+    const names = groupLevels(headers).map(levelName);
+    // Of two instances of one size the first is the level's, and it may come last.
+    const isOther = names[0] !== this.#names[0] || !names.includes(this.#names[this.#at]!);
+    return isOther ? 'replaced' : undefined;
+  }
+
+  #isOfLevel(header: InstanceHeader): boolean {
+    return this.#files.holds(header) && levelName([header]) === this.#names[this.#at];
+  }
+
+  #judge(level: GrowingLevel, done: boolean): void {
+    const quiet = (performance.now() - this.#changedAt) / 1000;
+    const there = level.instances.length > 0 ? isAllThere(level.instances) : false;
+    const isOver = done || there === true || (there === undefined && quiet >= this.#options.settleSeconds);
+    if (level.wasReplaced) this.#state = 'replaced';
+    else if (isOver) this.#state = 'complete';
+    else if (quiet > this.#options.stallSeconds) this.#state = 'stalled';
+  }
+}

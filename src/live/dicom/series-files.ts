@@ -1,0 +1,160 @@
+import { lstatSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import type { StromaflowError } from '../../errors.js';
+import type { InstanceHeader } from '../../slide/dicom/instance.js';
+import { isDicomName } from '../../watch/names.js';
+import type { SlideParts } from '../../watch/slide-parts.js';
+import { InstanceFile } from './instance-file.js';
+
+/** File systems stamp folders by up to two seconds: one that changed this recently is listed again. */
+const RECENT_MS = 3000;
+/** Whole files asked in one look whether they changed, in turn: a level may have a thousand. */
+const ASKED_A_LOOK = 64;
+/** Files parsed without giving anything else a turn. */
+const PARSED_A_TURN = 8;
+
+/** The files of one slide in a folder: known from look to look, and from one opening of the slide to the next. */
+export class SeriesFiles {
+  readonly folder: string;
+  /** The slide's path (SeriesIndex). */
+  readonly path: string;
+  /** Levels that were followed to their end: their content by the level's name. */
+  readonly followed = new Map<string, string>();
+  /** It stalled when it was followed last: what came since is late, and counted so. */
+  hasStalled = false;
+  readonly #series: string;
+  readonly #parts: SlideParts;
+  readonly #files = new Map<string, InstanceFile>();
+  #listed: { readonly mtimeMs: number; readonly at: number } | undefined;
+  /** Names whose head is not there yet: it comes without changing the folder. */
+  readonly #unknown = new Set<string>();
+  #turn = 0;
+
+  constructor(folder: string, path: string, series: string, parts: SlideParts) {
+    this.folder = folder;
+    this.path = path;
+    this.#series = series;
+    this.#parts = parts;
+  }
+
+  /** By name. */
+  get files(): ReadonlyMap<string, InstanceFile> {
+    return this.#files;
+  }
+
+  get headers(): InstanceHeader[] {
+    return [...this.#files.values()].flatMap(({ header }) => (header && this.holds(header) ? header : []));
+  }
+
+  /** All files are whole beyond doubt: nothing is known later that is not known now, unless one changes. */
+  get isReady(): boolean {
+    for (const file of this.#files.values()) if (!file.isReady) return false;
+    return true;
+  }
+
+  /** A file may come to hold another slide's instance. */
+  holds({ facts }: InstanceHeader): boolean {
+    return facts.series === this.#series;
+  }
+
+  /** Why one of the files is not whole. */
+  get error(): StromaflowError | undefined {
+    for (const { error } of this.#files.values()) if (error) return error;
+    return undefined;
+  }
+
+  /**
+   * Looks what came, grew, changed or went.
+   *
+   * @param all ask every file, and do not wait for one that may grow to stand still.
+   * @returns true when something is otherwise than at the last look.
+   */
+  async look(all = false): Promise<boolean> {
+    const before = this.#listed;
+    let changed = this.#list();
+    // A file that another was renamed over shows in the folder's time only.
+    const askAll = all || this.#listed !== before;
+    let parsed = 0;
+    const whole: InstanceFile[] = [];
+    for (const file of this.#files.values()) {
+      if (file.isReady && !all) {
+        whole.push(file);
+        continue;
+      }
+      if (!(await file.look(all))) continue;
+      changed = true;
+      // Headers are read synchronously; a folder of many files must not hold up everything else.
+      if (++parsed % PARSED_A_TURN === 0) await setImmediate();
+    }
+    const asks = askAll ? whole.length : Math.min(ASKED_A_LOOK, whole.length);
+    for (let asked = 0; asked < asks; asked++) if (await whole[this.#turn++ % whole.length]!.look()) changed = true;
+    return changed;
+  }
+
+  /** Differs when something may have changed since the last look; asks little. */
+  get hint(): string {
+    const pending = [...this.#files.values()].filter(file => !file.isReady);
+    const stamps = pending.map(file => {
+      file.hasChanged();
+      return `${file.path} ${file.stamp}`;
+    });
+    const stats = lstatSync(this.folder, { throwIfNoEntry: false });
+    return [stats?.mtimeMs, ...stamps].join('\n');
+  }
+
+  #list(): boolean {
+    const stats = lstatSync(this.folder, { throwIfNoEntry: false });
+    if (!stats?.isDirectory()) {
+      const wasThere = this.#files.size > 0;
+      this.#files.clear();
+      this.#listed = undefined;
+      return wasThere;
+    }
+    const { mtimeMs } = stats;
+    const before = this.#files.size;
+    const isKnown = this.#listed?.mtimeMs === mtimeMs && this.#listed.at - mtimeMs > RECENT_MS;
+    let changed = false;
+    const names = isKnown ? [...this.#unknown] : this.#names();
+    if (!names) return false;
+    for (const name of names) if (this.#meet(name)) changed = true;
+    if (isKnown) return changed;
+    this.#listed = { mtimeMs, at: Date.now() };
+    return changed || this.#files.size !== before;
+  }
+
+  /** Those in the folder; what is gone is forgotten. */
+  #names(): readonly string[] | undefined {
+    let names: string[];
+    try {
+      names = readdirSync(this.folder).filter(isDicomName);
+    } catch {
+      // A share that is away for a moment is no news.
+      return undefined;
+    }
+    const there = new Set(names);
+    for (const name of this.#files.keys()) if (!there.has(name)) this.#files.delete(name);
+    this.#unknown.clear();
+    return names;
+  }
+
+  /** True for a file of this slide that was not known. */
+  #meet(name: string): boolean {
+    if (this.#files.has(name)) return false;
+    const path = join(this.folder, name);
+    const known = this.#parts.known(path);
+    const slide = known === undefined ? this.#slideOf(path) : known;
+    if (slide === undefined) this.#unknown.add(name);
+    else this.#unknown.delete(name);
+    if (slide !== this.path) return false;
+    this.#files.set(name, new InstanceFile(path));
+    return true;
+  }
+
+  #slideOf(path: string): string | null | undefined {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (!stats?.isFile()) return null;
+    const { size, mtimeMs, ino } = stats;
+    return this.#parts.slideOf({ path, size, mtimeMs, inode: ino });
+  }
+}
