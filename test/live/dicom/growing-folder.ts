@@ -1,6 +1,7 @@
-import { mkdtempSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterEach } from 'vitest';
 import { openDicomSeries } from '#src/live/dicom/open-series.js';
 import { SeriesIndex } from '#src/live/dicom/series-index.js';
 import type { LiveSlide } from '#src/live/live-slide.js';
@@ -40,9 +41,20 @@ export function concatenation(sizes: readonly number[], options: Partial<Instanc
   });
 }
 
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function emptyFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stromaflow-dicom-'));
+  folders.push(folder);
+  return folder;
+}
+
 /** A watched folder, and what the watcher would know of it. */
 export class GrowingFolder {
-  readonly path = mkdtempSync(join(tmpdir(), 'stromaflow-dicom-'));
+  readonly path = emptyFolder();
   readonly index = new SeriesIndex(join(this.path, '..'));
   readonly options = {
     pollSeconds: 0.01,
