@@ -32,15 +32,17 @@ export function segmentLive(folder: string, parts: Parts, signal: AbortSignal): 
     events: usesEvents(folder, mode),
   };
   const series = new SeriesIndex(folder);
-  const spacing = config.spacing ?? parts.bundle.spacing;
   const arrivals = watchFolder(folder, {
     pollSeconds: config.poll,
     settleSeconds: config.settle,
     mode,
     ignored: matcher(config['ignore-names']),
     parts: series,
-    open: (path, facts) =>
-      openLiveOrWhole(path, facts, { ...follow, series, spacing, mpp: config.mpp, id: idBelow(folder, path), signal }),
+    open: (path, facts) => {
+      const spacing = config.spacing ?? parts.models.current.bundle.spacing;
+      const given = { ...follow, series, spacing, mpp: config.mpp, id: idBelow(folder, path), signal };
+      return openLiveOrWhole(path, facts, given);
+    },
     signal,
   });
   const isUrgent = matcher(config.urgent);
