@@ -1,0 +1,52 @@
+import { StromaflowError } from '#src/errors.js';
+import { takeAsked } from './meter.mjs';
+
+/** CPU time after which an input counts as a hang. */
+export const MOST_CPU_MS = 1000;
+/** What the process may grow beyond an input's bound: garbage that has not been collected. */
+const SLACK = 192 * 2 ** 20;
+
+/**
+ * Runs a target on one input and says how it ended: 'fine', the code of a typed error, or what is wrong.
+ *
+ * @returns {Promise<{ outcome: string, fault?: { kind: string, where: string, detail: string } }>}
+ */
+export async function execute(target, bytes, files) {
+  const bound = target.bound.base + target.bound.perByte * bytes.length;
+  const rss = process.memoryUsage.rss();
+  const peak = process.resourceUsage().maxRSS * 1024;
+  const cpu = process.cpuUsage();
+  takeAsked();
+  let outcome = 'fine';
+  let fault;
+  try {
+    await target.run(bytes, files);
+  } catch (error) {
+    if (error instanceof StromaflowError) outcome = error.code;
+    fault = faultOf(error, target);
+  }
+  const asked = takeAsked();
+  const { user, system } = process.cpuUsage(cpu);
+  const peakNow = process.resourceUsage().maxRSS * 1024;
+  const ms = (user + system) / 1000;
+  if (ms > MOST_CPU_MS) fault ??= { kind: 'hang', where: outcome, detail: `${ms.toFixed(0)} ms of CPU time` };
+  if (asked > bound) fault ??= { kind: 'allocation', where: outcome, detail: `asks for ${mib(asked)} of ${mib(bound)} MiB` };
+  if (peakNow > peak && peakNow - rss > bound + SLACK)
+    fault ??= { kind: 'memory', where: outcome, detail: `grows by ${mib(peakNow - rss)} MiB; bound ${mib(bound)}` };
+  return { outcome: fault ? fault.kind : outcome, fault };
+}
+
+/** Undefined for a typed error of an allowed code that a person can read. */
+export function faultOf(error, target) {
+  const where = placeOf(error);
+  if (!(error instanceof StromaflowError)) return { kind: 'untyped', where, detail: String(error?.stack ?? error) };
+  if (!target.codes.includes(error.code)) return { kind: 'code', where, detail: `${error.line}\n${error.stack}` };
+  if (error.line.length > 4096 || /[\0-\x08\n\x0b-\x1f]/.test(error.message))
+    return { kind: 'message', where, detail: JSON.stringify(error.message.slice(0, 300)) };
+  return undefined;
+}
+
+/** The first line of ours that an error came through. */
+const placeOf = error => /dist\/src\/([^\s)]+:\d+):\d+/.exec(error?.stack ?? '')?.[1] ?? String(error?.message).slice(0, 60);
+
+const mib = bytes => (bytes / 2 ** 20).toFixed(1);
