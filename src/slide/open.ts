@@ -39,7 +39,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     if (!stats.isFile() && !dicom) throw unreadable(path, 'is not a file');
     const facts = dicom
       ? await readDicomFacts(path, signal)
-      : await readFacts(fd, path, stats.size, options.growing ?? false);
+      : readFacts(fd, path, stats.size, options.growing ?? false);
     signal?.throwIfAborted();
     const mpp = options.mpp ?? facts.mpp;
     if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${path}: does not say how many µm a pixel spans`);
@@ -89,9 +89,9 @@ function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
   return `${size}-${Math.trunc(mtimeMs)}-${head}`;
 }
 
-async function readFacts(fd: number, path: string, size: number, growing: boolean): Promise<SlideFacts> {
+function readFacts(fd: number, path: string, size: number, growing: boolean): SlideFacts {
   try {
-    return await readTiffFacts(fd, path, size, growing);
+    return readTiffFacts(fd, path, size, growing);
   } catch (error) {
     // Damaged TIFFs are not handed to native code, which could take the whole process with it.
     const facts = error instanceof ForeignTiff || !isTiff(fd) ? askOpenSlide(path) : undefined;

@@ -2,9 +2,9 @@ import { readSync } from 'node:fs';
 import { StromaflowError } from '../errors.js';
 
 /**
- * Walks a TIFF's directories before any library sees the file. geotiff.js 3.0.5 takes an offset of 0, an offset past the
- * end and a cut array at face value (wrong sizes, zeros for pixels); here each is one clear error. Memory is bounded by
- * the file's size: nothing is allocated from a count before the bytes it stands for are known to exist.
+ * Walks a TIFF's directories. An offset of 0, an offset past the end and a cut array are each one clear error (geotiff.js
+ * 3.0.5 takes them at face value: wrong sizes, zeros for pixels). Nothing is allocated from a count before the bytes it
+ * stands for are known to exist; as a file may claim any size without having it, readers limit counts as well.
  */
 
 /** Where the values of one tag lie in the file. */
@@ -54,7 +54,7 @@ const TYPE_BYTES: Readonly<Record<number, number>> = {
 };
 
 /** Unsigned integer types that an array of offsets or counts may have. */
-const NUMBER_TYPES = new Set([1, 3, 4, 13, 16, 18]);
+export const NUMBER_TYPES: ReadonlySet<number> = new Set([1, 3, 4, 13, 16, 18]);
 
 /**
  * Checks the header and every directory of the main chain.
@@ -120,8 +120,7 @@ export function probeDirectory(
 }
 
 /**
- * An array tag's values as numbers, in memory that threads share. geotiff.js reads deferred arrays as little-endian
- * whatever the file's byte order (3.0.5, DeferredArray.loadAll), so arrays of offsets are read here.
+ * An array tag's values as numbers, in memory that threads share.
  */
 export function readNumbers(probe: Omit<TiffProbe, 'directories'>, entry: ProbedEntry): Float64Array {
   if (!NUMBER_TYPES.has(entry.type)) throw unreadable(probe.path, `an array of offsets has type ${entry.type}`);
