@@ -1,67 +1,116 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findProgram, startNatsServer } from '#src/cli/nats-server.js';
 import { connect } from '#src/event/client.js';
+import { simulateScan } from '#src/simulate/simulate-scan.js';
 import { withFolder } from './support.mjs';
 
 const CHILD = fileURLToPath(new URL('kill-child.mjs', import.meta.url));
 
+/** Tiles a second of the scanner: CMU-1-Small-Region's 130 tiles take about as long as several lives of the process. */
+const SCANNER_RATE = 20;
+/** Seconds a process lives at most while a slide grows: some are killed before they have opened it, some among its masks. */
+const LONGEST_LIFE = 3;
+
+/** What the process segments: a slide that is there, or the folder into which a scanner is writing it. */
+const KINDS = {
+  finished: () => ({ input: slide => Promise.resolve(slide), written: () => Promise.resolve() }),
+  growing: round => growing(round % 2 === 0 ? 'rows' : 'random', round),
+};
+
 /**
- * Kills the process (SIGKILL) at random moments while it segments a slide and publishes to a real NATS server, starts it
- * again until the slide is done, and repeats with fresh slides until it was killed `n` times. Against an undisturbed run:
- * `lost` counts masks that no subscriber saw or that lack in the files, `doubled` what an aggregate counts more than once.
+ * Kills the process (SIGKILL) at random moments while it segments and publishes to a real NATS server, starts it again until
+ * the slide is done, and repeats with fresh slides until it was killed `n` times. Half of the kills fall on finished slides and
+ * half on growing ones, whose scanner goes on writing while the process is dead, unless `kinds` says otherwise. Against an
+ * undisturbed run: `lost` counts masks that no subscriber saw or that lack in the files, `doubled` what an aggregate, at any
+ * moment, or the summary counts more than once.
  */
-export async function benchKills({ slide, n, seed = 1, onProgress = () => undefined }) {
+export async function benchKills({
+  slide,
+  n,
+  seed = 1,
+  kinds = ['finished', 'growing'],
+  onProgress = () => undefined,
+}) {
   const program = findProgram('nats-server');
   if (!program) throw new Error('nats-server is needed: apt-get install nats-server');
   const server = await startNatsServer(program);
+  const result = { kills: 0, starts: 0, slides: 0, lost: 0, doubled: 0 };
   try {
-    return await withFolder(async folder => {
-      const startedAt = performance.now();
-      const control = await runThrough(slide, join(folder, 'control'), server.url);
-      const wholeMs = performance.now() - startedAt;
-      const random = generator(seed);
-      const result = { kills: 0, starts: 0, slides: 0, lost: 0, doubled: 0 };
-      for (let round = 0; result.kills < n; round += 1) {
-        const out = join(folder, `round-${round}`);
-        const seen = await runThrough(slide, out, server.url, async child => {
-          result.starts += 1;
-          if (result.kills >= n) return;
-          const exited = once(child, 'exit');
-          await Promise.race([sleep(random() * wholeMs), exited]);
-          if (child.exitCode === null && child.kill('SIGKILL')) result.kills += 1;
-          await exited;
-        });
-        result.slides += 1;
-        result.lost += [...control.masks].filter(mask => !seen.masks.has(mask)).length;
-        result.lost += seen.files === control.files ? 0 : 1;
-        result.doubled += surplus(seen.summary, control.summary);
-        onProgress(result);
-      }
-      return result;
-    });
+    for (const [index, kind] of kinds.entries()) {
+      const upTo = Math.round((n * (index + 1)) / kinds.length);
+      await withFolder(folder => killUpTo(upTo, { kind, slide, folder, url: server.url, seed, result, onProgress }));
+    }
+    return result;
   } finally {
     await server.stop();
   }
 }
 
+async function killUpTo(n, { kind, slide, folder, url, seed, result, onProgress }) {
+  const startedAt = performance.now();
+  const control = await runThrough(kind, 0, slide, join(folder, 'control'), url);
+  const longest = kind === 'growing' ? LONGEST_LIFE * 1000 : performance.now() - startedAt;
+  const random = generator(seed);
+  for (let round = 1; result.kills < n; round += 1) {
+    const seen = await runThrough(kind, round, slide, join(folder, `round-${round}`), url, async child => {
+      result.starts += 1;
+      if (result.kills >= n) return;
+      const exited = once(child, 'exit');
+      await Promise.race([sleep(random() * longest), exited]);
+      if (child.exitCode === null && child.kill('SIGKILL')) result.kills += 1;
+      await exited;
+    });
+    result.slides += 1;
+    result.lost += [...control.masks].filter(mask => !seen.masks.has(mask)).length;
+    result.lost += seen.files === control.files ? 0 : 1;
+    result.doubled += surplus(seen.summary.patches, seen.summary.area, control.summary);
+    result.doubled += seen.aggregates.filter(({ patches, area }) => surplus(patches, area, control.summary) > 0).length;
+    onProgress({ ...result, kind });
+  }
+}
+
+/** A scanner's folder and the scan that is written into it meanwhile. */
+function growing(order, seed) {
+  let scan;
+  return {
+    input: async (slide, folder) => {
+      const input = join(folder, 'scanner');
+      await mkdir(input, { recursive: true });
+      scan = simulateScan(slide, input, { as: 'growing-tiff', order, seed, rate: SCANNER_RATE });
+      scan.catch(() => undefined);
+      return input;
+    },
+    written: () => scan,
+  };
+}
+
 /** Starts the child until it exits by itself; `disturb` may kill it. */
-async function runThrough(slide, out, url, disturb = async () => undefined) {
+async function runThrough(kind, round, slide, folder, url, disturb = async () => undefined) {
   const client = await connect({ url });
   const stop = new AbortController();
   const masks = new Set();
-  const listening = (async () => {
-    for await (const mask of client.masks({ signal: stop.signal }))
-      masks.add(`${mask.col},${mask.row},${mask.stromapixels}`);
-  })();
+  const aggregates = [];
+  const listening = Promise.all([
+    (async () => {
+      for await (const mask of client.masks({ signal: stop.signal }))
+        masks.add(`${mask.col},${mask.row},${mask.stromapixels}`);
+    })(),
+    (async () => {
+      for await (const { aggregate } of client.aggregates({ signal: stop.signal })) aggregates.push(aggregate);
+    })(),
+  ]);
   await client.ready();
+  const source = KINDS[kind](round);
+  const input = await source.input(slide, folder);
+  const out = join(folder, 'out');
   for (let status; status !== 0; ) {
-    const child = spawn(process.execPath, [CHILD, slide, out, url], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [CHILD, kind, input, out, url], { stdio: ['ignore', 'ignore', 'pipe'] });
     let errors = '';
     child.stderr.on('data', chunk => {
       errors += chunk;
@@ -72,12 +121,14 @@ async function runThrough(slide, out, url, disturb = async () => undefined) {
     if (code !== 0 && signal === null) throw new Error(`the child failed by itself: ${errors}`);
     status = code;
   }
+  await source.written();
   await sleep(100);
   stop.abort();
   await listening;
   await client.close();
-  const summary = JSON.parse(await readFile(join(out, 'slide', 'summary.json'), 'utf8'));
-  return { masks, summary, files: await digest(join(out, 'slide')) };
+  const [id] = (await readdir(out)).filter(name => !name.startsWith('.'));
+  const summary = JSON.parse(await readFile(join(out, id, 'summary.json'), 'utf8'));
+  return { masks, aggregates, summary, files: await digest(join(out, id)) };
 }
 
 async function digest(folder) {
@@ -86,9 +137,10 @@ async function digest(folder) {
   return hash.digest('hex');
 }
 
-function surplus(seen, control) {
-  const more = name => Math.max(0, seen.patches[name] - control.patches[name]);
-  return more('segmented') + more('empty') + more('failed') + (seen.area.stromaMm2 > control.area.stromaMm2 ? 1 : 0);
+/** Counts and area beyond those of the undisturbed run. */
+function surplus(patches, area, control) {
+  const more = name => Math.max(0, patches[name] - control.patches[name]);
+  return more('segmented') + more('empty') + more('failed') + (area.stromaMm2 > control.area.stromaMm2 ? 1 : 0);
 }
 
 /** mulberry32: the same seed kills at the same fractions. */

@@ -1,7 +1,8 @@
 // Executes inputs of one target in a process of its own, which may crash, hang or be killed.
 // Arguments: target, file that holds the number of the input in work, folder to work in.
-import { createRequire } from 'node:module';
+
 import { openSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { execute, faultOf } from './execute.mjs';
@@ -12,7 +13,16 @@ import { targetNamed } from './targets/index.mjs';
 /** OpenSlide's library is not ours to fuzz, and files it knows would reach it. */
 const require = createRequire(import.meta.url);
 const koffi = require.resolve('koffi');
-require.cache[koffi] = { id: koffi, filename: koffi, loaded: true, exports: { load: () => { throw new Error('not here'); } } };
+require.cache[koffi] = {
+  id: koffi,
+  filename: koffi,
+  loaded: true,
+  exports: {
+    load: () => {
+      throw new Error('not here');
+    },
+  },
+};
 
 const [name, progress, folder] = process.argv.slice(2);
 const target = targetNamed(name);
@@ -28,16 +38,18 @@ const files = {
 const seeds = await loadSeeds(target);
 await target.setUp?.(files);
 // Modules, codecs and the compiler's first pass are no part of what an input takes.
-for (const { bytes } of seeds) await Promise.resolve(target.run(bytes, files)).catch(() => undefined);
+for (const { bytes } of seeds) await execute(target, bytes, files);
 startMeter();
 
 let current = -1;
 const mark = Buffer.alloc(8);
 const report = fault => process.send({ index: current, fault });
 for (const event of ['uncaughtException', 'unhandledRejection'])
-  process.on(event, error => report({ ...(faultOf(error, target) ?? { where: '', detail: String(error) }), kind: 'stray' }));
+  process.on(event, error =>
+    report({ ...(faultOf(error, target) ?? { where: '', detail: String(error) }), kind: 'stray' }),
+  );
 
-process.on('message', job => void ((job.input ? single(Buffer.from(job.input)) : range(job)).catch(giveUp)));
+process.on('message', job => void (job.input ? single(Buffer.from(job.input)) : range(job)).catch(giveUp));
 process.send({ ready: true });
 
 /** The fuzzer's own failure, not the reader's. */
@@ -45,7 +57,6 @@ function giveUp(error) {
   console.error(error);
   process.exit(70);
 }
-
 
 async function single(bytes) {
   writeSync(fd, mark.fill(0), 0, 8, 0);

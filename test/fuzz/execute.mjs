@@ -30,7 +30,8 @@ export async function execute(target, bytes, files) {
   const peakNow = process.resourceUsage().maxRSS * 1024;
   const ms = (user + system) / 1000;
   if (ms > MOST_CPU_MS) fault ??= { kind: 'hang', where: outcome, detail: `${ms.toFixed(0)} ms of CPU time` };
-  if (asked > bound) fault ??= { kind: 'allocation', where: outcome, detail: `asks for ${mib(asked)} of ${mib(bound)} MiB` };
+  if (asked > bound)
+    fault ??= { kind: 'allocation', where: outcome, detail: `asks for ${mib(asked)} of ${mib(bound)} MiB` };
   if (peakNow > peak && peakNow - rss > bound + SLACK)
     fault ??= { kind: 'memory', where: outcome, detail: `grows by ${mib(peakNow - rss)} MiB; bound ${mib(bound)}` };
   return { outcome: fault ? fault.kind : outcome, fault };
@@ -47,6 +48,7 @@ export function faultOf(error, target) {
 }
 
 /** The first line of ours that an error came through. */
-const placeOf = error => /dist\/src\/([^\s)]+:\d+):\d+/.exec(error?.stack ?? '')?.[1] ?? String(error?.message).slice(0, 60);
+const placeOf = error =>
+  /dist\/src\/([^\s)]+:\d+):\d+/.exec(error?.stack ?? '')?.[1] ?? String(error?.message).slice(0, 60);
 
 const mib = bytes => (bytes / 2 ** 20).toFixed(1);

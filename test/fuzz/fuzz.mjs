@@ -31,7 +31,8 @@ export async function fuzzTarget(target, { n, seed, folder, say = () => undefine
     runner.close();
     for (const [name, count] of Object.entries(latest)) outcomes[name] = (outcomes[name] ?? 0) + count;
     if (!ended) break;
-    if (ended.index < from || /exit code 70/.test(ended.fault.detail)) throw new Error(`${target.name}: ${ended.fault.detail}`);
+    if (ended.index < from || /exit code 70/.test(ended.fault.detail))
+      throw new Error(`${target.name}: ${ended.fault.detail}`);
     note(ended);
     outcomes[ended.fault.kind] = (outcomes[ended.fault.kind] ?? 0) + 1;
     from = ended.index + 1;
@@ -61,7 +62,9 @@ async function confirm(target, seeds, finding, folder) {
       runner = await Runner.start(target.name);
     }
     const fault = ended?.fault ?? single;
-    const same = fault?.kind === finding.kind && (fault.where === finding.where || finding.kind === 'crash' || finding.kind === 'hang');
+    const same =
+      fault?.kind === finding.kind &&
+      (fault.where === finding.where || finding.kind === 'crash' || finding.kind === 'hang');
     if (same) seen = fault;
     return same;
   };

@@ -27,9 +27,18 @@ const labels = { ...gradient(70, 50, 1), data: gradient(70, 50, 1).data.map(valu
 const page = { picture, tile, resolution: 20_000 } satisfies PageOptions;
 const reduced = { picture: half, tile, subfileType: 1 } satisfies PageOptions;
 
-put('tiff/lzw-pyramid.tif', writeTiff([{ ...page, compression: 'lzw', predictor: 2 }, { ...reduced, compression: 'lzw' }]));
+put(
+  'tiff/lzw-pyramid.tif',
+  writeTiff([
+    { ...page, compression: 'lzw', predictor: 2 },
+    { ...reduced, compression: 'lzw' },
+  ]),
+);
 put('tiff/deflate-big-endian.tif', writeTiff([{ ...page, compression: 'deflate', icc: true }], { bigEndian: true }));
-put('tiff/packbits-bigtiff-big-endian.tif', writeTiff([{ ...page, compression: 'packbits' }], { big: true, bigEndian: true }));
+put(
+  'tiff/packbits-bigtiff-big-endian.tif',
+  writeTiff([{ ...page, compression: 'packbits' }], { big: true, bigEndian: true }),
+);
 put('tiff/strips-grey.tif', writeTiff([{ picture: gradient(40, 30, 1), rowsPerStrip: 7, resolution: 20_000 }]));
 put(
   'tiff/ome-bigtiff-subifds.tif',
@@ -53,7 +62,8 @@ put(
       ...page,
       compression: 'jpeg',
       subsampling: jpegTurbo.SAMP_420,
-      description: 'Aperio Image Library v1\r\n70x50 [0,0 70x50] (32x16) JPEG/RGB Q=70|AppMag = 20|ScanScope ID = CPAPERIO|MPP = 0.499',
+      description:
+        'Aperio Image Library v1\r\n70x50 [0,0 70x50] (32x16) JPEG/RGB Q=70|AppMag = 20|ScanScope ID = CPAPERIO|MPP = 0.499',
       missing: col => col === 2,
     },
     { picture: half, rowsPerStrip: 25, description: 'thumbnail' },
@@ -73,10 +83,7 @@ put(
   ]),
 );
 for (const compression of ['none', 'lzw', 'deflate', 'packbits'] as const)
-  put(
-    `mask/${compression}.tif`,
-    writeTiff([{ picture: labels, tile: [16, 16], compression, resolution: 20_000 }]),
-  );
+  put(`mask/${compression}.tif`, writeTiff([{ picture: labels, tile: [16, 16], compression, resolution: 20_000 }]));
 
 const base: InstanceOptions = { picture: gradient(70, 50), tile: [32, 24] };
 const jpeg: Partial<InstanceOptions> = { syntax: 'jpeg', encode: frame => encodeJpeg(frame) };

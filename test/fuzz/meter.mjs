@@ -1,6 +1,17 @@
 const ARRAYS = [
-  'ArrayBuffer', 'SharedArrayBuffer', 'Uint8Array', 'Uint8ClampedArray', 'Int8Array', 'Uint16Array', 'Int16Array', 'Uint32Array',
-  'Int32Array', 'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array',
+  'ArrayBuffer',
+  'SharedArrayBuffer',
+  'Uint8Array',
+  'Uint8ClampedArray',
+  'Int8Array',
+  'Uint16Array',
+  'Int16Array',
+  'Uint32Array',
+  'Int32Array',
+  'Float32Array',
+  'Float64Array',
+  'BigInt64Array',
+  'BigUint64Array',
 ];
 
 let asked = 0;
@@ -20,7 +31,8 @@ export function startMeter() {
     globalThis[name] = new Proxy(Original, {
       construct(target, args, newTarget) {
         const [first] = args;
-        const length = typeof first === 'number' ? first : ArrayBuffer.isView(first) || Array.isArray(first) ? first.length : 0;
+        const length =
+          typeof first === 'number' ? first : ArrayBuffer.isView(first) || Array.isArray(first) ? first.length : 0;
         if (length > 0) asked += length * width;
         return Reflect.construct(target, args, newTarget);
       },

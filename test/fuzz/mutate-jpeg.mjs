@@ -29,7 +29,11 @@ function segmentsOf(bytes) {
     if (marker === 0xd9) break;
     let end = at + 2 + bytes.readUInt16BE(at + 2);
     if (marker === 0xda) {
-      while (end + 1 < bytes.length && !(bytes[end] === 0xff && bytes[end + 1] !== 0 && (bytes[end + 1] & 0xf8) !== 0xd0)) end++;
+      while (
+        end + 1 < bytes.length &&
+        !(bytes[end] === 0xff && bytes[end + 1] !== 0 && (bytes[end + 1] & 0xf8) !== 0xd0)
+      )
+        end++;
     }
     segments.push({ marker, at, end: Math.min(end, bytes.length) });
     at = end;
@@ -41,7 +45,20 @@ function segmentsOf(bytes) {
 const fieldsOf = ({ at, end }) => Array.from({ length: Math.min(24, end - at) }, (_, i) => at + i);
 
 const OPERATIONS = [
-  recode, setFrame, setFrame, setScan, setScan, addRestarts, addMarkers, repeatScans, duplicate, remove, swap, borrow, damage, damage,
+  recode,
+  setFrame,
+  setFrame,
+  setScan,
+  setScan,
+  addRestarts,
+  addMarkers,
+  repeatScans,
+  duplicate,
+  remove,
+  swap,
+  borrow,
+  damage,
+  damage,
 ];
 
 function recode(bytes, random, segments) {
@@ -57,9 +74,14 @@ function setFrame(bytes, random, segments) {
   const { at } = frame;
   const field = random.below(5);
   if (field === 0) bytes[at + 4] = pick(random, [8, 12, 16, 2, 0, 7, 9, 255]);
-  else if (field === 1) bytes.writeUInt16BE(pick(random, [0, 1, 63, 64, 65, 512, 0x7fff, 0xffff]), at + 5 + 2 * random.below(2));
+  else if (field === 1)
+    bytes.writeUInt16BE(pick(random, [0, 1, 63, 64, 65, 512, 0x7fff, 0xffff]), at + 5 + 2 * random.below(2));
   else if (field === 2) bytes[at + 9] = pick(random, [0, 1, 2, 3, 4, 5, 255]);
-  else if (field === 3) bytes[at + 11 + 3 * random.below(3)] = pick(random, [0x11, 0x12, 0x21, 0x22, 0x41, 0x14, 0x44, 0x33, 0x31, 0, 0xff, 0x10]);
+  else if (field === 3)
+    bytes[at + 11 + 3 * random.below(3)] = pick(
+      random,
+      [0x11, 0x12, 0x21, 0x22, 0x41, 0x14, 0x44, 0x33, 0x31, 0, 0xff, 0x10],
+    );
   else bytes[at + 10 + random.below(9)] = random.below(6);
   return bytes;
 }
@@ -109,7 +131,11 @@ function remove(bytes, random, segments) {
 
 function swap(bytes, random, segments) {
   const { at, end } = pick(random, segments);
-  return insert(Buffer.concat([bytes.subarray(0, at), bytes.subarray(end)]), pick(random, segments).at, bytes.subarray(at, end));
+  return insert(
+    Buffer.concat([bytes.subarray(0, at), bytes.subarray(end)]),
+    pick(random, segments).at,
+    bytes.subarray(at, end),
+  );
 }
 
 /** A segment of another file. */

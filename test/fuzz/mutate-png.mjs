@@ -19,7 +19,11 @@ function mutateHeader(seed, random) {
   const bytes = Buffer.from(seed);
   if (bytes.length < 33) return bytes;
   const field = random.below(4);
-  if (field < 2) bytes.writeUInt32BE(pick(random, [0, 1, 2, 63, 65, 255, 4096, 0xffff, 0x10000, 0x7fffffff, 0xffffffff]), 16 + 4 * field);
+  if (field < 2)
+    bytes.writeUInt32BE(
+      pick(random, [0, 1, 2, 63, 65, 255, 4096, 0xffff, 0x10000, 0x7fffffff, 0xffffffff]),
+      16 + 4 * field,
+    );
   else bytes[24 + random.below(5)] = pick(random, [0, 1, 2, 3, 4, 6, 8, 16, 255]);
   return bytes;
 }
@@ -30,7 +34,8 @@ function mutatePixels(seed, random, hints) {
   const data = chunks.filter(({ type }) => type === 'IDAT').map(({ body }) => body);
   try {
     const rows = inflateSync(Buffer.concat(data));
-    const changed = random.below(16) === 0 ? Buffer.alloc(1 << (20 + random.below(6))) : mutateBytes(rows, random, hints);
+    const changed =
+      random.below(16) === 0 ? Buffer.alloc(1 << (20 + random.below(6))) : mutateBytes(rows, random, hints);
     const at = seed.indexOf('IDAT') - 4;
     return Buffer.concat([seed.subarray(0, at), chunk('IDAT', deflateSync(changed)), chunk('IEND', Buffer.alloc(0))]);
   } catch {
@@ -48,7 +53,10 @@ function* walk(bytes) {
 }
 
 const chunksOf = bytes =>
-  [...walk(bytes)].map(({ at, end }) => ({ type: bytes.toString('latin1', at + 4, at + 8), body: bytes.subarray(at + 8, end - 4) }));
+  [...walk(bytes)].map(({ at, end }) => ({
+    type: bytes.toString('latin1', at + 4, at + 8),
+    body: bytes.subarray(at + 8, end - 4),
+  }));
 
 function withChecksums(bytes) {
   const fixed = Buffer.from(bytes);

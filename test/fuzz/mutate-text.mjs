@@ -25,11 +25,65 @@ const tokenise = text => text.match(TOKEN) ?? [];
 
 /** What numbers, names and lists may turn into. */
 const REPLACEMENTS = [
-  '0', '-0', '-1', '1', '255', '256', '32', '0.5', '1e308', '-1e308', '1e-320', '1e999', '4294967295', '4294967296',
-  '9007199254740993', '99999999999999999999', '16777216', '16777217', '0x10', 'NaN', 'Infinity', 'null', 'true', 'false',
-  '""', '"7"', '{}', '[]', '[[]]', '{"__proto__":{"x":1}}', '__proto__', 'constructor', '../', '..', '/etc/passwd',
-  '\\u0000', '\0', '\ufeff', '\ud800', '\u202e', '{col}', '{row}', '{', '}', '[', ']', '<', '>', '/>', '"', "'", '&#x41;',
-  '&#9999999;', '&amp;', ',', ':', '-', ' ', '\n',
+  '0',
+  '-0',
+  '-1',
+  '1',
+  '255',
+  '256',
+  '32',
+  '0.5',
+  '1e308',
+  '-1e308',
+  '1e-320',
+  '1e999',
+  '4294967295',
+  '4294967296',
+  '9007199254740993',
+  '99999999999999999999',
+  '16777216',
+  '16777217',
+  '0x10',
+  'NaN',
+  'Infinity',
+  'null',
+  'true',
+  'false',
+  '""',
+  '"7"',
+  '{}',
+  '[]',
+  '[[]]',
+  '{"__proto__":{"x":1}}',
+  '__proto__',
+  'constructor',
+  '../',
+  '..',
+  '/etc/passwd',
+  '\\u0000',
+  '\0',
+  '\ufeff',
+  '\ud800',
+  '\u202e',
+  '{col}',
+  '{row}',
+  '{',
+  '}',
+  '[',
+  ']',
+  '<',
+  '>',
+  '/>',
+  '"',
+  "'",
+  '&#x41;',
+  '&#9999999;',
+  '&amp;',
+  ',',
+  ':',
+  '-',
+  ' ',
+  '\n',
 ];
 
 const OPERATIONS = [replace, replace, replace, swapKinds, swapKinds, remove, duplicate, move, nest, swell, cut, splice];
@@ -69,10 +123,21 @@ function move(tokens, random) {
 
 /** Deep nesting: parsers that call themselves run out of stack. */
 function nest(tokens, random) {
-  const [open, close] = pick(random, [['[', ']'], ['{"a":', '}'], ['<a>', '</a>'], ['[{"type":"Feature","geometry":', '}]']]);
+  const [open, close] = pick(random, [
+    ['[', ']'],
+    ['{"a":', '}'],
+    ['<a>', '</a>'],
+    ['[{"type":"Feature","geometry":', '}]'],
+  ]);
   const depth = 1 << random.below(16);
   const [from, to] = spanOf(tokens, random);
-  return [...tokens.slice(0, from), open.repeat(depth), ...tokens.slice(from, to), close.repeat(depth), ...tokens.slice(to)];
+  return [
+    ...tokens.slice(0, from),
+    open.repeat(depth),
+    ...tokens.slice(from, to),
+    close.repeat(depth),
+    ...tokens.slice(to),
+  ];
 }
 
 /** One span many times over: what takes more than linear time shows. */
@@ -81,7 +146,11 @@ function swell(tokens, random) {
   const [from, to] = spanOf(tokens, random);
   const span = tokens.slice(from, to).join('') || ' ';
   const size = 1 << (10 + random.below(11));
-  return [...tokens.slice(0, from), span.repeat(Math.ceil(size / span.length)), ...tokens.slice(random.below(2) === 0 ? to : tokens.length)];
+  return [
+    ...tokens.slice(0, from),
+    span.repeat(Math.ceil(size / span.length)),
+    ...tokens.slice(random.below(2) === 0 ? to : tokens.length),
+  ];
 }
 
 function cut(tokens, random) {

@@ -23,8 +23,13 @@ export function mutateTiff(seed, random, hints) {
 
 const OPERATIONS = [setTag, setType, setCount, setCount, setValue, setValue, setValue, loop, swell];
 
-const TAGS = [254, 256, 257, 258, 259, 262, 270, 273, 277, 278, 279, 282, 296, 317, 322, 323, 324, 325, 330, 339, 347, 700, 34675, 65420];
-const VALUES = [0, 1, 2, 3, 5, 6, 7, 8, 12, 16, 32, 255, 256, 32773, 32946, 33003, 33005, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff];
+const TAGS = [
+  254, 256, 257, 258, 259, 262, 270, 273, 277, 278, 279, 282, 296, 317, 322, 323, 324, 325, 330, 339, 347, 700, 34675,
+  65420,
+];
+const VALUES = [
+  0, 1, 2, 3, 5, 6, 7, 8, 12, 16, 32, 255, 256, 32773, 32946, 33003, 33005, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+];
 
 function setTag(bytes, random, { entries, short }) {
   short(bytes, pick(random, entries).at, pick(random, TAGS));
@@ -62,7 +67,21 @@ function loop(bytes, random, { directories, links, entries, word, big }) {
 function swell(bytes, random, { entries, word, big }) {
   const { at } = pick(random, entries);
   const value = big ? 12 : 8;
-  const text = pick(random, ['Aperio|MPP = ', '| MPP', '<OME ', '<Pixels ', '<a:Pixels', 'Name="DICOM_PIXEL_SPACING"', 'DPUfsImport', ' ', '\0', '\x01\0\0\0', '\xff', '<iScan', '<scn ']);
+  const text = pick(random, [
+    'Aperio|MPP = ',
+    '| MPP',
+    '<OME ',
+    '<Pixels ',
+    '<a:Pixels',
+    'Name="DICOM_PIXEL_SPACING"',
+    'DPUfsImport',
+    ' ',
+    '\0',
+    '\x01\0\0\0',
+    '\xff',
+    '<iScan',
+    '<scn ',
+  ]);
   const start = pick(random, ['', 'Aperio|', '<OME ', 'DPUfsImport ']);
   const grown = Buffer.from(start + text.repeat(1 << random.below(16)), 'latin1');
   word(bytes, at + 4, grown.length);

@@ -62,7 +62,13 @@ function setByte(bytes, random, hints) {
 }
 
 function setNumber(bytes, random, hints) {
-  return writeNumber(bytes, place(bytes, random, hints), pick(random, NUMBERS), 1 << random.below(3), random.below(2) === 0);
+  return writeNumber(
+    bytes,
+    place(bytes, random, hints),
+    pick(random, NUMBERS),
+    1 << random.below(3),
+    random.below(2) === 0,
+  );
 }
 
 /** Positions and sizes of the file itself, and what is just beyond. */
@@ -99,13 +105,21 @@ function writeNumber(bytes, at, value, size, little) {
 
 function copyBlock(bytes, random, hints) {
   const length = blockLength(random, bytes.length);
-  bytes.copyWithin(place(bytes, random, hints), random.below(bytes.length + 1), random.below(bytes.length + 1) + length);
+  bytes.copyWithin(
+    place(bytes, random, hints),
+    random.below(bytes.length + 1),
+    random.below(bytes.length + 1) + length,
+  );
   return bytes;
 }
 
 function fillBlock(bytes, random, hints) {
   const at = place(bytes, random, hints);
-  return bytes.fill(pick(random, [0, 0xff, random.below(256)]), at, Math.min(bytes.length, at + blockLength(random, bytes.length)));
+  return bytes.fill(
+    pick(random, [0, 0xff, random.below(256)]),
+    at,
+    Math.min(bytes.length, at + blockLength(random, bytes.length)),
+  );
 }
 
 function deleteBlock(bytes, random, hints) {
@@ -128,5 +142,8 @@ function truncate(bytes, random, hints) {
 function splice(bytes, random, hints) {
   const other = pick(random, hints.others);
   const at = place(bytes, random, hints);
-  return Buffer.concat([bytes.subarray(0, at), other.subarray(random.below(2) === 0 ? at : random.below(other.length + 1))]);
+  return Buffer.concat([
+    bytes.subarray(0, at),
+    other.subarray(random.below(2) === 0 ? at : random.below(other.length + 1)),
+  ]);
 }

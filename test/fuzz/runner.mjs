@@ -61,7 +61,9 @@ export class Runner {
       this.#onMessage = message => onMessage(message) && resolve(undefined);
       this.#onEnd = (code, signal) => {
         const detail = this.#hang ?? `${signal ?? `exit code ${code}`}: ${this.#stderr.slice(-600)}`;
-        const where = this.#hang ? 'no end' : /FATAL ERROR: [^\n]*|Assertion[^\n]*/.exec(this.#stderr)?.[0] ?? String(signal ?? code);
+        const where = this.#hang
+          ? 'no end'
+          : (/FATAL ERROR: [^\n]*|Assertion[^\n]*/.exec(this.#stderr)?.[0] ?? String(signal ?? code));
         resolve({ index: indexIn(this.#progress), fault: { kind: this.#hang ? 'hang' : 'crash', where, detail } });
       };
       this.#child.send(job);

@@ -9,7 +9,13 @@ import { MIB } from './read-slide.mjs';
 const MAP = parseLabelMap({ positive: 'stroma', negative: 'tumor,tumour', byName: true });
 const WINDOW = { x: 0, y: 0, step: 4, side: 64, width: 64, height: 64 };
 const into = new Uint8Array(64 * 64);
-const SQUARE = [[0, 0], [200, 0], [200, 100.5], [0, 100], [0, 0]];
+const SQUARE = [
+  [0, 0],
+  [200, 0],
+  [200, 100.5],
+  [0, 100],
+  [0, 0],
+];
 
 const ASAP = textSeed(
   'areas.xml',
@@ -20,7 +26,11 @@ const GEOJSON = textSeed(
   JSON.stringify({
     type: 'FeatureCollection',
     features: [
-      { type: 'Feature', geometry: { type: 'Polygon', coordinates: [SQUARE] }, properties: { classification: { name: 'Stroma' } } },
+      {
+        type: 'Feature',
+        geometry: { type: 'Polygon', coordinates: [SQUARE] },
+        properties: { classification: { name: 'Stroma' } },
+      },
       { type: 'Feature', geometry: { type: 'MultiPolygon', coordinates: [[SQUARE]] }, properties: { name: 'tumor' } },
     ],
   }),
@@ -61,7 +71,11 @@ const annotation = (kind, seeds) => ({
 
 /** Drawn labels, and the file that says what labels mean. */
 export const ANNOTATIONS = [
-  annotation('asap', () => [ASAP, ...seedsOf('fixtures', 'tiger', /\.xml$/), ...brief(seedsOf('shared', 'annotations', /\.xml$/))]),
+  annotation('asap', () => [
+    ASAP,
+    ...seedsOf('fixtures', 'tiger', /\.xml$/),
+    ...brief(seedsOf('shared', 'annotations', /\.xml$/)),
+  ]),
   annotation('geojson', () => [GEOJSON, ...brief(seedsOf('shared', 'annotations', /\.geojson$/))]),
   annotation('darwin', () => [DARWIN, ...brief(seedsOf('shared', 'annotations', /^darwin.*\.json$/))]),
   {

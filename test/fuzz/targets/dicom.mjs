@@ -22,7 +22,11 @@ const small = () => seedsOf('corpus', 'dicom', /\.dcm$/);
 export const DICOM = [
   {
     name: 'dicom',
-    seeds: () => [...small(), ...seedsOf('fixtures', 'dicom', /\.dicom$/), ...seedsOf('shared', 'slides/dicom', /jpeg2000\.dicom$/)],
+    seeds: () => [
+      ...small(),
+      ...seedsOf('fixtures', 'dicom', /\.dicom$/),
+      ...seedsOf('shared', 'slides/dicom', /jpeg2000\.dicom$/),
+    ],
     mutate: mutateBytes,
     places: elements,
     codes: SLIDE_CODES,

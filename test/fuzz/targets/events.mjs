@@ -9,7 +9,9 @@ import { mutateText } from '../mutate-text.mjs';
 import { MIB } from './read-slide.mjs';
 
 const SIDE = 64;
-const PNG = Buffer.from(encodeMaskPng({ width: SIDE, height: SIDE, bits: new Uint8Array((SIDE * SIDE) / 8).fill(0x5a) }));
+const PNG = Buffer.from(
+  encodeMaskPng({ width: SIDE, height: SIDE, bits: new Uint8Array((SIDE * SIDE) / 8).fill(0x5a) }),
+);
 const events = createEvents({ site: 'site', scanner: 'scanner', now: () => new Date(0) });
 const run = 'a1b2c3d4e5f6';
 const patches = { expected: 20, segmented: 12, empty: 5, missing: 0, failed: 1 };
@@ -21,8 +23,20 @@ const mask = events.mask({
   record: { level: 0, col: 1, row: 2, outcome: 'segmented', validPixels: 4096, tissuePixels: 3000, stromaPixels: 2000 },
   png: PNG,
   plan: {
-    slide: 'S1', level: 0, scale: 1, downsample: 1, mpp: 0.5, patchSize: SIDE, margin: 0, core: SIDE, cols: 5, rows: 4, width: 320, height: 256,
-    slideWidth: 320, slideHeight: 256,
+    slide: 'S1',
+    level: 0,
+    scale: 1,
+    downsample: 1,
+    mpp: 0.5,
+    patchSize: SIDE,
+    margin: 0,
+    core: SIDE,
+    cols: 5,
+    rows: 4,
+    width: 320,
+    height: 256,
+    slideWidth: 320,
+    slideHeight: 256,
   },
   engine: { model: 'm', modelVersion: '1' },
   run,
@@ -30,7 +44,15 @@ const mask = events.mask({
 
 /** A message as text: the subject, its headers, an empty line, its data. */
 const textOf = event =>
-  textSeed(event.type, [event.subject, ...toHeaders(event).map(([name, value]) => `${name}: ${value}`), '', Buffer.from(event.data).toString()].join('\n'));
+  textSeed(
+    event.type,
+    [
+      event.subject,
+      ...toHeaders(event).map(([name, value]) => `${name}: ${value}`),
+      '',
+      Buffer.from(event.data).toString(),
+    ].join('\n'),
+  );
 
 function eventOf(bytes) {
   const end = bytes.indexOf('\n\n');
@@ -55,7 +77,10 @@ export const EVENTS = [
     seeds: () =>
       [
         mask,
-        events.aggregate({ ...tail, provisional: true, mpp: 0.5, updatedAt: '2026-03-01T09:30:00.000Z', iou: undefined }, run),
+        events.aggregate(
+          { ...tail, provisional: true, mpp: 0.5, updatedAt: '2026-03-01T09:30:00.000Z', iou: undefined },
+          run,
+        ),
         events.slide('completed', { ...tail, run, seconds: 61.25 }),
         events.slide('failed', { slide: 'S1', error: { code: 'SLIDE_NO_MPP', message: 'no spacing', fix: 'give it' } }),
       ].map(textOf),

@@ -20,7 +20,17 @@ import { TILES } from './tiles.mjs';
  *     setUp    (files) → what the input needs around it, optional
  *     run      (bytes, files) → reads all of it
  */
-export const TARGETS = [...SLIDES, ...TILES, ...DICOM, ...TILE_FOLDERS, ...NDTIFF, ...MASKS, ...ANNOTATIONS, ...MODELS, ...EVENTS];
+export const TARGETS = [
+  ...SLIDES,
+  ...TILES,
+  ...DICOM,
+  ...TILE_FOLDERS,
+  ...NDTIFF,
+  ...MASKS,
+  ...ANNOTATIONS,
+  ...MODELS,
+  ...EVENTS,
+];
 
 export function targetNamed(name) {
   const target = TARGETS.find(known => known.name === name);

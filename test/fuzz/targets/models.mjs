@@ -37,7 +37,8 @@ const { text: HEADER, file: SAFETENSORS } = smallSafetensors();
 async function readAll(path) {
   const file = await SafetensorsFile.open(path);
   try {
-    for (const { name, dtype } of file.tensors.values()) await (dtype.startsWith('I') ? file.bytes(name) : file.read(name));
+    for (const { name, dtype } of file.tensors.values())
+      await (dtype.startsWith('I') ? file.bytes(name) : file.read(name));
   } finally {
     await file.close();
   }
@@ -46,8 +47,14 @@ async function readAll(path) {
 const UNET = textSeed(
   'unet',
   JSON.stringify({
-    _model_class: 'Unet', encoder_name: 'vgg16_bn', encoder_depth: 5, decoder_use_norm: { type: 'batchnorm', eps: 1e-5 },
-    decoder_channels: [256, 128, 64, 32, 16], decoder_attention_type: 'scse', classes: 3, activation: 'softmax',
+    _model_class: 'Unet',
+    encoder_name: 'vgg16_bn',
+    encoder_depth: 5,
+    decoder_use_norm: { type: 'batchnorm', eps: 1e-5 },
+    decoder_channels: [256, 128, 64, 32, 16],
+    decoder_attention_type: 'scse',
+    classes: 3,
+    activation: 'softmax',
   }),
 );
 
@@ -89,7 +96,10 @@ export const MODELS = [
     name: 'model-manifest',
     seeds: () => [
       { name: 'starter', bytes: read('stromaflow.json') },
-      textSeed('labels', '{"name":"m","version":"1","positiveClasses":[0],"labels":[{"value":1,"name":"stroma","meaning":"positive"}]}'),
+      textSeed(
+        'labels',
+        '{"name":"m","version":"1","positiveClasses":[0],"labels":[{"value":1,"name":"stroma","meaning":"positive"}]}',
+      ),
     ],
     mutate: mutateText,
     codes: CODES,

@@ -6,7 +6,7 @@ import { mutateBytes } from '../mutate.mjs';
 import { mutateText } from '../mutate-text.mjs';
 import { MIB, readTiles, SLIDE_CODES } from './read-slide.mjs';
 
-const FOLLOW = { mpp: 0.5, id: 'slide', pollSeconds: 0.001, stallSeconds: 0.001, settleSeconds: 0.001, events: false };
+const FOLLOW = { mpp: 0.5, id: 'slide', pollSeconds: 0.001, stallSeconds: -1, settleSeconds: 0.001, events: false };
 const SIDE = 16;
 const PART = 'slide_NDTiffStack.tif';
 const SUMMARY = { PixelSize_um: 0.5, Width: 40, Height: 30, TileWidth: SIDE, TileHeight: SIDE };
@@ -21,7 +21,14 @@ function makeDataSet() {
   for (let row = 0; row < 2; row++)
     for (let column = 0; column < 3; column++) {
       const axes = { row, column };
-      const image = encodeImage(end, SIDE, SIDE, Buffer.alloc(SIDE * SIDE * 3, 32 * (row + column)), { Axes: axes }, false);
+      const image = encodeImage(
+        end,
+        SIDE,
+        SIDE,
+        Buffer.alloc(SIDE * SIDE * 3, 32 * (row + column)),
+        { Axes: axes },
+        false,
+      );
       images.push(image.bytes);
       entries.push(encodeIndexEntry(axes, PART, [SIDE, SIDE], 2, image));
       end += image.bytes.length;

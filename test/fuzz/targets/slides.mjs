@@ -1,7 +1,7 @@
 import { closeSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
-import { lacksTiles } from '#src/live/tile-bytes.js';
 import { openGrowingTiff } from '#src/live/growing-tiff.js';
 import { TiffListing } from '#src/live/tiff-listing.js';
+import { lacksTiles } from '#src/live/tile-bytes.js';
 import { openSlide } from '#src/slide/open.js';
 import { seedsOf } from '../corpus.mjs';
 import { mutateTiff } from '../mutate-tiff.mjs';
@@ -15,7 +15,7 @@ const tiff = () => [
 ];
 
 const SPARSE_BYTES = 2 ** 40;
-const FOLLOW = { mpp: 0.5, pollSeconds: 0.001, stallSeconds: 0.001, settleSeconds: 0.001, events: false };
+const FOLLOW = { mpp: 0.5, pollSeconds: 0.001, stallSeconds: -1, settleSeconds: 0.001, events: false };
 
 /** TIFF directories, classic and BigTIFF, pyramids, SubIFDs, and the tiles they lead to. */
 export const SLIDES = [
@@ -80,7 +80,8 @@ export const SLIDES = [
 async function follow(path) {
   const live = await openGrowingTiff(path, { ...FOLLOW, id: 'slide' });
   try {
-    for await (const { tiles } of live.follow(live.opened.info.levels.length - 1, AbortSignal.timeout(1000))) tiles.at(0);
+    for await (const { tiles } of live.follow(live.opened.info.levels.length - 1, AbortSignal.timeout(1000)))
+      tiles.at(0);
     live.growth.content(0);
   } finally {
     await live.close();

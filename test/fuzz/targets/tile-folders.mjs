@@ -11,12 +11,20 @@ import { mutatePng } from '../mutate-png.mjs';
 import { mutateText } from '../mutate-text.mjs';
 import { MIB, readTiles, SLIDE_CODES } from './read-slide.mjs';
 
-const FOLLOW = { mpp: 0.5, id: 'slide', pollSeconds: 0.001, stallSeconds: 0.001, settleSeconds: 0.001, events: false };
+const FOLLOW = { mpp: 0.5, id: 'slide', pollSeconds: 0.001, stallSeconds: -1, settleSeconds: 0.001, events: false };
 const CODES = [...SLIDE_CODES, 'FILE_NOT_FOUND'];
 
 const MANIFESTS = [
   { width: 64, height: 64, tileWidth: 64, tileHeight: 64, mpp: 0.5, pattern: 'X{col}Y{row}.jpg' },
-  { width: 500, height: 300, tileWidth: 256, tileHeight: 200, tiles: 3, colour: 'ycbcr', pattern: 'a/b/{row}-{col}.j2k' },
+  {
+    width: 500,
+    height: 300,
+    tileWidth: 256,
+    tileHeight: 200,
+    tiles: 3,
+    colour: 'ycbcr',
+    pattern: 'a/b/{row}-{col}.j2k',
+  },
 ].map((manifest, i) => textSeed(`manifest ${i}`, JSON.stringify(manifest)));
 const DZI = textSeed(
   'slide.dzi',
@@ -36,7 +44,8 @@ const description = (name, file, seeds) => ({
   bound: { base: 64 * MIB, perByte: 16 },
   setUp: ({ folder }) => {
     mkdirSync(join(folder, 'set'), { recursive: true });
-    for (const { bytes } of seedsOf('corpus', 'jpeg', /444\.jpg$/)) writeFileSync(join(folder, 'set', 'X0Y0.jpg'), bytes);
+    for (const { bytes } of seedsOf('corpus', 'jpeg', /444\.jpg$/))
+      writeFileSync(join(folder, 'set', 'X0Y0.jpg'), bytes);
   },
   run: async (bytes, files) => {
     const set = readTileSet(files.write(join('set', file), bytes));
@@ -61,7 +70,17 @@ const image = (extension, mutate, seeds, side = [64, 64]) => ({
     const [tileWidth, tileHeight] = side;
     files.write(`0_0.${extension}`, bytes);
     const level = {
-      width: tileWidth, height: tileHeight, tileWidth, tileHeight, cols: 1, rows: 1, downsample: 1, mpp: 0.5, before: 0, overlap: 0, whole: false,
+      width: tileWidth,
+      height: tileHeight,
+      tileWidth,
+      tileHeight,
+      cols: 1,
+      rows: 1,
+      downsample: 1,
+      mpp: 0.5,
+      before: 0,
+      overlap: 0,
+      whole: false,
     };
     const levels = [{ ...level, pattern: `{col}_{row}.${extension}` }];
     const { folder } = files;

@@ -84,10 +84,7 @@ const raw = name => {
 export const TILES = [
   {
     name: 'tile-jpeg',
-    seeds: async () => [
-      ...seedsOf('corpus', 'jpeg', /\.jpg$/),
-      ...(await storedTiles(CMU, 6)).tiles,
-    ],
+    seeds: async () => [...seedsOf('corpus', 'jpeg', /\.jpg$/), ...(await storedTiles(CMU, 6)).tiles],
     mutate: mutateJpeg,
     codes: ['TILE_CORRUPT'],
     bound: { base: 4 * MIB, perByte: 16 },
