@@ -42,7 +42,7 @@ export function faultOf(error, target) {
   const where = placeOf(error);
   if (!(error instanceof StromaflowError)) return { kind: 'untyped', where, detail: String(error?.stack ?? error) };
   if (!target.codes.includes(error.code)) return { kind: 'code', where, detail: `${error.line}\n${error.stack}` };
-  if (error.line.length > 4096 || /[\0-\x08\n\x0b-\x1f]/.test(error.message))
+  if (error.line.length > 4096 || /\p{Cc}/u.test(error.message))
     return { kind: 'message', where, detail: JSON.stringify(error.message.slice(0, 300)) };
   return undefined;
 }

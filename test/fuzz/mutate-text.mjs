@@ -19,7 +19,7 @@ export function mutateText(seed, random, hints) {
   return Buffer.from(tokens.join(''));
 }
 
-const TOKEN = /-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|[\p{L}_][\p{L}\p{N}_.-]*|\s+|[^]/gu;
+const TOKEN = /-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|[\p{L}_][\p{L}\p{N}_.-]*|\s+|./gsu;
 
 const tokenise = text => text.match(TOKEN) ?? [];
 

@@ -22,16 +22,12 @@ const small = () => seedsOf('corpus', 'dicom', /\.dcm$/);
 export const DICOM = [
   {
     name: 'dicom',
-    seeds: () => [
-      ...small(),
-      ...seedsOf('fixtures', 'dicom', /\.dicom$/),
-      ...seedsOf('shared', 'slides/dicom', /jpeg2000\.dicom$/),
-    ],
+    seeds: () => [...small(), ...seedsOf('fixtures', 'dicom', /\.dicom$/)],
     mutate: mutateBytes,
     places: elements,
     codes: SLIDE_CODES,
     bound: { base: 96 * MIB, perByte: 64 },
-    run: (bytes, files) => readSlide(files.write('slide.dcm', bytes), bytes.length > MIB ? 1 : 4),
+    run: (bytes, files) => readSlide(files.write('slide.dcm', bytes), bytes.length > 64 * 1024 ? 2 : 4),
   },
   {
     name: 'dicom-sparse',

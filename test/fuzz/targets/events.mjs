@@ -57,7 +57,7 @@ const textOf = event =>
 function eventOf(bytes) {
   const end = bytes.indexOf('\n\n');
   const [subject = '', ...lines] = bytes.toString('utf8', 0, end < 0 ? bytes.length : end).split('\n');
-  const headers = lines.map(line => /^([^:]*): ?([^]*)$/.exec(line)?.slice(1) ?? [line, '']);
+  const headers = lines.map(line => /^([^:]*): ?(.*)$/s.exec(line)?.slice(1) ?? [line, '']);
   return fromHeaders(subject, headers, end < 0 ? Buffer.alloc(0) : bytes.subarray(end + 2));
 }
 

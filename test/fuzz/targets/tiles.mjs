@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { StromaflowError } from '#src/errors.js';
 import { J2kDecoder } from '#src/slide/j2k-decoder.js';
 import { JpegDecoder } from '#src/slide/jpeg-decoder.js';
@@ -21,7 +22,7 @@ const level = (given = {}) => ({
   jpegTables: undefined,
   ...given,
 });
-const into = new Uint8Array(512 * 512 * 3);
+const into = new Uint8Array(1024 * 1024 * 3);
 
 /** A decoder says what is wrong with a tile instead of throwing; TiffSource makes it TILE_CORRUPT. */
 function decode(decoder, bytes, rows = SIDE) {
@@ -45,6 +46,13 @@ async function storedTiles(path, count) {
 
 const CMU = join(REPOSITORY, 'test/fixtures/CMU-1-Small-Region.svs');
 const TCGA = join(REPOSITORY, '../shared/data/slides/tcga-cr-7395-01a-01-ts1.svs');
+
+/** Large enough that a scan too many costs time. */
+const LARGE = 1024;
+const largeProgressive = () =>
+  sharp({ create: { width: LARGE, height: LARGE, channels: 3, background: '#c8a' } })
+    .jpeg({ progressive: true })
+    .toBuffer();
 
 /** Sizes as every kind of level has them: a tile must fit its own. */
 let jpegDecoders;
@@ -84,7 +92,11 @@ const raw = name => {
 export const TILES = [
   {
     name: 'tile-jpeg',
-    seeds: async () => [...seedsOf('corpus', 'jpeg', /\.jpg$/), ...(await storedTiles(CMU, 6)).tiles],
+    seeds: async () => [
+      { name: 'large progressive', bytes: await largeProgressive() },
+      ...seedsOf('corpus', 'jpeg', /\.jpg$/),
+      ...(await storedTiles(CMU, 6)).tiles,
+    ],
     mutate: mutateJpeg,
     codes: ['TILE_CORRUPT'],
     bound: { base: 4 * MIB, perByte: 16 },
@@ -95,6 +107,7 @@ export const TILES = [
         level({ photometric: PHOTOMETRIC.yCbCr }),
         level({ samplesPerPixel: 1, photometric: PHOTOMETRIC.blackIsZero }),
         level({ jpegTables: first.jpegTables, tileWidth: 240, tileHeight: 240 }),
+        level({ photometric: PHOTOMETRIC.yCbCr, tileWidth: LARGE, tileHeight: LARGE }),
       ];
       jpegDecoders = kinds.map(kind => new JpegDecoder(kind));
     },
