@@ -77,7 +77,12 @@ const MAX_SCANS = 64;
 const MAX_SCANNED = 2 ** 28;
 
 /** Of a stream whose first scan holds all components and that is not progressive, no other scan is read. */
-function isAffordable(tile: Uint8Array, firstScan: number, { width, height, components }: JpegFrame, coding: number): boolean {
+function isAffordable(
+  tile: Uint8Array,
+  firstScan: number,
+  { width, height, components }: JpegFrame,
+  coding: number,
+): boolean {
   const progressive = (coding & 3) === 2;
   if (!progressive && tile[firstScan + 4] === components) return true;
   const bytes = Buffer.from(tile.buffer, tile.byteOffset, tile.byteLength);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
@@ -102,7 +102,8 @@ function readFacts(fd: number, path: string, size: number, growing: boolean): Sl
 
 function openFile(path: string): number {
   try {
-    return openSync(path, 'r');
+    // Opening a pipe would otherwise wait for its writer.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR')

@@ -19,7 +19,7 @@ const LONGEST_LIFE = 3;
 
 /** What the process segments: a slide that is there, or the folder into which a scanner is writing it. */
 const KINDS = {
-  finished: () => ({ input: slide => Promise.resolve(slide), written: () => Promise.resolve() }),
+  finished: () => ({ input: async slide => slide, written: async () => undefined, isWritten: () => true }),
   growing: round => growing(round % 2 === 0 ? 'rows' : 'random', round),
 };
 
@@ -28,7 +28,7 @@ const KINDS = {
  * the slide is done, and repeats with fresh slides until it was killed `n` times. Half of the kills fall on finished slides and
  * half on growing ones, whose scanner goes on writing while the process is dead, unless `kinds` says otherwise. Against an
  * undisturbed run: `lost` counts masks that no subscriber saw or that lack in the files, `doubled` what an aggregate, at any
- * moment, or the summary counts more than once.
+ * moment, or the summary counts more than once; `whileScanned` the kills that fell while the scanner was writing.
  */
 export async function benchKills({
   slide,
@@ -40,7 +40,7 @@ export async function benchKills({
   const program = findProgram('nats-server');
   if (!program) throw new Error('nats-server is needed: apt-get install nats-server');
   const server = await startNatsServer(program);
-  const result = { kills: 0, starts: 0, slides: 0, lost: 0, doubled: 0 };
+  const result = { kills: 0, whileScanned: 0, starts: 0, slides: 0, lost: 0, doubled: 0 };
   try {
     for (const [index, kind] of kinds.entries()) {
       const upTo = Math.round((n * (index + 1)) / kinds.length);
@@ -58,12 +58,15 @@ async function killUpTo(n, { kind, slide, folder, url, seed, result, onProgress 
   const longest = kind === 'growing' ? LONGEST_LIFE * 1000 : performance.now() - startedAt;
   const random = generator(seed);
   for (let round = 1; result.kills < n; round += 1) {
-    const seen = await runThrough(kind, round, slide, join(folder, `round-${round}`), url, async child => {
+    const seen = await runThrough(kind, round, slide, join(folder, `round-${round}`), url, async (child, source) => {
       result.starts += 1;
       if (result.kills >= n) return;
       const exited = once(child, 'exit');
       await Promise.race([sleep(random() * longest), exited]);
-      if (child.exitCode === null && child.kill('SIGKILL')) result.kills += 1;
+      if (child.exitCode === null && child.kill('SIGKILL')) {
+        result.kills += 1;
+        if (!source.isWritten()) result.whileScanned += 1;
+      }
       await exited;
     });
     result.slides += 1;
@@ -78,15 +81,22 @@ async function killUpTo(n, { kind, slide, folder, url, seed, result, onProgress 
 /** A scanner's folder and the scan that is written into it meanwhile. */
 function growing(order, seed) {
   let scan;
+  let isWritten = false;
   return {
     input: async (slide, folder) => {
       const input = join(folder, 'scanner');
       await mkdir(input, { recursive: true });
       scan = simulateScan(slide, input, { as: 'growing-tiff', order, seed, rate: SCANNER_RATE });
-      scan.catch(() => undefined);
+      scan.then(
+        () => {
+          isWritten = true;
+        },
+        () => undefined,
+      );
       return input;
     },
     written: () => scan,
+    isWritten: () => isWritten,
   };
 }
 
@@ -116,7 +126,7 @@ async function runThrough(kind, round, slide, folder, url, disturb = async () =>
       errors += chunk;
     });
     const exited = once(child, 'exit');
-    await disturb(child);
+    await disturb(child, source);
     const [code, signal] = await exited;
     if (code !== 0 && signal === null) throw new Error(`the child failed by itself: ${errors}`);
     status = code;

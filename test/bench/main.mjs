@@ -22,7 +22,8 @@ const BENCHES = {
   replay: () => benchReplay({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
   kills: async () => {
-    const onProgress = ({ kills, slides, kind }) => say(`  ${kills} kills over ${slides} slides (${kind})`);
+    const onProgress = ({ kills, whileScanned, slides, kind }) =>
+      say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);
     const asked = ['finished', 'growing'].filter(kind => values[kind]);
     const kinds = asked.length > 0 ? { kinds: asked } : {};
     const { kills, lost, doubled } = await benchKills({ slide: FIXTURE, n: Number(values.n), ...kinds, onProgress });

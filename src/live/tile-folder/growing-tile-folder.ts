@@ -10,7 +10,7 @@ import type { GrowingOptions } from '../growing-tiff.js';
 import { isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
-import { readRegularFile } from '../regular-file.js';
+import { type RegularFile, readRegularFile } from '../regular-file.js';
 import { isWholeImage } from '../tile-bytes.js';
 import {
   mostBytes,
@@ -188,8 +188,13 @@ class GrowingTileFolder implements LiveSlide {
     }
   }
 
+  #read(name: string, geometry: TileSetLevel): RegularFile | undefined {
+    const { folder } = this.#set;
+    return readRegularFile(join(folder, name), mostBytes(geometry), folder);
+  }
+
   #take(tile: number, name: string): boolean {
-    const file = readRegularFile(join(this.#set.folder, name), mostBytes(this.#levels[this.#level]!));
+    const file = this.#read(name, this.#levels[this.#level]!);
     if (!file) return false;
     if (!isWholeImage(name, file.bytes)) {
       const since = this.#doubtful.get(tile) ?? performance.now();
@@ -210,7 +215,7 @@ class GrowingTileFolder implements LiveSlide {
       const path = join(this.#set.folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
       if (!stats || (stats.mtimeMs === seen.mtimeMs && stats.size === seen.size)) continue;
-      const bytes = readRegularFile(path, mostBytes(geometry))?.bytes;
+      const bytes = this.#read(name, geometry)?.bytes;
       this.#overwritten += 1;
       if (bytes && crc32(bytes) !== seen.crc) return true;
     }
@@ -224,7 +229,7 @@ class GrowingTileFolder implements LiveSlide {
     for (let sample = 0; sample < Math.min(SAMPLES, tiles); sample++) {
       const tile = Math.floor((sample * tiles) / Math.min(SAMPLES, tiles));
       const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
-      const bytes = readRegularFile(join(this.#set.folder, name), mostBytes(geometry))?.bytes;
+      const bytes = this.#read(name, geometry)?.bytes;
       digest.update(`${bytes?.length ?? 'none'} `).update(bytes ?? '');
     }
     return digest.digest('hex').slice(0, 32);

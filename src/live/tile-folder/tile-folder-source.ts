@@ -37,7 +37,7 @@ export class TileFolderSource implements TileSource {
     if (!geometry || !(col >= 0 && col < geometry.cols && row >= 0 && row < geometry.rows))
       throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
     const path = join(this.#description.folder, tileName(geometry, col, row));
-    const bytes = readTileFile(path, geometry);
+    const bytes = readTileFile(path, this.#description.folder, geometry);
     if (!bytes) return 'missing';
     const { tileWidth, tileHeight, width, height, overlap, whole } = geometry;
     const [left, across, storedAcross] = tileSpan(col, tileWidth, width, overlap, whole);
@@ -105,9 +105,9 @@ function decodeJpeg(path: string, bytes: Buffer, checkSize: CheckSize): Image {
   }
 }
 
-function readTileFile(path: string, level: TileSetLevel): Buffer | undefined {
+function readTileFile(path: string, folder: string, level: TileSetLevel): Buffer | undefined {
   try {
-    return readRegularFile(path, mostBytes(level))?.bytes;
+    return readRegularFile(path, mostBytes(level), folder)?.bytes;
   } catch (error) {
     throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be read`, { cause: error });
   }
