@@ -1,4 +1,4 @@
-// Segments one slide, or a folder into which one is being written, with a null engine slowed to a GPU's pace, publishing to
+// Segments one slide, or a folder into which one is being written, with a slow null engine, publishing to
 // NATS; made to be killed. Arguments: finished or growing, the slide or the folder, the output, NATS.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { filter, firstValueFrom, of } from 'rxjs';
@@ -8,7 +8,7 @@ import { segmentSlides } from '#pipelines/segment.js';
 import { openSlide } from '#src/slide/open.js';
 import { configWith } from './support.mjs';
 
-const BATCH_MS = 15;
+const BATCH_MS = 60;
 
 const [kind, path, out, nats] = process.argv.slice(2);
 const watching = { poll: 0.2, settle: 0.5, mpp: 0.499 };
@@ -24,6 +24,7 @@ const slowed = {
   },
   close: () => segmenter.close(),
 };
+process.stdout.write('ready\n');
 const graph = { ...parts, segmenter: slowed };
 const stop = new AbortController();
 const task = { path, id: 'slide', open: () => openSlide(path, { id: 'slide', mpp: 0.499 }) };

@@ -8,19 +8,22 @@ import { fileURLToPath } from 'node:url';
 import { findProgram, startNatsServer } from '#src/cli/nats-server.js';
 import { connect } from '#src/event/client.js';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
+import { openSlide } from '#src/slide/open.js';
 import { withFolder } from './support.mjs';
 
 const CHILD = fileURLToPath(new URL('kill-child.mjs', import.meta.url));
 
-/** Tiles a second of the scanner: CMU-1-Small-Region's 130 tiles take about as long as several lives of the process. */
-const SCANNER_RATE = 20;
-/** Seconds a process lives at most while a slide grows: some are killed before they have opened it, some among its masks. */
-const LONGEST_LIFE = 3;
+/** Of so many lives one is over before the process is ready; the others end while it works. */
+const EARLY = 4;
+/** Milliseconds after it is ready that a process lives at most while a slide grows; most patches of a life are then done. */
+const LONGEST_WORK = 2000;
+/** Lives that a scan lasts, so that its scanner writes on before, during and after each. */
+const LIVES_A_SCAN = 5;
 
 /** What the process segments: a slide that is there, or the folder into which a scanner is writing it. */
 const KINDS = {
-  finished: () => ({ input: async slide => slide, written: async () => undefined, isWritten: () => true }),
-  growing: round => growing(round % 2 === 0 ? 'rows' : 'random', round),
+  finished: () => ({ input: async slide => slide, written: async () => undefined }),
+  growing: (round, startMs) => growing(round % 2 === 0 ? 'rows' : 'random', round, startMs),
 };
 
 /**
@@ -53,21 +56,34 @@ export async function benchKills({
 }
 
 async function killUpTo(n, { kind, slide, folder, url, seed, result, onProgress }) {
-  const startedAt = performance.now();
-  const control = await runThrough(kind, 0, slide, join(folder, 'control'), url);
-  const longest = kind === 'growing' ? LONGEST_LIFE * 1000 : performance.now() - startedAt;
+  const control = await runThrough({ kind, slide, folder: join(folder, 'control'), url, round: 0, startMs: 1000 });
+  const { startMs } = control;
+  const workMs = kind === 'growing' ? LONGEST_WORK : control.workMs;
   const random = generator(seed);
   for (let round = 1; result.kills < n; round += 1) {
-    const seen = await runThrough(kind, round, slide, join(folder, `round-${round}`), url, async (child, source) => {
+    let finishing = 0;
+    const disturb = async (child, ready, source) => {
       result.starts += 1;
-      if (result.kills >= n) return;
+      // A scan that is over is killed at once more, while its last patches are made and its files written.
+      if (result.kills >= n || (source.isWritten?.() && finishing++ > 0)) return;
       const exited = once(child, 'exit');
-      await Promise.race([sleep(random() * longest), exited]);
+      const early = random() < 1 / EARLY;
+      if (!early) await Promise.race([ready, exited]);
+      await Promise.race([sleep(random() * (early ? startMs : workMs)), exited]);
       if (child.exitCode === null && child.kill('SIGKILL')) {
         result.kills += 1;
-        if (!source.isWritten()) result.whileScanned += 1;
+        if (source.isWritten?.() === false) result.whileScanned += 1;
       }
       await exited;
+    };
+    const seen = await runThrough({
+      kind,
+      slide,
+      folder: join(folder, `round-${round}`),
+      url,
+      round,
+      startMs,
+      disturb,
     });
     result.slides += 1;
     result.lost += [...control.masks].filter(mask => !seen.masks.has(mask)).length;
@@ -79,14 +95,17 @@ async function killUpTo(n, { kind, slide, folder, url, seed, result, onProgress 
 }
 
 /** A scanner's folder and the scan that is written into it meanwhile. */
-function growing(order, seed) {
+function growing(order, seed, startMs) {
   let scan;
   let isWritten = false;
   return {
     input: async (slide, folder) => {
       const input = join(folder, 'scanner');
       await mkdir(input, { recursive: true });
-      scan = simulateScan(slide, input, { as: 'growing-tiff', order, seed, rate: SCANNER_RATE });
+      const { levels } = (await openSlide(slide)).source;
+      const tiles = levels.reduce((sum, { offsets }) => sum + offsets.length, 0);
+      const seconds = (LIVES_A_SCAN * (startMs + LONGEST_WORK / 2)) / 1000;
+      scan = simulateScan(slide, input, { as: 'growing-tiff', order, seed, rate: tiles / seconds });
       scan.then(
         () => {
           isWritten = true;
@@ -101,7 +120,7 @@ function growing(order, seed) {
 }
 
 /** Starts the child until it exits by itself; `disturb` may kill it. */
-async function runThrough(kind, round, slide, folder, url, disturb = async () => undefined) {
+async function runThrough({ kind, slide, folder, url, round, startMs, disturb = async () => undefined }) {
   const client = await connect({ url });
   const stop = new AbortController();
   const masks = new Set();
@@ -116,18 +135,27 @@ async function runThrough(kind, round, slide, folder, url, disturb = async () =>
     })(),
   ]);
   await client.ready();
-  const source = KINDS[kind](round);
+  const source = KINDS[kind](round, startMs);
   const input = await source.input(slide, folder);
   const out = join(folder, 'out');
+  const times = {};
   for (let status; status !== 0; ) {
-    const child = spawn(process.execPath, [CHILD, kind, input, out, url], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const startedAt = performance.now();
+    const child = spawn(process.execPath, [CHILD, kind, input, out, url], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const ready = once(child.stdout, 'data').then(
+      () => {
+        times.startMs = performance.now() - startedAt;
+      },
+      () => undefined,
+    );
     let errors = '';
     child.stderr.on('data', chunk => {
       errors += chunk;
     });
     const exited = once(child, 'exit');
-    await disturb(child, source);
+    await disturb(child, ready, source);
     const [code, signal] = await exited;
+    times.workMs = performance.now() - startedAt - times.startMs;
     if (code !== 0 && signal === null) throw new Error(`the child failed by itself: ${errors}`);
     status = code;
   }
@@ -138,7 +166,7 @@ async function runThrough(kind, round, slide, folder, url, disturb = async () =>
   await client.close();
   const [id] = (await readdir(out)).filter(name => !name.startsWith('.'));
   const summary = JSON.parse(await readFile(join(out, id, 'summary.json'), 'utf8'));
-  return { masks, aggregates, summary, files: await digest(join(out, id)) };
+  return { ...times, masks, aggregates, summary, files: await digest(join(out, id)) };
 }
 
 async function digest(folder) {

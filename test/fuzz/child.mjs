@@ -1,11 +1,10 @@
 // Executes inputs of one target in a process of its own, which may crash, hang or be killed.
 // Arguments: target, file that holds the number of the input in work, folder to work in.
 
-import { openSync, readdirSync, writeFileSync, writeSync } from 'node:fs';
+import { openSync, writeFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
-import { execute, faultOf } from './execute.mjs';
+import { execute, noteStray } from './execute.mjs';
 import { loadSeeds, makeInput } from './input.mjs';
 import { startMeter } from './meter.mjs';
 import { targetNamed } from './targets/index.mjs';
@@ -41,15 +40,11 @@ await target.setUp?.(files);
 for (const { bytes } of seeds) await execute(target, bytes, files);
 startMeter();
 
-let current = -1;
 const mark = Buffer.alloc(8);
-const report = fault => process.send({ index: current, fault });
-for (const event of ['uncaughtException', 'unhandledRejection'])
-  process.on(event, error =>
-    report({ ...(faultOf(error, target) ?? { where: '', detail: String(error) }), kind: 'stray' }),
-  );
+for (const event of ['uncaughtException', 'unhandledRejection']) process.on(event, error => noteStray(error, target));
 
 process.on('message', job => void (job.input ? single(Buffer.from(job.input)) : range(job)).catch(giveUp));
+process.on('disconnect', () => process.exit());
 process.send({ ready: true });
 
 /** The fuzzer's own failure, not the reader's. */
@@ -65,27 +60,14 @@ async function single(bytes) {
 
 async function range({ seed, from, to }) {
   const outcomes = {};
-  const handles = openFiles();
-  for (current = from; current < to; current++) {
+  for (let current = from; current < to; current++) {
     const { bytes } = makeInput(target, seeds, seed, current);
     mark.writeDoubleLE(current);
     writeSync(fd, mark, 0, 8, 0);
     const { outcome, fault } = await execute(target, bytes, files);
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
-    if (fault) report(fault);
-    if (current % 64 === 0) {
-      await setImmediate();
-      if (openFiles() > handles + 64) report({ kind: 'leak', where: 'files', detail: `${openFiles()} open files` });
-      process.send({ outcomes: { ...outcomes }, at: current });
-    }
+    if (fault) process.send({ index: current, fault });
+    if (current % 64 === 0) process.send({ outcomes: { ...outcomes } });
   }
-  process.send({ outcomes, at: to, done: true });
-}
-
-function openFiles() {
-  try {
-    return readdirSync('/proc/self/fd').length;
-  } catch {
-    return 0;
-  }
+  process.send({ outcomes, done: true });
 }

@@ -1,9 +1,13 @@
+import { readdirSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { StromaflowError } from '#src/errors.js';
 import { takeAsked } from './meter.mjs';
 
 /** CPU time after which an input counts as a hang. */
 export const MOST_CPU_MS = 1000;
 /** What the process may grow beyond an input's bound: garbage that has not been collected. */
+/** Files that an input may leave open, as those of a codec's threads. */
+const MOST_HANDLES = 8;
 const SLACK = 192 * 2 ** 20;
 
 /**
@@ -12,6 +16,8 @@ const SLACK = 192 * 2 ** 20;
  * @returns {Promise<{ outcome: string, fault?: { kind: string, where: string, detail: string } }>}
  */
 export async function execute(target, bytes, files) {
+  stray = undefined;
+  const handles = openFiles();
   const bound = target.bound.base + target.bound.perByte * bytes.length;
   const rss = process.memoryUsage.rss();
   const peak = process.resourceUsage().maxRSS * 1024;
@@ -34,7 +40,26 @@ export async function execute(target, bytes, files) {
     fault ??= { kind: 'allocation', where: outcome, detail: `asks for ${mib(asked)} of ${mib(bound)} MiB` };
   if (peakNow > peak && peakNow - rss > bound + SLACK)
     fault ??= { kind: 'memory', where: outcome, detail: `grows by ${mib(peakNow - rss)} MiB; bound ${mib(bound)}` };
+  // Rejections that nobody waits for are told when the event loop turns.
+  await setImmediate();
+  fault ??= stray;
+  if (openFiles() > handles + MOST_HANDLES) fault ??= { kind: 'leak', where: outcome, detail: `${openFiles()} open files` };
   return { outcome: fault ? fault.kind : outcome, fault };
+}
+
+let stray;
+
+/** What reached the process instead of whoever called. */
+export function noteStray(error, target) {
+  stray = { ...(faultOf(error, target) ?? { where: String(error), detail: String(error) }), kind: 'stray' };
+}
+
+function openFiles() {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return 0;
+  }
 }
 
 /** Undefined for a typed error of an allowed code that a person can read. */

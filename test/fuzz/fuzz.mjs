@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadSeeds, makeInput } from './input.mjs';
-import { minimise } from './minimise.mjs';
+import { MOST_TRIES, minimise } from './minimise.mjs';
 import { Runner } from './runner.mjs';
 
 /** Executions of one target. */
-export async function fuzzTarget(target, { n, seed, folder, say = () => undefined }) {
+export async function fuzzTarget(target, { n, seed, folder, tries = MOST_TRIES, say = () => undefined }) {
   const startedAt = performance.now();
   const seeds = await loadSeeds(target);
   const outcomes = {};
@@ -39,7 +39,7 @@ export async function fuzzTarget(target, { n, seed, folder, say = () => undefine
   }
   const findings = [];
   for (const finding of found.values()) {
-    const confirmed = await confirm(target, seeds, finding, folder);
+    const confirmed = await confirm(target, seeds, finding, { folder, tries });
     if (confirmed) findings.push(confirmed);
     else say(`  ${target.name} ${finding.index}: ${finding.kind} did not happen again alone`);
   }
@@ -47,14 +47,14 @@ export async function fuzzTarget(target, { n, seed, folder, say = () => undefine
 }
 
 /** Runs the input alone, so that neither a busy machine nor an earlier input is blamed on it; then makes it small and keeps it. */
-async function confirm(target, seeds, finding, folder) {
+async function confirm(target, seeds, finding, { folder, tries }) {
   const { bytes, from } = makeInput(target, seeds, finding.seed, finding.index);
   let runner = await Runner.start(target.name);
   let seen;
   const fails = async candidate => {
     let single;
     const ended = await runner.run({ input: candidate }, message => {
-      single = message.single?.fault ?? (message.fault && message.fault);
+      single = message.single?.fault;
       return message.single !== undefined;
     });
     if (ended) {
@@ -69,8 +69,8 @@ async function confirm(target, seeds, finding, folder) {
     return same;
   };
   try {
-    if (finding.kind !== 'leak' && finding.kind !== 'stray' && !(await fails(bytes))) return undefined;
-    const small = finding.kind === 'leak' || finding.kind === 'stray' ? bytes : await minimise(bytes, from, fails);
+    if (!(await fails(bytes))) return undefined;
+    const small = await minimise(bytes, from, fails, tries);
     mkdirSync(folder, { recursive: true });
     const file = join(folder, `${target.name}-${finding.kind}-${finding.seed}-${finding.index}.bin`);
     writeFileSync(file, small);

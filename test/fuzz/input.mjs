@@ -7,6 +7,10 @@ export async function loadSeeds({ name, seeds }) {
   return loaded;
 }
 
+/** Large seeds cost as much as many small ones and hold little that those do not: one input in so many is taken from all. */
+const LARGE = 64 * 1024;
+const LARGE_SHARE = 16;
+
 /**
  * Input `index` of a target: the same for the same seed, whatever was run before. The first inputs are the seeds themselves.
  *
@@ -15,7 +19,9 @@ export async function loadSeeds({ name, seeds }) {
 export function makeInput(target, seeds, seed, index) {
   if (index < seeds.length) return { bytes: seeds[index].bytes, from: seeds[index].bytes };
   const random = new Random(Math.imul(seed, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b) ^ hashOf(target.name));
-  const { bytes: from } = seeds[random.below(seeds.length)];
+  const small = seeds.filter(({ bytes }) => bytes.length <= LARGE);
+  const among = small.length > 0 && random.below(LARGE_SHARE) > 0 ? small : seeds;
+  const { bytes: from } = among[random.below(among.length)];
   const others = seeds.map(({ bytes }) => bytes);
   return { bytes: Buffer.from(target.mutate(from, random, { others, places: target.places?.(from) ?? [] })), from };
 }

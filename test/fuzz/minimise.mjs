@@ -1,5 +1,5 @@
 /** Tries and time that a finding is worth. */
-const MOST_TRIES = 400;
+export const MOST_TRIES = 400;
 const MOST_MS = 20_000;
 
 /**
@@ -10,12 +10,12 @@ const MOST_MS = 20_000;
  * @param {Buffer} from the seed that it was made from
  * @param {(candidate: Buffer) => Promise<boolean>} fails
  */
-export async function minimise(input, from, fails) {
+export async function minimise(input, from, fails, mostTries = MOST_TRIES) {
   const endsAt = performance.now() + MOST_MS;
   let tries = 0;
   let best = input;
   const attempt = async candidate => {
-    if (tries++ >= MOST_TRIES || performance.now() > endsAt) return false;
+    if (tries++ >= mostTries || performance.now() > endsAt) return false;
     if (!(await fails(candidate))) return false;
     best = candidate;
     return true;

@@ -1,4 +1,5 @@
 import { ANNOTATIONS } from './annotations.mjs';
+import { BROKEN } from './broken.mjs';
 import { DICOM } from './dicom.mjs';
 import { EVENTS } from './events.mjs';
 import { MASKS } from './masks.mjs';
@@ -33,7 +34,7 @@ export const TARGETS = [
 ];
 
 export function targetNamed(name) {
-  const target = TARGETS.find(known => known.name === name);
+  const target = [...TARGETS, ...BROKEN].find(known => known.name === name);
   if (!target) throw new Error(`there is no target ${name}: ${TARGETS.map(known => known.name).join(', ')}`);
   return target;
 }

@@ -64,8 +64,9 @@ export const SLIDES = [
       const slide = await attempt(() => openSlide(path, { mpp: 0.5, growing: true }));
       if (slide) lacksTiles(slide.source);
       const { size } = statSync(path);
+      // Half of it is no news to a follower.
       truncateSync(path, size >> 1);
-      await look();
+      await listing.read(() => undefined).catch(() => undefined);
       const fd = openSync(path, 'r+');
       writeSync(fd, bytes, 0, bytes.length, 0);
       closeSync(fd);
