@@ -43,7 +43,8 @@ export async function execute(target, bytes, files) {
   // Rejections that nobody waits for are told when the event loop turns.
   await setImmediate();
   fault ??= stray;
-  if (openFiles() > handles + MOST_HANDLES) fault ??= { kind: 'leak', where: outcome, detail: `${openFiles()} open files` };
+  if (openFiles() > handles + MOST_HANDLES)
+    fault ??= { kind: 'leak', where: outcome, detail: `${openFiles()} open files` };
   return { outcome: fault ? fault.kind : outcome, fault };
 }
 
