@@ -78,6 +78,16 @@ function printable(message: string): string {
 
 const MAX_MESSAGE = 2000;
 
+/** A value out of somebody's file, for a message. */
+export function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'absent';
+  } catch {
+    // Nested deeper than the stack is high.
+    return 'something too deep to show';
+  }
+}
+
 /** Narrows anything caught to a StromaflowError, wrapping what is not one as `code` (INTERNAL unless given). */
 export function toStromaflowError(error: unknown, code: ErrorCode = 'INTERNAL', context?: string): StromaflowError {
   if (error instanceof StromaflowError) return error;

@@ -32,6 +32,8 @@ export interface TiffProbe {
 
 const MAX_DIRECTORIES = 4096;
 const MAX_ENTRIES = 1024;
+/** Of all images together, which may lie on top of each other in a small file. */
+const MAX_ALL_ENTRIES = 2 ** 17;
 
 /** Bytes of one value, by TIFF field type (TIFF 6.0 p. 15; 13 from Adobe's technical note 1; 16–18 from BigTIFF). */
 const TYPE_BYTES: Readonly<Record<number, number>> = {
@@ -75,12 +77,15 @@ export function probeTiff(fd: number, path: string, size: number): TiffProbe {
   const probe = { fd, path, size, littleEndian, big };
   const directories: ProbedDirectory[] = [];
   const seen = new Set<number>();
+  let entries = 0;
   for (let offset = first; offset !== 0; ) {
     if (seen.has(offset)) throw unreadable(path, 'its image directories form a loop');
     if (directories.length === MAX_DIRECTORIES) throw unreadable(path, `has more than ${MAX_DIRECTORIES} images`);
     seen.add(offset);
     const { directory, next } = probeDirectory(probe, offset);
     directories.push(directory);
+    entries += directory.entries.size;
+    if (entries > MAX_ALL_ENTRIES) throw unreadable(path, `has more than ${MAX_ALL_ENTRIES} tags`);
     offset = next;
   }
   return { ...probe, directories };

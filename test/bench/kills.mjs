@@ -18,7 +18,7 @@ const EARLY = 4;
 /** Milliseconds after it is ready that a process lives at most while a slide grows; most patches of a life are then done. */
 const LONGEST_WORK = 2000;
 /** Lives that a scan lasts, so that its scanner writes on before, during and after each. */
-const LIVES_A_SCAN = 5;
+const LIVES_A_SCAN = 8;
 
 /** What the process segments: a slide that is there, or the folder into which a scanner is writing it. */
 const KINDS = {

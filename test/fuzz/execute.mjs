@@ -70,11 +70,17 @@ export function faultOf(error, target) {
   if (!target.codes.includes(error.code)) return { kind: 'code', where, detail: `${error.line}\n${error.stack}` };
   if (error.line.length > 4096 || /\p{Cc}/u.test(error.message))
     return { kind: 'message', where, detail: JSON.stringify(error.message.slice(0, 300)) };
+  // A defect of ours that a reader's last resort made a code of is a defect all the same.
+  const { cause } = error;
+  const isLapse =
+    [TypeError, ReferenceError, RangeError].some(kind => cause instanceof kind) && cause.code === undefined;
+  const isDefect = isLapse || cause?.code === 'ERR_OUT_OF_RANGE';
+  if (isDefect && OURS.test(cause.stack)) return { kind: 'defect', where: placeOf(cause), detail: cause.stack };
   return undefined;
 }
 
 /** The first line of ours that an error came through. */
-const placeOf = error =>
-  /dist\/src\/([^\s)]+:\d+):\d+/.exec(error?.stack ?? '')?.[1] ?? String(error?.message).slice(0, 60);
+const OURS = /dist\/src\/([^\s)]+:\d+):\d+/;
+const placeOf = error => OURS.exec(error?.stack ?? '')?.[1] ?? String(error?.message).slice(0, 60);
 
 const mib = bytes => (bytes / 2 ** 20).toFixed(1);

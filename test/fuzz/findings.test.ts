@@ -12,6 +12,7 @@ import { readSummary } from '#src/live/ndtiff/read-index.js';
 import { TiffListing } from '#src/live/tiff-listing.js';
 import { TileFolderSource } from '#src/live/tile-folder/tile-folder-source.js';
 import { TILE_FOLDER_KIND } from '#src/live/tile-folder/tile-set.js';
+import { parseManifest } from '#src/model/manifest.js';
 import { encodePartHeader } from '#src/simulate/ndtiff-entry.js';
 import { openImageAsSlide } from '#src/slide/image-source.js';
 import { prepareTile } from '#src/slide/jpeg-stream.js';
@@ -193,6 +194,31 @@ describe('ASAP annotations', () => {
     const text = '<ASAP_Annotations><Annotation Name="a" Type="Polygon"><Coordinates><Coordinate X="1" Y="1" />';
     expect(() => parseAsap(text)).toThrow('cut off');
   });
+});
+
+it.each(['spacing', 'metrics'])('a model’s manifest whose %s is nested without end', async name => {
+  const deep = JSON.parse(`${'['.repeat(30_000)}${']'.repeat(30_000)}`) as unknown;
+  const error = await failureOf(() =>
+    parseManifest({ [name]: deep }, { outputs: 1, name: 'm', path: 'stromaflow.json' }),
+  );
+  expect(error.code).toBe('MODEL_INVALID');
+});
+
+it('a TIFF whose images lie on top of each other', async () => {
+  // A directory starts every 12 bytes: the upper half of one's first value is the count of the next, and the entry behind
+  // the thousandth, read as a link (3 × 65536 + tag), leads to another.
+  const bytes = Buffer.alloc(22_400 * 12);
+  for (let i = 0; i * 12 + 20 <= bytes.length; i++) {
+    const at = 8 + i * 12;
+    bytes.writeUInt16LE(1000, at);
+    bytes.writeUInt16LE(8 + 12 * (i % 5000), at + 2);
+    bytes.writeUInt16LE(3, at + 4);
+    bytes.writeUInt32LE(1, at + 6);
+  }
+  bytes.write('II*\0', 0, 'latin1');
+  bytes.writeUInt32LE(8, 4);
+  const error = await failureOf(() => openSlide(files.write('pile.tif', bytes)));
+  expect(error).toMatchObject({ code: 'SLIDE_UNREADABLE', message: expect.stringContaining('131072 tags') });
 });
 
 describe('a message', () => {
