@@ -74,12 +74,14 @@ export function faultOf(error, target) {
   const { cause } = error;
   const isLapse =
     [TypeError, ReferenceError, RangeError].some(kind => cause instanceof kind) && cause.code === undefined;
-  const isDefect = isLapse || cause?.code === 'ERR_OUT_OF_RANGE';
-  if (isDefect && OURS.test(cause.stack)) return { kind: 'defect', where: placeOf(cause), detail: cause.stack };
+  const isDefect = (isLapse && THROWN_HERE.test(cause.stack)) || cause?.code === 'ERR_OUT_OF_RANGE';
+  if (isDefect) return { kind: 'defect', where: placeOf(cause), detail: cause.stack };
   return undefined;
 }
 
 /** The first line of ours that an error came through. */
+/** Codecs throw TypeErrors of their own. */
+const THROWN_HERE = /^[^\n]*\n\s+at [^\n]*dist\/src\//;
 const OURS = /dist\/src\/([^\s)]+:\d+):\d+/;
 const placeOf = error => OURS.exec(error?.stack ?? '')?.[1] ?? String(error?.message).slice(0, 60);
 

@@ -52,6 +52,7 @@ describe.concurrent('the fuzzer finds, confirms and minimises', () => {
   // Tries cost a process each where the input ends it.
   it.for([
     ['untyped', 400, 3],
+    ['defect', 400, 3],
     ['allocation', 400, 3],
     ['stray', 400, 3],
     ['leak', 400, 5],

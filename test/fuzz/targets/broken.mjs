@@ -1,4 +1,6 @@
 import { openSync } from 'node:fs';
+import { StromaflowError } from '#src/errors.js';
+import { decodeMaskPng } from '#src/mask/png.js';
 import { mutateBytes } from '../mutate.mjs';
 
 /** Readers with one defect each, for testing that the fuzzer sees it. */
@@ -14,6 +16,13 @@ const broken = (kind, defect) => ({
 export const BROKEN = [
   broken('untyped', () => {
     throw new TypeError('x is undefined');
+  }),
+  broken('defect', () => {
+    try {
+      decodeMaskPng(undefined);
+    } catch (cause) {
+      throw new StromaflowError('SLIDE_UNREADABLE', 'a reader’s last resort', { cause });
+    }
   }),
   broken('crash', () => process.abort()),
   broken('hang', () => {
