@@ -54,7 +54,7 @@ export class StromaflowError extends Error {
   readonly fix: string;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.fix = options.fix ?? ERRORS[code].fix;
   }
@@ -70,11 +70,30 @@ export class StromaflowError extends Error {
   }
 }
 
+/** Names, values and libraries' messages come from anybody's files: what steers a terminal or fills a log does not get out. */
+function printable(message: string): string {
+  const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message;
+  return text.replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, char => (char === '\n' || char === '\t' ? ' ' : '·'));
+}
+
+const MAX_MESSAGE = 2000;
+
+/** A value out of somebody's file, for a message. */
+export function shown(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? 'absent';
+  } catch {
+    // Nested deeper than the stack is high.
+    return 'something too deep to show';
+  }
+}
+
 /** Narrows anything caught to a StromaflowError, wrapping what is not one as `code` (INTERNAL unless given). */
 export function toStromaflowError(error: unknown, code: ErrorCode = 'INTERNAL', context?: string): StromaflowError {
   if (error instanceof StromaflowError) return error;
   if (isNoSpace(error)) return new StromaflowError('OUTPUT_FULL', 'no space left on device', { cause: error });
-  const message = error instanceof Error ? error.message : String(error);
+  // Libraries put an explanation, or half a file, on the lines below.
+  const message = (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!;
   return new StromaflowError(code, context ? `${context}: ${message}` : message, { cause: error });
 }
 

@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
-import { getDecoder } from 'geotiff';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { decodeLzw } from '../slide/lzw.js';
-import { readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
+import { decodePackBits } from '../slide/packbits.js';
+import { checkTileCount, readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
 import { probeTiff } from '../slide/tiff-probe.js';
 import { COMPRESSION } from '../slide/tiff-support.js';
 import type { LabelSource, LabelWindow } from './label-source.js';
@@ -26,6 +26,14 @@ interface MaskLevel {
 
 /** Decoded tiles kept, in bytes; a tile of one value costs nothing. */
 const CACHE_BYTES = 128 << 20;
+/** Labels are numbers: what changes a pixel's value cannot hold them. */
+const LOSSLESS: readonly number[] = [
+  COMPRESSION.none,
+  COMPRESSION.lzw,
+  COMPRESSION.deflate,
+  COMPRESSION.adobeDeflate,
+  COMPRESSION.packBits,
+];
 const MAX_TILE_PIXELS = 1 << 26;
 const SAME_SHAPE = 0.01;
 
@@ -44,7 +52,7 @@ export async function openMaskTiff(
   let levels: MaskLevel[];
   let file: FileHandle;
   try {
-    levels = await readLevels(path);
+    levels = readLevels(path);
     file = await open(path);
   } catch (error) {
     const { message } = toStromaflowError(error);
@@ -73,16 +81,17 @@ export async function openMaskTiff(
   };
 }
 
-async function readLevels(path: string): Promise<MaskLevel[]> {
+function readLevels(path: string): MaskLevel[] {
   const fd = openSync(path, 'r');
   try {
     const probe = probeTiff(fd, path, fstatSync(fd).size);
-    const [first, ...others] = await readPages(probe);
+    const [first, ...others] = readPages(probe);
     if (!first) return [];
     const shape = first.width / first.height;
     const pages = [first, ...first.subDirectories, ...others].filter(
       page => Math.abs(page.width / page.height / shape - 1) < 0.05 && page.samplesPerPixel === first.samplesPerPixel,
     );
+    checkTileCount(path, pages);
     return pages
       .map(page => ({ page, cols: Math.ceil(page.width / page.tileWidth), ...readTileArrays(probe, page) }))
       .sort((a, b) => b.page.width - a.page.width);
@@ -94,8 +103,7 @@ async function readLevels(path: string): Promise<MaskLevel[]> {
 function unreadableMask(page: TiffPage, map: LabelMap): string | undefined {
   const { samplesPerPixel: samples, compression } = page;
   if (page.bitsPerSample.some(bits => bits !== 8)) return `its samples have ${page.bitsPerSample[0]} bits, not 8`;
-  const readable: readonly number[] = Object.values(COMPRESSION).filter(code => code !== COMPRESSION.jpeg);
-  if (!readable.includes(compression)) return `compression ${compression} cannot hold labels`;
+  if (!LOSSLESS.includes(compression)) return `compression ${compression} cannot hold labels`;
   if (samples !== 1 && (samples < 3 || map.colours.size === 0)) return 'it is coloured, and no colour table is given';
   if (samples !== 1 && page.planarConfiguration !== 1) return 'separate colour planes are not supported';
   if (page.tileWidth * page.tileHeight > MAX_TILE_PIXELS) return 'its tiles are too large to stream';
@@ -165,7 +173,7 @@ class TileReader {
       const data = Buffer.alloc(length);
       const { bytesRead } = await this.#file.read(data, 0, length, level.offsets[index]!);
       if (bytesRead < length) throw new Error('it is cut off');
-      samples = await decompress(page, data, pixels * page.samplesPerPixel);
+      samples = decompress(page, data, pixels * page.samplesPerPixel);
       if (samples.length < expected) throw new Error('it ends too early');
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
@@ -189,8 +197,8 @@ class TileReader {
   }
 }
 
-async function decompress(page: TiffPage, data: Buffer, size: number): Promise<Uint8Array> {
-  const { compression, tileWidth, tileHeight, predictor, samplesPerPixel } = page;
+function decompress(page: TiffPage, data: Buffer, size: number): Uint8Array {
+  const { compression, tileWidth, predictor, samplesPerPixel } = page;
   if (compression === COMPRESSION.none) return data.subarray(0, size);
   let samples: Uint8Array;
   if (compression === COMPRESSION.deflate || compression === COMPRESSION.adobeDeflate) {
@@ -199,9 +207,8 @@ async function decompress(page: TiffPage, data: Buffer, size: number): Promise<U
     const into = new Uint8Array(size);
     samples = into.subarray(0, Math.max(0, decodeLzw(data, into)));
   } else {
-    const parameters = { tileWidth, tileHeight, predictor: 1, bitsPerSample: 8, planarConfiguration: 1 };
-    const decoder = await getDecoder(compression, parameters);
-    samples = new Uint8Array(await decoder.decode(new Uint8Array(data).buffer));
+    const into = new Uint8Array(size);
+    samples = into.subarray(0, decodePackBits(data, into));
   }
   if (predictor === 2) {
     const stride = tileWidth * samplesPerPixel;

@@ -36,7 +36,7 @@ export class TiffListing {
     try {
       const stats = fstatSync(fd);
       const probe = probeTiff(fd, this.#path, stats.size);
-      const page = await this.#page(probe);
+      const page = this.#page(probe);
       const listed = readTileArrays(probe, page);
       const again = readTileArrays(probe, page);
       const torn = !same(listed.offsets, again.offsets) || !same(listed.byteCounts, again.byteCounts);
@@ -48,11 +48,11 @@ export class TiffListing {
     }
   }
 
-  async #page(probe: TiffProbe): Promise<TiffPage> {
+  #page(probe: TiffProbe): TiffPage {
     const directories = describe(probe);
     // Of a SubIFD only its parent is in the chain, so whether it moved is seen by parsing it.
     if (this.#parsed?.directories === directories && this.#parsed.inChain) return this.#parsed.page;
-    const page = recogniseTiff(await readPages(probe))?.levels[this.#level];
+    const page = recogniseTiff(readPages(probe))?.levels[this.#level];
     if (!page) throw unreadable(this.#path, 'its directory no longer lists the level');
     const inChain = probe.directories.some(({ offset }) => offset === page.directory.offset);
     this.#parsed = { directories, page, inChain };

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { StromaflowError } from '../errors.js';
+import { StromaflowError, shown } from '../errors.js';
 import { type Architecture, parseArchitecture } from './architecture/config.js';
 import { buildNetwork } from './architecture/network.js';
 import type { Scores } from './decision.js';
@@ -110,10 +110,7 @@ async function openOnnx(path: string, stated: unknown, manifestPath: string) {
 
   function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
     if (value === undefined || allowed.includes(value as T)) return value as T | undefined;
-    throw new StromaflowError(
-      'MODEL_INVALID',
-      `${manifestPath}: ${JSON.stringify(value)} is none of ${allowed.join(', ')}`,
-    );
+    throw new StromaflowError('MODEL_INVALID', `${manifestPath}: ${shown(value)} is none of ${allowed.join(', ')}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import { StromaflowError } from '../errors.js';
+import { StromaflowError, shown } from '../errors.js';
 import type { LabelClass } from '../evaluate/labels.js';
 import { readClasses } from '../evaluate/labels-file.js';
 
@@ -82,13 +82,9 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
       return otherwise;
     }
     if (!valid(value))
-      throw new StromaflowError(
-        'MODEL_INVALID',
-        `${path}: ${name} is ${JSON.stringify(value)}, but must be ${needed}`,
-        {
-          fix: 'correct the file; docs/models.md lists its fields',
-        },
-      );
+      throw new StromaflowError('MODEL_INVALID', `${path}: ${name} is ${shown(value)}, but must be ${needed}`, {
+        fix: 'correct the file; docs/models.md lists its fields',
+      });
     return value as T;
   }
 

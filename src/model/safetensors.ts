@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { StromaflowError } from '../errors.js';
+import { StromaflowError, shown } from '../errors.js';
 import { bfloatToFloat, halfToFloat } from './float16.js';
 
 /**
@@ -82,10 +82,10 @@ function parseEntry(
   const { dtype, shape, data_offsets: offsets } = entry;
   const elementBytes = BYTES.get(dtype);
   if (typeof dtype !== 'string' || elementBytes === undefined)
-    throw invalid(`tensor ${name} has the unknown type ${JSON.stringify(dtype)}`);
-  if (!isSizes(shape)) throw invalid(`tensor ${name} has the malformed shape ${JSON.stringify(shape)}`);
+    throw invalid(`tensor ${name} has the unknown type ${shown(dtype)}`);
+  if (!isSizes(shape)) throw invalid(`tensor ${name} has the malformed shape ${shown(shape)}`);
   if (!isSizes(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!)
-    throw invalid(`tensor ${name} has malformed data_offsets ${JSON.stringify(offsets)}`);
+    throw invalid(`tensor ${name} has malformed data_offsets ${shown(offsets)}`);
   const bytes = offsets[1]! - offsets[0]!;
   const offset = start + offsets[0]!;
   const needed = shape.reduce((product, size) => product * size, elementBytes);

@@ -62,7 +62,7 @@ export async function openSourceSlide(path: string, mpp?: number): Promise<Sourc
     }
     const { size } = stats;
     const probe = probeTiff(file.fd, path, size);
-    const format = recogniseTiff(await readPages(probe));
+    const format = recogniseTiff(readPages(probe));
     if (!format) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: is a TIFF without an image`);
     const levels = format.levels.map(page => describeLevel(probe, page));
     return {

@@ -114,7 +114,7 @@ export async function readImageHeader(path: string): Promise<ImageHeader> {
     return { width, height, format, ...(mpp && mpp >= 0.05 && mpp <= 5 ? { mpp } : {}) };
   } catch (error) {
     const message = toStromaflowError(error).message.split('\n', 1)[0]!;
-    if (/missing|no such file/i.test(message)) {
+    if (/input file is missing|no such file/i.test(message)) {
       throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`, { cause: error });
     }
     const what = message.startsWith(path) ? message : `${path}: ${message}`;

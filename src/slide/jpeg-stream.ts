@@ -38,13 +38,15 @@ export function adobeTransform(photometric: number, frame: JpegFrame): 0 | 1 {
 
 /**
  * Walks a tile's headers up to its scan, disarms APP0 and APP14 in place, and reads the frame header; undefined when the
- * bytes are not a JPEG stream of 8-bit samples. The size is checked here because the decoder trusts it.
+ * bytes are not a JPEG stream of 8-bit samples, or one with more scans than pictures have. The size is checked here because
+ * the decoder trusts it, and the scans because each costs a pass over the whole picture however few bytes it has.
  *
  * @param tile from SOI on; changed in place.
  */
 export function prepareTile(tile: Uint8Array): JpegFrame | undefined {
   if (tile[0] !== 0xff || tile[1] !== MARKER.soi) return undefined;
   let frame: JpegFrame | undefined;
+  let coding = 0;
   for (let at = 2; at + 4 <= tile.length; ) {
     if (tile[at] !== 0xff) return undefined;
     const marker = tile[at + 1] as number;
@@ -52,7 +54,7 @@ export function prepareTile(tile: Uint8Array): JpegFrame | undefined {
       at++;
       continue;
     }
-    if (marker === MARKER.sos) return frame;
+    if (marker === MARKER.sos) return frame && isAffordable(tile, at, frame, coding) ? frame : undefined;
     if (marker === MARKER.soi || marker === MARKER.eoi || marker === 0 || (marker >= 0xd0 && marker <= 0xd7))
       return undefined;
     const length = word(tile, at + 2);
@@ -60,6 +62,7 @@ export function prepareTile(tile: Uint8Array): JpegFrame | undefined {
     if (marker === MARKER.app0 || marker === MARKER.app14) tile[at + 1] = MARKER.com;
     else if (isFrame(marker)) {
       if (frame) return undefined;
+      coding = marker;
       frame = readFrame(tile, at + 4, length - 2);
       if (!frame) return undefined;
     }
@@ -67,6 +70,28 @@ export function prepareTile(tile: Uint8Array): JpegFrame | undefined {
   }
   return undefined;
 }
+
+/** Progressive encoders write about ten scans. */
+const MAX_SCANS = 64;
+/** Pixels of all scans together: ten of a tile of 5000 × 5000. */
+const MAX_SCANNED = 2 ** 28;
+
+/** Of a stream whose first scan holds all components and that is not progressive, no other scan is read. */
+function isAffordable(
+  tile: Uint8Array,
+  firstScan: number,
+  { width, height, components }: JpegFrame,
+  coding: number,
+): boolean {
+  const progressive = (coding & 3) === 2;
+  if (!progressive && tile[firstScan + 4] === components) return true;
+  const bytes = Buffer.from(tile.buffer, tile.byteOffset, tile.byteLength);
+  let scans = 0;
+  for (let at = firstScan; at >= 0 && scans <= MAX_SCANS; at = bytes.indexOf(SCAN, at + 2)) scans++;
+  return scans <= MAX_SCANS && scans * width * height <= MAX_SCANNED;
+}
+
+const SCAN = Buffer.from([0xff, MARKER.sos]);
 
 /** True when an end-of-image marker closes the bytes; padding after it (zeros, ones) is allowed. */
 export function endsWithEoi(tile: Uint8Array): boolean {

@@ -4,7 +4,7 @@ import type { LevelGeometry } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
 import type { TiffDescription, TiffLevel } from './tiff-description.js';
 import { recogniseTiff, type TiffFormat } from './tiff-format.js';
-import { readPages, readTileArrays, type TiffPage } from './tiff-page.js';
+import { checkTileCount, readPages, readTileArrays, type TiffPage } from './tiff-page.js';
 import { probeTiff, readBytes, type TiffProbe, truncated, unreadable } from './tiff-probe.js';
 import { COMPRESSION, checkSupported, PHOTOMETRIC } from './tiff-support.js';
 
@@ -23,14 +23,15 @@ export class ForeignTiff extends StromaflowError {
  * @param growing the file is still being written: tiles beyond its end are no fault.
  * @throws SLIDE_UNREADABLE, SLIDE_TRUNCATED, SLIDE_UNSUPPORTED (ForeignTiff where OpenSlide would help).
  */
-export async function readTiffFacts(fd: number, path: string, size: number, growing: boolean): Promise<SlideFacts> {
+export function readTiffFacts(fd: number, path: string, size: number, growing: boolean): SlideFacts {
   const probe = probeTiff(fd, path, size);
-  const pages = await readPages(probe);
+  const pages = readPages(probe);
   const vendor = pages.find(page => page.vendor)?.vendor;
   if (vendor) throw new ForeignTiff(path, vendor);
   const format = recogniseTiff(pages);
   if (!format) throw unreadable(path, 'is a TIFF without an image');
   if (format.problem) throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${format.problem}`);
+  checkTileCount(path, format.levels);
   const levels = format.levels.map(page => describeLevel(probe, format, page, growing));
   return {
     format: format.name,

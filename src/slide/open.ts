@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
@@ -39,7 +39,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     if (!stats.isFile() && !dicom) throw unreadable(path, 'is not a file');
     const facts = dicom
       ? await readDicomFacts(path, signal)
-      : await readFacts(fd, path, stats.size, options.growing ?? false);
+      : readFacts(fd, path, stats.size, options.growing ?? false);
     signal?.throwIfAborted();
     const { mpp, levels } = withSpacing(path, facts, options.mpp);
     const info = {
@@ -79,9 +79,9 @@ function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
   return `${size}-${Math.trunc(mtimeMs)}-${head}`;
 }
 
-async function readFacts(fd: number, path: string, size: number, growing: boolean): Promise<SlideFacts> {
+function readFacts(fd: number, path: string, size: number, growing: boolean): SlideFacts {
   try {
-    return await readTiffFacts(fd, path, size, growing);
+    return readTiffFacts(fd, path, size, growing);
   } catch (error) {
     // Damaged TIFFs are not handed to native code, which could take the whole process with it.
     const facts = error instanceof ForeignTiff || !isTiff(fd) ? askOpenSlide(path) : undefined;
@@ -92,7 +92,8 @@ async function readFacts(fd: number, path: string, size: number, growing: boolea
 
 function openFile(path: string): number {
   try {
-    return openSync(path, 'r');
+    // Opening a pipe would otherwise wait for its writer.
+    return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'ENOENT' || code === 'ENOTDIR')

@@ -1,5 +1,6 @@
 import { inflateSync } from 'node:zlib';
 import { decodeLzw } from './lzw.js';
+import { decodePackBits } from './packbits.js';
 import type { TiffLevel } from './tiff-description.js';
 import { COMPRESSION, PHOTOMETRIC } from './tiff-support.js';
 
@@ -59,25 +60,6 @@ function decompress(compression: number, tile: Buffer, into: Uint8Array): number
         inflateSync(tile, { maxOutputLength: into.length + 1 }).subarray(0, into.length);
   into.set(bytes);
   return bytes.length;
-}
-
-/** TIFF 6.0, section 9. */
-function decodePackBits(bytes: Uint8Array, into: Uint8Array): number {
-  let written = 0;
-  for (let at = 0; at < bytes.length && written < into.length; ) {
-    const head = bytes[at++] as number;
-    if (head < 128) {
-      const run = bytes.subarray(at, Math.min(at + head + 1, at + into.length - written));
-      into.set(run, written);
-      written += run.length;
-      at += head + 1;
-    } else if (head > 128 && at < bytes.length) {
-      const end = Math.min(into.length, written + 257 - head);
-      into.fill(bytes[at++] as number, written, end);
-      written = end;
-    }
-  }
-  return written;
 }
 
 /** Horizontal differencing (TIFF 6.0, section 14): each sample is stored as the difference to its left neighbour. */

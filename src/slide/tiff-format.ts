@@ -18,7 +18,10 @@ export interface TiffFormat {
 /** Spacings a microscope slide can have, µm/px; anything else in a resolution tag is a printer's (72 dpi = 353). */
 const PLAUSIBLE = { least: 0.05, most: 10 } as const;
 
-/** Tells the format by the first image's description; undefined when no image can be a level. */
+/**
+ * Tells the format by the first image's description; undefined when no image can be a level. The text is
+ * anybody's and may be long: every expression below takes linear time, because what it repeats is bounded.
+ */
 export function recogniseTiff(pages: readonly TiffPage[]): TiffFormat | undefined {
   const description = pages[0]?.description ?? '';
   if (description.startsWith('Aperio')) return aperio(pages);
@@ -32,7 +35,7 @@ function aperio(pages: readonly TiffPage[]): TiffFormat | undefined {
   const [first] = pages;
   if (!first) return undefined;
   const field = (name: string) =>
-    new RegExp(`\\|\\s*${name}\\s*=\\s*([^|;\\r\\n]*)`).exec(first.description)?.[1]?.trim();
+    new RegExp(`\\|\\s{0,16}${name}\\s{0,16}=\\s{0,16}([^|;\\r\\n]{0,64})`).exec(first.description)?.[1]?.trim();
   return {
     name: 'Aperio SVS',
     levels: pyramid(
@@ -50,7 +53,10 @@ function philips(pages: readonly TiffPage[]): TiffFormat | undefined {
   const [first] = pages;
   if (!first) return undefined;
   const attribute = (name: string) =>
-    new RegExp(`Name="${name}"[^>]*>([^<]*)<`).exec(first.description)?.[1]?.replaceAll('&quot;', '"').trim();
+    new RegExp(`Name="${name}"[^<>]{0,256}>([^<]{0,1024})<`)
+      .exec(first.description)?.[1]
+      ?.replaceAll('&quot;', '"')
+      .trim();
   const spacing = attribute('DICOM_PIXEL_SPACING')
     ?.match(/[\d.eE+-]+/g)
     ?.map(value => Number(value) * 1000);
@@ -73,13 +79,13 @@ function philips(pages: readonly TiffPage[]): TiffFormat | undefined {
 function ome(pages: readonly TiffPage[]): TiffFormat | undefined {
   const [first] = pages;
   if (!first) return undefined;
-  const pixels = /<(?:\w+:)?Pixels\b[^>]*>/.exec(first.description)?.[0] ?? '';
+  const pixels = /<(?:\w{1,32}:)?Pixels\b[^<>]{0,4096}>/.exec(first.description)?.[0] ?? '';
   const attribute = (tag: string, name: string) => new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];
   const size = (axis: 'X' | 'Y') => {
     const factor = { nm: 1e-3, µm: 1, μm: 1, mm: 1e3 }[attribute(pixels, `PhysicalSize${axis}Unit`) ?? 'µm'];
     return factor === undefined ? Number.NaN : Number(attribute(pixels, `PhysicalSize${axis}`)) * factor;
   };
-  const objective = /<(?:\w+:)?Objective\b[^>]*>/.exec(first.description)?.[0] ?? '';
+  const objective = /<(?:\w{1,32}:)?Objective\b[^<>]{0,4096}>/.exec(first.description)?.[0] ?? '';
   const channels = Number(attribute(pixels, 'SizeC') ?? first.samplesPerPixel);
   const rest = first.subDirectories.length > 0 ? first.subDirectories : pages.slice(1).filter(page => page.tiled);
   return {

@@ -1,5 +1,12 @@
-import { fromFile, type ImageFileDirectory } from 'geotiff';
-import { type ProbedDirectory, probeDirectory, readNumbers, type TiffProbe, unreadable } from './tiff-probe.js';
+import {
+  type ProbedDirectory,
+  type ProbedEntry,
+  probeDirectory,
+  readNumbers,
+  type TiffProbe,
+  unreadable,
+} from './tiff-probe.js';
+import { TiffValues } from './tiff-values.js';
 
 /** One image of a TIFF: the facts of its directory, checked, without its tile arrays. */
 export interface TiffPage {
@@ -42,65 +49,74 @@ const TAG = {
 /** SubIFDs of one image that are looked at; pyramids have about ten. */
 const MAX_SUB_DIRECTORIES = 64;
 
+/** Philips writes label and macro images into the first description; of the others only the beginning is looked at. */
+const MAX_DESCRIPTION = 16 * 2 ** 20;
+const MAX_TEXT = 65_536;
+/** Four quantisation and eight Huffman tables take 3 kB. */
+const MAX_TABLES = 16_384;
+/** Tiles of one image: a slide of half a million pixels a side in tiles of 256. More is damage, and would be allocated. */
+const MAX_TILES = 2 ** 22;
+
 /**
- * Reads every image's directory with geotiff.js; the file must have passed `probeTiff`. Images without pixels (no tile
- * or strip arrays, size 0) are left out.
+ * Reads every image's directory; the file must have passed `probeTiff`. Images without pixels (no tile or strip arrays,
+ * size 0) are left out.
  *
  * @throws SLIDE_UNREADABLE when a directory contradicts itself.
  */
-export async function readPages(probe: TiffProbe): Promise<TiffPage[]> {
-  const tiff = await fromFile(probe.path);
-  try {
-    const pages: TiffPage[] = [];
-    for (const [index, directory] of probe.directories.entries()) {
-      const read = (at: number) => tiff.parser.parseFileDirectoryAt(at);
-      const page = await readPage(probe, read, index, directory, true);
-      if (page) pages.push(page);
-    }
-    return pages;
-  } finally {
-    tiff.close();
-  }
+export function readPages(probe: TiffProbe): TiffPage[] {
+  return probe.directories.flatMap((directory, index) => readPage(probe, index, directory, true) ?? []);
 }
 
 /** Offsets and byte counts of a page's tiles, one each a tile, in row-major order. */
 export function readTileArrays(probe: TiffProbe, page: TiffPage): { offsets: Float64Array; byteCounts: Float64Array } {
   const { entries } = page.directory;
+  const tiles = tilesOf(page);
   const offsets = entries.get(page.tiled ? TAG.tileOffsets : TAG.stripOffsets);
   const byteCounts = entries.get(page.tiled ? TAG.tileByteCounts : TAG.stripByteCounts);
-  const tiles = Math.ceil(page.width / page.tileWidth) * Math.ceil(page.height / page.tileHeight);
   if (!offsets || !byteCounts || offsets.count < tiles || byteCounts.count < tiles)
     throw unreadable(
       probe.path,
       `image ${page.index} of ${page.width} × ${page.height} pixels needs ${tiles} tiles and lists ${Math.min(offsets?.count ?? 0, byteCounts?.count ?? 0)}`,
     );
-  return { offsets: readNumbers(probe, offsets), byteCounts: readNumbers(probe, byteCounts) };
+  if (tiles > MAX_TILES) throw unreadable(probe.path, `image ${page.index} claims ${tiles} tiles`);
+  const read = (entry: ProbedEntry) => readNumbers(probe, { ...entry, count: tiles });
+  return { offsets: read(offsets), byteCounts: read(byteCounts) };
 }
 
-type ReadDirectory = (offset: number) => Promise<ImageFileDirectory>;
+/**
+ * A file can claim any size without a byte on disk, so that what its images claim together is limited too.
+ * @throws SLIDE_UNREADABLE
+ */
+export function checkTileCount(path: string, pages: readonly TiffPage[]): void {
+  const listed = ({ directory, tiled }: TiffPage) =>
+    directory.entries.get(tiled ? TAG.tileOffsets : TAG.stripOffsets)?.count ?? 0;
+  const tiles = pages.reduce((sum, page) => sum + Math.min(tilesOf(page), listed(page)), 0);
+  if (tiles > 2 * MAX_TILES) throw unreadable(path, `its images claim ${tiles} tiles`);
+}
 
-async function readPage(
+const tilesOf = ({ width, height, tileWidth, tileHeight }: TiffPage): number =>
+  Math.ceil(width / tileWidth) * Math.ceil(height / tileHeight);
+
+function readPage(
   probe: TiffProbe,
-  read: ReadDirectory,
   index: number,
   directory: ProbedDirectory,
   withChildren: boolean,
-): Promise<TiffPage | undefined> {
+): TiffPage | undefined {
   const { entries } = directory;
   const tiled = entries.has(TAG.tileOffsets);
   if (!tiled && !entries.has(TAG.stripOffsets)) return undefined;
-  const fields = await read(directory.offset);
-  const number = async (tag: number, otherwise: number) => asInteger(await fields.loadValue(tag)) ?? otherwise;
-  const width = await number(256, 0);
-  const height = await number(257, 0);
+  const values = new TiffValues(probe, directory);
+  const number = (tag: number, otherwise: number) => values.integer(tag) ?? otherwise;
+  const width = number(256, 0);
+  const height = number(257, 0);
   if (width === 0 || height === 0) return undefined;
-  const tileWidth = tiled ? await number(322, 0) : width;
-  const tileHeight = tiled ? await number(323, 0) : Math.min(height, await number(278, height));
+  const tileWidth = tiled ? number(322, 0) : width;
+  const tileHeight = tiled ? number(323, 0) : Math.min(height, number(278, height));
   if (tileWidth === 0 || tileHeight === 0) throw unreadable(probe.path, `image ${index} has tiles of no size`);
-  const samplesPerPixel = await number(277, 1);
-  const bits = await fields.loadValue(258);
-  const tables = await fields.loadValue(347);
-  const description = asText(await fields.loadValue(270));
+  const samplesPerPixel = number(277, 1);
+  const bits = values.integers(258, 16);
+  const description = values.text(270, index === 0 && withChildren ? MAX_DESCRIPTION : MAX_TEXT);
   return {
     index,
     width,
@@ -109,74 +125,44 @@ async function readPage(
     tileHeight,
     tiled,
     samplesPerPixel,
-    compression: await number(259, 1),
-    photometric: await number(262, samplesPerPixel >= 3 ? 2 : 1),
-    bitsPerSample: isNumbers(bits) ? Array.from(bits).slice(0, 16) : [asInteger(bits) ?? 1],
-    planarConfiguration: await number(284, 1),
-    predictor: await number(317, 1),
-    sampleFormat: await number(339, 1),
-    subfileType: await number(254, 0),
+    compression: number(259, 1),
+    photometric: number(262, samplesPerPixel >= 3 ? 2 : 1),
+    bitsPerSample: bits.length > 0 ? bits : [1],
+    planarConfiguration: number(284, 1),
+    predictor: number(317, 1),
+    sampleFormat: number(339, 1),
+    subfileType: number(254, 0),
     description,
-    jpegTables: tables instanceof Uint8Array ? tables.slice() : undefined,
-    spacing: await spacingOf(fields),
+    jpegTables: values.bytes(347, MAX_TABLES),
+    spacing: spacingOf(values),
     hasIcc: entries.has(34675),
-    vendor: await vendorOf(entries.has(65420), description, () => fields.loadValue(700)),
+    vendor: vendorOf(entries.has(65420), description, values),
     directory,
-    subDirectories: withChildren ? await readSubDirectories(probe, read, index, directory) : [],
+    subDirectories: withChildren ? readSubDirectories(probe, index, directory) : [],
   };
 }
 
-async function readSubDirectories(
-  probe: TiffProbe,
-  read: ReadDirectory,
-  index: number,
-  directory: ProbedDirectory,
-): Promise<TiffPage[]> {
+function readSubDirectories(probe: TiffProbe, index: number, directory: ProbedDirectory): TiffPage[] {
   const entry = directory.entries.get(TAG.subIfds);
   if (!entry || entry.count > MAX_SUB_DIRECTORIES) return [];
-  const pages: TiffPage[] = [];
-  for (const offset of readNumbers(probe, entry)) {
-    if (offset === 0) continue;
-    const page = await readPage(probe, read, index, probeDirectory(probe, offset).directory, false);
-    if (page) pages.push(page);
-  }
-  return pages;
+  const offsets = [...readNumbers(probe, entry)].filter(offset => offset !== 0);
+  return offsets.flatMap(offset => readPage(probe, index, probeDirectory(probe, offset).directory, false) ?? []);
 }
 
 /**
  * NDPI: one JPEG of any size, restart markers in a private tag (65420 marks the format). BIF: tiles overlap, as its XMP says.
  * SCN: several regions side by side, as its XML says.
  */
-async function vendorOf(ndpi: boolean, description: string, xmp: () => Promise<unknown>): Promise<TiffPage['vendor']> {
+function vendorOf(ndpi: boolean, description: string, values: TiffValues): TiffPage['vendor'] {
   if (ndpi) return 'Hamamatsu NDPI';
   if (/<scn\b/.test(description)) return 'Leica SCN';
-  const value = await xmp();
-  const text = value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : asText(value);
-  return /<iScan\b/.test(text) ? 'Ventana BIF' : undefined;
+  return /<iScan\b/.test(values.bytes(700, MAX_TEXT)?.toString('latin1') ?? '') ? 'Ventana BIF' : undefined;
 }
 
 /** Mean spacing of both axes from XResolution, YResolution and ResolutionUnit (2 inch, 3 centimetre). */
-async function spacingOf(fields: ImageFileDirectory): Promise<number | undefined> {
-  const perUnit = { 2: 25_400, 3: 10_000 }[asInteger(await fields.loadValue(296)) ?? 2];
-  const x = asRatio(await fields.loadValue(282));
-  const y = asRatio(await fields.loadValue(283)) ?? x;
+function spacingOf(values: TiffValues): number | undefined {
+  const perUnit = { 2: 25_400, 3: 10_000 }[values.integer(296) ?? 2];
+  const x = values.ratio(282);
+  const y = values.ratio(283) ?? x;
   return perUnit && x && y ? (perUnit / x + perUnit / y) / 2 : undefined;
 }
-
-function isNumbers(value: unknown): value is ArrayLike<number> {
-  return Array.isArray(value) || (ArrayBuffer.isView(value) && !(value instanceof DataView));
-}
-
-/** The first value of a tag that should hold one. */
-function asInteger(value: unknown): number | undefined {
-  const first = isNumbers(value) ? value[0] : value;
-  return typeof first === 'number' && Number.isInteger(first) && first >= 0 ? first : undefined;
-}
-
-function asRatio(value: unknown): number | undefined {
-  if (!isNumbers(value)) return undefined;
-  const ratio = Number(value[0]) / Number(value[1]);
-  return Number.isFinite(ratio) && ratio > 0 ? ratio : undefined;
-}
-
-const asText = (value: unknown): string => (typeof value === 'string' ? value.replace(/\0+$/, '') : '');

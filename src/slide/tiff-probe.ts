@@ -2,9 +2,9 @@ import { readSync } from 'node:fs';
 import { StromaflowError } from '../errors.js';
 
 /**
- * Walks a TIFF's directories before any library sees the file. geotiff.js 3.0.5 takes an offset of 0, an offset past the
- * end and a cut array at face value (wrong sizes, zeros for pixels); here each is one clear error. Memory is bounded by
- * the file's size: nothing is allocated from a count before the bytes it stands for are known to exist.
+ * Walks a TIFF's directories. An offset of 0, an offset past the end and a cut array are each one clear error (geotiff.js
+ * 3.0.5 takes them at face value: wrong sizes, zeros for pixels). Nothing is allocated from a count before the bytes it
+ * stands for are known to exist; as a file may claim any size without having it, readers limit counts as well.
  */
 
 /** Where the values of one tag lie in the file. */
@@ -32,6 +32,8 @@ export interface TiffProbe {
 
 const MAX_DIRECTORIES = 4096;
 const MAX_ENTRIES = 1024;
+/** Of all images together, which may lie on top of each other in a small file. */
+const MAX_ALL_ENTRIES = 2 ** 17;
 
 /** Bytes of one value, by TIFF field type (TIFF 6.0 p. 15; 13 from Adobe's technical note 1; 16–18 from BigTIFF). */
 const TYPE_BYTES: Readonly<Record<number, number>> = {
@@ -54,7 +56,7 @@ const TYPE_BYTES: Readonly<Record<number, number>> = {
 };
 
 /** Unsigned integer types that an array of offsets or counts may have. */
-const NUMBER_TYPES = new Set([1, 3, 4, 13, 16, 18]);
+export const NUMBER_TYPES: ReadonlySet<number> = new Set([1, 3, 4, 13, 16, 18]);
 
 /**
  * Checks the header and every directory of the main chain.
@@ -75,12 +77,15 @@ export function probeTiff(fd: number, path: string, size: number): TiffProbe {
   const probe = { fd, path, size, littleEndian, big };
   const directories: ProbedDirectory[] = [];
   const seen = new Set<number>();
+  let entries = 0;
   for (let offset = first; offset !== 0; ) {
     if (seen.has(offset)) throw unreadable(path, 'its image directories form a loop');
     if (directories.length === MAX_DIRECTORIES) throw unreadable(path, `has more than ${MAX_DIRECTORIES} images`);
     seen.add(offset);
     const { directory, next } = probeDirectory(probe, offset);
     directories.push(directory);
+    entries += directory.entries.size;
+    if (entries > MAX_ALL_ENTRIES) throw unreadable(path, `has more than ${MAX_ALL_ENTRIES} tags`);
     offset = next;
   }
   return { ...probe, directories };
@@ -120,8 +125,7 @@ export function probeDirectory(
 }
 
 /**
- * An array tag's values as numbers, in memory that threads share. geotiff.js reads deferred arrays as little-endian
- * whatever the file's byte order (3.0.5, DeferredArray.loadAll), so arrays of offsets are read here.
+ * An array tag's values as numbers, in memory that threads share.
  */
 export function readNumbers(probe: Omit<TiffProbe, 'directories'>, entry: ProbedEntry): Float64Array {
   if (!NUMBER_TYPES.has(entry.type)) throw unreadable(probe.path, `an array of offsets has type ${entry.type}`);

@@ -1,4 +1,4 @@
-// `npm run bench [-- live | replay | idle | kills --n 100] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | replay | idle | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
@@ -9,7 +9,12 @@ import { FIXTURE } from './support.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: 'boolean', default: false }, n: { type: 'string', default: '100' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    n: { type: 'string', default: '100' },
+    growing: { type: 'boolean', default: false },
+    finished: { type: 'boolean', default: false },
+  },
 });
 const say = text => values.json || console.log(text);
 
@@ -19,8 +24,11 @@ const BENCHES = {
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
   kills: async () => {
-    const onProgress = ({ kills, slides }) => say(`  ${kills} kills over ${slides} slides`);
-    const { kills, lost, doubled } = await benchKills({ slide: FIXTURE, n: Number(values.n), onProgress });
+    const onProgress = ({ kills, whileScanned, slides, kind }) =>
+      say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);
+    const asked = ['finished', 'growing'].filter(kind => values[kind]);
+    const kinds = asked.length > 0 ? { kinds: asked } : {};
+    const { kills, lost, doubled } = await benchKills({ slide: FIXTURE, n: Number(values.n), ...kinds, onProgress });
     return { kills, lost, doubled };
   },
 };

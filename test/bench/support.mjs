@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { loadConfig } from '#src/config/load.js';
 
@@ -18,6 +19,18 @@ export async function withFolder(use) {
 
 /** Defaults with some options set, untouched by the environment. */
 export const configWith = async options => ({ ...(await loadConfig({}, {})).config, ...options });
+
+/** The same parts, whose engine takes longer over each batch. */
+export function slowedBy(ms, parts) {
+  const { current } = parts.models;
+  const { segmenter } = current;
+  const segment = async (slots, signal) => {
+    await sleep(ms);
+    return segmenter.segment(slots, signal);
+  };
+  const model = { ...current, segmenter: { info: segmenter.info, segment, close: () => segmenter.close() } };
+  return { ...parts, models: { current: model, take: () => model, release: () => {}, reload: async () => {} } };
+}
 
 export const median = values => {
   const sorted = [...values].sort((a, b) => a - b);

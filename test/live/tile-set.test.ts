@@ -6,7 +6,14 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readTileSet } from '#src/live/tile-folder/read-tile-set.js';
 import { TileFolderSource } from '#src/live/tile-folder/tile-folder-source.js';
-import { TILE_FOLDER_KIND, type TileSet, tileName, tileSpan } from '#src/live/tile-folder/tile-set.js';
+import {
+  TILE_FOLDER_KIND,
+  type TileSet,
+  tileFolders,
+  tileName,
+  tileReader,
+  tileSpan,
+} from '#src/live/tile-folder/tile-set.js';
 import { failureOf } from '../slide/fixture.js';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'stromaflow-tiles-'));
@@ -30,6 +37,45 @@ const sourceOf = (set: TileSet): TileFolderSource =>
     levels: set.levels.map(level => ({ ...level, mpp: level.downsample })),
   });
 
+describe('names of tiles', () => {
+  const grid = { width: 0, height: 0, downsample: 1, tileWidth: 1, tileHeight: 1, overlap: 0, whole: false };
+  const levels = fc.record({
+    pattern: fc.constantFrom(
+      'X{col}Y{row}.jpg',
+      '{row}/t{col}.png',
+      'a.b/{col}/{row}_{col}.j2k',
+      'TileGroup{group}/3-{col}-{row}.jpg',
+    ),
+    cols: fc.integer({ min: 1, max: 40 }),
+    rows: fc.integer({ min: 1, max: 40 }),
+    before: fc.nat({ max: 1000 }),
+  });
+
+  it('tell the tile they were made for, and stand in the folders that are listed', () =>
+    fc.assert(
+      fc.property(levels, facts => {
+        const level = { ...grid, ...facts };
+        const tileOf = tileReader(level);
+        const folders = new Set(tileFolders(level));
+        const used = new Set<string>();
+        for (let tile = 0; tile < level.cols * level.rows; tile++) {
+          const name = tileName(level, tile % level.cols, Math.floor(tile / level.cols));
+          expect(tileOf(name)).toBe(tile);
+          used.add(name.slice(0, Math.max(0, name.lastIndexOf('/'))));
+        }
+        expect(folders).toEqual(used);
+      }),
+      { numRuns: 50 },
+    ));
+
+  it.each(['X01Y0.jpg', 'X0Y0.jpg.part', 'xX0Y0.jpg', 'X2Y0.jpg', 'X-1Y0.jpg', 'X0Y0ajpg', 'X99999999999Y0.jpg'])(
+    'other names are no tile: %s',
+    name => {
+      expect(tileReader({ ...grid, pattern: 'X{col}Y{row}.jpg', cols: 2, rows: 1, before: 0 })(name)).toBeUndefined();
+    },
+  );
+});
+
 describe('manifest.json', () => {
   it('describes one level', () => {
     const set = readTileSet(manifest({ tiles: 3 }))!;
@@ -47,6 +93,10 @@ describe('manifest.json', () => {
     { pattern: '/etc/X{col}Y{row}' },
     { pattern: 'a/../../{col}_{row}.jpg' },
     { pattern: 'X{col}.jpg' },
+    { pattern: '{col}{row}.jpg' },
+    { pattern: '{col}/{row}/t.jpg' },
+    { pattern: `{col}_{row}${'x'.repeat(300)}.jpg` },
+    { width: 2 ** 24, height: 2 ** 24, tileWidth: 1, tileHeight: 1 },
     { pattern: 7 },
     { width: 0 },
     { height: -1 },

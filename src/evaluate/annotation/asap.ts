@@ -11,17 +11,41 @@ const AREAS = new Set(['polygon', 'spline', 'rectangle']);
 export function parseAsap(text: string): AnnotatedShape[] {
   if (!/<ASAP_Annotations[\s>/]/.test(text)) throw new Error('it has no ASAP_Annotations');
   const shapes: AnnotatedShape[] = [];
-  for (const [, head, body] of text.matchAll(/<Annotation\s([^>]*?)(?:\/>|>([\s\S]*?)<\/Annotation>)/g)) {
-    const { Name = '', Type = 'Polygon', PartOfGroup = 'None' } = attributes(head ?? '');
+  for (const { head, body } of annotations(text)) {
+    const { Name = '', Type = 'Polygon', PartOfGroup = 'None' } = attributes(head);
     if (!AREAS.has(Type.toLowerCase())) continue;
-    const ring = ringOf(coordinates(body ?? '', Name));
+    const ring = ringOf(coordinates(body, Name));
     if (ring) shapes.push({ name: PartOfGroup === 'None' || PartOfGroup === '' ? Name : PartOfGroup, rings: [ring] });
   }
   return shapes;
 }
 
+/** Every <Annotation …>, in time linear in the text, which a regular expression over unclosed tags would not be. */
+function* annotations(text: string): Generator<{ head: string; body: string }> {
+  for (let at = text.indexOf(OPEN); at >= 0; at = text.indexOf(OPEN, at)) {
+    at += OPEN.length;
+    // <Annotations> and the like.
+    if (!/\s/.test(text[at] ?? '')) continue;
+    const headEnd = text.indexOf('>', at);
+    if (headEnd < 0) throw new Error('its last annotation is cut off');
+    const head = text.slice(at, headEnd);
+    at = headEnd + 1;
+    if (head.endsWith('/')) {
+      yield { head: head.slice(0, -1), body: '' };
+      continue;
+    }
+    const end = text.indexOf(CLOSE, at);
+    if (end < 0) throw new Error('its last annotation is cut off');
+    yield { head, body: text.slice(at, end) };
+    at = end + CLOSE.length;
+  }
+}
+
+const OPEN = '<Annotation';
+const CLOSE = '</Annotation>';
+
 function coordinates(body: string, name: string): [number, number][] {
-  const points = [...body.matchAll(/<Coordinate\s([^>]*?)\/?>/g)].map(([, text], index) => {
+  const points = [...body.matchAll(/<Coordinate\s([^<>]{0,1024})>/g)].map(([, text], index) => {
     const { Order, X, Y } = attributes(text ?? '');
     const point = { order: Order === undefined ? index : Number(Order), x: decimal(X), y: decimal(Y) };
     if (![point.order, point.x, point.y].every(Number.isFinite)) {
@@ -38,7 +62,9 @@ const decimal = (text: string | undefined): number =>
 
 function attributes(text: string): Record<string, string | undefined> {
   const found: Record<string, string | undefined> = Object.create(null);
-  for (const [, name, double, single] of text.matchAll(/([A-Za-z_][\w.-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)) {
+  for (const [, name, double, single] of text.matchAll(
+    /(?<![\w.-])([A-Za-z_][\w.-]{0,63})\s{0,16}=\s{0,16}(?:"([^"]*)"|'([^']*)')/g,
+  )) {
     found[name!] = decodeEntities(double ?? single ?? '');
   }
   return found;

@@ -9,7 +9,7 @@ import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import { growthIdentity } from '../growth.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
-import { readRegularFile } from '../regular-file.js';
+import { readRegularFile, SAFELY } from '../regular-file.js';
 import { NDTIFF_KIND, NDTIFF_TYPES, type NdTiffDescription, type NdTiffLevel, partName } from './description.js';
 import { type IndexEntry, readIndex, readSummary } from './read-index.js';
 
@@ -37,7 +37,7 @@ export function openGrowingNdTiff(index: string, options: GrowingOptions): LiveS
     .find(name => name !== undefined);
   if (prefix === undefined) throw unreadable(index, 'has no images beside it');
   const part = join(folder, partName(prefix, 0));
-  const fd = openSync(part, 'r');
+  const fd = openPart(part);
   let head: Buffer;
   try {
     head = readBytes(fd, 0, HEAD_BYTES);
@@ -53,6 +53,15 @@ export function openGrowingNdTiff(index: string, options: GrowingOptions): LiveS
   const places = { offsets: array(), parts: array(), types: array() };
   const level = { width, height, tileWidth, tileHeight, downsample: 1, mpp, cols, rows, ...places };
   return new GrowingNdTiff({ kind: NDTIFF_KIND, path: index, folder, prefix, levels: [level] }, options);
+}
+
+/** @throws SLIDE_UNREADABLE for one that is a link, or gone. */
+function openPart(path: string): number {
+  try {
+    return openSync(path, SAFELY);
+  } catch (error) {
+    throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened`, { cause: error });
+  }
 }
 
 class GrowingNdTiff implements LiveSlide {
@@ -188,7 +197,7 @@ class GrowingNdTiff implements LiveSlide {
 
   #bytes(part: number, offset: number, type: number): Buffer {
     const { folder, prefix } = this.#source;
-    const fd = openSync(join(folder, partName(prefix, part)), 'r');
+    const fd = openPart(join(folder, partName(prefix, part)));
     try {
       return readBytes(fd, offset, this.#level.tileWidth * this.#level.tileHeight * (NDTIFF_TYPES[type] ?? 0));
     } finally {

@@ -73,6 +73,8 @@ const SUMMARY_KEY = 2_355_492;
 const SUMMARY_AT = 28;
 const MAX_SIDE = 2 ** 24;
 const MAX_TILE = 8192;
+/** Every tile has a place in memory before it comes. */
+const MAX_TILES = 2 ** 20;
 
 /**
  * Reads the summary metadata at the head of a part. Micro-Manager writes no size of the whole; the acquisition must add Width,
@@ -93,11 +95,15 @@ export function readSummary(path: string, head: Buffer): NdTiffSummary {
     return value;
   };
   const mpp = fields['PixelSize_um'];
+  const [width, height] = [side('Width', MAX_SIDE), side('Height', MAX_SIDE)];
+  const [tileWidth, tileHeight] = [side('TileWidth', MAX_TILE), side('TileHeight', MAX_TILE)];
+  const tiles = Math.ceil(width / tileWidth) * Math.ceil(height / tileHeight);
+  if (tiles > MAX_TILES) throw unreadable(path, `its summary metadata describes ${tiles} tiles`);
   return {
-    width: side('Width', MAX_SIDE),
-    height: side('Height', MAX_SIDE),
-    tileWidth: side('TileWidth', MAX_TILE),
-    tileHeight: side('TileHeight', MAX_TILE),
+    width,
+    height,
+    tileWidth,
+    tileHeight,
     mpp: typeof mpp === 'number' && mpp > 0 && Number.isFinite(mpp) ? mpp : undefined,
   };
 }

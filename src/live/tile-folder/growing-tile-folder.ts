@@ -10,7 +10,7 @@ import type { GrowingOptions } from '../growing-tiff.js';
 import { isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
-import { readRegularFile } from '../regular-file.js';
+import { type RegularFile, readRegularFile } from '../regular-file.js';
 import { isWholeImage } from '../tile-bytes.js';
 import {
   mostBytes,
@@ -18,7 +18,9 @@ import {
   type TileFolderDescription,
   type TileSet,
   type TileSetLevel,
+  tileFolders,
   tileName,
+  tileReader,
 } from './tile-set.js';
 
 /** Tiles whose bytes are part of a content's name. */
@@ -61,7 +63,7 @@ class GrowingTileFolder implements LiveSlide {
   #close: (again: boolean) => void = () => undefined;
   #state: LiveState = 'growing';
   #level = 0;
-  #names = new Map<string, number>();
+  #tileOf: (name: string) => number | undefined = () => undefined;
   readonly #seen = new Map<number, SeenTile>();
   readonly #doubtful = new Map<number, number>();
   readonly #listed = new Map<string, { mtimeMs: number; listedAt: number }>();
@@ -119,11 +121,9 @@ class GrowingTileFolder implements LiveSlide {
 
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
-    this.#names = new Map();
     const geometry = this.#levels[level]!;
-    for (let row = 0, tile = 0; row < geometry.rows; row++)
-      for (let col = 0; col < geometry.cols; col++) this.#names.set(tileName(geometry, col, row), tile++);
-    this.#folders = [...new Set([...this.#names.keys()].map(name => join(this.#set.folder, dirname(name))))];
+    this.#tileOf = tileReader(geometry);
+    this.#folders = tileFolders(geometry).map(folder => join(this.#set.folder, folder));
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
     const queue = new ArrivalQueue<TileArrivals>(() => this.#stop.abort());
     const watched = [...this.#folders.filter(folder => existsSync(folder)), dirname(this.#set.manifest)];
@@ -183,13 +183,18 @@ class GrowingTileFolder implements LiveSlide {
     this.#listed.set(folder, { mtimeMs, listedAt: Date.now() });
     const prefix = folder === this.#set.folder ? '' : `${folder.slice(this.#set.folder.length + 1)}/`;
     for (const name of readdirSync(folder)) {
-      const tile = this.#names.get(prefix + name);
+      const tile = this.#tileOf(prefix + name);
       if (tile !== undefined && !this.#seen.has(tile) && this.#take(tile, prefix + name)) came.push(tile);
     }
   }
 
+  #read(name: string, geometry: TileSetLevel): RegularFile | undefined {
+    const { folder } = this.#set;
+    return readRegularFile(join(folder, name), mostBytes(geometry), folder);
+  }
+
   #take(tile: number, name: string): boolean {
-    const file = readRegularFile(join(this.#set.folder, name), mostBytes(this.#levels[this.#level]!));
+    const file = this.#read(name, this.#levels[this.#level]!);
     if (!file) return false;
     if (!isWholeImage(name, file.bytes)) {
       const since = this.#doubtful.get(tile) ?? performance.now();
@@ -204,13 +209,13 @@ class GrowingTileFolder implements LiveSlide {
 
   /** Looks once, at the end, whether tiles were written again; true when one has other bytes than those that were read. */
   #wasRewritten(): boolean {
-    for (const [name, tile] of this.#names) {
-      const seen = this.#seen.get(tile);
-      if (!seen) continue;
+    const geometry = this.#levels[this.#level]!;
+    for (const [tile, seen] of this.#seen) {
+      const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
       const path = join(this.#set.folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
       if (!stats || (stats.mtimeMs === seen.mtimeMs && stats.size === seen.size)) continue;
-      const bytes = readRegularFile(path, mostBytes(this.#levels[this.#level]!))?.bytes;
+      const bytes = this.#read(name, geometry)?.bytes;
       this.#overwritten += 1;
       if (bytes && crc32(bytes) !== seen.crc) return true;
     }
@@ -224,7 +229,7 @@ class GrowingTileFolder implements LiveSlide {
     for (let sample = 0; sample < Math.min(SAMPLES, tiles); sample++) {
       const tile = Math.floor((sample * tiles) / Math.min(SAMPLES, tiles));
       const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
-      const bytes = readRegularFile(join(this.#set.folder, name), mostBytes(geometry))?.bytes;
+      const bytes = this.#read(name, geometry)?.bytes;
       digest.update(`${bytes?.length ?? 'none'} `).update(bytes ?? '');
     }
     return digest.digest('hex').slice(0, 32);

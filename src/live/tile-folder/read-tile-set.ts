@@ -9,6 +9,9 @@ const MAX_BYTES = 1 << 20;
 /** Sides and tiles beyond these are damage. */
 const MAX_SIDE = 2 ** 24;
 const MAX_TILE = 8192;
+/** Tiles of one level: 260,000 pixels a side in tiles of 256. Every one may come to be remembered. */
+const MAX_TILES = 2 ** 20;
+const MAX_PATTERN = 255;
 
 const MANIFEST = 'manifest.json';
 const ZOOMIFY = 'ImageProperties.xml';
@@ -31,9 +34,16 @@ export const folderOf = (manifest: string): string =>
  * @throws SLIDE_UNREADABLE while it is not whole, or is about something else.
  */
 export function readTileSet(manifest: string): TileSet | undefined {
-  const text = readText(manifest);
-  if (basename(manifest) === MANIFEST) return readManifest(manifest, text);
-  return extname(manifest).toLowerCase() === '.dzi' ? readDeepZoom(manifest, text) : readZoomify(manifest, text);
+  const read =
+    basename(manifest) === MANIFEST
+      ? readManifest
+      : extname(manifest).toLowerCase() === '.dzi'
+        ? readDeepZoom
+        : readZoomify;
+  const set = read(manifest, readText(manifest));
+  const tiles = Math.max(0, ...(set?.levels ?? []).map(({ cols, rows }) => cols * rows));
+  if (tiles > MAX_TILES) throw unreadable(manifest, `describes a level of ${tiles} tiles`);
+  return set;
 }
 
 function readText(path: string): string {
@@ -49,10 +59,19 @@ function readManifest(manifest: string, text: string): TileSet | undefined {
   const number = (name: string, most: number) => wholeNumber(manifest, name, fields[name], most);
   const pattern = fields['pattern'];
   // Tiles lie in the manifest's own folder, or below it.
-  if (typeof pattern !== 'string' || !/^[\w.{}-]+(\/[\w.{}-]+)*$/.test(pattern) || /(^|\/)\.\.?(\/|$)/.test(pattern))
+  if (
+    typeof pattern !== 'string' ||
+    pattern.length > MAX_PATTERN ||
+    !/^[\w.{}-]+(\/[\w.{}-]+)*$/.test(pattern) ||
+    /(^|\/)\.\.?(\/|$)/.test(pattern)
+  )
     throw unreadable(manifest, 'its pattern is no name of a file below it');
   if (!pattern.includes('{col}') || !pattern.includes('{row}'))
     throw unreadable(manifest, 'its pattern lacks {col} or {row}');
+  if (/\}\{|\{group\}/.test(pattern)) throw unreadable(manifest, 'its pattern does not tell columns from rows');
+  const folder = pattern.slice(0, Math.max(0, pattern.lastIndexOf('/')));
+  if (folder.includes('{col}') && folder.includes('{row}'))
+    throw unreadable(manifest, 'its pattern has a folder a tile');
   const size = { width: number('width', MAX_SIDE), height: number('height', MAX_SIDE) };
   const tile = { tileWidth: number('tileWidth', MAX_TILE), tileHeight: number('tileHeight', MAX_TILE) };
   const { mpp, tiles, colour } = fields;

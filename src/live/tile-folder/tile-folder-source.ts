@@ -19,6 +19,9 @@ interface Image {
   readonly pixels: Uint8Array;
 }
 
+/** @throws TILE_CORRUPT when an image is not of the size its place asks for. */
+type CheckSize = (size: Pick<Image, 'width' | 'height'>) => void;
+
 /** Reads a slide that is stored as one image a tile. JPEG colours follow the file's own markers, as any program shows it. */
 export class TileFolderSource implements TileSource {
   readonly levels: readonly TileSetLevel[];
@@ -34,14 +37,18 @@ export class TileFolderSource implements TileSource {
     if (!geometry || !(col >= 0 && col < geometry.cols && row >= 0 && row < geometry.rows))
       throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
     const path = join(this.#description.folder, tileName(geometry, col, row));
-    const bytes = readTileFile(path, geometry);
+    const bytes = readTileFile(path, this.#description.folder, geometry);
     if (!bytes) return 'missing';
-    const image = await this.#decode(path, bytes, geometry);
     const { tileWidth, tileHeight, width, height, overlap, whole } = geometry;
     const [left, across, storedAcross] = tileSpan(col, tileWidth, width, overlap, whole);
     const [top, down, storedDown] = tileSpan(row, tileHeight, height, overlap, whole);
-    if (image.width !== storedAcross || image.height !== storedDown)
-      throw corrupt(path, `is ${image.width} × ${image.height} pixels instead of ${storedAcross} × ${storedDown}`);
+    // Before pixels are made of it, as far as that can be seen; after, in any case.
+    const checkSize: CheckSize = size => {
+      if (size.width !== storedAcross || size.height !== storedDown)
+        throw corrupt(path, `is ${size.width} × ${size.height} pixels instead of ${storedAcross} × ${storedDown}`);
+    };
+    const image = await this.#decode(path, bytes, geometry, checkSize);
+    checkSize(image);
     for (let y = 0; y < down; y++) {
       const from = ((top + y) * image.width + left) * 3;
       into.set(image.pixels.subarray(from, from + across * 3), y * tileWidth * 3);
@@ -51,9 +58,9 @@ export class TileFolderSource implements TileSource {
 
   close(): void {}
 
-  async #decode(path: string, bytes: Buffer, level: TileSetLevel): Promise<Image> {
+  async #decode(path: string, bytes: Buffer, level: TileSetLevel, checkSize: CheckSize): Promise<Image> {
     const extension = extname(path).toLowerCase();
-    if (extension === '.jpg' || extension === '.jpeg') return decodeJpeg(path, bytes);
+    if (extension === '.jpg' || extension === '.jpeg') return decodeJpeg(path, bytes, checkSize);
     if (extension === '.j2k' || extension === '.j2c') return this.#decodeJ2k(path, bytes, level);
     try {
       const limitInputPixels = (level.tileWidth + 2 * level.overlap) * (level.tileHeight + 2 * level.overlap);
@@ -82,13 +89,13 @@ export class TileFolderSource implements TileSource {
   }
 }
 
-function decodeJpeg(path: string, bytes: Buffer): Image {
+function decodeJpeg(path: string, bytes: Buffer, checkSize: CheckSize): Image {
   // The size is checked on a copy, because the decoder trusts it and looking at it changes markers.
   const frame = prepareTile(Buffer.from(bytes));
   if (!frame) throw corrupt(path, 'is not a JPEG stream');
   if (!endsWithEoi(bytes)) throw corrupt(path, 'has no end');
+  checkSize(frame);
   const { width, height } = frame;
-  if (width * height > 8192 * 8192) throw corrupt(path, `claims ${width} × ${height} pixels`);
   try {
     const pixels = Buffer.alloc(width * height * 3);
     jpegTurbo.decompressSync(bytes, pixels, RGB);
@@ -98,9 +105,9 @@ function decodeJpeg(path: string, bytes: Buffer): Image {
   }
 }
 
-function readTileFile(path: string, level: TileSetLevel): Buffer | undefined {
+function readTileFile(path: string, folder: string, level: TileSetLevel): Buffer | undefined {
   try {
-    return readRegularFile(path, mostBytes(level))?.bytes;
+    return readRegularFile(path, mostBytes(level), folder)?.bytes;
   } catch (error) {
     throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be read`, { cause: error });
   }

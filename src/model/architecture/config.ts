@@ -1,4 +1,4 @@
-import { StromaflowError } from '../../errors.js';
+import { StromaflowError, shown } from '../../errors.js';
 import { EPSILON } from '../graph/builder.js';
 import type { Interpolation } from '../graph/graph.js';
 import { RESNETS } from './resnet.js';
@@ -178,6 +178,6 @@ class Options {
   }
 
   #line(name: string, value: unknown, verdict: string, reason?: string): string {
-    return `${this.#path}: ${name} ${JSON.stringify(value) ?? '(absent)'} ${verdict}${reason ? ` (${reason})` : ''}`;
+    return `${this.#path}: ${name} ${value === undefined ? '(absent)' : shown(value)} ${verdict}${reason ? ` (${reason})` : ''}`;
   }
 }

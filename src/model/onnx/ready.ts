@@ -194,7 +194,7 @@ export async function readTensorHead(file: ProtobufFile, span: FieldSpan): Promi
   }
   if (!outside) return { name, external: null };
   const location = normalize(entries.get('location') ?? '');
-  if (location === '.' || location.startsWith('..') || location.startsWith(sep))
+  if (location === '.' || location.startsWith('..') || location.startsWith(sep) || location.includes('\0'))
     throw new StromaflowError(
       'MODEL_INVALID',
       `${file.path}: tensor ${name} keeps its data outside the folder (${location})`,

@@ -16,6 +16,8 @@ const WITHOUT_VR: ReadonlySet<number> = new Set([TAG.item, TAG.itemDelimitationI
 /** Values longer than this are no fact about a slide; offset tables are read where they lie. */
 const MAX_VALUE = 64 * 1024;
 const MAX_DEPTH = 16;
+/** Groups below are of commands, meta information and directories (PS3.5, section 7.1). */
+const FIRST_TAG = 0x0008_0000;
 
 export interface Element {
   readonly tag: number;
@@ -53,6 +55,8 @@ function walk(reader: ByteReader, end: number, wanted: Wanted, options: DataSetO
   while (reader.position < end) {
     const element = readElement(reader, options.explicit);
     if (element.tag === TAG.itemDelimitationItem) return;
+    // A hole in a file reads as elements (0000,0000) of no length, eight bytes each, for as long as the file claims to be.
+    if (element.tag < FIRST_TAG) throw damaged(reader, 'has an element that no data set has');
     if (options.stopAt && depth === 0 && options.stopAt(element)) return;
     const sequence = wanted.sequences?.[element.tag];
     const value = wanted.values?.[element.tag];

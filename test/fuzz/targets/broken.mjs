@@ -1,0 +1,40 @@
+import { openSync } from 'node:fs';
+import { StromaflowError } from '#src/errors.js';
+import { decodeMaskPng } from '#src/mask/png.js';
+import { mutateBytes } from '../mutate.mjs';
+
+/** Readers with one defect each, for testing that the fuzzer sees it. */
+const broken = (kind, defect) => ({
+  name: `broken-${kind}`,
+  seeds: () => [{ name: 'zeros', bytes: Buffer.alloc(64) }],
+  mutate: mutateBytes,
+  codes: ['SLIDE_UNREADABLE'],
+  bound: { base: 2 ** 20, perByte: 16 },
+  run: (bytes, files) => (bytes.length > 40 && bytes[8] > 0x7f ? defect(files) : undefined),
+});
+
+export const BROKEN = [
+  broken('untyped', () => {
+    throw new TypeError('x is undefined');
+  }),
+  broken('defect', () => {
+    try {
+      decodeMaskPng(undefined);
+    } catch (cause) {
+      throw new StromaflowError('SLIDE_UNREADABLE', 'a reader’s last resort', { cause });
+    }
+  }),
+  broken('crash', () => process.abort()),
+  broken('hang', () => {
+    for (;;);
+  }),
+  broken('allocation', () => new Uint8Array(2 ** 28)),
+  broken('memory', () => {
+    // Asked for by other means than binary arrays.
+    globalThis.kept = Array.from({ length: 2 ** 21 }, (_, i) => [i, i, i, i, i, i, i, i]);
+  }),
+  broken('stray', () => void Promise.reject(new RangeError('nobody waits for this'))),
+  broken('leak', ({ folder }) => {
+    for (let i = 0; i < 70; i++) openSync(folder, 'r');
+  }),
+];

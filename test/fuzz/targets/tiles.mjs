@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { StromaflowError } from '#src/errors.js';
+import { J2kDecoder } from '#src/slide/j2k-decoder.js';
+import { JpegDecoder } from '#src/slide/jpeg-decoder.js';
+import { openSlide } from '#src/slide/open.js';
+import { RawDecoder } from '#src/slide/raw-decoder.js';
+import { COMPRESSION, PHOTOMETRIC } from '#src/slide/tiff-support.js';
+import { REPOSITORY, seedsOf } from '../corpus.mjs';
+import { mutateBytes } from '../mutate.mjs';
+import { mutateJpeg } from '../mutate-jpeg.mjs';
+import { MIB } from './read-slide.mjs';
+
+const SIDE = 64;
+const level = (given = {}) => ({
+  tileWidth: SIDE,
+  tileHeight: SIDE,
+  samplesPerPixel: 3,
+  photometric: PHOTOMETRIC.rgb,
+  predictor: 1,
+  jpegTables: undefined,
+  ...given,
+});
+const into = new Uint8Array(1024 * 1024 * 3);
+
+/** A decoder says what is wrong with a tile instead of throwing; TiffSource makes it TILE_CORRUPT. */
+function decode(decoder, bytes, rows = SIDE) {
+  const tile = decoder.input(bytes.length);
+  bytes.copy(tile);
+  const problem = decoder.decode(tile, rows, into);
+  if (problem) throw new StromaflowError('TILE_CORRUPT', problem);
+}
+
+/** Some stored tiles of a slide, as they are, and the tables in front of them. */
+async function storedTiles(path, count) {
+  const { source } = await openSlide(path, { mpp: 0.5 });
+  const [first] = source.levels;
+  const file = readFileSync(path);
+  const tiles = Array.from({ length: count }, (_, i) => {
+    const tile = Math.floor((i * first.offsets.length) / count);
+    return file.subarray(first.offsets[tile], first.offsets[tile] + first.byteCounts[tile]);
+  });
+  return { first, tiles: tiles.map((bytes, i) => ({ name: `tile ${i}`, bytes })) };
+}
+
+const CMU = join(REPOSITORY, 'test/fixtures/CMU-1-Small-Region.svs');
+const TCGA = join(REPOSITORY, '../shared/data/slides/tcga-cr-7395-01a-01-ts1.svs');
+
+/** Large enough that a scan too many costs time. */
+const LARGE = 1024;
+const largeProgressive = () =>
+  sharp({ create: { width: LARGE, height: LARGE, channels: 3, background: '#c8a' } })
+    .jpeg({ progressive: true })
+    .toBuffer();
+
+/** Sizes as every kind of level has them: a tile must fit its own. */
+let jpegDecoders;
+
+const j2kFrames = () => {
+  const frames = JSON.parse(readFileSync(join(REPOSITORY, 'test/golden/dicom/jpeg2000-frames.json'), 'utf8'));
+  return Object.values(frames)
+    .flat()
+    .filter(text => typeof text === 'string')
+    .map((text, i) => ({ name: `frame ${i}`, bytes: Buffer.from(text, 'base64') }));
+};
+
+const raw = name => {
+  const compression = COMPRESSION[name];
+  const decoders = [1, 2].map(predictor => new RawDecoder(level({ compression, predictor })));
+  return {
+    name: `tile-${name.toLowerCase()}`,
+    seeds: () => seedsOf('corpus', 'raw', new RegExp(`^${name.toLowerCase()}$`)),
+    mutate: mutateBytes,
+    codes: ['TILE_CORRUPT'],
+    bound: { base: 4 * MIB, perByte: 16 },
+    run: bytes => {
+      let failure;
+      for (const decoder of decoders) {
+        try {
+          decode(decoder, bytes);
+        } catch (error) {
+          failure = error;
+        }
+      }
+      if (failure) throw failure;
+    },
+  };
+};
+
+/** Stored tiles of every coding, as the fast path decodes them. */
+export const TILES = [
+  {
+    name: 'tile-jpeg',
+    seeds: async () => [
+      { name: 'large progressive', bytes: await largeProgressive() },
+      ...seedsOf('corpus', 'jpeg', /\.jpg$/),
+      ...(await storedTiles(CMU, 6)).tiles,
+    ],
+    mutate: mutateJpeg,
+    codes: ['TILE_CORRUPT'],
+    bound: { base: 4 * MIB, perByte: 16 },
+    setUp: async () => {
+      const { first } = await storedTiles(CMU, 1);
+      const kinds = [
+        level(),
+        level({ photometric: PHOTOMETRIC.yCbCr }),
+        level({ samplesPerPixel: 1, photometric: PHOTOMETRIC.blackIsZero }),
+        level({ jpegTables: first.jpegTables, tileWidth: 240, tileHeight: 240 }),
+        level({ photometric: PHOTOMETRIC.yCbCr, tileWidth: LARGE, tileHeight: LARGE }),
+      ];
+      jpegDecoders = kinds.map(kind => new JpegDecoder(kind));
+    },
+    run: bytes => {
+      let failure;
+      for (const decoder of jpegDecoders) {
+        try {
+          decode(decoder, bytes, 1);
+          failure = null;
+        } catch (error) {
+          if (failure === undefined) failure = error;
+        }
+      }
+      if (failure) throw failure;
+    },
+  },
+  {
+    name: 'tile-jpeg2000',
+    seeds: async () => [...j2kFrames(), ...(await storedTiles(TCGA, 2).catch(() => ({ tiles: [] }))).tiles],
+    mutate: mutateBytes,
+    // Main header, and the markers of tile-parts.
+    places: bytes => Array.from({ length: Math.min(160, bytes.length) }, (_, i) => i),
+    codes: ['TILE_CORRUPT'],
+    bound: { base: 16 * MIB, perByte: 16 },
+    run: async bytes => {
+      const [width, height] = bytes.length > 10_000 ? [256, 256] : [32, 24];
+      for (const compression of [COMPRESSION.j2kRgb, COMPRESSION.j2kYCbCr])
+        decode(await J2kDecoder.load(level({ tileWidth: width, tileHeight: height, compression })), bytes, 1);
+    },
+  },
+  ...['none', 'lzw', 'deflate', 'packBits'].map(raw),
+];
