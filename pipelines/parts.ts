@@ -144,7 +144,8 @@ function tissueRule(config: Config): TissueRule | null {
   };
 }
 
-function parseDevices(list: string): number[] {
+/** `--devices`: numbers of GPUs. Throws CONFIG_INVALID. */
+export function parseDevices(list: string): number[] {
   const devices = list.split(',').map(Number);
   if (devices.some(device => !Number.isInteger(device) || device < 0) || list.trim() === '') {
     throw new StromaflowError(
