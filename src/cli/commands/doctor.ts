@@ -14,11 +14,13 @@ import { type EngineProbe, probe } from '../../engine/probe.js';
 import { toStromaflowError } from '../../errors.js';
 import { loadBundle } from '../../model/bundle.js';
 import { VERSION } from '../../version.js';
-import { type Command, GENERAL, NATS } from '../command.js';
+import { type Command, type CommandContext, GENERAL, NATS } from '../command.js';
 import { findProgram } from '../nats-server.js';
 
 /** Wider lines are hard to read. */
 const WIDEST = 100;
+/** TensorRT builds an engine for minutes, a GPU that is met first its kernels. */
+const PATIENCE_SECONDS = 300;
 
 /** Says what this machine and this configuration can do before a slide depends on it. */
 export const doctor: Command = {
@@ -28,7 +30,8 @@ export const doctor: Command = {
     'Every engine is tried with --model, on each of --devices, in a process of its own. With --engine only that one is, ' +
     'and its absence is an error.',
   options: ['model', 'engine', 'threads', 'devices', 'out', ...NATS, ...GENERAL],
-  async run({ config, terminal, signal }) {
+  async run(context) {
+    const { config, terminal } = context;
     const findings: Finding[] = [];
     const report = (finding: Finding | undefined): void => {
       if (!finding) return;
@@ -42,7 +45,7 @@ export const doctor: Command = {
     for (const library of await libraries()) report(library);
     // An engine cannot show what it is worth on a model that nobody can load.
     const bundle = usable.state === 'good' ? (config.model ?? STARTER_MODEL) : STARTER_MODEL;
-    for await (const finding of engines(config, bundle, signal)) report(finding);
+    for await (const finding of engines(context, bundle)) report(finding);
     report(await nats(config));
     report(await output(config));
     report(await inotify());
@@ -75,7 +78,7 @@ async function model(config: Config): Promise<Finding> {
 }
 
 /** A finding for every engine, on every device asked for; then which of them 'auto' takes. */
-async function* engines(config: Config, model: string, signal: AbortSignal): AsyncGenerator<Finding> {
+async function* engines({ config, terminal, signal }: CommandContext, model: string): AsyncGenerator<Finding> {
   const only = config.engine === 'auto' ? undefined : (await chooseEngine(config.engine, {})).engine;
   const numbers = config.devices === undefined ? undefined : parseDevices(config.devices);
   const threads = config.threads || availableParallelism();
@@ -83,8 +86,10 @@ async function* engines(config: Config, model: string, signal: AbortSignal): Asy
   const probes: EngineProbe[] = [];
   for (const entry of ENGINES.filter(({ name }) => (only ? name === only : name !== 'null')))
     for (const device of (hasNumbers(entry.name) && numbers) || [undefined]) {
-      const options = { model, threads, full: true, signal, ...(device !== undefined && { device }) };
-      const found = await probe(entry, options);
+      const options = { model, threads, full: true, timeoutSeconds: PATIENCE_SECONDS, signal };
+      terminal.status(`trying ${entry.name} …`);
+      const found = await probe(entry, { ...options, ...(device !== undefined && { device }) });
+      terminal.status('');
       probes.push(found);
       yield engineFinding(found, threads, devices, only !== undefined);
     }
