@@ -11,18 +11,14 @@ import type { OnnxWriter } from './writer.js';
  * has a meaning of its own; onnxruntime finds what lies between such pairs and does it on the bytes.
  */
 
-/** Rounds a tensor to bytes and back; returns the names of the bytes and of what comes out. */
-export function throughBytes(
-  out: OnnxWriter,
-  input: string,
-  { scale, zero }: Affine,
-): readonly [bytes: string, numbers: string] {
+/** Rounds a tensor to bytes and back; returns the name of what comes out. */
+export function throughBytes(out: OnnxWriter, input: string, { scale, zero }: Affine): string {
   const parts = [
     out.constant(`${input}.scale`, 'float', [], () => Float32Array.of(scale)),
     out.constant(`${input}.zero`, 'uint8', [], () => Uint8Array.of(zero)),
   ];
   const bytes = out.node('QuantizeLinear', [input, ...parts]);
-  return [bytes, out.node('DequantizeLinear', [bytes, ...parts])];
+  return out.node('DequantizeLinear', [bytes, ...parts]);
 }
 
 /** A convolution of a tensor that went through bytes, by weights stored in whole numbers. */

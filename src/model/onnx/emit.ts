@@ -45,17 +45,15 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
 
   const image = preprocess(out, options.input);
   out.node('Identity', [toNetwork(image)], {}, nameOf(graph.values[0]!));
-  // Of a tensor that went through bytes, the bytes: whoever only asks for its size must not have it turned back.
-  const sized: (string | undefined)[] = [];
   const bytes = options.quantisation ? affines(graph, options.quantisation) : new Map<Value, Affine>();
   graph.nodes.forEach((node, id) => {
     const value = graph.values[id]!;
     const input = node.op === 'conv' && isQuantised(node) ? bytes.get(node.input) : undefined;
     if (node.op === 'conv' && input)
       int8Conv(out, source, node, value, [nameOf(node.input), input.scale, nameOf(value)]);
-    else emitLayer(out, source, node, value, nameOf, value => sized[value.id] ?? nameOf(value));
+    else emitLayer(out, source, node, value, nameOf);
     const made = bytes.get(value);
-    if (made) [sized[id], names[id]] = throughBytes(out, names[id]!, made) as [string, string];
+    if (made) names[id] = throughBytes(out, names[id]!, made);
   });
   if (options.ranges) emitRanges(out, measuredPlaces(graph), nameOf);
   const logits = fromNetwork(nameOf(graph.output));

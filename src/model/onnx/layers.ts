@@ -5,15 +5,8 @@ import type { OnnxWriter } from './writer.js';
 
 type NameOf = (value: Value) => string;
 
-/** Writes one layer of the network, making `value`; `sizedOf` names a tensor of a value's size. */
-export function emitLayer(
-  out: OnnxWriter,
-  source: WeightSource,
-  node: GraphNode,
-  value: Value,
-  nameOf: NameOf,
-  sizedOf: NameOf = nameOf,
-): void {
+/** Writes one layer of the network, making `value`. */
+export function emitLayer(out: OnnxWriter, source: WeightSource, node: GraphNode, value: Value, nameOf: NameOf): void {
   const output = nameOf(value);
   switch (node.op) {
     case 'input':
@@ -22,7 +15,7 @@ export function emitLayer(
       conv(out, source, node, value, nameOf);
       return;
     case 'groupNorm':
-      groupNorm(out, source, node, [nameOf(node.input), sizedOf(node.input)], output);
+      groupNorm(out, source, node, nameOf(node.input), output);
       return;
     case 'upsample':
       upsample(out, node, nameOf(node.input), output);
@@ -73,20 +66,14 @@ function conv(out: OnnxWriter, source: WeightSource, node: ConvNode, value: Valu
  * (x − mean) / √(var + ε) over each group's channels and pixels, then a scale and a shift a channel. Written as instance
  * normalisation over the groups laid out as one row each.
  */
-function groupNorm(
-  out: OnnxWriter,
-  source: WeightSource,
-  node: GroupNormNode,
-  [input, sized]: readonly [string, string],
-  output: string,
-): void {
+function groupNorm(out: OnnxWriter, source: WeightSource, node: GroupNormNode, input: string, output: string): void {
   const { groups, epsilon, name } = node;
   const { channels } = node.input;
   const rows = out.node('Reshape', [input, out.integers(`rows_${groups}`, [0, groups, -1])]);
   const ones = out.weights(`ones_${groups}`, [groups], () => new Float32Array(groups).fill(1));
   const zeros = out.weights(`zeros_${groups}`, [groups], () => new Float32Array(groups));
   const normal = out.node('InstanceNormalization', [rows, ones, zeros], { epsilon: { float: epsilon } });
-  const shape = out.node('Shape', [sized]);
+  const shape = out.node('Shape', [input]);
   const planes = out.node('Reshape', [normal, shape]);
   const perChannel = (part: string) =>
     out.weights(`${name}.${part}`, [1, channels, 1, 1], () => source.read(`${name}.${part}`));
