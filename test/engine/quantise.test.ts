@@ -63,7 +63,7 @@ describe('an int8 bundle', () => {
     const image = { pixels: (await pieces(1).next()).value!, width: SIDE, height: SIDE };
     const { outputs } = await evaluateImage(bundle.path, image, { engine: 'cpu', cacheFolder, threads: 1 });
     const spread = Math.max(...outputs[0]!.values.map(Math.abs));
-    expect(comparison.mean).toBeLessThan(spread * 0.05);
+    expect(comparison.mean).toBeLessThan(spread * 0.1);
     // Without onnxruntime's optimisations every step is done in float32 on numbers rounded to bytes and back.
     const path = await compileBundle(bundle, { cacheFolder });
     const session = await InferenceSession.create(path, { graphOptimizationLevel: 'disabled' });
@@ -72,7 +72,7 @@ describe('an int8 bundle', () => {
     await session.release();
     const apart = slow.reduce((sum, value, i) => sum + Math.abs(value - outputs[0]!.values[i]!), 0) / slow.length;
     // A value at the edge of two bytes falls to one or the other; sums that do not fit would be ten times as far.
-    expect(apart).toBeLessThan(spread * 0.03);
+    expect(apart).toBeLessThan(spread * 0.05);
   });
 
   test('segments batches on the engine cpu, under a version of its own', async () => {
