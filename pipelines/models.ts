@@ -62,7 +62,8 @@ function checkPatchSize({ name, version, patchSize }: ModelBundle, config: Confi
   throw new StromaflowError('MODEL_UNSUPPORTED', message, { fix: 'restart with the new model' });
 }
 
-function devicesOf({ devices: list = '0' }: Config): number[] {
+/** `--devices`: numbers of GPUs, the first unless given. Throws CONFIG_INVALID. */
+export function devicesOf({ devices: list = '0' }: Config): number[] {
   const devices = list.split(',').map(Number);
   if (devices.some(device => !Number.isInteger(device) || device < 0) || list.trim() === '') {
     throw new StromaflowError(

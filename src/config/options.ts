@@ -108,8 +108,14 @@ export const OPTIONS = {
     help: 'float16: computing, on a GPU; storing, for model import',
   },
   image: { type: 'path', unit: 'file', group: 'model', help: 'picture for model run' },
+  images: {
+    type: 'path',
+    unit: 'folder',
+    group: 'model',
+    help: 'pictures or slides for model quantise, as the model will meet them',
+  },
   logits: { type: 'path', unit: 'file', group: 'model', help: '.npy file that model run writes' },
-  overwrite: { type: 'boolean', default: false, group: 'model', help: 'replace a bundle that is there (model import)' },
+  overwrite: { type: 'boolean', default: false, group: 'model', help: 'replace a bundle that is there' },
   mpp: {
     type: 'number',
     unit: 'µm/px',

@@ -1,6 +1,6 @@
 import { StromaflowError } from '../errors.js';
 import { ENGINE_NAMES, ENGINES, type EngineName } from './catalogue.js';
-import { type ProbeOptions, probe } from './probe.js';
+import { type EngineProbe, PROBE_SIDE, type ProbeOptions, probe } from './probe.js';
 
 export interface Choice {
   readonly engine: EngineName;
@@ -23,14 +23,27 @@ export async function chooseEngine(wanted: string, options: Omit<ProbeOptions, '
   for (const entry of CANDIDATES) {
     if (entry.name === 'cpu') break;
     const found = await probe(entry, options);
-    if (found.found && found.patchSeconds! <= SLOWEST_PATCH_SECONDS)
+    const seconds = smallPatchSeconds(found);
+    if (found.found && seconds <= SLOWEST_PATCH_SECONDS)
       return { engine: entry.name, line: lineOf(`${entry.name} (${found.version}, ${found.device})`, reasons) };
     reasons.push({
       name: entry.name,
-      why: found.why ?? `runs in software, ${found.patchSeconds!.toFixed(1)} s a small patch`,
+      why: found.why ?? `runs in software, ${seconds.toFixed(1)} s a small patch`,
     });
   }
   return { engine: 'cpu', line: lineOf('cpu', reasons) };
+}
+
+/** A ready graph may take larger patches only. */
+function smallPatchSeconds({ patchSeconds = Number.POSITIVE_INFINITY, patchSide = PROBE_SIDE }: EngineProbe): number {
+  return patchSeconds * (PROBE_SIDE / patchSide) ** 2;
+}
+
+/** Which of these engines 'auto' takes. */
+export function autoOf(probes: readonly EngineProbe[]): EngineName {
+  const fast = (name: EngineName) =>
+    probes.some(probe => probe.name === name && probe.found && smallPatchSeconds(probe) <= SLOWEST_PATCH_SECONDS);
+  return CANDIDATES.find(({ name }) => name === 'cpu' || fast(name))!.name;
 }
 
 function engineNamed(wanted: string): EngineName {

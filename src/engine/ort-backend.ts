@@ -19,7 +19,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
       cause,
     });
   });
-  const bundle = await loadExact(model, options.modelVersion);
+  const bundle = await loadExact(model, options.modelVersion, engine);
   const { network } = bundle;
   const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
   const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half });

@@ -1,8 +1,10 @@
 import { toWire, type WireError } from '../errors.js';
+import { loadBundle } from '../model/bundle.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { BackendOptions } from './backend.js';
 import { createBackend } from './backends.js';
 import { PROBE_SIDE } from './probe.js';
+import { openWebGpu } from './tfjs-device.js';
 
 /** The other side of a probe: tries one engine and says how it went. */
 export type ProbeReply =
@@ -12,14 +14,27 @@ export type ProbeReply =
       readonly device: string;
       readonly loadSeconds: number;
       readonly patchSeconds: number;
+      readonly patchSide: number;
     }
+  | { readonly type: 'adapter'; readonly adapter: string }
   | { readonly type: 'failed'; readonly error: WireError };
 
-async function run(given: Partial<BackendOptions>): Promise<ProbeReply> {
+/** What is tried: a backend, with `full` also at the size of the model's own patches; or, with `adapter`, only what WebGPU's GPU is called. */
+export interface ProbeRequest {
+  readonly backend: Partial<BackendOptions>;
+  readonly full?: boolean;
+  readonly adapter?: boolean;
+}
+
+/** Whole patches are timed where both of them take less than this. */
+const PATIENCE_SECONDS = 6;
+
+async function run({ backend: given, full = false }: ProbeRequest): Promise<ProbeReply> {
+  const { side, patchSize } = await sizes(given);
   const defaults = {
     modelVersion: null,
     cacheFolder: defaultCacheFolder(),
-    patchSize: PROBE_SIDE,
+    patchSize: side,
     batch: 1,
     device: 0,
     layers: [],
@@ -27,22 +42,40 @@ async function run(given: Partial<BackendOptions>): Promise<ProbeReply> {
   };
   const startedAt = performance.now();
   const backend = await createBackend({ ...defaults, ...given } as BackendOptions);
-  const pixels = new Uint8Array(PROBE_SIDE * PROBE_SIDE * 3).fill(180);
+  const pixels = new Uint8Array(side * side * 3).fill(180);
   await backend.run([pixels]);
   const warmAt = performance.now();
   await backend.run([pixels]);
   const { name, version, device } = backend;
-  return {
+  const ran = {
     type: 'ran',
     version: `${name} ${version}`,
     device,
     loadSeconds: (warmAt - startedAt) / 1000,
     patchSeconds: (performance.now() - warmAt) / 1000,
-  };
+    patchSide: side,
+  } as const;
+  if (!full || side >= patchSize || ran.patchSeconds * 2 * (patchSize / side) ** 2 > PATIENCE_SECONDS) return ran;
+  // The first of a size is for the kernels that have to be made ready.
+  const whole = new Uint8Array(patchSize * patchSize * 3).fill(180);
+  await backend.evaluate(whole, patchSize, patchSize);
+  const readyAt = performance.now();
+  await backend.evaluate(whole, patchSize, patchSize);
+  return { ...ran, patchSeconds: (performance.now() - readyAt) / 1000, patchSide: patchSize };
 }
 
-process.once('message', (given: Partial<BackendOptions>) => {
-  run(given)
+/** The side to try the engine at, which a ready graph may fix, and that of the model's patches. */
+async function sizes({ engine, model }: Partial<BackendOptions>) {
+  if (engine === 'null' || model === undefined) return { side: PROBE_SIDE, patchSize: PROBE_SIDE };
+  const { network, patchSize } = await loadBundle(model);
+  return { side: (network.kind === 'onnx' && network.ready.fixedSide) || PROBE_SIDE, patchSize };
+}
+
+const answer = async (request: ProbeRequest): Promise<ProbeReply> =>
+  request.adapter ? { type: 'adapter', adapter: (await openWebGpu()).adapter } : run(request);
+
+process.once('message', (request: ProbeRequest) => {
+  answer(request)
     .catch((error: unknown): ProbeReply => ({ type: 'failed', error: toWire(error, 'ENGINE_UNAVAILABLE') }))
     .then(reply => process.send?.(reply));
 });

@@ -15,7 +15,7 @@ import { openTfjs } from './tfjs-device.js';
 /** TensorFlow.js: the second engine family, running the same network from the same definition. */
 export async function createTfjsBackend(options: BackendOptions): Promise<EngineBackend> {
   const { engine, model, patchSize, layers } = options;
-  const bundle = await loadExact(model, options.modelVersion);
+  const bundle = await loadExact(model, options.modelVersion, engine);
   if (bundle.network.kind === 'onnx')
     throw new StromaflowError(
       'MODEL_UNSUPPORTED',

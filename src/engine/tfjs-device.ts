@@ -8,7 +8,7 @@ import { firstLine } from './first-line.js';
 export interface TfjsDevice {
   readonly tf: Tf;
   readonly version: string;
-  /** 'cpu', 'wasm', 'SwiftShader driver 5.0.0', … */
+  /** 'cpu', 'wasm', or the GPU's name. */
   readonly device: string;
 }
 
@@ -56,17 +56,30 @@ function nodeBinding(engine: EngineName): Tf {
 
 /** Gives TensorFlow.js the `webgpu` package where a browser would have navigator.gpu; returns the adapter's name. */
 async function offerWebGpu(): Promise<string> {
+  const { gpu, adapter } = await openWebGpu();
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'Node.js' }, configurable: true });
+  require('@tensorflow/tfjs-backend-webgpu');
+  return adapter;
+}
+
+/**
+ * WebGPU by the optional `webgpu` package, and the name of the GPU it takes: 'nvidia-geforce-rtx-3090 (NVIDIA: 550.54.15)'.
+ * Throws ENGINE_UNAVAILABLE where there is no GPU.
+ */
+export async function openWebGpu(): Promise<{ readonly gpu: object; readonly adapter: string }> {
   const { create, globals } = (await import('webgpu')) as { create(options: string[]): GpuLike; globals: object };
   Object.assign(globalThis, globals);
   const gpu = create([]);
   const adapter = await gpu.requestAdapter();
   if (!adapter)
     throw new StromaflowError('ENGINE_UNAVAILABLE', 'no WebGPU adapter', { fix: entryOf('tfjs-webgpu').install! });
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu, userAgent: 'Node.js' }, configurable: true });
-  require('@tensorflow/tfjs-backend-webgpu');
-  return adapter.info.description || adapter.info.vendor || 'webgpu';
+  const { vendor, device, description } = adapter.info;
+  const named = device.replace(/-+$/, '') || vendor || 'webgpu';
+  return { gpu, adapter: description ? `${named} (${description})` : named };
 }
 
 interface GpuLike {
-  requestAdapter(): Promise<{ readonly info: { readonly description: string; readonly vendor: string } } | null>;
+  requestAdapter(): Promise<{
+    readonly info: { readonly description: string; readonly device: string; readonly vendor: string };
+  } | null>;
 }

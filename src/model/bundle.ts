@@ -6,6 +6,8 @@ import { StromaflowError, shown } from '../errors.js';
 import { type Architecture, parseArchitecture } from './architecture/config.js';
 import { buildNetwork } from './architecture/network.js';
 import type { Scores } from './decision.js';
+import { simplify } from './graph/simplify.js';
+import { parseQuantisation, type Quantisation } from './int8/quantisation.js';
 import { type Manifest, parseManifest } from './manifest.js';
 import { type ReadyOnnx, readOnnx } from './onnx/ready.js';
 import { SafetensorsFile } from './safetensors.js';
@@ -36,6 +38,8 @@ export interface SmpNetwork {
   readonly architecture: Architecture;
   /** Path of model.safetensors. */
   readonly weights: string;
+  /** Of an int8 bundle: what quantisation.json says. */
+  readonly quantisation?: Quantisation;
 }
 
 /** A ready graph. */
@@ -47,6 +51,7 @@ export interface OnnxNetwork {
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.safetensors';
 const MANIFEST = 'stromaflow.json';
+export const QUANTISATION = 'quantisation.json';
 
 /**
  * Reads and checks a bundle: a folder with config.json and model.safetensors as segmentation_models_pytorch's
@@ -78,15 +83,20 @@ async function openSmp(folder: string, stated: unknown, manifestPath: string) {
   const architecture = parseArchitecture(await readJson(config), config);
   const { classes: outputs, activation } = architecture;
   const parsed = parseManifest(stated, { outputs, name: basename(folder), path: manifestPath });
+  const graph = buildNetwork(architecture);
   const weights = await SafetensorsFile.open(join(folder, WEIGHTS));
   try {
-    checkParameters(buildNetwork(architecture), weights);
+    checkParameters(graph, weights);
   } finally {
     await weights.close();
   }
-  const network: Network = { kind: 'smp', architecture, weights: weights.path };
+  const ranges = join(folder, QUANTISATION);
+  const file = await readJson(ranges, 'optional');
+  const quantisation = file === undefined ? undefined : parseQuantisation(file, simplify(graph), ranges);
+  const network: Network = { kind: 'smp', architecture, weights: weights.path, ...(quantisation && { quantisation }) };
   const scores: Scores = { activation, of: 'logits' };
-  return { ...parsed, network, scores, outputs, files: [config, weights.path] };
+  const files = [config, weights.path, ...(quantisation ? [ranges] : [])];
+  return { ...parsed, network, scores, outputs, files };
 }
 
 async function openOnnx(path: string, stated: unknown, manifestPath: string) {

@@ -1,7 +1,8 @@
 import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import { loadBundle, type ModelBundle } from './bundle.js';
+import { loadBundle, type ModelBundle, QUANTISATION } from './bundle.js';
+import type { Quantisation } from './int8/quantisation.js';
 import type { Manifest } from './manifest.js';
 import { SafetensorsFile } from './safetensors.js';
 import { type TensorToWrite, writeSafetensors } from './safetensors-write.js';
@@ -11,6 +12,8 @@ export interface ImportOptions {
   readonly manifest?: Partial<Manifest>;
   /** Store the weights as float16: half the size, logits within about 10⁻² of the float32 ones. */
   readonly half?: boolean;
+  /** Makes it an int8 bundle. */
+  readonly quantisation?: Quantisation;
   /** Replace a bundle that is already there. */
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
@@ -32,6 +35,8 @@ export async function importBundle(source: string, target: string, options: Impo
     await mkdir(dirname(folder), { recursive: true });
     temporary = await mkdtemp(`${folder}.`);
     await copyNetwork(bundle, temporary, half);
+    const quantisation = options.quantisation ?? (bundle.network.kind === 'smp' && bundle.network.quantisation);
+    if (quantisation) await writeFile(join(temporary, QUANTISATION), `${JSON.stringify(quantisation, null, 1)}\n`);
     await writeFile(join(temporary, 'stromaflow.json'), await statement(bundle, basename(folder), manifest));
     await loadBundle(temporary, signal);
     if (overwrite) await rm(folder, { recursive: true, force: true });

@@ -1,12 +1,15 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../support/cli.js';
+import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { emptyFolder } from '../support/paths.js';
 
 const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
+
+const PATCH = fileURLToPath(new URL('../golden/model_patch.webp', import.meta.url));
 
 describe('stromaflow model', () => {
   it('inspects a bundle: architecture, weights, provenance', async () => {
@@ -44,6 +47,34 @@ describe('stromaflow model', () => {
     const header = file.subarray(10, 10 + file.readUInt16LE(8)).toString('latin1');
     expect(header).toMatch(/'descr': '<f4'.*'shape': \(1, 1, 96, 128\)/);
     expect(file.length).toBe(10 + file.readUInt16LE(8) + 96 * 128 * 4);
+  });
+
+  it('quantises a bundle on pictures, and says how far the two differ', async () => {
+    const folder = await emptyFolder();
+    const source = await makeBundle({ config: SMALL });
+    await mkdir(join(folder, 'pictures'));
+    await copyFile(PATCH, join(folder, 'pictures/patch.webp'));
+    const images = ['--images', join(folder, 'pictures')];
+    const { status, stdout } = await runCli([
+      'model',
+      'quantise',
+      source,
+      join(folder, 'int8'),
+      ...images,
+      '--threads',
+      '1',
+    ]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^formula-int8 1\.0\.0\+[0-9a-f]{8} in .*int8\n/);
+    expect(stdout).toMatch(/calibrated {2}on 48 patches, compared on 16 others/);
+    expect(stdout).toMatch(/masks {7}\d+\.\d+ % of the pixels agree/);
+    expect(stdout).toMatch(/× as fast here/);
+    const verified = await runCli(['model', 'verify', join(folder, 'int8'), '--engine', 'cpu']);
+    expect(verified.status).toBe(0);
+    const elsewhere = await runCli(['model', 'verify', join(folder, 'int8'), '--engine', 'tfjs-wasm']);
+    expect(elsewhere.stderr).toMatch(/int8, for --engine cpu only \[MODEL_UNSUPPORTED\] choose --engine cpu/);
+    const unnamed = await runCli(['model', 'quantise', source, join(folder, 'other')]);
+    expect(unnamed.stderr).toMatch(/--images <folder> \[USAGE\]/);
   });
 
   it('refuses what it cannot use in one line', async () => {

@@ -1,4 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -19,11 +20,23 @@ const FEW = [
   'unet-scse',
   'unet-instancenorm',
 ];
+/** Only where somebody has built it (docs/engines.md). */
+const hasNode = isInstalled('@tensorflow/tfjs-node');
 const ENGINES = [
+  ...(hasNode ? [{ engine: 'tfjs-node', names: Object.keys(cases) }] : []),
   { engine: 'cpu', names: Object.keys(cases) },
   { engine: 'tfjs-wasm', names: Object.keys(cases) },
   { engine: 'tfjs-cpu', names: FEW },
 ];
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 let cacheFolder: string;
 beforeAll(async () => {
@@ -35,17 +48,20 @@ describe.each(ENGINES)('$engine equals PyTorch', ({ engine, names }) => {
   test.each(names)('%s', name => expectParity(name, cases[name]!, engine));
 });
 
-test.each(['cpu', 'tfjs-wasm'])('the starter model on a whole patch of the slide: %s', async engine => {
-  const { outputs } = await evaluateImage(STARTER, await goldenPatch(), { engine, cacheFolder });
-  const { values, shape } = outputs[0]!;
-  expect(shape).toEqual([1, 1, 512, 512]);
-  const golden = await openGolden();
-  const grid = Float32Array.from({ length: 64 * 64 }, (_, i) => values[(i >> 6) * 8 * 512 + (i & 63) * 8]!);
-  const { max, scale } = compare(grid, await golden.read('starter/logits'));
-  await golden.close();
-  expect(scale).toBeGreaterThan(4);
-  expect(max).toBeLessThanOrEqual(1e-3);
-});
+test.each(['cpu', 'tfjs-wasm', ...(hasNode ? ['tfjs-node'] : [])])(
+  'the starter model on a whole patch of the slide: %s',
+  async engine => {
+    const { outputs } = await evaluateImage(STARTER, await goldenPatch(), { engine, cacheFolder });
+    const { values, shape } = outputs[0]!;
+    expect(shape).toEqual([1, 1, 512, 512]);
+    const golden = await openGolden();
+    const grid = Float32Array.from({ length: 64 * 64 }, (_, i) => values[(i >> 6) * 8 * 512 + (i & 63) * 8]!);
+    const { max, scale } = compare(grid, await golden.read('starter/logits'));
+    await golden.close();
+    expect(scale).toBeGreaterThan(4);
+    expect(max).toBeLessThanOrEqual(1e-3);
+  },
+);
 
 describe('half precision', () => {
   test.each(['fpn-resnet34-64px', 'unet-resnet34-64px', 'unet-vgg16-64px'])('%s stays near', async name => {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,59 +9,104 @@ import { test } from 'vitest';
 import type { EngineName } from '#src/engine/catalogue.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { probeEngines } from '#src/engine/probe.js';
+import { quantiseBundle } from '#src/engine/quantise.js';
+import { folderPatches } from '#src/evaluate/folder-patches.js';
 import { Arena } from '#src/stage/arena.js';
-import { makeBundle } from '../support/formula-weights.js';
+import { makeBundle, STARTER } from '../support/formula-weights.js';
 import { useSoftwareGpu } from '../support/software-gpu.js';
 import { differences, goldenCases, goldenPatch } from './parity.js';
 
 /**
- * The table of engines × models in docs/engines.md, from one run:
- *     npx vitest run -c test/engine/table.config.ts
- * Every engine that runs here is measured (ENGINES=cpu,tfjs-wasm: these only); GPU engines run on SwiftShader where there is no GPU (SOFTWARE_GPU=1).
- * TORCH=<python with torch and smp>: PyTorch runs too, its batches in turn with onnxruntime's.
+ * The tables of docs/engines.md, from one run:
+ *     TORCH=<python with torch and smp> npx vitest run -c test/engine/table.config.ts
+ * Every engine that runs here × the study's three models; then the starter model in int8; then, with TORCH, PyTorch, its
+ * batches in turn with onnxruntime's. Where there is no GPU, the GPU engines run on SwiftShader if it is installed
+ * (SOFTWARE_GPU=0: they do not). ENGINES=cpu,tfjs-wasm: these only. On a busy machine the speeds mean little.
  */
 const MODELS = ['fpn-resnet34', 'unet-resnet34', 'unet-vgg16'] as const;
 const BATCH = 4;
 const THREADS = 2;
 const ROUNDS = 7;
-/** Engines too slow for whole patches here are timed on small ones. */
-const SIDE: Readonly<Record<string, number>> = {
-  'tfjs-cpu': 64,
-  ...(process.env['SOFTWARE_GPU'] && { webgpu: 64, 'tfjs-webgpu': 64 }),
-};
+const SLIDES = new URL('../fixtures/', import.meta.url).pathname;
+
+const softwareGpu =
+  !['/dev/dri', '/dev/nvidiactl', '/dev/dxg'].some(existsSync) &&
+  process.env['SOFTWARE_GPU'] !== '0' &&
+  existsSync('/usr/lib/chromium/vk_swiftshader_icd.json');
+/** Engines too slow for whole patches here are run on small ones. */
+const small = (engine: string) => engine === 'tfjs-cpu' || (softwareGpu && engine.endsWith('webgpu'));
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
+/** What is being done goes beside the tables, so that a run that stands still says where. */
+const progress = (what: string) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${what}\n`);
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 test('engines and models', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'table-'));
   try {
-    if (process.env['SOFTWARE_GPU']) useSoftwareGpu();
+    if (softwareGpu) useSoftwareGpu();
     const cases = await goldenCases();
     for (const model of MODELS) await makeBundle({ config: cases[model]!.config }, join(folder, model));
-    const engines = process.env['ENGINES']?.split(',') as EngineName[] | undefined;
-    const probes = await probeEngines({ cacheFolder: folder, threads: THREADS, ...(engines && { engines }) });
-    const found = probes.filter(probe => probe.found);
+    const wanted = process.env['ENGINES']?.split(',') as EngineName[] | undefined;
+    progress('looking for engines');
+    const probing = { cacheFolder: folder, threads: THREADS, timeoutSeconds: 300, ...(wanted && { engines: wanted }) };
+    const probes = await probeEngines(probing);
     say(`${cpus()[0]!.model.trim()}, ${availableParallelism()} cores, ${THREADS} threads, batch ${BATCH}\n`);
+    for (const { name, why } of probes.filter(probe => !probe.found)) say(`not run: ${name} (${why})`);
     say(
-      '| engine | model | max \\|Δlogit\\| | mask pixels that differ | patch | patches/s |\n|---|---|---|---|---|---|',
+      '\n| engine | model | max \\|Δlogit\\| | mask pixels that differ | patch | patches/s |\n|---|---|---|---|---|---|',
     );
-    for (const { name: engine, version } of found)
+    for (const { name: engine, version, device } of probes.filter(probe => probe.found))
       for (const model of MODELS) {
-        const golden = `${model}${SIDE[engine] ? '-64px' : ''}`;
+        progress(`${engine}, ${model}`);
+        const side = small(engine) ? 64 : 512;
+        const golden = `${model}${side === 64 ? '-64px' : ''}`;
         const logits = (await differences(golden, cases[golden]!, engine))[0]!;
-        const side = SIDE[engine] ?? 512;
         const seconds = await timed(engine, join(folder, model), side, folder);
-        const speed = (1 / seconds).toPrecision(3);
-        say(
-          `| ${engine} (${version}) | ${model} | ${logits.max.toExponential(1)} | ${logits.flipped} | ${side} px | ${speed} |`,
-        );
+        const cells = [
+          `${engine} (${version}${engine.endsWith('webgpu') ? `, ${softwareGpu ? 'SwiftShader' : device}` : ''})`,
+          model,
+          logits.max.toExponential(1),
+          logits.flipped,
+          `${side} px`,
+          (1 / seconds).toPrecision(3),
+        ];
+        say(`| ${cells.join(' | ')} |`);
       }
+    if (!wanted || wanted.includes('cpu')) await int8(folder);
     if (process.env['TORCH']) await againstTorch(process.env['TORCH'], folder);
   } finally {
     await rm(folder, { recursive: true });
   }
 });
+
+/** The starter model calibrated on patches of the committed slide, compared on others of it, batches in turn. */
+async function int8(folder: string): Promise<void> {
+  progress('int8');
+  const patches = folderPatches(SLIDES, { spacing: 0.5, patchSize: 512, most: 16, seed: 1 });
+  const path = join(folder, 'int8');
+  const { comparison } = await quantiseBundle(STARTER, path, { patches, threads: THREADS, cacheFolder: folder });
+  const both = [
+    await segmenterOf('cpu', STARTER, 512, folder, BATCH),
+    await segmenterOf('cpu', path, 512, folder, BATCH),
+  ];
+  const seconds = both.map(() => [] as number[]);
+  for (let round = 0; round < ROUNDS; round++) for (const [i, one] of both.entries()) seconds[i]!.push(await one.run());
+  await Promise.all(both.map(one => one.close()));
+  const [float, whole] = seconds.map(median) as [number, number];
+  const { largest, mean, agreement } = comparison;
+  say(
+    '\n| starter model | float32 | int8 | times | max \\|Δlogit\\| | mean | mask pixels that agree |\n|---|---|---|---|---|---|---|',
+  );
+  const speeds = [float, whole].map(s => `${(s / BATCH).toFixed(3)} s a patch`).join(' | ');
+  const figures = [
+    (float / whole).toFixed(2),
+    largest.toFixed(3),
+    mean.toFixed(3),
+    `${(agreement * 100).toFixed(2)} %`,
+  ];
+  say(`| FPN/ResNet34 | ${speeds} | ${figures.join(' | ')} |`);
+}
 
 async function segmenterOf(engine: string, model: string, side: number, cacheFolder: string, batch: number) {
   const arena = new Arena({ slots: batch, patchSize: side });
@@ -84,6 +130,7 @@ async function timed(engine: string, model: string, side: number, cacheFolder: s
 async function againstTorch(python: string, folder: string): Promise<void> {
   say('\n| model | PyTorch eager | PyTorch compiled | onnxruntime | compiled ÷ onnxruntime |\n|---|---|---|---|---|');
   for (const model of MODELS) {
+    progress(`PyTorch, ${model}`);
     const ours = await segmenterOf('cpu', join(folder, model), 512, folder, BATCH);
     const [eager, compiled] = [await torch(python, model, '0'), await torch(python, model, '1')];
     const all = [eager, compiled, ours];

@@ -11,6 +11,7 @@ import { simplify } from '../graph/simplify.js';
 import { SafetensorsFile } from '../safetensors.js';
 import { EMIT_VERSION, emitOnnx } from './emit.js';
 import { encodeModel } from './model.js';
+import { PORTS } from './surround.js';
 import { wrapModel } from './wrap.js';
 
 /** Where compiled models are kept unless told otherwise: $XDG_CACHE_HOME/stromaflow or ~/.cache/stromaflow. */
@@ -20,7 +21,7 @@ export function defaultCacheFolder(): string {
 
 export interface CompileOptions {
   readonly cacheFolder?: string;
-  /** Further outputs; see EmitOptions. */
+  /** Further outputs: layers (see EmitOptions), or PORTS.ranges. */
   readonly layers?: readonly string[];
   /** The graph also gives probabilities; it is another file then, so that other runs do not compute them. */
   readonly probabilities?: boolean;
@@ -60,19 +61,31 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
 
 async function compileSmp(
   bundle: ModelBundle,
-  { architecture, weights }: SmpNetwork,
+  { architecture, weights, quantisation }: SmpNetwork,
   outputs: Required<Omit<CompileOptions, 'cacheFolder'>>,
   path: string,
 ) {
+  if (quantisation) checkQuantised(bundle, outputs);
   const source = await SafetensorsFile.open(weights);
   try {
-    const graph = simplify(buildNetwork(architecture), outputs.layers);
+    const layers = outputs.layers.filter(name => name !== PORTS.ranges);
+    const ranges = layers.length < outputs.layers.length;
+    const graph = simplify(buildNetwork(architecture), layers);
     const { name, input } = bundle;
     const decision = decisionOf(bundle.scores, bundle);
-    await writeSealed(path, encodeModel(emitOnnx(graph, source, { name, input, decision, ...outputs })));
+    const options = { name, input, decision, ...outputs, layers, ranges, quantisation };
+    await writeSealed(path, encodeModel(emitOnnx(graph, source, options)));
   } finally {
     await source.close();
   }
+}
+
+function checkQuantised({ path }: ModelBundle, { layers, half }: Pick<CompileOptions, 'layers' | 'half'>): void {
+  const unsupported = (what: string, fix: string) =>
+    new StromaflowError('MODEL_UNSUPPORTED', `${path} is quantised: ${what}`, { fix });
+  if (half) throw unsupported('it computes in int8, not in float16', 'leave half precision off');
+  if (layers?.length)
+    throw unsupported('its layers cannot be looked at', 'take the bundle it was made of, whose layers these are');
 }
 
 function compileReady(

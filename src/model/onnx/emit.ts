@@ -1,14 +1,18 @@
 import type { Decision } from '../decision.js';
 import { type Graph, layerOf, type Value } from '../graph/graph.js';
+import type { Affine } from '../int8/affine.js';
+import { isQuantised } from '../int8/places.js';
+import { affines, measuredPlaces, type Quantisation } from '../int8/quantisation.js';
 import type { InputNormalisation } from '../manifest.js';
 import type { WeightSource } from '../weights.js';
+import { emitRanges, int8Conv, throughBytes } from './bytes.js';
 import { emitLayer } from './layers.js';
 import type { OnnxModel, OnnxTensorInfo } from './model.js';
 import { decide, PORTS, preprocess } from './surround.js';
 import { OnnxWriter } from './writer.js';
 
 /** Changes whenever the same bundle would give another file; part of the cache's key. */
-export const EMIT_VERSION = 4;
+export const EMIT_VERSION = 5;
 
 export interface EmitOptions {
   readonly name: string;
@@ -20,6 +24,10 @@ export interface EmitOptions {
   readonly half?: boolean;
   /** Also give the probabilities, uint8 [N, H, W] of round(255 p). */
   readonly probabilities?: boolean;
+  /** Compute the convolutions on bytes. */
+  readonly quantisation?: Quantisation | undefined;
+  /** Also give the ranges of the tensors that would become bytes; see emitRanges. */
+  readonly ranges?: boolean;
 }
 
 /**
@@ -37,7 +45,17 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
 
   const image = preprocess(out, options.input);
   out.node('Identity', [toNetwork(image)], {}, nameOf(graph.values[0]!));
-  graph.nodes.forEach((node, id) => void emitLayer(out, source, node, graph.values[id]!, nameOf));
+  const bytes = options.quantisation ? affines(graph, options.quantisation) : new Map<Value, Affine>();
+  graph.nodes.forEach((node, id) => {
+    const value = graph.values[id]!;
+    const input = node.op === 'conv' && isQuantised(node) ? bytes.get(node.input) : undefined;
+    if (node.op === 'conv' && input)
+      int8Conv(out, source, node, value, [nameOf(node.input), input.scale, nameOf(value)]);
+    else emitLayer(out, source, node, value, nameOf);
+    const made = bytes.get(value);
+    if (made) names[id] = throughBytes(out, names[id]!, made);
+  });
+  if (options.ranges) emitRanges(out, measuredPlaces(graph), nameOf);
   const logits = fromNetwork(nameOf(graph.output));
   decide(out, logits, graph.output.channels, options.decision, options.probabilities);
 
@@ -47,6 +65,8 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
     out.node('Identity', [fromNetwork(nameOf(value))], {}, name);
     outputs.push({ name, type: 'float', shape: ['N', value.channels, `${name} height`, `${name} width`] });
   }
+  if (options.ranges)
+    outputs.push({ name: PORTS.ranges, type: 'float', shape: [1, measuredPlaces(graph).length, 2, 1] });
   const inputs: OnnxTensorInfo[] = [{ name: PORTS.patches, type: 'uint8', shape: ['N', 'H', 'W', 3] }];
   return { name: options.name, nodes: out.nodes, initializers: out.initializers, inputs, outputs };
 }

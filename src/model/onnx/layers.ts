@@ -42,7 +42,7 @@ export function emitLayer(out: OnnxWriter, source: WeightSource, node: GraphNode
 
 const UNARY = { relu: 'Relu', sigmoid: 'Sigmoid', globalAverage: 'GlobalAveragePool' } as const;
 
-function windowOf(size: number, stride: number, padding: number): Record<string, Attribute> {
+export function windowOf(size: number, stride: number, padding: number): Record<string, Attribute> {
   return { kernel_shape: [size, size], strides: [stride, stride], pads: [padding, padding, padding, padding] };
 }
 

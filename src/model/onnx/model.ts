@@ -1,7 +1,7 @@
 /** An ONNX model as data, and its protobuf encoding (onnx/onnx.proto, IR version 8); weights are produced on demand. */
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 
-export type ElementType = 'float' | 'float16' | 'uint8' | 'int32' | 'int64';
+export type ElementType = 'float' | 'float16' | 'uint8' | 'int8' | 'int32' | 'int64';
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 export interface OnnxNode {
@@ -42,6 +42,7 @@ const IR_VERSION = 8;
 export const ELEMENTS = {
   float: { code: 1, bytes: 4 },
   uint8: { code: 2, bytes: 1 },
+  int8: { code: 3, bytes: 1 },
   float16: { code: 10, bytes: 2 },
   int32: { code: 6, bytes: 4 },
   int64: { code: 7, bytes: 8 },

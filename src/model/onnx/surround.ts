@@ -9,6 +9,8 @@ export const PORTS = {
   counts: 'stromaflow/counts',
   logits: 'stromaflow/logits',
   probabilities: 'stromaflow/probabilities',
+  /** Only while a model is quantised: see emitRanges. */
+  ranges: 'stromaflow/ranges',
 } as const;
 
 /** Bytes [N, H, W, 3] → float32 [N, 3, H, W], whose name is returned: byte / 255 × range, minus mean, over std. */

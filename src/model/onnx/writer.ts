@@ -51,6 +51,11 @@ export class OnnxWriter {
     return this.#constant({ name, type: 'float16', shape, load: async () => floatToHalf(await load()) });
   }
 
+  /** A constant that stays as it is, loaded when the file is written. */
+  constant(name: string, type: ElementType, shape: readonly number[], load: Initializer['load']): string {
+    return this.#constant({ name, type, shape, load });
+  }
+
   cast(input: string, type: ElementType, output?: string): string {
     return this.node('Cast', [input], { to: ELEMENTS[type].code }, output);
   }
