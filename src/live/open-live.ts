@@ -4,13 +4,15 @@ import { openSlide } from '../slide/open.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
 import { unreadable } from '../slide/tiff-probe.js';
+import { splitRegion } from '../slide/tile-folder/find-tiles.js';
+import { COORDINATES, isTileManifest, NDTIFF_INDEX, readTileSet } from '../slide/tile-folder/read-tile-set.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { type GrowingOptions, isMarkedDone, openGrowingTiff } from './growing-tiff.js';
 import type { LiveSlide } from './live-slide.js';
-import { openGrowingNdTiff } from './ndtiff/growing-ndtiff.js';
+import { openGrowingNdTiff } from './growing-ndtiff.js';
 import { lacksTiles } from './tile-bytes.js';
-import { openGrowingTileFolder } from './tile-folder/growing-tile-folder.js';
-import { isTileManifest, NDTIFF_INDEX, readTileSet } from './tile-folder/read-tile-set.js';
+import { openGrowingTileFolder } from './growing-tile-folder.js';
+import { openFields } from './open-fields.js';
 
 /**
  * Opens a file of a scanner's folder, or a folder of DICOM instances once it stands still. What describes a folder of tiles
@@ -21,10 +23,12 @@ import { isTileManifest, NDTIFF_INDEX, readTileSet } from './tile-folder/read-ti
  */
 export async function openLiveOrWhole(
   path: string,
-  { settled, renamed, quiet, age }: CandidateFacts,
+  facts: CandidateFacts,
   options: GrowingOptions,
 ): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
+  const { settled, renamed, quiet, age } = facts;
   const { mpp, id, signal, stallSeconds, settleSeconds } = options;
+  if (basename(splitRegion(path).manifest) === COORDINATES) return openFields(path, facts, options);
   if (basename(path) === NDTIFF_INDEX) {
     const live = openGrowingNdTiff(path, options);
     return { value: live, until: live.closed, claims: dirname(path) };

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
-import { readBytes } from '../slide/tiff-probe.js';
+import { readBytes } from './tiff-probe.js';
 
 export interface RegularFile {
   readonly stats: Stats;

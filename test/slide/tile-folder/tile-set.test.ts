@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { readTileSet } from '#src/live/tile-folder/read-tile-set.js';
-import { TileFolderSource } from '#src/live/tile-folder/tile-folder-source.js';
-import { TILE_FOLDER_KIND, type TileSet, tileName, tileSpan } from '#src/live/tile-folder/tile-set.js';
-import { failureOf } from '../slide/fixture.js';
+import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
+import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
+import { TILE_FOLDER_KIND, type TileSet, tileName, tileSpan } from '#src/slide/tile-folder/tile-set.js';
+import { failureOf } from '../fixture.js';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'stromaflow-tiles-'));
 
@@ -24,16 +24,16 @@ const manifest = (change: object, root = folder()): string =>
 const sourceOf = (set: TileSet): TileFolderSource =>
   new TileFolderSource({
     kind: TILE_FOLDER_KIND,
-    path: set.manifest,
+    path: set.path,
+    manifest: set.manifest,
     folder: set.folder,
-    colour: set.colour,
     levels: set.levels.map(level => ({ ...level, mpp: level.downsample })),
   });
 
 describe('manifest.json', () => {
   it('describes one level', () => {
     const set = readTileSet(manifest({ tiles: 3 }))!;
-    expect(set).toMatchObject({ format: 'tile folder', mpp: 0.5, tiles: 3 });
+    expect(set).toMatchObject({ format: 'tile folder', mpp: 0.5 });
     expect(set.levels).toMatchObject([{ width: 500, height: 300, cols: 2, rows: 2, downsample: 1, whole: true }]);
     expect(tileName(set.levels[0]!, 1, 0)).toBe('X1Y0.jpg');
   });
