@@ -40,20 +40,27 @@ export async function maskOf(out: string, id: string): Promise<Record<string, st
 const finished = new Map<string, Promise<Record<string, string>>>();
 
 /** The mask of a slide that is segmented when it is finished; made once. */
-export function finishedMask(slide: string, id: string): Promise<Record<string, string>> {
+export function finishedMask(slide: string, id: string, mpp?: number): Promise<Record<string, string>> {
   const known = finished.get(slide);
   if (known) return known;
-  const made = segmentFinished(slide, id);
+  const made = segmentFinished(slide, id, mpp).then(({ mask }) => mask);
   finished.set(slide, made);
   return made;
 }
 
-async function segmentFinished(slide: string, id: string): Promise<Record<string, string>> {
-  const out = await emptyFolder();
-  const { parts } = await open({ out });
-  const task = { path: slide, id, open: () => openSlide(slide, { id }) };
-  await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
-  return maskOf(out, id);
+/** Segments a slide that is finished, as the command does. */
+export async function segmentFinished(
+  slide: string,
+  id: string,
+  mpp?: number,
+  out?: string,
+): Promise<{ mask: Record<string, string>; result: SlideResult }> {
+  const folder = out ?? (await emptyFolder());
+  const { parts } = await open({ out: folder });
+  const task = { path: slide, id, open: () => openSlide(slide, { id, mpp }) };
+  const result = await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
+  await parts.close();
+  return { mask: await maskOf(folder, id), result };
 }
 
 interface Watched {
