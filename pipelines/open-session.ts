@@ -85,7 +85,12 @@ async function openRun(key: RunKey, growth: RunGrowth | undefined, { config, led
 }
 
 /** Of slides whose tiles are counted: those that grow, and those in files of their own. */
-function tilesOf({ stored }: OpenedSlide, level: number, { live }: SlideTask, run: RunLedger): { tiles?: () => TileCounts } {
+function tilesOf(
+  { stored }: OpenedSlide,
+  level: number,
+  { live }: SlideTask,
+  run: RunLedger,
+): { tiles?: () => TileCounts } {
   if (live) return { tiles: tileCounts(live, run) };
   if (!stored) return {};
   const { expected, seen } = stored(level);

@@ -1,21 +1,27 @@
 import { endsWithEoi } from '../slide/jpeg-stream.js';
 import { readBmpHeader } from '../slide/tile-folder/bmp.js';
 
-/** Bytes looked at from the end of an image whose format says nothing of its length. */
+/** Bytes looked at from the end of an image whose format has no mark there. */
 const EDGE = 64;
 
 /**
  * True when an image file ends as its format wants: JPEG and JPEG 2000 with their markers, PNG with its last chunk, BMP, WebP
- * and TIFF not before the last byte they speak of; others when they do not end in zeros.
+ * and TIFF not before the last byte they speak of, and not in zeros.
  */
 export function isWholeImage(name: string, bytes: Buffer): boolean {
   if (/\.jpe?g$/i.test(name)) return begins(bytes, 0xd8) && endsWithEoi(bytes);
   if (/\.j2[kc]$/i.test(name)) return begins(bytes, 0x4f) && endsWithEoi(bytes);
   if (/\.png$/i.test(name)) return bytes.subarray(-8, -4).toString('latin1') === 'IEND';
-  if (/\.bmp$/i.test(name)) return bytes.length >= (readBmpHeader(bytes)?.end ?? Number.POSITIVE_INFINITY);
-  if (/\.webp$/i.test(name)) return bytes.length >= 12 && bytes.length >= bytes.readUInt32LE(4) + 8;
+  if (/\.bmp$/i.test(name)) return isWritten(bytes, readBmpHeader(bytes)?.end);
+  if (/\.webp$/i.test(name)) return isWritten(bytes, bytes.length < 12 ? undefined : bytes.readUInt32LE(4) + 8);
   if (/\.tiff?$/i.test(name)) return holdsItsStrips(bytes);
-  return bytes.length > 0 && !bytes.subarray(-EDGE).every(byte => byte === 0);
+  return isWritten(bytes, bytes.length);
+}
+
+/** All bytes up to `end` are there, and the last of them are no zeros: room that was reserved reads as such. */
+function isWritten(bytes: Buffer, end: number | undefined): boolean {
+  if (end === undefined || !(end > 0 && end <= bytes.length)) return false;
+  return !bytes.subarray(Math.max(0, end - EDGE), end).every(byte => byte === 0);
 }
 
 const begins = (head: Buffer, marker: number): boolean => head[0] === 0xff && head[1] === marker;
@@ -23,38 +29,51 @@ const begins = (head: Buffer, marker: number): boolean => head[0] === 0xff && he
 /** Tags of where strips or tiles lie, and of how long they are (TIFF 6.0). */
 const OFFSETS = [273, 324];
 const LENGTHS = [279, 325];
-const SIZES: Readonly<Record<number, number>> = { 3: 2, 4: 4, 16: 8 };
+/** Bytes of a value by its type; 1 for those that are no numbers we read. */
+const SIZES: Readonly<Record<number, number>> = {
+  3: 2,
+  4: 4,
+  5: 8,
+  8: 2,
+  9: 4,
+  10: 8,
+  11: 4,
+  12: 8,
+  13: 4,
+  16: 8,
+  17: 8,
+  18: 8,
+};
 
-/** The first directory of a TIFF is there, and all strips or tiles it lists end inside the file. */
+/** The first directory of a TIFF is there with all its values, and the strips or tiles it lists end inside the file. */
 function holdsItsStrips(bytes: Buffer): boolean {
   if (bytes.length < 16) return false;
   const little = bytes.toString('latin1', 0, 2) === 'II';
   const big = number(bytes, 2, 2, little) === 43;
   const wide = big ? 8 : 4;
-  const at = number(bytes, big ? 8 : 4, wide, little);
+  const at = number(bytes, wide, wide, little);
   const entries = at === 0 ? 0 : number(bytes, at, big ? 8 : 2, little);
-  if (!(entries > 0 && entries < 4096)) return false;
   const first = at + (big ? 8 : 2);
+  const step = big ? 20 : 12;
+  if (!(entries > 0 && entries < 4096 && first + entries * step + wide <= bytes.length)) return false;
   let offsets: number[] = [];
   let lengths: number[] = [];
-  for (let entry = first; entry < first + entries * (big ? 20 : 12); entry += big ? 20 : 12) {
+  for (let entry = first; entry < first + entries * step; entry += step) {
     const tag = number(bytes, entry, 2, little);
-    if (OFFSETS.includes(tag)) offsets = values(bytes, entry, big, little);
-    if (LENGTHS.includes(tag)) lengths = values(bytes, entry, big, little);
+    const size = SIZES[number(bytes, entry + 2, 2, little)] ?? 1;
+    const count = number(bytes, entry + 4, wide, little);
+    const field = entry + 4 + wide;
+    const values = count * size <= wide ? field : number(bytes, field, wide, little);
+    if (!(values + count * size <= bytes.length)) return false;
+    if (!OFFSETS.includes(tag) && !LENGTHS.includes(tag)) continue;
+    const list = Array.from({ length: count }, (_, index) => number(bytes, values + index * size, size, little));
+    if (OFFSETS.includes(tag)) offsets = list;
+    else lengths = list;
   }
   if (offsets.length === 0 || offsets.length !== lengths.length) return false;
-  return offsets.every((offset, index) => offset > 0 && lengths[index]! > 0 && offset + lengths[index]! <= bytes.length);
-}
-
-/** Values of an entry; none where they lie beyond the file. */
-function values(bytes: Buffer, entry: number, big: boolean, little: boolean): number[] {
-  const size = SIZES[number(bytes, entry + 2, 2, little)] ?? 0;
-  const wide = big ? 8 : 4;
-  const count = number(bytes, entry + 4, wide, little);
-  const field = entry + 4 + wide;
-  const at = count * size <= wide ? field : number(bytes, field, wide, little);
-  if (size === 0 || !(at + count * size <= bytes.length)) return [];
-  return Array.from({ length: count }, (_, index) => number(bytes, at + index * size, size, little));
+  return offsets.every(
+    (offset, index) => offset > 0 && lengths[index]! > 0 && offset + lengths[index]! <= bytes.length,
+  );
 }
 
 /** NaN beyond the end. */

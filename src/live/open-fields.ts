@@ -3,8 +3,8 @@ import type { OpenedSlide } from '../slide/slide.js';
 import { unreadable } from '../slide/tiff-probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
-import { openGrowingTileFolder } from './growing-tile-folder.js';
 import type { GrowingOptions } from './growing-tiff.js';
+import { openGrowingTileFolder } from './growing-tile-folder.js';
 import type { LiveSlide } from './live-slide.js';
 
 /**
@@ -29,8 +29,7 @@ export async function openFields(
   if (!scan) return undefined;
   const { claims, regions } = scan;
   if (!(over || (scan.whole && (settled || renamed)))) return { later: true, claims };
-  if (region === undefined && regions.length > 1)
-    return { parts: regions.map(name => `${manifest}#${name}`), claims };
+  if (region === undefined && regions.length > 1) return { parts: regions.map(name => `${manifest}#${name}`), claims };
   const read = (whole: boolean) => readFieldSet(scan, region ?? regions[0] ?? '', options.mpp, whole);
   const set = await read(over || scan.finished);
   if (!set && (over || scan.finished)) throw unreadable(path, 'has no images of its fields beside it');

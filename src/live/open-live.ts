@@ -7,12 +7,12 @@ import { unreadable } from '../slide/tiff-probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
 import { COORDINATES, isTileManifest, NDTIFF_INDEX, readTileSet } from '../slide/tile-folder/read-tile-set.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
-import { type GrowingOptions, isMarkedDone, openGrowingTiff } from './growing-tiff.js';
-import type { LiveSlide } from './live-slide.js';
 import { openGrowingNdTiff } from './growing-ndtiff.js';
-import { lacksTiles } from './tile-bytes.js';
+import { type GrowingOptions, isMarkedDone, openGrowingTiff } from './growing-tiff.js';
 import { openGrowingTileFolder } from './growing-tile-folder.js';
+import type { LiveSlide } from './live-slide.js';
 import { openFields } from './open-fields.js';
+import { lacksTiles } from './tile-bytes.js';
 
 /**
  * Opens a file of a scanner's folder, or a folder of DICOM instances once it stands still. What describes a folder of tiles

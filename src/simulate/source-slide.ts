@@ -67,7 +67,8 @@ export async function openSourceSlide(path: string, mpp?: number): Promise<Sourc
     const format = recogniseTiff(await readPages(probe));
     if (!format) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: is a TIFF without an image`);
     const [finest] = format.levels as [TiffPage];
-    const halves = (page: TiffPage): number => 2 ** Math.round(Math.log2((finest.width / page.width + finest.height / page.height) / 2));
+    const halves = (page: TiffPage): number =>
+      2 ** Math.round(Math.log2((finest.width / page.width + finest.height / page.height) / 2));
     const levels = format.levels.map((page, index) => ({
       ...describeLevel(probe, page),
       ...(format.dyadic && index > 0 ? { downsample: halves(page) } : {}),

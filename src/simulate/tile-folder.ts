@@ -45,7 +45,9 @@ export async function openTileFolder(
   { lateManifest }: ScanSettings,
 ): Promise<ScanWriter> {
   const path = join(folder, source.name);
-  const levels = source.levels.map((level, index) => describeLevel(level, source.levels.length > 1 ? index : undefined));
+  const levels = source.levels.map((level, index) =>
+    describeLevel(level, source.levels.length > 1 ? index : undefined),
+  );
   const manifest: TileFolderManifest = {
     ...(source.mpp === undefined ? {} : { mpp: source.mpp }),
     ...(levels.length > 1 ? { levels } : levels[0]!),

@@ -1,10 +1,10 @@
 import { StromaflowError } from '../errors.js';
-import type { NdTiffDescription } from './ndtiff/description.js';
-import type { TileFolderDescription } from './tile-folder/tile-set.js';
 import type { DicomDescription } from './dicom/description.js';
+import type { NdTiffDescription } from './ndtiff/description.js';
 import type { OpenSlideDescription } from './openslide-source.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
 import type { TiffDescription } from './tiff-description.js';
+import type { TileFolderDescription } from './tile-folder/tile-set.js';
 
 type OpenSource = (description: TileSourceDescription) => Promise<TileSource>;
 

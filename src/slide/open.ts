@@ -37,7 +37,8 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
   try {
     const stats = fstatSync(fd);
     const tiles = findTiles(path);
-    const facts = tiles === undefined ? await readWhole(fd, path, stats, options) : await readTilesFacts(tiles, options.mpp);
+    const facts =
+      tiles === undefined ? await readWhole(fd, path, stats, options) : await readTilesFacts(tiles, options.mpp);
     signal?.throwIfAborted();
     const mpp = options.mpp ?? facts.mpp;
     if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${path}: does not say how many µm a pixel spans`);
@@ -69,7 +70,12 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
   }
 }
 
-async function readWhole(fd: number, path: string, stats: Stats, { signal, growing }: OpenOptions): Promise<SlideFacts> {
+async function readWhole(
+  fd: number,
+  path: string,
+  stats: Stats,
+  { signal, growing }: OpenOptions,
+): Promise<SlideFacts> {
   const dicom = stats.isDirectory() ? await holdsDicom(path) : isDicom(fd);
   if (dicom) return readDicomFacts(path, signal);
   if (stats.isDirectory()) throw unreadable(path, 'is a folder without a slide', FOLDERS_FIX);

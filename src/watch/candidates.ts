@@ -87,7 +87,8 @@ export class Candidates {
     for (const { parts = [] } of this.#known.values()) for (const part of parts) paths.add(part);
     for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
     for (const file of seen)
-      if (isSlideName(file.path)) for (const path of [...(this.#known.get(file.path)?.parts ?? []), file.path]) this.#see({ ...file, path });
+      if (isSlideName(file.path))
+        for (const path of [...(this.#known.get(file.path)?.parts ?? []), file.path]) this.#see({ ...file, path });
     for (const file of series(seen)) this.#see(file);
     const temporary = seen.filter(({ path }) => isTemporaryName(path));
     this.#temporary = new Set(temporary.map(({ inode }) => inode));
@@ -125,7 +126,15 @@ export class Candidates {
     } else {
       const renamed = this.#temporary.has(seen.inode);
       const kept = known?.parts ? { parts: known.parts } : {};
-      const fresh = { seen, changedAt: performance.now(), quietLooks: 0, renamed, settled: false, busy: false, ...kept };
+      const fresh = {
+        seen,
+        changedAt: performance.now(),
+        quietLooks: 0,
+        renamed,
+        settled: false,
+        busy: false,
+        ...kept,
+      };
       this.#known.set(seen.path, fresh);
     }
   }

@@ -25,7 +25,15 @@ async function stitched(cells: { left: number; top: number; width: number; heigh
   const path = join(await emptyFolder(), 'stitched.tiff');
   const image = await cutOut(cells.left, cells.top, cells.width, cells.height);
   await image
-    .tiff({ tile: true, tileWidth: 256, tileHeight: 256, compression: 'none', resolutionUnit: 'cm', xres: 2000, yres: 2000 })
+    .tiff({
+      tile: true,
+      tileWidth: 256,
+      tileHeight: 256,
+      compression: 'none',
+      resolutionUnit: 'cm',
+      xres: 2000,
+      yres: 2000,
+    })
     .toFile(path);
   return path;
 }
@@ -49,27 +57,30 @@ async function writeFields(folder: string, region: string, options: FieldScanOpt
 }
 
 describe('an acquisition of Squid', () => {
-  it.each(['png', 'tiff', 'bmp'] as const)('with its plan first, in %s: the masks of the stitched slide', async extension => {
-    const options = { ...GRID, extension };
-    const fields = fieldsOf(options);
-    const { results, out, folder } = await watchFor(1, {}, async to => {
-      const path = acquisition(to, 'scan');
-      await writeSlowly(join(path, 'coordinates.csv'), planOf({ A1: fields }));
-      mkdirSync(join(path, '0'));
-      await writeFields(join(path, '0'), 'A1', options);
-      writeFileSync(join(path, '0', 'coordinates.csv'), VISITED + visitedOf('A1', fields));
-      writeFileSync(join(path, '0', '.done'), '');
-      writeFileSync(join(path, '.done'), '');
-    });
-    expect(results).toMatchObject([{ id: 'scan', state: 'completed' }]);
-    expect(results[0]).toMatchObject({
-      summary: { source: { width: 1280, height: 900, mpp: 0.5 }, tiles: { expected: 12, seen: 12, missing: 0 } },
-    });
-    const mask = await maskOf(out, 'scan');
-    expect(mask).toEqual(await finishedMask(await stitched(MIDDLE), 'scan'));
-    for (const path of ['scan', 'scan/coordinates.csv', 'scan/0', 'scan/0/coordinates.csv'])
-      expect((await segmentFinished(join(folder, path), 'scan')).mask).toEqual(mask);
-  });
+  it.each(['png', 'tiff', 'bmp'] as const)(
+    'with its plan first, in %s: the masks of the stitched slide',
+    async extension => {
+      const options = { ...GRID, extension };
+      const fields = fieldsOf(options);
+      const { results, out, folder } = await watchFor(1, {}, async to => {
+        const path = acquisition(to, 'scan');
+        await writeSlowly(join(path, 'coordinates.csv'), planOf({ A1: fields }));
+        mkdirSync(join(path, '0'));
+        await writeFields(join(path, '0'), 'A1', options);
+        writeFileSync(join(path, '0', 'coordinates.csv'), VISITED + visitedOf('A1', fields));
+        writeFileSync(join(path, '0', '.done'), '');
+        writeFileSync(join(path, '.done'), '');
+      });
+      expect(results).toMatchObject([{ id: 'scan', state: 'completed' }]);
+      expect(results[0]).toMatchObject({
+        summary: { source: { width: 1280, height: 900, mpp: 0.5 }, tiles: { expected: 12, seen: 12, missing: 0 } },
+      });
+      const mask = await maskOf(out, 'scan');
+      expect(mask).toEqual(await finishedMask(await stitched(MIDDLE), 'scan'));
+      for (const path of ['scan', 'scan/coordinates.csv', 'scan/0', 'scan/0/coordinates.csv'])
+        expect((await segmentFinished(join(folder, path), 'scan')).mask).toEqual(mask);
+    },
+  );
 
   it('without a plan: its table comes after the images, several planes a field, the middle one is read', async () => {
     const fields = fieldsOf(GRID);
@@ -97,14 +108,20 @@ describe('an acquisition of Squid', () => {
       const regions = { A1: fieldsOf(small), A2: fieldsOf(apart), B1: fieldsOf(gap) };
       writeFileSync(join(path, 'coordinates.csv'), planOf(regions));
       mkdirSync(join(path, '0'));
-      for (const [region, options] of [['A1', small], ['A2', apart], ['B1', gap]] as const)
+      for (const [region, options] of [
+        ['A1', small],
+        ['A2', apart],
+        ['B1', gap],
+      ] as const)
         await writeFields(join(path, '0'), region, options);
       writeFileSync(join(path, '.done'), '');
     });
     const states = Object.fromEntries(results.map(result => [result.id, result.state]));
     expect(states).toEqual({ 'wells--A1': 'completed', 'wells--A2': 'completed', 'wells--B1': 'failed' });
     const failure = results.find(({ state }) => state === 'failed')!;
-    expect(failure).toMatchObject({ error: { code: 'SLIDE_UNSUPPORTED', message: expect.stringMatching(/400 .* 420/) } });
+    expect(failure).toMatchObject({
+      error: { code: 'SLIDE_UNSUPPORTED', message: expect.stringMatching(/400 .* 420/) },
+    });
     const cells = { left: 1040, top: 940, width: 640, height: 600 };
     expect(await maskOf(out, 'wells--A2')).toEqual(await finishedMask(await stitched(cells), 'wells--A2'));
   });

@@ -68,7 +68,9 @@ describe.each(SOURCES)('a finished scan of %s', (name, make) => {
       const listed = levels.length > 1 ? manifest.levels : [manifest];
       for (const [level, { width, height, tileWidth, tileHeight }] of levels.entries()) {
         const pattern = `${levels.length > 1 ? `level-${level}/` : ''}X{col}Y{row}.jpg`;
-        const stored = Object.entries(wanted).filter(([key, tile]) => key.startsWith(`${level}/`) && tile !== 'missing');
+        const stored = Object.entries(wanted).filter(
+          ([key, tile]) => key.startsWith(`${level}/`) && tile !== 'missing',
+        );
         const tiles = stored.length;
         expect(listed[level]).toMatchObject({ width, height, tileWidth, tileHeight, codec: 'jpeg', pattern, tiles });
         const written = readdirSync(dirname(`${path}/${pattern}`)).filter(file => file.endsWith('.jpg'));

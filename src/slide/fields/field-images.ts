@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import sharp from 'sharp';
 import { StromaflowError } from '../../errors.js';
+import { unreadable } from '../tiff-probe.js';
 import { readBmpHeader } from '../tile-folder/bmp.js';
 import { MAX_TILE } from '../tile-folder/manifest-fields.js';
-import { unreadable } from '../tiff-probe.js';
 
 /** Images Squid writes beside those of the fields. */
 const OTHERS = /_(focus_camera|laser[ _]af[ _]camera)\.\w+$/;

@@ -76,7 +76,9 @@ interface Axis {
 function axisOf(path: string, axis: 'x' | 'y', places: readonly number[], size: number): Axis {
   const means = linesOf(places, size * SAME_LINE);
   const exact = stepOf(means);
-  const step = exact === undefined ? size : Math.min(size, Math.round(exact));
+  // Of one line nothing says how wide it is to be: as wide as all its fields see.
+  const alone = size - Math.ceil(extreme(places, 1) - extreme(places, -1));
+  const step = Math.max(1, exact === undefined ? alone : Math.min(size, Math.round(exact)));
   const first = means[0]!;
   const lines = places.map(place => (exact === undefined ? 0 : Math.round((place - first) / exact)));
   if (exact !== undefined && exact > size + PLACE_TOLERANCE)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readRegularFile } from '../regular-file.js';
@@ -75,6 +76,7 @@ export function readNdTiffFacts(index: string): SlideFacts {
     mpp: set.mpp,
     levels: [level],
     properties: {},
+    fingerprint: `ndtiff-${Math.trunc(file.stats.mtimeMs)}-${createHash('sha256').update(file.bytes).digest('hex').slice(0, 32)}`,
     stored: () => ({ expected, seen }),
     describe: ([geometry]: readonly LevelGeometry[]) => describeDataSet(index, set, geometry!.mpp),
   };

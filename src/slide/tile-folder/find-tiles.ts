@@ -5,7 +5,15 @@ import { PARAMETERS } from '../fields/parameters.js';
 import { readNdTiffFacts } from '../ndtiff/data-set.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { unreadable } from '../tiff-probe.js';
-import { COORDINATES, isDeepZoom, isTileManifest, MANIFEST, NDTIFF_INDEX, readTileSet, ZOOMIFY } from './read-tile-set.js';
+import {
+  COORDINATES,
+  isDeepZoom,
+  isTileManifest,
+  MANIFEST,
+  NDTIFF_INDEX,
+  readTileSet,
+  ZOOMIFY,
+} from './read-tile-set.js';
 import { tileFolderFacts } from './tile-folder-facts.js';
 
 /** What is looked for in a folder, in this order. */
@@ -38,7 +46,8 @@ export function findTiles(path: string): string | undefined {
     if (existsSync(found) && isAboutTiles(found)) return planOr(found);
   }
   const names = readdirSync(path).filter(isDeepZoom);
-  if (names.length > 1) throw unreadable(path, `holds ${names.length} DeepZoom slides`, `name one, such as ${names[0]}`);
+  if (names.length > 1)
+    throw unreadable(path, `holds ${names.length} DeepZoom slides`, `name one, such as ${names[0]}`);
   if (names.length === 1) return join(path, names[0]!);
   return tablesBelow(path)[0];
 }
@@ -95,13 +104,17 @@ export async function readTilesFacts(found: string, mpp: number | undefined): Pr
   if (name === NDTIFF_INDEX) return readNdTiffFacts(manifest);
   if (name !== COORDINATES) {
     const set = readTileSet(manifest);
-    if (!set) throw unreadable(manifest, 'is not a description of tiles');
+    if (!set) throw unreadable(manifest, 'is not a description of tiles', 'docs/scanners.md says what it must have');
     return tileFolderFacts(set);
   }
   const scan = readFieldScan(manifest, true);
   if (!scan) throw unreadable(manifest, 'is no table of fields', FIELDS_FIX);
   if (region === undefined && scan.regions.length > 1)
-    throw unreadable(manifest, `has ${scan.regions.length} regions`, `name one, such as ${manifest}#${scan.regions[0]}`);
+    throw unreadable(
+      manifest,
+      `has ${scan.regions.length} regions`,
+      `name one, such as ${manifest}#${scan.regions[0]}`,
+    );
   const set = await readFieldSet(scan, region ?? scan.regions[0] ?? '', mpp, true);
   if (!set) throw unreadable(manifest, 'has no images of its fields beside it', FIELDS_FIX);
   return tileFolderFacts(set);

@@ -1,5 +1,5 @@
-import type { LevelGeometry } from '../slide.js';
 import type { FieldCells } from '../fields/cells.js';
+import type { LevelGeometry } from '../slide.js';
 
 /** What the samples of a JPEG 2000 tile are. */
 export type TileColour = 'ycbcr' | 'rgb';
