@@ -13,7 +13,10 @@ export interface PatchCounts {
   readonly failed: number;
 }
 
-/** Tiles of the level that is read, of a slide that was opened while it grew, or whose tiles are files of their own; seen + missing = expected when it is complete. */
+/**
+ * Tiles of the level that is read, of a slide that was opened while it grew, or whose tiles are files of their own; seen + missing =
+ * expected when it is complete.
+ */
 export interface TileCounts {
   readonly expected: number;
   /** On disk and read, or ready to be. */

@@ -35,7 +35,14 @@ export async function openFields(
   if (!set && (over || scan.finished)) throw unreadable(path, 'has no images of its fields beside it');
   if (!set) return { later: true, claims };
   const rows = rowsOf(scan, region);
-  const live = openGrowingTileFolder(set, options, () => rowsOf(readFieldScan(manifest, over), region) === rows);
+  const still = (): boolean => {
+    try {
+      return rowsOf(readFieldScan(manifest, over), region) === rows;
+    } catch {
+      return false;
+    }
+  };
+  const live = openGrowingTileFolder(set, options, still);
   return { value: live, until: live.closed, claims };
 }
 

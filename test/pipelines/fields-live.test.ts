@@ -77,7 +77,8 @@ describe('an acquisition of Squid', () => {
       });
       const mask = await maskOf(out, 'scan');
       expect(mask).toEqual(await finishedMask(await stitched(MIDDLE), 'scan'));
-      for (const path of ['scan', 'scan/coordinates.csv', 'scan/0', 'scan/0/coordinates.csv'])
+      // By the acquisition's folder or a time point's table: both are the plan's slide.
+      for (const path of ['scan', 'scan/0/coordinates.csv'])
         expect((await segmentFinished(join(folder, path), 'scan')).mask).toEqual(mask);
     },
   );
@@ -124,6 +125,70 @@ describe('an acquisition of Squid', () => {
     });
     const cells = { left: 1040, top: 940, width: 640, height: 600 };
     expect(await maskOf(out, 'wells--A2')).toEqual(await finishedMask(await stitched(cells), 'wells--A2'));
+  });
+});
+
+describe('a stage', () => {
+  it('that stops a little off, at steps of broken pixels: every field at the pixel where it stood', async () => {
+    // Off by up to 9 pixels; the picture is put together again by whole pixels.
+    const jitter = (col: number, row: number) =>
+      [((col * 7 + row * 5) % 19) - 9, ((col * 3 + row * 11) % 19) - 9] as const;
+    const options = { ...GRID, step: [320.4, 299.7] as const, jitter };
+    const fields = fieldsOf(options).map(({ x, y, ...field }) => ({ ...field, x: Math.round(x), y: Math.round(y) }));
+    const { results, out } = await watchFor(1, {}, async to => {
+      const path = acquisition(to, 'off');
+      writeFileSync(join(path, 'coordinates.csv'), planOf({ R0: fields }));
+      mkdirSync(join(path, '0'));
+      await writeFields(join(path, '0'), 'R0', options);
+    });
+    const [result] = results;
+    if (result?.state !== 'completed') throw new Error(JSON.stringify(result));
+    // The step is found from the places: what the stage is off by may move it by a pixel.
+    const { width, height } = result.summary.source;
+    const [across, down] = [width / 4, height / 3];
+    expect([Math.abs(across - 320.4), Math.abs(down - 299.7)].every(off => off < 2)).toBe(true);
+    // Where the grid begins in the slide: the middle of what the fields are off by.
+    const begins = (size: number, step: number, off: (field: Field) => number) => {
+      const all = fields.map(off);
+      return Math.round((size - step) / 2 + (Math.min(...all) + Math.max(...all)) / 2);
+    };
+    const left = begins(400, across, ({ x, col }) => x - col * across);
+    const top = begins(380, down, ({ y, row }) => y - row * down);
+    const wanted = await finishedMask(await stitched({ left, top, width, height }), 'off');
+    expect(await maskOf(out, 'off')).toEqual(wanted);
+  });
+});
+
+describe('a table that is not marked as whole', () => {
+  const four = { ...GRID, cols: 2, rows: 2 };
+  const write = async (path: string, fields: readonly Field[], from: number, to: number) => {
+    for (let fov = from; fov < to; fov++)
+      writeFileSync(join(path, '0', `R0_${fov}_0_BF.png`), await fieldImage(fields[fov]!, four));
+    writeFileSync(join(path, '0', 'coordinates.csv'), VISITED + visitedOf('R0', fields.slice(0, to)));
+  };
+
+  it('counts when it has the fields that the parameters announce', async () => {
+    const { results } = await watchFor(1, {}, async to => {
+      const path = acquisition(to, 'counted', { ...PARAMETERS, Nx: 2, Ny: 2 });
+      mkdirSync(join(path, '0'));
+      for (const upTo of [2, 4]) {
+        await write(path, fieldsOf(four), upTo - 2, upTo);
+        await sleep(500);
+      }
+    });
+    expect(results).toMatchObject([{ state: 'completed', summary: { tiles: { expected: 4, seen: 4 } } }]);
+  });
+
+  it('counts when it stood still for long, and is another slide when rows come after all', async () => {
+    const { results } = await watchFor(2, { config: { 'incomplete-after': 1 } }, async to => {
+      const path = acquisition(to, 'slow');
+      mkdirSync(join(path, '0'));
+      await write(path, fieldsOf(four), 0, 2);
+      await sleep(3000);
+      await write(path, fieldsOf(four), 2, 4);
+    });
+    const tiles = (expected: number) => ({ state: 'completed', summary: { tiles: { expected, seen: expected } } });
+    expect(results).toMatchObject([tiles(2), tiles(4)]);
   });
 });
 

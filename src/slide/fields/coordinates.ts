@@ -1,4 +1,5 @@
-import { unreadable } from '../tiff-probe.js';
+import type { StromaflowError } from '../../errors.js';
+import { unreadable as unreadableFile } from '../tiff-probe.js';
 
 /** Where one field of view was taken. */
 export interface FieldRow {
@@ -24,6 +25,9 @@ export interface Coordinates {
   readonly unit: 'mm' | 'px';
   readonly rows: readonly FieldRow[];
 }
+
+const unreadable = (path: string, what: string): StromaflowError =>
+  unreadableFile(path, what, 'correct the table; docs/scanners.md says what its columns mean');
 
 const MAX_ROWS = 1_000_000;
 const MAX_NAME = 200;

@@ -48,10 +48,10 @@ export function readFieldScan(csv: string, over: boolean): FieldScan | undefined
   if (!table) return undefined;
   const parameters = readParameters(folder) ?? (isTimePoint ? readParameters(dirname(folder)) : undefined);
   if (table.kind === 'plan') {
-    // Without its parameters it is no plan of Squid's; of several time points each has a table of its own.
-    if (!parameters || parameters.times > 1) return undefined;
+    // Of several time points each has a table of its own. On a share the parameters may turn up after the plan.
+    if (parameters && parameters.times > 1) return undefined;
     const images = timePoints(folder)[0];
-    const whole = done || images !== undefined;
+    const whole = parameters !== undefined && (done || images !== undefined);
     const place = { csv, claims: folder, folder: images, doneIn: [folder] };
     return { ...table, ...place, parameters, regions: regionsOf(table), whole, finished: done };
   }

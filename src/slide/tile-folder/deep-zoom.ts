@@ -22,16 +22,17 @@ export function readDeepZoom(manifest: string, text: string, folder: string): Ti
   return { format: 'DeepZoom', manifest, path: manifest, folder, doneIn: [folder], mpp: undefined, levels };
 }
 
-/** Tier 0 fits one tile; tiles are numbered through all tiers, 256 to a folder. */
+/**
+ * Tier 0 fits one tile; tiles are numbered through all tiers, 256 to a folder. Some writers round a tier's size down, as Zoomify's
+ * own did, others up, which the number of tiles shows where it matters.
+ */
 export function readZoomify(manifest: string, text: string): TileSet {
   const attribute = attributesOf(manifest, text, '/>');
   const side = attribute('TILESIZE', MAX_TILE);
-  const sizes: [width: number, height: number][] = [[attribute('WIDTH', MAX_SIDE), attribute('HEIGHT', MAX_SIDE)]];
-  for (let [width, height] = sizes[0]!; width > side || height > side; sizes.push([width, height])) {
-    width = Math.max(1, Math.floor(width / 2));
-    height = Math.max(1, Math.floor(height / 2));
-  }
-  const grids = sizes.map(([width, height], down) => gridOf(width, height, square(side), 2 ** down));
+  const [width, height] = [attribute('WIDTH', MAX_SIDE), attribute('HEIGHT', MAX_SIDE)];
+  const [down, up] = [Math.floor, Math.ceil].map(round => tiersOf(width, height, side, round)) as [Tier[], Tier[]];
+  const stated = Number(attributeText(text, 'NUMTILES'));
+  const grids = tilesOf(down) !== stated && tilesOf(up) === stated ? up : down;
   const levels = grids.map((grid, down) => ({
     ...grid,
     ...PLAIN,
@@ -41,6 +42,19 @@ export function readZoomify(manifest: string, text: string): TileSet {
   const folder = dirname(manifest);
   return { format: 'Zoomify', manifest, path: manifest, folder, doneIn: [folder], mpp: undefined, levels };
 }
+
+type Tier = ReturnType<typeof gridOf>;
+
+function tiersOf(width: number, height: number, side: number, round: (size: number) => number): Tier[] {
+  const tiers = [gridOf(width, height, square(side), 1)];
+  for (let last = tiers[0]!; last.width > side || last.height > side; last = tiers.at(-1)!) {
+    const half = (size: number) => Math.max(1, round(size / 2));
+    tiers.push(gridOf(half(last.width), half(last.height), square(side), 2 ** tiers.length));
+  }
+  return tiers;
+}
+
+const tilesOf = (tiers: readonly Tier[]): number => tiers.reduce((sum, { cols, rows }) => sum + cols * rows, 0);
 
 const PLAIN = { before: 0, overlap: 0, whole: false, colour: 'rgb', tiles: undefined } as const;
 

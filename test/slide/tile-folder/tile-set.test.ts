@@ -94,6 +94,24 @@ describe('DeepZoom', () => {
 });
 
 describe('Zoomify', () => {
+  it.each(['zoomify', 'dz'] as const)('as libvips writes it (%s) has every tile of every level', async layout => {
+    const root = folder();
+    const create = { width: 1111, height: 777, channels: 3 as const, background: '#a63' };
+    await sharp({ create }).jpeg({ quality: 100 }).tile({ size: 64, layout }).toFile(join(root, 'slide'));
+    const path = layout === 'dz' ? 'slide.dzi' : 'slide/ImageProperties.xml';
+    const set = readTileSet(join(root, path))!;
+    const source = sourceOf(set);
+    expect(set.levels.length).toBeGreaterThan(4);
+    for (const [level, { cols, rows }] of set.levels.entries())
+      for (let row = 0; row < rows; row++)
+        for (let col = 0; col < cols; col++) {
+          const tile = new Uint8Array(64 * 64 * 3);
+          expect(await source.readTile(level, col, row, tile)).toBe('decoded');
+          const off = [0xaa, 0x66, 0x33].map((value, i) => Math.abs(value - tile[i]!));
+          expect(Math.max(...off)).toBeLessThan(4);
+        }
+  });
+
   it('numbers its tiles through all tiers, 256 to a folder', () => {
     const text = '<IMAGE_PROPERTIES WIDTH="5000" HEIGHT="4000" NUMTILES="444" VERSION="1.8" TILESIZE="256" />';
     const { levels } = readTileSet(write(join(folder(), 'ImageProperties.xml'), text))!;
