@@ -19,6 +19,8 @@ export interface Candidate {
   claims?: string;
   /** Somebody follows its growth: what changes meanwhile is theirs to see. */
   busy: boolean;
+  /** performance.now() before which it is not tried again. */
+  notBefore?: number;
   /** Paths of the slides that it describes, candidates of their own: they change when it does. */
   parts?: readonly string[];
 }
@@ -96,7 +98,8 @@ export class Candidates {
 
   /** Those that may be tried. */
   *open(): Generator<Candidate> {
-    const due = ({ settled, busy }: Candidate): boolean => !settled && !busy;
+    const now = performance.now();
+    const due = ({ settled, busy, notBefore = now }: Candidate): boolean => !settled && !busy && notBefore <= now;
     // What describes a folder comes first, so that what belongs to it is not tried by itself.
     for (const candidate of this.#known.values())
       if (due(candidate) && isDescription(candidate.seen.path)) yield candidate;

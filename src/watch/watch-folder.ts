@@ -102,7 +102,7 @@ export async function* watchFolder<T>(root: string, options: WatchOptions<T>): A
 async function attempt<T>(
   candidate: Candidate,
   candidates: Candidates,
-  { open, settleSeconds }: WatchOptions<T>,
+  { open, pollSeconds, settleSeconds }: WatchOptions<T>,
   lookSoon: () => void,
 ): Promise<Arrival<T> | undefined> {
   const { renamed, quietLooks } = candidate;
@@ -116,7 +116,11 @@ async function attempt<T>(
   try {
     const opened = await open(path, facts);
     if (opened?.claims !== undefined) candidate.claims = opened.claims;
-    if (opened && 'later' in opened) return undefined;
+    if (opened && 'later' in opened) {
+      // Whatever events bring the next look forward: it may have to be read as a whole each time.
+      candidate.notBefore = performance.now() + pollSeconds * 1000;
+      return undefined;
+    }
     candidate.settled = true;
     if (!opened) return undefined;
     if ('parts' in opened) {

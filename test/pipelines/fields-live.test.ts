@@ -15,7 +15,7 @@ import {
   writeSlowly,
 } from '../support/field-scan.js';
 import { emptyFolder } from '../support/paths.js';
-import { finishedMask, maskOf, segmentFinished, watchFor } from './live-support.js';
+import { finishedMask, maskOf, opened, segmentFinished, watchFor } from './live-support.js';
 
 /** Fields of 400 × 380 pixels that overlap by a fifth, at whole pixels. */
 const GRID: FieldScanOptions = { cols: 4, rows: 3, width: 400, height: 380, step: [320, 300] };
@@ -125,6 +125,31 @@ describe('an acquisition of Squid', () => {
     });
     const cells = { left: 1040, top: 940, width: 640, height: 600 };
     expect(await maskOf(out, 'wells--A2')).toEqual(await finishedMask(await stitched(cells), 'wells--A2'));
+  });
+});
+
+describe('fields', () => {
+  it('are segmented while others are still to come, whatever the marker of their time point says', async () => {
+    const fields = fieldsOf(GRID);
+    const { results } = await watchFor(1, {}, async (to, signal) => {
+      const masks = opened.at(-1)!.bus.subscribe('stroma.v1.>', signal)[Symbol.asyncIterator]();
+      const path = acquisition(to, 'live');
+      writeFileSync(join(path, 'coordinates.csv'), planOf({ R0: fields }));
+      const images = join(path, '0');
+      mkdirSync(images);
+      const write = async (fov: number) =>
+        writeImage(join(images, `R0_${fov}_0_BF.png`), await fieldImage(fields[fov]!, GRID));
+      for (let fov = 0; fov < fields.length - 1; fov++) await write(fov);
+      writeFileSync(join(images, '.done'), '');
+      // The last field is not written before a mask of the others was published.
+      for (let type = ''; type !== 'stromaflow.mask.v1'; ) {
+        const { value, done } = await masks.next();
+        if (done) throw new Error('no mask came');
+        type = value.type;
+      }
+      await write(fields.length - 1);
+    });
+    expect(results).toMatchObject([{ state: 'completed', summary: { tiles: { expected: 12, seen: 12, missing: 0 } } }]);
   });
 });
 

@@ -137,12 +137,16 @@ function nameFields(
 
 const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 
-/** Files named and not there that make a table one that was written first, not one that a row is added to with each image. */
+/**
+ * Files named in the last rows and not there that make a table one that was written first, not one that a row is added to with
+ * each image.
+ */
 const AHEAD = 4;
+const LAST_ROWS = 64;
 
 function isAhead({ rows }: Coordinates, folder: string): boolean {
   let ahead = 0;
-  for (const { file } of rows) if (!isThere(join(folder, file!)) && ++ahead >= AHEAD) return true;
+  for (const { file } of rows.slice(-LAST_ROWS)) if (!isThere(join(folder, file!)) && ++ahead >= AHEAD) return true;
   return false;
 }
 
