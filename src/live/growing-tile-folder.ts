@@ -2,7 +2,7 @@ import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { StromaflowError } from '../errors.js';
-import { readRegularFile } from '../slide/regular-file.js';
+import { readFileBelow } from '../slide/regular-file.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import { describeTileFolder } from '../slide/tile-folder/tile-folder-facts.js';
 import { expectedTiles, mostBytes, type TileSet, type TileSetLevel, tileNames } from '../slide/tile-folder/tile-set.js';
@@ -203,7 +203,7 @@ class GrowingTileFolder implements LiveSlide {
   }
 
   #take(tile: number, name: string): boolean {
-    const file = readRegularFile(join(this.#set.folder, name), mostBytes(this.#levels[this.#level]!));
+    const file = readFileBelow(this.#set.folder, name, mostBytes(this.#levels[this.#level]!));
     if (!file) return false;
     if (!isWholeImage(name, file.bytes)) {
       const since = this.#doubtful.get(tile) ?? performance.now();
@@ -224,7 +224,7 @@ class GrowingTileFolder implements LiveSlide {
       const path = join(this.#set.folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
       if (!stats || (stats.mtimeMs === seen.mtimeMs && stats.size === seen.size)) continue;
-      const bytes = readRegularFile(path, mostBytes(this.#levels[this.#level]!))?.bytes;
+      const bytes = readFileBelow(this.#set.folder, name, mostBytes(this.#levels[this.#level]!))?.bytes;
       this.#overwritten += 1;
       if (bytes && crc32(bytes) !== seen.crc) return true;
     }

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Stats, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { partOf, readIndexFile, tileBytes } from '../slide/ndtiff/data-set.js';
 import type { NdTiffDescription } from '../slide/ndtiff/description.js';
 import { readIndex } from '../slide/ndtiff/read-index.js';
-import { readRegularFile } from '../slide/regular-file.js';
+import { readFileBelow } from '../slide/regular-file.js';
 import { mostBytes, type TileFolderDescription, tileName } from '../slide/tile-folder/tile-set.js';
 import { growthIdentity } from './growth.js';
 import type { Growth } from './live-slide.js';
@@ -35,7 +34,7 @@ export function tileFolderGrowth(
       for (let sample = 0; sample < samples; sample++) {
         const tile = Math.floor((sample * tiles) / samples);
         const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
-        const bytes = name === '' ? undefined : readRegularFile(join(folder, name), mostBytes(geometry))?.bytes;
+        const bytes = name === '' ? undefined : readFileBelow(folder, name, mostBytes(geometry))?.bytes;
         content.update(`${bytes?.length ?? 'none'} `).update(bytes ?? '');
       }
       return content.digest('hex').slice(0, 32);

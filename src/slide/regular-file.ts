@@ -1,4 +1,5 @@
-import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
 import { readBytes } from './tiff-probe.js';
 
 export interface RegularFile {
@@ -27,6 +28,23 @@ export function readRegularFile(path: string, most: number): RegularFile | undef
   } finally {
     closeSync(fd);
   }
+}
+
+/** Reads a regular file by its name below a folder, `/` between names; none of them may be a link. */
+export const readFileBelow = (folder: string, name: string, most: number): RegularFile | undefined =>
+  isBehindLink(folder, name) ? undefined : readRegularFile(join(folder, name), most);
+
+/** Facts of a regular file by its name below a folder; undefined where readFileBelow would find none. */
+export function statFileBelow(folder: string, name: string): Stats | undefined {
+  if (isBehindLink(folder, name)) return undefined;
+  const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
+  return stats?.isFile() ? stats : undefined;
+}
+
+function isBehindLink(folder: string, name: string): boolean {
+  for (let end = name.indexOf('/'); end > 0; end = name.indexOf('/', end + 1))
+    if (lstatSync(join(folder, name.slice(0, end)), { throwIfNoEntry: false })?.isSymbolicLink()) return true;
+  return false;
 }
 
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO']);

@@ -1,7 +1,7 @@
-import { existsSync, lstatSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
-import { readRegularFile } from '../regular-file.js';
+import { readRegularFile, statFileBelow } from '../regular-file.js';
 import { unreadable } from '../tiff-probe.js';
 import { COORDINATES } from '../tile-folder/read-tile-set.js';
 import type { TileSet } from '../tile-folder/tile-set.js';
@@ -99,7 +99,7 @@ export async function readFieldSet(
     throw new StromaflowError('SLIDE_NO_MPP', `${csv}: neither it nor "${PARAMETERS}" says how many µm a pixel spans`);
   if (folder === undefined) return undefined;
   const named = nameFields(rows, region, folder, parameters, over);
-  const sample = named?.find(({ name }) => isThere(join(folder, name)));
+  const sample = named?.find(({ name }) => statFileBelow(folder, name));
   if (!named || !sample) return undefined;
   const scale = unit === 'mm' ? 1000 / mpp! : 1;
   const placed = named.map(({ name, x, y }) => ({ name, x: x * scale, y: y * scale }));
@@ -135,8 +135,6 @@ function nameFields(
   return here.map(({ fov, x, y }) => ({ name: fieldName(region, fov, plane, names), x, y }));
 }
 
-const isThere = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-
 /**
  * Files named in the last rows and not there that make a table one that was written first, not one that a row is added to with
  * each image.
@@ -146,7 +144,7 @@ const LAST_ROWS = 64;
 
 function isAhead({ rows }: Coordinates, folder: string): boolean {
   let ahead = 0;
-  for (const { file } of rows.slice(-LAST_ROWS)) if (!isThere(join(folder, file!)) && ++ahead >= AHEAD) return true;
+  for (const { file } of rows.slice(-LAST_ROWS)) if (!statFileBelow(folder, file!) && ++ahead >= AHEAD) return true;
   return false;
 }
 

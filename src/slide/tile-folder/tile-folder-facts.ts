@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statFileBelow } from '../regular-file.js';
 import type { LevelGeometry } from '../slide.js';
 import type { SlideFacts } from '../slide-facts.js';
 import {
@@ -18,8 +17,8 @@ export function tileFolderFacts(set: TileSet): SlideFacts {
   const seen = set.levels.map(level => {
     let count = 0;
     for (const name of tileNames(level).keys()) {
-      const stats = statSync(join(set.folder, name), { throwIfNoEntry: false });
-      if (!stats?.isFile()) continue;
+      const stats = statFileBelow(set.folder, name);
+      if (!stats) continue;
       digest.update(`${name} ${stats.size} ${stats.mtimeMs}\n`);
       count += 1;
     }

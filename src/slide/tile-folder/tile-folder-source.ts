@@ -1,7 +1,7 @@
 import { extname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import { J2kDecoder } from '../j2k-decoder.js';
-import { readRegularFile } from '../regular-file.js';
+import { readFileBelow } from '../regular-file.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff-description.js';
 import { COMPRESSION } from '../tiff-support.js';
@@ -25,7 +25,7 @@ export class TileFolderSource implements TileSource {
     const name = tileName(geometry, col, row);
     if (name === '') return 'missing';
     const path = join(this.#description.folder, name);
-    const bytes = readTileFile(path, geometry);
+    const bytes = readTileFile(this.#description.folder, name, geometry);
     if (!bytes) return 'missing';
     const cut = tileCut(geometry, col, row);
     const image = /\.j2[kc]$/i.test(extname(path))
@@ -65,10 +65,10 @@ async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Prom
   return { width: tileWidth, height: tileHeight, pixels };
 }
 
-function readTileFile(path: string, level: TileSetLevel): Buffer | undefined {
+function readTileFile(folder: string, name: string, level: TileSetLevel): Buffer | undefined {
   try {
-    return readRegularFile(path, mostBytes(level))?.bytes;
+    return readFileBelow(folder, name, mostBytes(level))?.bytes;
   } catch (error) {
-    throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be read`, { cause: error });
+    throw new StromaflowError('SLIDE_UNREADABLE', `${join(folder, name)}: cannot be read`, { cause: error });
   }
 }

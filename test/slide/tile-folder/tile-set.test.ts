@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
+import { tileFolderFacts } from '#src/slide/tile-folder/tile-folder-facts.js';
 import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
 import { TILE_FOLDER_KIND, type TileSet, tileName, tileSpan } from '#src/slide/tile-folder/tile-set.js';
 import { failureOf } from '../fixture.js';
@@ -158,6 +159,11 @@ describe('TileFolderSource', () => {
     const tile = new Uint8Array(256 * 200 * 3);
     const outside = write(join(folder(), 'secret.jpg'), 'secret');
     symlinkSync(outside, join(root, 'X1Y0.jpg'));
+    symlinkSync(dirname(outside), join(root, 'away'));
+    const away = readTileSet(manifest({ pattern: 'away/{col}{row}secret.jpg' }, root))!;
+    write(join(dirname(outside), '00secret.jpg'), 'secret');
+    expect(await sourceOf(away).readTile(0, 0, 0, new Uint8Array(256 * 200 * 3))).toBe('missing');
+    expect(tileFolderFacts(away).stored!(0)).toEqual({ expected: 4, seen: 0 });
     write(join(root, 'X0Y1.jpg'), 'not a picture');
     const small = await sharp({ create: { width: 10, height: 10, channels: 3, background: '#fff' } })
       .jpeg()
