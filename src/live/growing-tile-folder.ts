@@ -5,7 +5,15 @@ import { StromaflowError } from '../errors.js';
 import { readFileBelow } from '../slide/regular-file.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import { describeTileFolder } from '../slide/tile-folder/tile-folder-facts.js';
-import { expectedTiles, mostBytes, type TileSet, type TileSetLevel, tileNames } from '../slide/tile-folder/tile-set.js';
+import {
+  expectedTiles,
+  mostBytes,
+  type TileSet,
+  type TileSetLevel,
+  tileFolders,
+  tileName,
+  tileReader,
+} from '../slide/tile-folder/tile-set.js';
 import { ArrivalQueue } from './arrival-queue.js';
 import { keepLooking } from './follower.js';
 import type { GrowingOptions } from './growing-tiff.js';
@@ -61,7 +69,7 @@ class GrowingTileFolder implements LiveSlide {
   #level = 0;
   /** Tiles of the followed level that are to come. */
   #expected: number;
-  #names = new Map<string, number>();
+  #tileOf: (name: string) => number | undefined = () => undefined;
   readonly #seen = new Map<number, SeenTile>();
   readonly #doubtful = new Map<number, number>();
   readonly #listed = new Map<string, { mtimeMs: number; listedAt: number }>();
@@ -124,9 +132,9 @@ class GrowingTileFolder implements LiveSlide {
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
     const geometry = this.#levels[level]!;
-    this.#names = tileNames(geometry);
+    this.#tileOf = tileReader(geometry);
     this.#expected = expectedTiles(geometry);
-    this.#folders = [...new Set([...this.#names.keys()].map(name => join(this.#set.folder, dirname(name))))];
+    this.#folders = tileFolders(geometry).map(folder => join(this.#set.folder, folder));
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
     const queue = new ArrivalQueue<TileArrivals>(() => this.#stop.abort());
     const watched = [...this.#folders.filter(folder => existsSync(folder)), dirname(this.#set.manifest)];
@@ -197,7 +205,7 @@ class GrowingTileFolder implements LiveSlide {
     this.#listed.set(folder, { mtimeMs, listedAt: Date.now() });
     const prefix = folder === this.#set.folder ? '' : `${folder.slice(this.#set.folder.length + 1)}/`;
     for (const name of readdirSync(folder)) {
-      const tile = this.#names.get(prefix + name);
+      const tile = this.#tileOf(prefix + name);
       if (tile !== undefined && !this.#seen.has(tile) && this.#take(tile, prefix + name)) came.push(tile);
     }
   }
@@ -218,9 +226,9 @@ class GrowingTileFolder implements LiveSlide {
 
   /** Looks once, at the end, whether tiles were written again; true when one has other bytes than those that were read. */
   #wasRewritten(): boolean {
-    for (const [name, tile] of this.#names) {
-      const seen = this.#seen.get(tile);
-      if (!seen) continue;
+    const geometry = this.#levels[this.#level]!;
+    for (const [tile, seen] of this.#seen) {
+      const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
       const path = join(this.#set.folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
       if (!stats || (stats.mtimeMs === seen.mtimeMs && stats.size === seen.size)) continue;

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { readRegularFile } from '../regular-file.js';
+import { StromaflowError } from '../../errors.js';
+import { readRegularFile, SAFELY } from '../regular-file.js';
 import type { LevelGeometry } from '../slide.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { readBytes, unreadable } from '../tiff-probe.js';
@@ -35,7 +36,7 @@ export function readDataSet(index: string): DataSet {
     .find(name => name !== undefined);
   if (prefix === undefined) throw unreadable(index, 'has no images beside it');
   const part = join(folder, partName(prefix, 0));
-  const fd = openSync(part, 'r');
+  const fd = openPart(part);
   let head: Buffer;
   try {
     head = readBytes(fd, 0, HEAD_BYTES);
@@ -57,6 +58,15 @@ export const describeDataSet = (index: string, { folder, prefix, level }: DataSe
   prefix,
   levels: [{ ...level, mpp }],
 });
+
+/** @throws SLIDE_UNREADABLE for one that is a link, or gone. */
+function openPart(path: string): number {
+  try {
+    return openSync(path, SAFELY);
+  } catch (error) {
+    throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened`, { cause: error });
+  }
+}
 
 /** A data set that nobody writes any more: all that its index lists. A later entry of a tile replaces an earlier one. */
 export function readNdTiffFacts(index: string): SlideFacts {
@@ -132,7 +142,7 @@ export function partOf(prefix: string, file: string): number | undefined {
 export function tileBytes(source: NdTiffDescription, part: number, offset: number, type: number): Buffer {
   const { folder, prefix, levels } = source;
   const { tileWidth, tileHeight } = levels[0]!;
-  const fd = openSync(join(folder, partName(prefix, part)), 'r');
+  const fd = openPart(join(folder, partName(prefix, part)));
   try {
     return readBytes(fd, offset, tileWidth * tileHeight * (NDTIFF_TYPES[type] ?? 0));
   } finally {

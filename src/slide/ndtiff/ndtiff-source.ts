@@ -1,6 +1,7 @@
-import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
+import { SAFELY } from '../regular-file.js';
 import type { TileSource, TileState } from '../slide.js';
 import { NDTIFF_TYPES, type NdTiffDescription, type NdTiffLevel, partName } from './description.js';
 
@@ -44,7 +45,7 @@ export class NdTiffSource implements TileSource {
     if (known !== undefined) return known;
     const path = join(this.#description.folder, partName(this.#description.prefix, part));
     try {
-      const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+      const fd = openSync(path, SAFELY);
       this.#files.set(part, fd);
       return fd;
     } catch (error) {

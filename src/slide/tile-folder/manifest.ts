@@ -7,6 +7,7 @@ type Level = Omit<TileSetLevel, 'mpp'>;
 
 /** More levels than a slide of 2^24 pixels has halves are damage. */
 const MAX_LEVELS = 24;
+const MAX_PATTERN = 255;
 /** Two levels of one slide have the same shape, but for rounding to whole pixels. */
 const SHAPE_TOLERANCE = 0.1;
 
@@ -67,10 +68,19 @@ function readLevel(
 
 /** Tiles lie in the manifest's own folder, or below it. */
 function readPattern(manifest: string, pattern: unknown): string {
-  if (typeof pattern !== 'string' || !/^[\w.{}-]+(\/[\w.{}-]+)*$/.test(pattern) || /(^|\/)\.\.?(\/|$)/.test(pattern))
+  if (
+    typeof pattern !== 'string' ||
+    pattern.length > MAX_PATTERN ||
+    !/^[\w.{}-]+(\/[\w.{}-]+)*$/.test(pattern) ||
+    /(^|\/)\.\.?(\/|$)/.test(pattern)
+  )
     throw unreadable(manifest, 'its pattern is no name of a file below it');
   if (!pattern.includes('{col}') || !pattern.includes('{row}'))
     throw unreadable(manifest, 'its pattern lacks {col} or {row}');
+  if (/\}\{|\{group\}/.test(pattern)) throw unreadable(manifest, 'its pattern does not tell columns from rows');
+  const folder = pattern.slice(0, Math.max(0, pattern.lastIndexOf('/')));
+  if (folder.includes('{col}') && folder.includes('{row}'))
+    throw unreadable(manifest, 'its pattern has a folder a tile');
   return pattern;
 }
 

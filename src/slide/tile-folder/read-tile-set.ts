@@ -1,12 +1,15 @@
 import { basename, dirname, extname } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import { readRegularFile } from '../regular-file.js';
+import { unreadable } from '../tiff-probe.js';
 import { readDeepZoom, readZoomify } from './deep-zoom.js';
 import { readManifest } from './manifest.js';
 import type { TileSet } from './tile-set.js';
 
 /** Larger files describe no tile set. */
 const MAX_BYTES = 1 << 20;
+/** Tiles of one level: 260,000 pixels a side in tiles of 256. Every one may come to be remembered. */
+const MAX_TILES = 2 ** 20;
 
 export const MANIFEST = 'manifest.json';
 export const ZOOMIFY = 'ImageProperties.xml';
@@ -38,6 +41,13 @@ export function readTileSet(manifest: string): TileSet | undefined {
   const file = readRegularFile(manifest, MAX_BYTES);
   if (!file) throw new StromaflowError('FILE_NOT_FOUND', `${manifest}: no file that describes tiles`);
   const text = file.bytes.toString('utf8');
-  if (basename(manifest) === MANIFEST) return readManifest(manifest, text);
-  return isDeepZoom(manifest) ? readDeepZoom(manifest, text, folderOf(manifest)) : readZoomify(manifest, text);
+  const set =
+    basename(manifest) === MANIFEST
+      ? readManifest(manifest, text)
+      : isDeepZoom(manifest)
+        ? readDeepZoom(manifest, text, folderOf(manifest))
+        : readZoomify(manifest, text);
+  const tiles = Math.max(0, ...(set?.levels ?? []).map(({ cols, rows }) => cols * rows));
+  if (tiles > MAX_TILES) throw unreadable(manifest, `describes a level of ${tiles} tiles`);
+  return set;
 }

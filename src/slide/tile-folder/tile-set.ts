@@ -76,6 +76,51 @@ export function tileNames(level: Level): Map<string, number> {
   return names;
 }
 
+/**
+ * Which tile of a level a file below the set's folder is, by its name; undefined for other files. Names are read instead of
+ * listed beforehand: of half a million tiles that would hold up everything else for a second.
+ */
+export function tileReader(level: Level): (name: string) => number | undefined {
+  if (level.fields) {
+    const names = tileNames(level);
+    return name => names.get(name);
+  }
+  const places: string[] = [];
+  const source = level.pattern.split(/\{(col|row|group)\}/).map((part, i) => {
+    if (i % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    places.push(part);
+    return '(0|[1-9]\\d{0,8})';
+  });
+  const pattern = new RegExp(`^${source.join('')}$`);
+  const [colAt, rowAt] = [places.indexOf('col') + 1, places.indexOf('row') + 1];
+  return name => {
+    const match = pattern.exec(name);
+    if (!match) return undefined;
+    const [col, row] = [Number(match[colAt]), Number(match[rowAt])];
+    // Also settles the group, and a place that stands in the pattern twice.
+    if (!(col < level.cols && row < level.rows) || tileName(level, col, row) !== name) return undefined;
+    return row * level.cols + col;
+  };
+}
+
+/** The folders below the set's that hold a level's tiles, '' for the set's own. */
+export function tileFolders(level: Level): string[] {
+  if (level.fields) return [...new Set([...tileNames(level).keys()].map(folderOf))];
+  const { pattern, cols, rows, before } = level;
+  const folder = folderOf(pattern);
+  const byCol = folder.includes('{col}') ? cols : 1;
+  const byRow = folder.includes('{row}') ? rows : 1;
+  if (folder.includes('{group}')) {
+    const [first, last] = [Math.floor(before / GROUP), Math.floor((before + cols * rows - 1) / GROUP)];
+    return Array.from({ length: last - first + 1 }, (_, i) => folder.replaceAll('{group}', String(first + i)));
+  }
+  return Array.from({ length: byCol * byRow }, (_, i) =>
+    folder.replaceAll('{col}', String(i % byCol)).replaceAll('{row}', String(Math.floor(i / byCol))),
+  );
+}
+
+const folderOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('/')));
+
 /** Tiles of a level that will be there when the slide is complete. */
 export function expectedTiles({ cols, rows, tiles, fields }: Level): number {
   if (fields) return fields.names.reduce((count, name) => count + (name === '' ? 0 : 1), 0);

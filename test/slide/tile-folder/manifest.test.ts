@@ -40,7 +40,7 @@ describe('levels of manifest.json', () => {
     ['one pattern twice', [level(1000, 600), level(500, 300, { pattern: '1000/X{col}Y{row}.jpg' })]],
     ['another shape', [level(1000, 600), level(500, 200)]],
     ['a level without tiles', [level(1000, 600), { ...level(500, 300), tileWidth: 0 }]],
-    ['a pattern that leads outside', [level(1000, 600), level(500, 300, { pattern: '../{col}{row}.jpg' })]],
+    ['a pattern that leads outside', [level(1000, 600), level(500, 300, { pattern: '../{col}_{row}.jpg' })]],
     ['more levels than a slide has halves', Array.from({ length: 30 }, (_, down) => level(2000 - down, 1200 - down))],
   ])('are refused: %s', async (_, levels) => {
     expect((await failureOf(() => read({ levels }))).code).toBe('SLIDE_UNREADABLE');

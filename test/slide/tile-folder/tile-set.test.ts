@@ -160,8 +160,8 @@ describe('TileFolderSource', () => {
     const outside = write(join(folder(), 'secret.jpg'), 'secret');
     symlinkSync(outside, join(root, 'X1Y0.jpg'));
     symlinkSync(dirname(outside), join(root, 'away'));
-    const away = readTileSet(manifest({ pattern: 'away/{col}{row}secret.jpg' }, root))!;
-    write(join(dirname(outside), '00secret.jpg'), 'secret');
+    const away = readTileSet(manifest({ pattern: 'away/{col}-{row}secret.jpg' }, root))!;
+    write(join(dirname(outside), '0-0secret.jpg'), 'secret');
     expect(await sourceOf(away).readTile(0, 0, 0, new Uint8Array(256 * 200 * 3))).toBe('missing');
     expect(tileFolderFacts(away).stored!(0)).toEqual({ expected: 4, seen: 0 });
     write(join(root, 'X0Y1.jpg'), 'not a picture');
