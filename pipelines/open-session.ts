@@ -1,7 +1,7 @@
 import type { ServingModel } from '../src/engine/model-switch.js';
 import { modelTag, runToken } from '../src/event/contract.js';
 import type { TileCounts } from '../src/event/payloads.js';
-import { growthOf } from '../src/live/growth.js';
+import { growthOf } from '../src/live/growth-of.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
@@ -65,7 +65,7 @@ export async function openSession(
       events,
       model,
       lost,
-      ...(task.live ? { tiles: tileCounts(task.live, run) } : {}),
+      ...tilesOf(slide, plan.level, task, run),
       ...(labels ? { labels } : {}),
     });
     await bus.publish(events.slide('opened', describe(session)), giveUp);
@@ -90,6 +90,19 @@ function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, {
 async function openRun(key: RunKey, growth: RunGrowth | undefined, { config, ledger }: Parts): Promise<RunLedger> {
   if (config.fresh) await ledger.run({ ...key, plan: 'forgotten' });
   return ledger.run(key, growth);
+}
+
+/** Of slides whose tiles are counted: those that grow, and those in files of their own. */
+function tilesOf(
+  { stored }: OpenedSlide,
+  level: number,
+  { live }: SlideTask,
+  run: RunLedger,
+): { tiles?: () => TileCounts } {
+  if (live) return { tiles: tileCounts(live, run) };
+  if (!stored) return {};
+  const { expected, seen } = stored(level);
+  return { tiles: () => ({ expected, seen, missing: Math.max(0, expected - seen), late: 0, overwritten: 0 }) };
 }
 
 function tileCounts(live: LiveSlide, { state }: RunLedger): () => TileCounts {

@@ -5,7 +5,7 @@ import type { LabelLocation } from './label-source.js';
 import type { Candidate } from './labelled-item.js';
 
 const IMAGE_TYPES = new Set(['.png', '.jpg', '.jpeg', '.webp', '.tif', '.tiff', '.bmp', '.gif']);
-const SLIDE_TYPES = new Set(['.svs', '.ndpi', '.mrxs', '.scn', '.bif', '.vsi', '.czi', '.dcm', '.dicom']);
+const SLIDE_TYPES = new Set(['.svs', '.ndpi', '.mrxs', '.scn', '.bif', '.vsi', '.czi', '.dcm', '.dicom', '.dzi']);
 const TIFF_TYPES = new Set(['.tif', '.tiff']);
 
 /** Files of a folder by name; hidden ones are left out. Absent folders are empty. */

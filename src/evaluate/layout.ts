@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { StromaflowError } from '../errors.js';
+import { slideIdAt } from '../slide/open.js';
+import { findTiles } from '../slide/tile-folder/find-tiles.js';
 import type { Candidate, Layout } from './labelled-item.js';
 import type { LabelClass } from './labels.js';
 import { readLabelsFile } from './labels-file.js';
@@ -56,14 +58,16 @@ export async function findLayout(folder: string, mpp?: number): Promise<FoundLay
  * @throws FILE_NOT_FOUND, LABELS_INVALID when the truth is in no known format.
  */
 export async function pairOf(imagePath: string, labelsPath: string, mpp?: number): Promise<Layout> {
-  for (const path of [imagePath, labelsPath]) {
+  // A folder of tiles is a slide, by itself or by what describes it.
+  const isTiles = findTiles(imagePath) !== undefined;
+  for (const path of isTiles ? [labelsPath] : [imagePath, labelsPath]) {
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
       throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`);
     }
   }
   const labels = labelLocation(labelsPath);
   if (!labels) throw new StromaflowError('LABELS_INVALID', `${labelsPath}: neither a mask nor annotations by its name`);
-  const name = basename(imagePath, extname(imagePath));
+  const name = isTiles ? slideIdAt(imagePath) : basename(imagePath, extname(imagePath));
   const kind = isImageFile(imagePath) && !isTiffFile(imagePath) ? 'image' : 'slide';
   const candidate = { name, subset: 'slide', kind, imagePath, labels, ...(mpp !== undefined && { mpp }) } as const;
   return { name: 'slides', candidates: [candidate], orphans: [], ambiguous: [] };

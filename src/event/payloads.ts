@@ -13,7 +13,10 @@ export interface PatchCounts {
   readonly failed: number;
 }
 
-/** Tiles of the level that is read, of a slide that was opened while it grew; seen + missing = expected when it is complete. */
+/**
+ * Tiles of the level that is read, of a slide that was opened while it grew, or whose tiles are files of their own; seen + missing =
+ * expected when it is complete.
+ */
 export interface TileCounts {
   readonly expected: number;
   /** On disk and read, or ready to be. */
@@ -51,7 +54,7 @@ export interface Aggregate {
   readonly provisional: boolean;
   readonly patches: PatchCounts;
   readonly area: Areas;
-  /** Only of slides that were opened while they grew. */
+  /** Only of slides that were opened while they grew, and of folders of tiles. */
   readonly tiles?: TileCounts;
   /** Only where the slide has labels. */
   readonly iou?: IouSum;

@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, type Stats, statSync } from 'node:fs';
-import { DICOM_KIND, type DicomDescription } from '../slide/dicom/description.js';
-import type { LevelGeometry, OpenedSlide } from '../slide/slide.js';
-import type { TiffDescription } from '../slide/tiff-description.js';
+import { closeSync, openSync, type Stats } from 'node:fs';
+import type { LevelGeometry } from '../slide/slide.js';
 import { readBytes } from '../slide/tiff-probe.js';
-import { levelContent } from './dicom/content.js';
-import type { Growth } from './live-slide.js';
 
 /** Tiles whose bytes are part of a content's name. */
 const SAMPLES = 8;
@@ -20,23 +16,6 @@ export function growthIdentity(stats: Stats, finest: LevelGeometry): string {
   const { dev, ino, birthtimeMs } = stats;
   const { width, height, tileWidth, tileHeight } = finest;
   return hash([dev, ino, Math.trunc(birthtimeMs), width, height, tileWidth, tileHeight].join(' '));
-}
-
-/** The growth of a TIFF, finished or not, or of a finished DICOM slide; undefined for slides of other kinds. */
-export function growthOf(slide: OpenedSlide): Growth | undefined {
-  if (slide.source.kind === DICOM_KIND) {
-    const { identity, files, levels } = slide.source as DicomDescription;
-    return { identity, content: level => levelContent(levels[level]!, files) };
-  }
-  if (slide.source.kind !== 'tiff') return undefined;
-  const { path, levels } = slide.source as TiffDescription;
-  return {
-    identity: growthIdentity(statSync(path), slide.info.levels[0]!),
-    content: level => {
-      const { offsets, byteCounts } = levels[level]!;
-      return tiffContent(path, offsets, byteCounts);
-    },
-  };
 }
 
 /**

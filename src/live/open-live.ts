@@ -6,16 +6,18 @@ import { openSlide } from '../slide/open.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
 import { readBytes, unreadable } from '../slide/tiff-probe.js';
+import { splitRegion } from '../slide/tile-folder/find-tiles.js';
+import { COORDINATES, isTileManifest, NDTIFF_INDEX, readTileSet } from '../slide/tile-folder/read-tile-set.js';
 import { isDicomName } from '../watch/names.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { openDicomSeries } from './dicom/open-series.js';
 import type { SeriesIndex } from './dicom/series-index.js';
+import { openGrowingNdTiff } from './growing-ndtiff.js';
 import { type GrowingOptions, isMarkedDone, openGrowingTiff } from './growing-tiff.js';
+import { openGrowingTileFolder } from './growing-tile-folder.js';
 import type { LiveSlide } from './live-slide.js';
-import { openGrowingNdTiff } from './ndtiff/growing-ndtiff.js';
+import { openFields } from './open-fields.js';
 import { lacksTiles } from './tile-bytes.js';
-import { openGrowingTileFolder } from './tile-folder/growing-tile-folder.js';
-import { isTileManifest, NDTIFF_INDEX, readTileSet } from './tile-folder/read-tile-set.js';
 
 /** The preamble of a DICOM file may be zeros; what follows is not. */
 const HEAD_BYTES = 256;
@@ -38,9 +40,10 @@ export async function openLiveOrWhole(
   path: string,
   facts: CandidateFacts,
   options: LiveOptions,
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | 'later' | undefined> {
+): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
   const { settled, renamed, age } = facts;
   const { mpp, id, signal, stallSeconds } = options;
+  if (basename(splitRegion(path).manifest) === COORDINATES) return openFields(path, facts, options);
   if (basename(path) === NDTIFF_INDEX) {
     const live = openGrowingNdTiff(path, options);
     return { value: live, until: live.closed, claims: dirname(path) };
@@ -54,7 +57,7 @@ export async function openLiveOrWhole(
   const dicom = options.series.find(path);
   if (dicom) return openDicomSeries(dicom, facts, options);
   if (isDicomName(path)) {
-    if (age <= stallSeconds && isReserved(path)) return 'later';
+    if (age <= stallSeconds && isReserved(path)) return { later: true };
     throw notYetDicom(path);
   }
   if (renamed || isMarkedDone(path) || age > stallSeconds) return { value: await openSlide(path, { mpp, id, signal }) };

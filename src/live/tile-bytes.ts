@@ -27,14 +27,6 @@ export function checkTile(fd: number, offset: number, length: number, compressio
   return tail.every(isZero) ? 'doubtful' : 'ready';
 }
 
-/** True when an image file ends as its format wants; of other formats, when it does not end in zeros. */
-export function isWholeImage(name: string, bytes: Buffer): boolean {
-  if (/\.jpe?g$/i.test(name)) return begins(bytes, 0xd8) && endsWithEoi(bytes);
-  if (/\.j2[kc]$/i.test(name)) return begins(bytes, 0x4f) && endsWithEoi(bytes);
-  if (/\.png$/i.test(name)) return bytes.subarray(-8, -4).toString('latin1') === 'IEND';
-  return bytes.length > 0 && !bytes.subarray(-EDGE).every(isZero);
-}
-
 /** True when two tiles are stored as the same bytes. */
 export function sameBytes(fd: number, one: readonly [number, number], other: readonly [number, number]): boolean {
   if (one[1] !== other[1]) return false;

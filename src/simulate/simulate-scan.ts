@@ -111,7 +111,7 @@ const WAYS: Readonly<Record<ScanWay, OpenWriter>> = {
 };
 
 /** Ways that write the finest level only. */
-const ONE_LEVEL: ReadonlySet<ScanWay> = new Set<ScanWay>(['tile-folder', 'ndtiff']);
+const ONE_LEVEL: ReadonlySet<ScanWay> = new Set<ScanWay>(['ndtiff']);
 
 const key = ({ level, col, row }: TilePlace): string => `${level}/${col}/${row}`;
 

@@ -15,6 +15,8 @@ export interface SourceLevel extends TileGrid {
   readonly height: number;
   readonly tileWidth: number;
   readonly tileHeight: number;
+  /** Level-0 pixels per pixel, where the sizes do not say: padded levels. */
+  readonly downsample?: number;
   /** Strips are written as strips. */
   readonly tiled: boolean;
   /** TIFF codes. */
@@ -64,7 +66,13 @@ export async function openSourceSlide(path: string, mpp?: number): Promise<Sourc
     const probe = probeTiff(file.fd, path, size);
     const format = recogniseTiff(readPages(probe));
     if (!format) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: is a TIFF without an image`);
-    const levels = format.levels.map(page => describeLevel(probe, page));
+    const [finest] = format.levels as [TiffPage];
+    const halves = (page: TiffPage): number =>
+      2 ** Math.round(Math.log2((finest.width / page.width + finest.height / page.height) / 2));
+    const levels = format.levels.map((page, index) => ({
+      ...describeLevel(probe, page),
+      ...(format.dyadic && index > 0 ? { downsample: halves(page) } : {}),
+    }));
     return {
       name: basename(path, extname(path)),
       extension: extname(path),

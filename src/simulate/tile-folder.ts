@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { adobeTransform, jpegPrefix, prepareTile } from '../slide/jpeg-stream.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
@@ -8,8 +8,8 @@ import type { SourceLevel, SourceSlide } from './source-slide.js';
 const JPEG = 7;
 const JPEG_2000: Readonly<Record<number, 'ycbcr' | 'rgb'>> = { 33003: 'ycbcr', 33005: 'rgb' };
 
-/** What manifest.json of a tile folder says; lengths in pixels of level 0. */
-export interface TileFolderManifest {
+/** One level of a tile folder; lengths in its own pixels. */
+interface ManifestLevel {
   readonly width: number;
   readonly height: number;
   /** Every tile is stored whole; those at the right and lower edge reach beyond the slide. */
@@ -17,8 +17,8 @@ export interface TileFolderManifest {
   readonly tileHeight: number;
   readonly cols: number;
   readonly rows: number;
-  /** µm/px; left out when the slide does not say. */
-  readonly mpp?: number;
+  /** Level-0 pixels per pixel, where the sizes do not say; left out otherwise. */
+  readonly downsample?: number;
   /** Name of a tile, columns and rows counted from 0. */
   readonly pattern: string;
   readonly codec: 'jpeg' | 'jpeg2000';
@@ -28,48 +28,66 @@ export interface TileFolderManifest {
   readonly tiles: number;
 }
 
+/** What manifest.json of a tile folder says: its one level, or several, the finest first. */
+export type TileFolderManifest = {
+  /** µm/px of level 0; left out when the slide does not say. */
+  readonly mpp?: number;
+} & (ManifestLevel | { readonly levels: readonly ManifestLevel[] });
+
 /**
- * One image a tile of the finest level, as field-by-field scanners write: `<slide>/X<col>Y<row>.jpg` (.j2k for JPEG 2000),
- * manifest.json before the first tile (with `lateManifest` after the last), and an empty `.done` at the very end.
+ * One image a tile, as field-by-field scanners write: `<slide>/X<col>Y<row>.jpg` (.j2k for JPEG 2000), of a pyramid
+ * `<slide>/level-<n>/X<col>Y<row>.jpg`; manifest.json before the first tile (with `lateManifest` after the last), and an
+ * empty `.done` at the very end.
  */
 export async function openTileFolder(
   source: SourceSlide,
   folder: string,
   { lateManifest }: ScanSettings,
 ): Promise<ScanWriter> {
-  const level = source.levels[0]!;
-  const colour = JPEG_2000[level.compression];
-  if (level.compression !== JPEG && !colour)
-    throw new StromaflowError('SLIDE_UNSUPPORTED', `compression ${level.compression} cannot stand in files of its own`);
   const path = join(folder, source.name);
-  const extension = colour ? 'j2k' : 'jpg';
+  const levels = source.levels.map((level, index) =>
+    describeLevel(level, source.levels.length > 1 ? index : undefined),
+  );
   const manifest: TileFolderManifest = {
-    width: level.width,
-    height: level.height,
-    tileWidth: level.tileWidth,
-    tileHeight: level.tileHeight,
-    cols: level.cols,
-    rows: level.rows,
     ...(source.mpp === undefined ? {} : { mpp: source.mpp }),
-    pattern: `X{col}Y{row}.${extension}`,
-    codec: colour ? 'jpeg2000' : 'jpeg',
-    ...(colour ? { colour } : {}),
-    tiles: level.byteCounts.reduce((count, bytes) => count + (bytes > 0 ? 1 : 0), 0),
+    ...(levels.length > 1 ? { levels } : levels[0]!),
   };
   const writeManifest = () => writeFile(join(path, 'manifest.json'), `${JSON.stringify(manifest, undefined, 2)}\n`);
-  await mkdir(path, { recursive: true });
+  for (const { pattern } of levels) await mkdir(dirname(join(path, pattern)), { recursive: true });
   if (!lateManifest) await writeManifest();
   return {
     path,
-    tile: async ({ col, row }, bytes) => {
-      const image = colour ? bytes : wholeJpeg(level, bytes);
-      await writeFile(join(path, `X${col}Y${row}.${extension}`), image);
+    tile: async ({ level, col, row }, bytes) => {
+      const { pattern, codec } = levels[level]!;
+      const image = codec === 'jpeg2000' ? bytes : wholeJpeg(source.levels[level]!, bytes);
+      await writeFile(join(path, pattern.replace('{col}', String(col)).replace('{row}', String(row))), image);
     },
     finish: async () => {
       if (lateManifest) await writeManifest();
       await writeFile(join(path, '.done'), '');
     },
     close: async () => {},
+  };
+}
+
+/** @param index of a level of several. */
+function describeLevel(level: SourceLevel, index: number | undefined): ManifestLevel {
+  const { width, height, tileWidth, tileHeight, cols, rows, downsample, compression, byteCounts } = level;
+  const colour = JPEG_2000[compression];
+  if (compression !== JPEG && !colour)
+    throw new StromaflowError('SLIDE_UNSUPPORTED', `compression ${compression} cannot stand in files of its own`);
+  return {
+    width,
+    height,
+    tileWidth,
+    tileHeight,
+    cols,
+    rows,
+    ...(downsample === undefined ? {} : { downsample }),
+    pattern: `${index === undefined ? '' : `level-${index}/`}X{col}Y{row}.${colour ? 'j2k' : 'jpg'}`,
+    codec: colour ? 'jpeg2000' : 'jpeg',
+    ...(colour ? { colour } : {}),
+    tiles: byteCounts.reduce((count, bytes) => count + (bytes > 0 ? 1 : 0), 0),
   };
 }
 

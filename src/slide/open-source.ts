@@ -1,11 +1,11 @@
 import { StromaflowError } from '../errors.js';
 import type { GrowingDicomDescription } from '../live/dicom/growing-dicom-source.js';
-import type { NdTiffDescription } from '../live/ndtiff/description.js';
-import type { TileFolderDescription } from '../live/tile-folder/tile-set.js';
 import type { DicomDescription } from './dicom/description.js';
+import type { NdTiffDescription } from './ndtiff/description.js';
 import type { OpenSlideDescription } from './openslide-source.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
 import type { TiffDescription } from './tiff-description.js';
+import type { TileFolderDescription } from './tile-folder/tile-set.js';
 
 type OpenSource = (description: TileSourceDescription) => Promise<TileSource>;
 
@@ -28,11 +28,11 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
     return new OpenSlideSource(description as OpenSlideDescription);
   },
   'tile-folder': async description => {
-    const { TileFolderSource } = await import('../live/tile-folder/tile-folder-source.js');
+    const { TileFolderSource } = await import('./tile-folder/tile-folder-source.js');
     return new TileFolderSource(description as TileFolderDescription);
   },
   ndtiff: async description => {
-    const { NdTiffSource } = await import('../live/ndtiff/ndtiff-source.js');
+    const { NdTiffSource } = await import('./ndtiff/ndtiff-source.js');
     return new NdTiffSource(description as NdTiffDescription);
   },
   image: async description => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, type Stats, statSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
@@ -9,6 +9,7 @@ import { ForeignTiff, readTiffFacts } from './open-tiff.js';
 import type { OpenedSlide } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
+import { findTiles, readTilesFacts, splitRegion, tilesName } from './tile-folder/find-tiles.js';
 
 export interface OpenOptions {
   /** Spacing of level 0 in µm/px, instead of what the file says. */
@@ -32,31 +33,63 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
   signal?.throwIfAborted();
   if (id !== undefined && !/^[A-Za-z0-9_-]{1,200}$/.test(id))
     throw new StromaflowError('CONFIG_INVALID', `slide id "${id}": only letters, digits, _ and - are allowed`);
-  const fd = openFile(path);
+  const fd = openFile(splitRegion(path).manifest);
   try {
     const stats = fstatSync(fd);
-    const dicom = stats.isDirectory() ? await holdsDicom(path) : isDicom(fd);
-    if (!stats.isFile() && !dicom) throw unreadable(path, 'is not a file');
-    const facts = dicom
-      ? await readDicomFacts(path, signal)
-      : readFacts(fd, path, stats.size, options.growing ?? false);
+    const tiles = findTiles(path);
+    const facts =
+      tiles === undefined ? await readWhole(fd, path, stats, options) : await readTilesFacts(tiles, options.mpp);
     signal?.throwIfAborted();
     const { mpp, levels } = withSpacing(path, facts, options.mpp);
     const info = {
-      id: id ?? slideId(stats.isDirectory() ? `${resolve(path)}.` : path),
-      path,
+      id: id ?? slideIdAt(path),
+      path: tiles ?? path,
       format: facts.format,
       mpp,
       levels,
       fingerprint: facts.fingerprint ?? fingerprint(fd, stats),
       properties: facts.properties,
     };
-    return { info, source: facts.describe(levels) };
+    const { stored } = facts;
+    return { info, source: facts.describe(levels), ...(stored ? { stored } : {}) };
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);
   } finally {
     closeSync(fd);
+  }
+}
+
+async function readWhole(
+  fd: number,
+  path: string,
+  stats: Stats,
+  { signal, growing }: OpenOptions,
+): Promise<SlideFacts> {
+  const dicom = stats.isDirectory() ? await holdsDicom(path) : isDicom(fd);
+  if (dicom) return readDicomFacts(path, signal);
+  if (stats.isDirectory()) throw unreadable(path, 'is a folder without a slide', FOLDERS_FIX);
+  if (!stats.isFile()) throw unreadable(path, 'is not a file');
+  return readFacts(fd, path, stats.size, growing ?? false);
+}
+
+const FOLDERS_FIX =
+  'give a slide file, or a folder of DICOM instances, or one with manifest.json, a .dzi, ImageProperties.xml, coordinates.csv or NDTiff.index';
+
+/** The id of the slide at a path: from the name of its file, or of the folder that holds its tiles or instances. */
+export function slideIdAt(path: string): string {
+  const tiles = findTilesOrNone(path);
+  // Folders have no extension to drop.
+  if (tiles !== undefined) return slideId(`${tilesName(tiles)}.`);
+  return slideId(statSync(path, { throwIfNoEntry: false })?.isDirectory() ? `${resolve(path)}.` : path);
+}
+
+/** A name is wanted of what cannot be opened, too. */
+function findTilesOrNone(path: string): string | undefined {
+  try {
+    return findTiles(path);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import type { LevelGeometry, TileSourceDescription } from './slide.js';
+import type { LevelGeometry, StoredTiles, TileSourceDescription } from './slide.js';
 
 /** What a format's reader finds out about a slide, before its spacing is settled. */
 export interface SlideFacts {
@@ -12,6 +12,8 @@ export interface SlideFacts {
   readonly properties: Readonly<Record<string, string>>;
   /** Of slides in several files; one file's is made from its size, time and head. */
   readonly fingerprint?: string;
+  /** Of slides whose tiles lie in files of their own: how many of a level there should be, and are. */
+  stored?(level: number): StoredTiles;
   /** What the reader threads need, once the levels have a spacing. */
   describe(levels: readonly LevelGeometry[]): TileSourceDescription;
 }

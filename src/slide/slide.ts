@@ -38,6 +38,14 @@ export type TileSourceDescription = { readonly kind: string; readonly path: stri
 export interface OpenedSlide {
   readonly info: SlideInfo;
   readonly source: TileSourceDescription;
+  /** Of slides whose tiles lie in files of their own, when they were opened as finished ones. */
+  stored?(level: number): StoredTiles;
+}
+
+/** Tiles of a level: those that were to be written, and those that are there. */
+export interface StoredTiles {
+  readonly expected: number;
+  readonly seen: number;
 }
 
 /** 'missing': the file stores no pixels there (sparse); the buffer is left untouched. */

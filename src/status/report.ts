@@ -47,7 +47,7 @@ export interface SlideStatus {
   readonly state: 'open' | 'completed' | 'incomplete' | 'failed';
   readonly revision: number;
   readonly patches: PatchCounts;
-  /** Only of slides that were opened while they grew. */
+  /** Only of slides that were opened while they grew, and of those whose tiles are files of their own. */
   readonly tiles: TileCounts | null;
   readonly area: Areas;
   readonly iou: IouSum | null;

@@ -37,13 +37,13 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
   });
   const growing = new Gauge({
     name: 'stromaflow_growing_tiles',
-    help: 'Stored tiles of open slides that grow, by their newest aggregates.',
+    help: 'Stored tiles of open slides that grow or are folders of tiles, by their newest aggregates.',
     labelNames: ['state'],
     registers,
   });
   const tiles = new Counter({
     name: 'stromaflow_tiles_total',
-    help: 'Stored tiles of slides that grew until they were completed.',
+    help: 'Stored tiles of completed slides that grew or are folders of tiles.',
     labelNames: ['state'],
     registers,
   });

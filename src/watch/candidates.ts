@@ -1,5 +1,7 @@
-import { dirname } from 'node:path';
-import { isTileManifest } from '../live/tile-folder/read-tile-set.js';
+import { basename, dirname } from 'node:path';
+import { PARAMETERS } from '../slide/fields/parameters.js';
+import { splitRegion } from '../slide/tile-folder/find-tiles.js';
+import { isTileManifest } from '../slide/tile-folder/read-tile-set.js';
 import type { SeenFile } from './folder-tree.js';
 import { isDicomName, isSlideName, isTemporaryName } from './names.js';
 import { partsByFolder, type SlideParts } from './slide-parts.js';
@@ -18,6 +20,10 @@ export interface Candidate {
   claims?: string;
   /** Somebody follows its growth: what changes meanwhile is theirs to see. */
   busy: boolean;
+  /** performance.now() before which it is not tried again. */
+  notBefore?: number;
+  /** Paths of the slides that it describes, candidates of their own: they change when it does. */
+  parts?: readonly string[];
 }
 
 /** Settled files asked about in one look, in turn: a folder may hold thousands of slides. */
@@ -46,7 +52,7 @@ export class Candidates {
       const known = this.#known.get(slide);
       // What is followed in many files is asked about by its follower.
       if (known?.busy && parts.length > 1) continue;
-      if (known?.settled) settled.push(parts);
+      if (this.#isSettled(slide)) settled.push(parts);
       else for (const part of parts) wanted.push(part);
     }
     // A slide in a thousand files is asked about once in several looks.
@@ -59,10 +65,17 @@ export class Candidates {
     return wanted;
   }
 
+  #isSettled(path: string): boolean {
+    const { settled, parts = [] } = this.#known.get(path) ?? { settled: false };
+    return settled && parts.every(part => this.#known.get(part)?.settled);
+  }
+
   /** Files by the slide that they are, or are part of; temporary ones by themselves. */
   #slidesOf(files: readonly string[]): Map<string, string[]> {
     const slides = new Map<string, string[]>();
-    const tileFolders = new Set([...this.#known.values()].map(({ claims }) => claims));
+    const claimed = this.#claimed();
+    // An acquisition's fields may come long before the table that says so.
+    for (const path of files) if (basename(path) === PARAMETERS) claimed.add(dirname(path));
     for (const path of files) {
       if (isDicomName(path)) {
         const slide = this.#parts.known(path) ?? path;
@@ -73,10 +86,15 @@ export class Candidates {
       }
       if (!isSlideName(path) && !isTemporaryName(path)) continue;
       // The tiles of a slide may be TIFFs: they are no slides of their own.
-      if (!isTileManifest(path) && isBelow(dirname(path), tileFolders)) continue;
+      if (!isTileManifest(path) && isBelow(dirname(path), claimed)) continue;
       slides.set(path, [path]);
     }
     return slides;
+  }
+
+  /** Folders that belong to a slide. */
+  #claimed(): Set<string | undefined> {
+    return new Set([...this.#known.values()].map(({ claims }) => claims));
   }
 
   /** @param files all there are; @param seen the facts of those that were asked about. */
@@ -92,8 +110,11 @@ export class Candidates {
       if (slide !== path) paths.delete(path);
       if (slide !== null) paths.add(slide);
     }
+    for (const { parts = [] } of this.#known.values()) for (const part of parts) paths.add(part);
     for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
-    for (const file of seen) if (isSlideName(file.path)) this.#see(file);
+    for (const file of seen)
+      if (isSlideName(file.path))
+        for (const path of [...(this.#known.get(file.path)?.parts ?? []), file.path]) this.#see({ ...file, path });
     for (const file of slides) this.#see(file, true);
     const temporary = seen.filter(({ path }) => isTemporaryName(path));
     this.#temporary = new Set(temporary.map(({ inode }) => inode));
@@ -101,7 +122,22 @@ export class Candidates {
 
   /** Those that may be tried. */
   *open(): Generator<Candidate> {
-    for (const candidate of this.#known.values()) if (!candidate.settled && !candidate.busy) yield candidate;
+    const now = performance.now();
+    const due = ({ settled, busy, notBefore = now }: Candidate): boolean => !settled && !busy && notBefore <= now;
+    // What describes a folder comes first, so that what belongs to it is not tried by itself.
+    for (const candidate of this.#known.values())
+      if (due(candidate) && isDescription(candidate.seen.path)) yield candidate;
+    const claimed = this.#claimed();
+    for (const candidate of this.#known.values()) {
+      const { path } = candidate.seen;
+      if (due(candidate) && !isDescription(path) && !isBelow(dirname(path), claimed)) yield candidate;
+    }
+  }
+
+  /** A file turned out to describe several slides. Those that are known already go on as they are. */
+  divide(candidate: Candidate, parts: readonly string[]): void {
+    candidate.parts = parts;
+    for (const path of parts) if (!this.#known.has(path)) this.#see({ ...candidate.seen, path });
   }
 
   isBusy(path: string): boolean {
@@ -134,11 +170,22 @@ export class Candidates {
       known.changedAt = performance.now();
     } else {
       const renamed = this.#temporary.has(seen.inode);
-      const fresh = { seen, changedAt: performance.now(), quietLooks: 0, renamed, settled: false, busy: false };
+      const kept = known?.parts ? { parts: known.parts } : {};
+      const fresh = {
+        seen,
+        changedAt: performance.now(),
+        quietLooks: 0,
+        renamed,
+        settled: false,
+        busy: false,
+        ...kept,
+      };
       this.#known.set(seen.path, fresh);
     }
   }
 }
+
+const isDescription = (path: string): boolean => isTileManifest(splitRegion(path).manifest);
 
 function isBelow(folder: string, tops: ReadonlySet<string | undefined>): boolean {
   for (let at = folder; at !== dirname(at); at = dirname(at)) if (tops.has(at)) return true;

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { isTileManifest } from '../live/tile-folder/read-tile-set.js';
+import { isTileManifest } from '../slide/tile-folder/read-tile-set.js';
 
 /** Names a scanner, a copy tool or a share gives to files that are not (yet) slides. */
 const TEMPORARY = [/^\./, /^~\$/, /~$/, /\.(tmp|temp|part|partial|crdownload|filepart|lock|bak)$/i];

@@ -22,11 +22,15 @@ export interface CandidateFacts {
   readonly age: number;
 }
 
-export interface OpenedCandidate<T> {
-  readonly value: T;
-  readonly until?: Promise<boolean>;
-  readonly claims?: string;
-}
+/**
+ * What a candidate turned out to be: a slide; a file that describes several, each then tried by a path of its own; or one that
+ * can only be opened later, however long that takes. `claims` is the folder of its parts, which are no slides of their own.
+ */
+export type OpenedCandidate<T> = { readonly claims?: string } & (
+  | { readonly value: T; readonly until?: Promise<boolean> }
+  | { readonly parts: readonly string[] }
+  | { readonly later: true }
+);
 
 export interface WatchOptions<T> {
   /** Seconds between two looks at the whole folder. */
@@ -40,12 +44,10 @@ export interface WatchOptions<T> {
   /** Which DICOM files make a slide; those of a folder unless given. */
   readonly parts?: SlideParts;
   /**
-   * Opens a candidate; rejects while it cannot be used, which is reported once it stood still, and resolves to 'later' while
-   * that is no fault, to undefined when it never will be. Until `until`
-   * resolves, the file's changes are the opener's to see; true asks for another try. `claims` is the folder of its parts,
-   * which are no slides of their own.
+   * Opens a candidate; rejects while it cannot be used, which is reported once it stood still, and resolves to undefined when
+   * it never will be. Until `until` resolves, the file's changes are the opener's to see; true asks for another try.
    */
-  readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | 'later' | undefined>;
+  readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | undefined>;
   readonly signal: AbortSignal;
 }
 
@@ -89,7 +91,7 @@ export async function* watchFolder<T>(root: string, options: WatchOptions<T>): A
       }
       for (const candidate of candidates.open()) {
         if (signal.aborted) return;
-        const arrival = await attempt(candidate, options, () => alarm.ring());
+        const arrival = await attempt(candidate, candidates, options, () => alarm.ring());
         if (arrival) yield arrival;
       }
       await never.wait(Math.min(LEAST_MS, pollSeconds * 1000), signal);
@@ -102,7 +104,8 @@ export async function* watchFolder<T>(root: string, options: WatchOptions<T>): A
 
 async function attempt<T>(
   candidate: Candidate,
-  { open, settleSeconds }: WatchOptions<T>,
+  candidates: Candidates,
+  { open, pollSeconds, settleSeconds }: WatchOptions<T>,
   lookSoon: () => void,
 ): Promise<Arrival<T> | undefined> {
   const { renamed, quietLooks } = candidate;
@@ -115,11 +118,20 @@ async function attempt<T>(
   };
   try {
     const opened = await open(path, facts);
-    if (opened === 'later') return undefined;
+    if (opened?.claims !== undefined) candidate.claims = opened.claims;
+    if (opened && 'later' in opened) {
+      // Whatever events bring the next look forward: it may have to be read as a whole each time.
+      candidate.notBefore = performance.now() + pollSeconds * 1000;
+      return undefined;
+    }
     candidate.settled = true;
     if (!opened) return undefined;
-    const { value, until, claims } = opened;
-    if (claims !== undefined) candidate.claims = claims;
+    if ('parts' in opened) {
+      candidates.divide(candidate, opened.parts);
+      lookSoon();
+      return undefined;
+    }
+    const { value, until } = opened;
     if (until) {
       candidate.busy = true;
       void until.then(again => {

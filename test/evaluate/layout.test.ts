@@ -89,6 +89,17 @@ describe('pairOf', () => {
     await expect(pairOf(slide, join(folder, 'a.txt'))).rejects.toMatchObject({ code: 'LABELS_INVALID' });
     await expect(pairOf(join(folder, 'b.svs'), mask)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
   });
+
+  it('takes a folder of tiles, by itself or by what describes it', async () => {
+    const tiles = join(folder, 'scan 7');
+    await mkdir(tiles);
+    const manifest = { width: 9, height: 9, tileWidth: 9, tileHeight: 9, pattern: '{col}_{row}.png' };
+    await writeFile(join(tiles, 'manifest.json'), JSON.stringify(manifest));
+    for (const imagePath of [tiles, join(tiles, 'manifest.json')]) {
+      const { candidates } = await pairOf(imagePath, mask);
+      expect(candidates).toMatchObject([{ name: expect.stringMatching(/^scan_7-/), kind: 'slide', imagePath }]);
+    }
+  });
 });
 
 describe('labelLocation', () => {

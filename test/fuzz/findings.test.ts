@@ -8,15 +8,15 @@ import { parseAsap } from '#src/evaluate/annotation/asap.js';
 import { parseLabelMap } from '#src/evaluate/labels.js';
 import { openMaskTiff } from '#src/evaluate/mask-tiff.js';
 import { tiffContent } from '#src/live/growth.js';
-import { readSummary } from '#src/live/ndtiff/read-index.js';
 import { TiffListing } from '#src/live/tiff-listing.js';
-import { TileFolderSource } from '#src/live/tile-folder/tile-folder-source.js';
-import { TILE_FOLDER_KIND } from '#src/live/tile-folder/tile-set.js';
 import { parseManifest } from '#src/model/manifest.js';
 import { encodePartHeader } from '#src/simulate/ndtiff-entry.js';
 import { openImageAsSlide } from '#src/slide/image-source.js';
 import { prepareTile } from '#src/slide/jpeg-stream.js';
+import { readSummary } from '#src/slide/ndtiff/read-index.js';
 import { openSlide } from '#src/slide/open.js';
+import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
+import { TILE_FOLDER_KIND } from '#src/slide/tile-folder/tile-set.js';
 import { writeInstance } from '../slide/dicom/instance-writer.js';
 import { failureOf, scratch } from '../slide/fixture.js';
 import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
@@ -154,15 +154,11 @@ describe('a JPEG stream', () => {
     bytes.writeUInt16BE(8000, bytes.indexOf('ffc2', 0, 'hex') + 5);
     files.write('0_0.jpg', bytes);
     const side = { width: 8, height: 8, tileWidth: 8, tileHeight: 8, cols: 1, rows: 1 };
-    const level = { ...side, downsample: 1, mpp: 0.5, before: 0, overlap: 0, whole: false, pattern: '{col}_{row}.jpg' };
+    const more = { before: 0, overlap: 0, whole: false, colour: 'rgb', tiles: undefined } as const;
+    const level = { ...side, ...more, downsample: 1, mpp: 0.5, pattern: '{col}_{row}.jpg' };
     const folder = files.path('.');
-    const source = new TileFolderSource({
-      kind: TILE_FOLDER_KIND,
-      path: folder,
-      folder,
-      colour: 'rgb',
-      levels: [level],
-    });
+    const place = { path: folder, manifest: folder, folder };
+    const source = new TileFolderSource({ kind: TILE_FOLDER_KIND, ...place, levels: [level] });
     const error = await failureOf(() => source.readTile(0, 0, 0, new Uint8Array(192)));
     expect(error).toMatchObject({
       code: 'TILE_CORRUPT',

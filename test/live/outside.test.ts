@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { openGrowingNdTiff } from '#src/live/ndtiff/growing-ndtiff.js';
-import { NdTiffSource } from '#src/live/ndtiff/ndtiff-source.js';
-import { readRegularFile } from '#src/live/regular-file.js';
-import { readTileSet } from '#src/live/tile-folder/read-tile-set.js';
-import { TileFolderSource } from '#src/live/tile-folder/tile-folder-source.js';
-import { TILE_FOLDER_KIND } from '#src/live/tile-folder/tile-set.js';
+import { openGrowingNdTiff } from '#src/live/growing-ndtiff.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader } from '#src/simulate/ndtiff-entry.js';
+import { NdTiffSource } from '#src/slide/ndtiff/ndtiff-source.js';
 import { openSlide } from '#src/slide/open.js';
+import { readRegularFile } from '#src/slide/regular-file.js';
+import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
+import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
+import { TILE_FOLDER_KIND } from '#src/slide/tile-folder/tile-set.js';
 import { failureOf, scratch } from '../slide/fixture.js';
 
 /** Two folders: the scanner's, and what must never be read through it. */
@@ -36,7 +36,7 @@ function sourceIn(folder: string): TileFolderSource {
   writeFileSync(join(folder, 'manifest.json'), JSON.stringify(MANIFEST));
   const set = readTileSet(join(folder, 'manifest.json'))!;
   const levels = set.levels.map(level => ({ ...level, mpp: 0.5 }));
-  return new TileFolderSource({ kind: TILE_FOLDER_KIND, path: set.manifest, folder, colour: 'rgb', levels });
+  return new TileFolderSource({ kind: TILE_FOLDER_KIND, path: set.path, manifest: set.manifest, folder, levels });
 }
 
 const readFirst = (source: TileFolderSource) => source.readTile(0, 0, 0, new Uint8Array(8 * 8 * 3));

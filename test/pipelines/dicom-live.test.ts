@@ -80,7 +80,7 @@ describe('a DICOM slide', () => {
   });
 
   it('is segmented once, from the level that is wanted, when that is known from the start', async () => {
-    const path = await pyramid();
+    const path = await pyramid(0.5);
     // At 0.25 µm/px the second level is the one with 0.5.
     const { path: made } = await simulateScan(path, await emptyFolder(), {
       ...{ as: 'dicom', order: 'stripes', rate: 0, partTiles: 8, mpp: 0.25 },

@@ -45,17 +45,24 @@ export function finishedMask(slide: string, id: string, mpp?: number): Promise<R
   const key = `${slide} ${id} ${mpp}`;
   const known = finished.get(key);
   if (known) return known;
-  const made = segmentFinished(slide, id, mpp);
+  const made = segmentFinished(slide, id, mpp).then(({ mask }) => mask);
   finished.set(key, made);
   return made;
 }
 
-async function segmentFinished(slide: string, id: string, mpp?: number): Promise<Record<string, string>> {
-  const out = await emptyFolder();
-  const { parts } = await open({ out });
+/** Segments a slide that is finished, as the command does. */
+export async function segmentFinished(
+  slide: string,
+  id: string,
+  mpp?: number,
+  out?: string,
+): Promise<{ mask: Record<string, string>; result: SlideResult }> {
+  const folder = out ?? (await emptyFolder());
+  const { parts } = await open({ out: folder });
   const task = { path: slide, id, open: () => openSlide(slide, { id, mpp }) };
-  await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
-  return maskOf(out, id);
+  const result = await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
+  await parts.close();
+  return { mask: await maskOf(folder, id), result };
 }
 
 interface Watched {
@@ -95,8 +102,20 @@ export const masks = (events: readonly BusEvent[]) =>
 export const scan = (options: Partial<SimulateOptions>) => (folder: string, signal: AbortSignal) =>
   simulateScan(SLIDE, folder, { as: 'growing-tiff', order: 'rows', rate: 0, signal, ...options });
 
-/** The slide with halves down to one tile, so that a finished one is looked at through a coarser level first. */
-export async function pyramid(): Promise<string> {
+const pyramids = new Map<number, Promise<string>>();
+
+/**
+ * The slide with halves down to one tile, so that a finished one is looked at through a coarser level first; made once.
+ *
+ * @param mpp of its finest level, in µm.
+ */
+export function pyramid(mpp: number): Promise<string> {
+  const made = pyramids.get(mpp) ?? makePyramid(mpp);
+  pyramids.set(mpp, made);
+  return made;
+}
+
+async function makePyramid(mpp: number): Promise<string> {
   const path = join(await emptyFolder(), 'pyramid.tiff');
   const tile = {
     tile: true,
@@ -106,8 +125,9 @@ export async function pyramid(): Promise<string> {
     compression: 'jpeg',
     quality: 90,
   } as const;
+  const resolution = 1000 / mpp;
   await sharp(SLIDE, { page: 0 })
-    .tiff({ ...tile, resolutionUnit: 'cm', xres: 2000, yres: 2000 })
+    .tiff({ ...tile, resolutionUnit: 'cm', xres: resolution, yres: resolution })
     .toFile(path);
   return path;
 }

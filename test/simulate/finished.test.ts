@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import jpegTurbo from '@julusian/jpeg-turbo';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,7 +30,7 @@ describe.each(SOURCES)('a finished scan of %s', (name, make) => {
   const scan = (way: ScanWay, order: Parameters<typeof fast>[1], more: Parameters<typeof fast>[2] = {}) =>
     simulateScan(slide, files.path(`${name}-${way}-${order}-${JSON.stringify(more).length}`), fast(way, order, more));
 
-  it.each(combinations([...TIFF_WAYS, 'dicom']))(
+  it.each(combinations([...TIFF_WAYS, 'dicom', 'tile-folder']))(
     '%s by %s: the same levels, spacing and pixels',
     async (way, order) => {
       const { path, tiles } = await scan(way, order);
@@ -64,24 +64,24 @@ describe.each(SOURCES)('a finished scan of %s', (name, make) => {
     async (way, order) => {
       const { path } = await scan(way, order);
       const manifest = JSON.parse(bytesOf(`${path}/manifest.json`).toString());
-      const { width, height, tileWidth, tileHeight } = (await openSlide(slide)).info.levels[0]!;
-      expect(manifest).toMatchObject({
-        width,
-        height,
-        tileWidth,
-        tileHeight,
-        codec: 'jpeg',
-        pattern: 'X{col}Y{row}.jpg',
-      });
-      const stored = Object.entries(wanted).filter(([key, tile]) => key.startsWith('0/') && tile !== 'missing');
-      expect(manifest.tiles).toBe(stored.length);
-      expect(readdirSync(path).filter(file => file.endsWith('.jpg')).length).toBe(stored.length);
-      for (const [key, tile] of stored) {
-        const [, col, row] = key.split('/');
-        const file = bytesOf(`${path}/X${col}Y${row}.jpg`);
-        const { data, width: across, height: down } = jpegTurbo.decompressSync(file, { format: jpegTurbo.FORMAT_RGB });
-        expect([across, down]).toEqual([tileWidth, tileHeight]);
-        expect(hashOf(data), key).toBe(tile);
+      const { levels } = (await openSlide(slide)).info;
+      const listed = levels.length > 1 ? manifest.levels : [manifest];
+      for (const [level, { width, height, tileWidth, tileHeight }] of levels.entries()) {
+        const pattern = `${levels.length > 1 ? `level-${level}/` : ''}X{col}Y{row}.jpg`;
+        const stored = Object.entries(wanted).filter(
+          ([key, tile]) => key.startsWith(`${level}/`) && tile !== 'missing',
+        );
+        const tiles = stored.length;
+        expect(listed[level]).toMatchObject({ width, height, tileWidth, tileHeight, codec: 'jpeg', pattern, tiles });
+        const written = readdirSync(dirname(`${path}/${pattern}`)).filter(file => file.endsWith('.jpg'));
+        expect(written).toHaveLength(tiles);
+        for (const [key, tile] of stored) {
+          const [, col, row] = key.split('/') as [string, string, string];
+          const file = bytesOf(`${path}/${pattern.replace('{col}', col).replace('{row}', row)}`);
+          const image = jpegTurbo.decompressSync(file, { format: jpegTurbo.FORMAT_RGB });
+          expect([image.width, image.height]).toEqual([tileWidth, tileHeight]);
+          expect(hashOf(image.data), key).toBe(tile);
+        }
       }
     },
   );

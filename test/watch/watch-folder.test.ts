@@ -30,6 +30,45 @@ async function arrivals(root: string, wanted: number, act: () => Promise<void>):
   return seen;
 }
 
+describe('a file that describes several slides', () => {
+  it('is replaced by them, each with a turn of its own, and they change when it does', async () => {
+    const root = await folder();
+    const path = join(root, 'coordinates.csv');
+    let ready = false;
+    const tried: string[] = [];
+    const open = async (at: string) => {
+      tried.push(at.slice(root.length + 1));
+      if (at === path) return { parts: [`${at}#a`, `${at}#b`, `${at}#c`], claims: root };
+      if (at.endsWith('#b') && !ready) return { later: true } as const;
+      if (at.endsWith('#c')) throw new Error('no slide');
+      return { value: at.slice(root.length + 1) };
+    };
+    await writeFile(path, 'x');
+    // A part of the slides, which is none itself.
+    await writeFile(join(root, 'field.tiff'), 'x');
+    const abort = new AbortController();
+    const seen: Arrival<string>[] = [];
+    for await (const arrival of watchFolder(root, {
+      pollSeconds: 0.05,
+      settleSeconds: 0.3,
+      open,
+      signal: abort.signal,
+    })) {
+      seen.push(arrival);
+      if (seen.length === 2) ready = true;
+      if (seen.length === 3) await writeFile(path, 'changed');
+      if (seen.length === 6) abort.abort();
+    }
+    const names = seen.map(({ path: at }) => at.slice(root.length + 1));
+    expect(names.slice(0, 3)).toEqual(['coordinates.csv#a', 'coordinates.csv#c', 'coordinates.csv#b']);
+    expect(names.slice(3).toSorted()).toEqual(['coordinates.csv#a', 'coordinates.csv#b', 'coordinates.csv#c']);
+    expect(seen.filter(arrival => 'error' in arrival)).toHaveLength(2);
+    expect(tried).not.toContain('field.tiff');
+    // What comes later was tried, and never reported, however long it took.
+    expect(tried.filter(name => name.endsWith('#b')).length).toBeGreaterThan(3);
+  });
+});
+
 describe('watchFolder', () => {
   it('finds what is there, what is renamed into place and what lies deeper', async () => {
     const root = await folder();
@@ -164,7 +203,7 @@ describe('watchFolder', () => {
       if (text.endsWith('whole')) return { value: text };
       // Long after a file that cannot be opened would have been reported.
       if (++tries === 20) await writeFile(path, 'whole');
-      return 'later' as const;
+      return { later: true } as const;
     };
     const options = { pollSeconds: 0.05, settleSeconds: 0.1, open, signal: abort.signal };
     for await (const arrival of watchFolder(root, options)) {

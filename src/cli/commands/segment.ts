@@ -2,7 +2,8 @@ import { access } from 'node:fs/promises';
 import { from } from 'rxjs';
 import { segmentSlides } from '../../../pipelines/segment.js';
 import { StromaflowError } from '../../errors.js';
-import { openSlide, slideId } from '../../slide/open.js';
+import { openSlide, slideIdAt } from '../../slide/open.js';
+import { slidesAt, splitRegion } from '../../slide/tile-folder/find-tiles.js';
 import { type Command, GRAPH, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
@@ -10,7 +11,8 @@ import { slideLabels } from '../slide-labels.js';
 export const segment: Command = {
   usage: 'segment <slide...>',
   summary: 'segment whole slides now',
-  notes: `Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
+  notes: `A slide is a file, or a folder: of DICOM instances, or of tiles with what describes them (manifest.json, .dzi,
+ImageProperties.xml, coordinates.csv, NDTiff.index). Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
 was finished before is not done again unless --fresh is given; one that was interrupted goes on where it stopped. With
 labels (--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
   options: [...GRAPH, ...TRUTH],
@@ -19,9 +21,9 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
     if (args.length === 1) await checkExists(args[0]!);
     const labels = await slideLabels(config, args.length === 1 ? args[0] : undefined);
     const graph: Parameters<typeof runGraph>[1] = (parts, signal) => {
-      const tasks = args.map(path => ({
+      const tasks = args.flatMap(slidesOrNone).map(path => ({
         path,
-        id: slideId(path),
+        id: slideIdAt(path),
         open: () => openSlide(path, { mpp: config.mpp, signal }),
       }));
       return segmentSlides(from(tasks), parts, signal);
@@ -32,7 +34,16 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
 
 /** Before a model is loaded for nothing. */
 async function checkExists(path: string): Promise<void> {
-  await access(path).catch(cause => {
+  await access(splitRegion(path).manifest).catch(cause => {
     throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`, { cause });
   });
+}
+
+/** What cannot be looked into is a slide that fails, and the others go on. */
+function slidesOrNone(path: string): string[] {
+  try {
+    return slidesAt(path);
+  } catch {
+    return [path];
+  }
 }

@@ -16,7 +16,7 @@ export const patches = object('Patches of the run by outcome.', {
 });
 
 export const tiles = object(
-  'Stored tiles of the level that is read; only of slides that were opened while they grew.',
+  'Stored tiles of the level that is read; only of slides that were opened while they grew, and of those whose tiles are files of their own.',
   {
     expected: count('What the directory or manifest announces.'),
     seen: count('On disk, whole.'),

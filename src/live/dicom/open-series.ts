@@ -27,7 +27,7 @@ export async function openDicomSeries(
   files: SeriesFiles,
   { quiet, age }: CandidateFacts,
   options: GrowingOptions & { readonly spacing?: number | undefined },
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | 'later' | undefined> {
+): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
   const { settleSeconds, stallSeconds, signal } = options;
   const { path, folder } = files;
   const isOver = isMarkedDone(folder) || age > stallSeconds || quiet >= settleSeconds;
@@ -35,7 +35,7 @@ export async function openDicomSeries(
   signal?.throwIfAborted();
   if (files.headers.length === 0) throw files.error ?? unreadable(path, 'may still be written');
   const groups = groupLevels(files.headers);
-  if (groups[0]![0]!.facts.resampled && !isMarkedDone(folder) && age <= stallSeconds) return 'later';
+  if (groups[0]![0]!.facts.resampled && !isMarkedDone(folder) && age <= stallSeconds) return { later: true };
   const known = outline(groups);
   // What shares its folder with others is called by one of its files.
   const at = path === folder ? folder : groups[0]![0]!.path;

@@ -2,6 +2,7 @@ import { ANNOTATIONS } from './annotations.mjs';
 import { BROKEN } from './broken.mjs';
 import { DICOM } from './dicom.mjs';
 import { EVENTS } from './events.mjs';
+import { FIELDS } from './fields.mjs';
 import { MASKS } from './masks.mjs';
 import { MODELS } from './models.mjs';
 import { NDTIFF } from './ndtiff.mjs';
@@ -26,6 +27,7 @@ export const TARGETS = [
   ...TILES,
   ...DICOM,
   ...TILE_FOLDERS,
+  ...FIELDS,
   ...NDTIFF,
   ...MASKS,
   ...ANNOTATIONS,

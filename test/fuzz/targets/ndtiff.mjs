@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { openGrowingNdTiff } from '#src/live/ndtiff/growing-ndtiff.js';
-import { NdTiffSource } from '#src/live/ndtiff/ndtiff-source.js';
+import { openGrowingNdTiff } from '#src/live/growing-ndtiff.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader } from '#src/simulate/ndtiff-entry.js';
+import { NdTiffSource } from '#src/slide/ndtiff/ndtiff-source.js';
 import { mutateBytes } from '../mutate.mjs';
 import { mutateText } from '../mutate-text.mjs';
 import { MIB, readTiles, SLIDE_CODES } from './read-slide.mjs';

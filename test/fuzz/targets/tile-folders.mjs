@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openGrowingTileFolder } from '#src/live/tile-folder/growing-tile-folder.js';
-import { readTileSet } from '#src/live/tile-folder/read-tile-set.js';
-import { TileFolderSource } from '#src/live/tile-folder/tile-folder-source.js';
-import { TILE_FOLDER_KIND } from '#src/live/tile-folder/tile-set.js';
+import { openGrowingTileFolder } from '#src/live/growing-tile-folder.js';
+import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
+import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
+import { TILE_FOLDER_KIND } from '#src/slide/tile-folder/tile-set.js';
 import { seedsOf, textSeed } from '../corpus.mjs';
 import { mutateBytes } from '../mutate.mjs';
 import { mutateJpeg } from '../mutate-jpeg.mjs';
@@ -81,10 +81,12 @@ const image = (extension, mutate, seeds, side = [64, 64]) => ({
       before: 0,
       overlap: 0,
       whole: false,
+      colour: 'rgb',
+      tiles: undefined,
     };
     const levels = [{ ...level, pattern: `{col}_{row}.${extension}` }];
     const { folder } = files;
-    await readTiles(new TileFolderSource({ kind: TILE_FOLDER_KIND, path: folder, folder, colour: 'rgb', levels }));
+    await readTiles(new TileFolderSource({ kind: TILE_FOLDER_KIND, path: folder, manifest: folder, folder, levels }));
   },
 });
 

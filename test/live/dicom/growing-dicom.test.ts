@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, rmSync, utimesSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { growthOf } from '#src/live/growth.js';
+import { growthOf } from '#src/live/growth-of.js';
 import { TAG } from '#src/slide/dicom/tags.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';

@@ -93,7 +93,9 @@ export class GrowingFolder {
     const { quiet = 0, age = 0, ...options } = more;
     const facts = { settled: false, renamed: false, quiet, age };
     const opened = await openDicomSeries(this.index.find(this.path)!, facts, { ...this.options, ...options });
-    return opened === undefined || opened === 'later' ? opened : opened.value;
+    if (opened === undefined || 'value' in opened) return opened?.value;
+    if ('later' in opened) return 'later';
+    throw new Error('several slides');
   }
 
   async openLive(more: Parameters<GrowingFolder['open']>[0] = {}): Promise<LiveSlide> {

@@ -1,4 +1,4 @@
-import type { LevelGeometry } from '../../slide/slide.js';
+import type { LevelGeometry } from '../slide.js';
 
 export const NDTIFF_KIND = 'ndtiff';
 

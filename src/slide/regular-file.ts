@@ -1,6 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { join, relative } from 'node:path';
-import { readBytes } from '../slide/tiff-probe.js';
+import { readBytes } from './tiff-probe.js';
 
 export interface RegularFile {
   readonly stats: Stats;
@@ -42,6 +42,23 @@ function placeOf(fd: number, path: string): string {
   } catch {
     return realpathSync(path);
   }
+}
+
+/** Reads a regular file by its name below a folder, `/` between names; none of them may be a link. */
+export const readFileBelow = (folder: string, name: string, most: number): RegularFile | undefined =>
+  readRegularFile(join(folder, name), most, folder);
+
+/** Facts of a regular file by its name below a folder; undefined where readFileBelow would find none. */
+export function statFileBelow(folder: string, name: string): Stats | undefined {
+  if (isBehindLink(folder, name)) return undefined;
+  const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
+  return stats?.isFile() ? stats : undefined;
+}
+
+function isBehindLink(folder: string, name: string): boolean {
+  for (let end = name.indexOf('/'); end > 0; end = name.indexOf('/', end + 1))
+    if (lstatSync(join(folder, name.slice(0, end)), { throwIfNoEntry: false })?.isSymbolicLink()) return true;
+  return false;
 }
 
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO']);

@@ -1,8 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
-import type { TileSource, TileState } from '../../slide/slide.js';
 import { SAFELY } from '../regular-file.js';
+import type { TileSource, TileState } from '../slide.js';
 import { NDTIFF_TYPES, type NdTiffDescription, type NdTiffLevel, partName } from './description.js';
 
 /** Reads the tiles of an NDTiff data set: pixels as they are, at a place in one of its parts. */

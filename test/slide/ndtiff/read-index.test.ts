@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readIndex, readSummary } from '#src/live/ndtiff/read-index.js';
 import { encodeIndexEntry, encodePartHeader } from '#src/simulate/ndtiff-entry.js';
-import { failureOf } from '../slide/fixture.js';
+import { readIndex, readSummary } from '#src/slide/ndtiff/read-index.js';
+import { failureOf } from '../fixture.js';
 
 const place = { bytes: Buffer.alloc(0), pixelsAt: 4096, metadataAt: 9000, metadataLength: 20 };
 const entry = (row: number, column: number): Buffer =>

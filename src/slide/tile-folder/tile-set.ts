@@ -1,4 +1,8 @@
-import type { LevelGeometry } from '../../slide/slide.js';
+import type { FieldCells } from '../fields/cells.js';
+import type { LevelGeometry } from '../slide.js';
+
+/** What the samples of a JPEG 2000 tile are. */
+export type TileColour = 'ycbcr' | 'rgb';
 
 /** One level of a slide that is stored as one image a tile: plain data, cloned to the reader threads. */
 export interface TileSetLevel extends LevelGeometry {
@@ -12,6 +16,11 @@ export interface TileSetLevel extends LevelGeometry {
   readonly overlap: number;
   /** Edge tiles are stored whole, reaching beyond the slide; else cut to it. */
   readonly whole: boolean;
+  readonly colour: TileColour;
+  /** Tiles that the scanner means to write, where it says so. */
+  readonly tiles: number | undefined;
+  /** The images are a microscope's fields, each larger than its tile, with names of their own. */
+  readonly fields?: FieldCells;
 }
 
 /** A slide as a folder of tile images. */
@@ -20,14 +29,15 @@ export interface TileSet {
   readonly format: string;
   /** The file that describes it. */
   readonly manifest: string;
+  /** What the slide is called by: the manifest, with `#` and a region where it describes several slides. */
+  readonly path: string;
   /** Where the patterns begin. */
   readonly folder: string;
+  /** Folders in which `.done` may stand when the last tile is written. */
+  readonly doneIn: readonly string[];
   readonly mpp: number | undefined;
+  /** Finest first. */
   readonly levels: readonly Omit<TileSetLevel, 'mpp'>[];
-  /** What the samples of JPEG 2000 tiles are. */
-  readonly colour: 'ycbcr' | 'rgb';
-  /** Tiles of the finest level that the scanner means to write, where it says so. */
-  readonly tiles: number | undefined;
 }
 
 export const TILE_FOLDER_KIND = 'tile-folder';
@@ -36,27 +46,45 @@ export const TILE_FOLDER_KIND = 'tile-folder';
 export type TileFolderDescription = {
   readonly kind: typeof TILE_FOLDER_KIND;
   readonly path: string;
+  readonly manifest: string;
   readonly folder: string;
-  readonly colour: 'ycbcr' | 'rgb';
   readonly levels: readonly TileSetLevel[];
 };
 
 /** Tiles a Zoomify folder holds. */
 const GROUP = 256;
 
-/** Name of a tile below the set's folder. */
-export function tileName({ pattern, cols, before }: Omit<TileSetLevel, 'mpp'>, col: number, row: number): string {
+type Level = Omit<TileSetLevel, 'mpp'>;
+
+/** Name of a tile below the set's folder; empty where no tile will ever be. */
+export function tileName({ pattern, cols, before, fields }: Level, col: number, row: number): string {
+  if (fields) return fields.names[row * cols + col]!;
   return pattern
     .replaceAll('{col}', String(col))
     .replaceAll('{row}', String(row))
     .replaceAll('{group}', String(Math.floor((before + row * cols + col) / GROUP)));
 }
 
+/** Every tile of a level by its name; `row × cols + col` of each. */
+export function tileNames(level: Level): Map<string, number> {
+  const names = new Map<string, number>();
+  for (let row = 0, tile = 0; row < level.rows; row++)
+    for (let col = 0; col < level.cols; col++, tile++) {
+      const name = tileName(level, col, row);
+      if (name !== '') names.set(name, tile);
+    }
+  return names;
+}
+
 /**
  * Which tile of a level a file below the set's folder is, by its name; undefined for other files. Names are read instead of
  * listed beforehand: of half a million tiles that would hold up everything else for a second.
  */
-export function tileReader(level: Omit<TileSetLevel, 'mpp'>): (name: string) => number | undefined {
+export function tileReader(level: Level): (name: string) => number | undefined {
+  if (level.fields) {
+    const names = tileNames(level);
+    return name => names.get(name);
+  }
   const places: string[] = [];
   const source = level.pattern.split(/\{(col|row|group)\}/).map((part, i) => {
     if (i % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
@@ -76,9 +104,10 @@ export function tileReader(level: Omit<TileSetLevel, 'mpp'>): (name: string) => 
 }
 
 /** The folders below the set's that hold a level's tiles, '' for the set's own. */
-export function tileFolders(level: Omit<TileSetLevel, 'mpp'>): string[] {
+export function tileFolders(level: Level): string[] {
+  if (level.fields) return [...new Set([...tileNames(level).keys()].map(folderOf))];
   const { pattern, cols, rows, before } = level;
-  const folder = pattern.slice(0, Math.max(0, pattern.lastIndexOf('/')));
+  const folder = folderOf(pattern);
   const byCol = folder.includes('{col}') ? cols : 1;
   const byRow = folder.includes('{row}') ? rows : 1;
   if (folder.includes('{group}')) {
@@ -90,9 +119,44 @@ export function tileFolders(level: Omit<TileSetLevel, 'mpp'>): string[] {
   );
 }
 
+const folderOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('/')));
+
+/** Tiles of a level that will be there when the slide is complete. */
+export function expectedTiles({ cols, rows, tiles, fields }: Level): number {
+  if (fields) return fields.names.reduce((count, name) => count + (name === '' ? 0 : 1), 0);
+  return Math.min(tiles ?? cols * rows, cols * rows);
+}
+
 /** No codec makes a tile much larger than its pixels; a larger file is no tile. */
-export const mostBytes = ({ tileWidth, tileHeight, overlap }: Omit<TileSetLevel, 'mpp'>): number =>
-  (tileWidth + 2 * overlap) * (tileHeight + 2 * overlap) * 8 + 65_536;
+export function mostBytes({ tileWidth, tileHeight, overlap, fields }: Level): number {
+  const width = fields?.width ?? tileWidth + 2 * overlap;
+  const height = fields?.height ?? tileHeight + 2 * overlap;
+  return width * height * 8 + 65_536;
+}
+
+/** Where a tile's own pixels lie in its image. */
+export interface TileCut {
+  readonly left: number;
+  readonly top: number;
+  /** Own pixels. */
+  readonly across: number;
+  readonly down: number;
+  /** Pixels of the whole image. */
+  readonly width: number;
+  readonly height: number;
+}
+
+export function tileCut(level: Level, col: number, row: number): TileCut {
+  const { cols, tileWidth, tileHeight, width, height, overlap, whole, fields } = level;
+  if (fields) {
+    const tile = row * cols + col;
+    const [left, top] = [fields.lefts[tile]!, fields.tops[tile]!];
+    return { left, top, across: tileWidth, down: tileHeight, width: fields.width, height: fields.height };
+  }
+  const [left, across, storedAcross] = tileSpan(col, tileWidth, width, overlap, whole);
+  const [top, down, storedDown] = tileSpan(row, tileHeight, height, overlap, whole);
+  return { left, top, across, down, width: storedAcross, height: storedDown };
+}
 
 /**
  * Columns or rows of a stored tile: where its own pixels begin in it, and how many it has.

@@ -1,30 +1,27 @@
-import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { StromaflowError } from '../../errors.js';
-import type { OpenedSlide, TileSourceDescription } from '../../slide/slide.js';
-import { ArrivalQueue } from '../arrival-queue.js';
-import { keepLooking } from '../follower.js';
-import type { GrowingOptions } from '../growing-tiff.js';
-import { isMarkedDone } from '../growing-tiff.js';
-import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
-import { lookAgain } from '../look-again.js';
-import { type RegularFile, readRegularFile } from '../regular-file.js';
-import { isWholeImage } from '../tile-bytes.js';
+import { StromaflowError } from '../errors.js';
+import { readFileBelow } from '../slide/regular-file.js';
+import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
+import { describeTileFolder } from '../slide/tile-folder/tile-folder-facts.js';
 import {
+  expectedTiles,
   mostBytes,
-  TILE_FOLDER_KIND,
-  type TileFolderDescription,
   type TileSet,
   type TileSetLevel,
   tileFolders,
   tileName,
   tileReader,
-} from './tile-set.js';
-
-/** Tiles whose bytes are part of a content's name. */
-const SAMPLES = 8;
+} from '../slide/tile-folder/tile-set.js';
+import { ArrivalQueue } from './arrival-queue.js';
+import { keepLooking } from './follower.js';
+import type { GrowingOptions } from './growing-tiff.js';
+import { isMarkedDone } from './growing-tiff.js';
+import { tileFolderGrowth } from './growth-of-tiles.js';
+import { isWholeImage } from './image-end.js';
+import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
+import { lookAgain } from './look-again.js';
 
 /** A tile as it was when it was given out. */
 interface SeenTile {
@@ -41,14 +38,19 @@ interface SeenTile {
  * that does not is taken as it is after the settling time. The slide is complete when all expected tiles came, or when
  * `.done` stands in the folder (or `<name>.done` beside the manifest); tiles without a file are then missing.
  *
+ * @param still false when the description, whose file has changed, no longer says what the set was made from.
  * @throws SLIDE_NO_MPP when nobody says the spacing.
  */
-export function openGrowingTileFolder(set: TileSet, options: GrowingOptions): LiveSlide {
+export function openGrowingTileFolder(
+  set: TileSet,
+  options: GrowingOptions,
+  still: () => boolean = () => true,
+): LiveSlide {
   const mpp = options.mpp ?? set.mpp;
   if (mpp === undefined)
     throw new StromaflowError('SLIDE_NO_MPP', `${set.manifest}: does not say how many µm a pixel spans`);
   const levels = set.levels.map(level => ({ ...level, mpp: mpp * level.downsample }));
-  return new GrowingTileFolder(set, levels, mpp, options);
+  return new GrowingTileFolder(set, levels, mpp, options, still);
 }
 
 class GrowingTileFolder implements LiveSlide {
@@ -59,38 +61,54 @@ class GrowingTileFolder implements LiveSlide {
   readonly #set: TileSet;
   readonly #levels: readonly TileSetLevel[];
   readonly #born: Stats;
+  readonly #still: () => boolean;
+  #manifest: Stats;
   readonly #stop = new AbortController();
   #close: (again: boolean) => void = () => undefined;
   #state: LiveState = 'growing';
   #level = 0;
+  /** Tiles of the followed level that are to come. */
+  #expected: number;
   #tileOf: (name: string) => number | undefined = () => undefined;
   readonly #seen = new Map<number, SeenTile>();
   readonly #doubtful = new Map<number, number>();
   readonly #listed = new Map<string, { mtimeMs: number; listedAt: number }>();
   #folders: readonly string[] = [];
+  /** Folders of all levels, and when they changed. */
+  readonly #signs: readonly string[];
+  #signTimes = '';
   #overwritten = 0;
   #changedAt = performance.now();
 
-  constructor(set: TileSet, levels: readonly TileSetLevel[], mpp: number, options: GrowingOptions) {
+  constructor(
+    set: TileSet,
+    levels: readonly TileSetLevel[],
+    mpp: number,
+    options: GrowingOptions,
+    still: () => boolean,
+  ) {
     this.#set = set;
     this.#levels = levels;
     this.#options = options;
+    this.#still = still;
+    this.#expected = expectedTiles(levels[0]!);
+    const folders = levels.map(({ pattern }) => dirname(pattern)).filter(folder => !folder.includes('{'));
+    this.#signs = [...new Set(folders)].map(folder => join(set.folder, folder));
     this.#born = statSync(set.manifest);
-    const { dev, ino, birthtimeMs } = this.#born;
-    const identity = hash([dev, ino, Math.trunc(birthtimeMs), JSON.stringify(set.levels)].join(' ')).slice(0, 16);
+    this.#manifest = this.#born;
+    this.growth = tileFolderGrowth(describeTileFolder(set, levels), this.#born);
     this.opened = {
       info: {
         id: options.id!,
-        path: set.manifest,
+        path: set.path,
         format: set.format,
         mpp,
         levels,
-        fingerprint: `${identity}-${Date.now().toString(36)}`,
+        fingerprint: `${this.growth.identity}-${Date.now().toString(36)}`,
         properties: {},
       },
       source: this.sourceFor(levels.length),
     };
-    this.growth = { identity, content: level => this.#content(level) };
     this.closed = new Promise(resolve => {
       this.#close = resolve;
     });
@@ -108,25 +126,20 @@ class GrowingTileFolder implements LiveSlide {
   }
 
   sourceFor(level: number): TileSourceDescription {
-    const { manifest, folder, colour } = this.#set;
-    const description: TileFolderDescription = {
-      kind: TILE_FOLDER_KIND,
-      path: manifest,
-      folder,
-      colour,
-      levels: this.#levels.slice(0, level + 1),
-    };
-    return description;
+    return describeTileFolder(this.#set, this.#levels.slice(0, level + 1));
   }
 
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
     const geometry = this.#levels[level]!;
     this.#tileOf = tileReader(geometry);
+    this.#expected = expectedTiles(geometry);
     this.#folders = tileFolders(geometry).map(folder => join(this.#set.folder, folder));
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
     const queue = new ArrivalQueue<TileArrivals>(() => this.#stop.abort());
     const watched = [...this.#folders.filter(folder => existsSync(folder)), dirname(this.#set.manifest)];
+    const blank = blankTiles(geometry);
+    if (blank.length > 0) queue.push({ tiles: blank, at: performance.now() });
     const looking = keepLooking([...new Set(watched)], this.#options, stopped, async () => {
       const tiles = this.#look();
       if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
@@ -151,26 +164,35 @@ class GrowingTileFolder implements LiveSlide {
     );
   }
 
-  /** Tiles of the followed level that are to come. */
-  get #expected(): number {
-    const { cols, rows } = this.#levels[this.#level]!;
-    return this.#level === 0 ? Math.min(this.#set.tiles ?? cols * rows, cols * rows) : cols * rows;
-  }
-
   #look(): number[] {
     const manifest = statSync(this.#set.manifest, { throwIfNoEntry: false });
     if (!manifest || manifest.ino !== this.#born.ino) {
       this.#state = manifest ? 'replaced' : 'gone';
       return [];
     }
+    const { mtimeMs, size } = this.#manifest;
+    if (manifest.mtimeMs !== mtimeMs || manifest.size !== size) {
+      this.#manifest = manifest;
+      if (!this.#still()) this.#state = 'replaced';
+    }
     // The marker is looked for first: tiles that were written before it are then seen by this very look.
-    const done = existsSync(join(this.#set.folder, '.done')) || isMarkedDone(this.#set.manifest);
+    const { doneIn, manifest: path } = this.#set;
+    const done = doneIn.some(folder => existsSync(join(folder, '.done'))) || isMarkedDone(path);
     const came: number[] = [];
     for (const folder of this.#folders) this.#list(folder, came);
-    if (came.length > 0) this.#changedAt = performance.now();
+    if (this.#othersChanged() || came.length > 0) this.#changedAt = performance.now();
+    if (this.#state !== 'growing') return [];
     if (done || this.#seen.size >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
     else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     return came;
+  }
+
+  /** A level that is written before the one that is followed is a sign of life. */
+  #othersChanged(): boolean {
+    const times = this.#signs.map(folder => statSync(folder, { throwIfNoEntry: false })?.mtimeMs).join(' ');
+    const changed = times !== this.#signTimes;
+    this.#signTimes = times;
+    return changed;
   }
 
   #list(folder: string, came: number[]): void {
@@ -188,13 +210,8 @@ class GrowingTileFolder implements LiveSlide {
     }
   }
 
-  #read(name: string, geometry: TileSetLevel): RegularFile | undefined {
-    const { folder } = this.#set;
-    return readRegularFile(join(folder, name), mostBytes(geometry), folder);
-  }
-
   #take(tile: number, name: string): boolean {
-    const file = this.#read(name, this.#levels[this.#level]!);
+    const file = readFileBelow(this.#set.folder, name, mostBytes(this.#levels[this.#level]!));
     if (!file) return false;
     if (!isWholeImage(name, file.bytes)) {
       const since = this.#doubtful.get(tile) ?? performance.now();
@@ -215,28 +232,19 @@ class GrowingTileFolder implements LiveSlide {
       const path = join(this.#set.folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
       if (!stats || (stats.mtimeMs === seen.mtimeMs && stats.size === seen.size)) continue;
-      const bytes = this.#read(name, geometry)?.bytes;
+      const bytes = readFileBelow(this.#set.folder, name, mostBytes(this.#levels[this.#level]!))?.bytes;
       this.#overwritten += 1;
       if (bytes && crc32(bytes) !== seen.crc) return true;
     }
     return false;
-  }
-
-  #content(level: number): string {
-    const geometry = this.#levels[level]!;
-    const digest = createHash('sha256');
-    const tiles = geometry.cols * geometry.rows;
-    for (let sample = 0; sample < Math.min(SAMPLES, tiles); sample++) {
-      const tile = Math.floor((sample * tiles) / Math.min(SAMPLES, tiles));
-      const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
-      const bytes = this.#read(name, geometry)?.bytes;
-      digest.update(`${bytes?.length ?? 'none'} `).update(bytes ?? '');
-    }
-    return digest.digest('hex').slice(0, 32);
   }
 }
 
 /** File systems stamp folders by up to two seconds: one that changed this recently is listed again. */
 const RECENT_MS = 3000;
 
-const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** Tiles of a level that nobody will write: cells of a grid where the microscope did not go. */
+function blankTiles({ cols, rows, fields }: TileSetLevel): number[] {
+  if (!fields) return [];
+  return Array.from({ length: cols * rows }, (_, tile) => tile).filter(tile => fields.names[tile] === '');
+}

@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { readTileSet } from '#src/live/tile-folder/read-tile-set.js';
-import { TileFolderSource } from '#src/live/tile-folder/tile-folder-source.js';
+import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
+import { tileFolderFacts } from '#src/slide/tile-folder/tile-folder-facts.js';
+import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
 import {
   TILE_FOLDER_KIND,
   type TileSet,
@@ -13,8 +14,8 @@ import {
   tileName,
   tileReader,
   tileSpan,
-} from '#src/live/tile-folder/tile-set.js';
-import { failureOf } from '../slide/fixture.js';
+} from '#src/slide/tile-folder/tile-set.js';
+import { failureOf } from '../fixture.js';
 
 const folder = (): string => mkdtempSync(join(tmpdir(), 'stromaflow-tiles-'));
 
@@ -31,14 +32,15 @@ const manifest = (change: object, root = folder()): string =>
 const sourceOf = (set: TileSet): TileFolderSource =>
   new TileFolderSource({
     kind: TILE_FOLDER_KIND,
-    path: set.manifest,
+    path: set.path,
+    manifest: set.manifest,
     folder: set.folder,
-    colour: set.colour,
     levels: set.levels.map(level => ({ ...level, mpp: level.downsample })),
   });
 
 describe('names of tiles', () => {
-  const grid = { width: 0, height: 0, downsample: 1, tileWidth: 1, tileHeight: 1, overlap: 0, whole: false };
+  const size = { width: 0, height: 0, downsample: 1, tileWidth: 1, tileHeight: 1 };
+  const grid = { ...size, overlap: 0, whole: false, colour: 'rgb', tiles: undefined } as const;
   const levels = fc.record({
     pattern: fc.constantFrom(
       'X{col}Y{row}.jpg',
@@ -79,7 +81,7 @@ describe('names of tiles', () => {
 describe('manifest.json', () => {
   it('describes one level', () => {
     const set = readTileSet(manifest({ tiles: 3 }))!;
-    expect(set).toMatchObject({ format: 'tile folder', mpp: 0.5, tiles: 3 });
+    expect(set).toMatchObject({ format: 'tile folder', mpp: 0.5 });
     expect(set.levels).toMatchObject([{ width: 500, height: 300, cols: 2, rows: 2, downsample: 1, whole: true }]);
     expect(tileName(set.levels[0]!, 1, 0)).toBe('X1Y0.jpg');
   });
@@ -144,6 +146,24 @@ describe('DeepZoom', () => {
 });
 
 describe('Zoomify', () => {
+  it.each(['zoomify', 'dz'] as const)('as libvips writes it (%s) has every tile of every level', async layout => {
+    const root = folder();
+    const create = { width: 1111, height: 777, channels: 3 as const, background: '#a63' };
+    await sharp({ create }).jpeg({ quality: 100 }).tile({ size: 64, layout }).toFile(join(root, 'slide'));
+    const path = layout === 'dz' ? 'slide.dzi' : 'slide/ImageProperties.xml';
+    const set = readTileSet(join(root, path))!;
+    const source = sourceOf(set);
+    expect(set.levels.length).toBeGreaterThan(4);
+    for (const [level, { cols, rows }] of set.levels.entries())
+      for (let row = 0; row < rows; row++)
+        for (let col = 0; col < cols; col++) {
+          const tile = new Uint8Array(64 * 64 * 3);
+          expect(await source.readTile(level, col, row, tile)).toBe('decoded');
+          const off = [0xaa, 0x66, 0x33].map((value, i) => Math.abs(value - tile[i]!));
+          expect(Math.max(...off)).toBeLessThan(4);
+        }
+  });
+
   it('numbers its tiles through all tiers, 256 to a folder', () => {
     const text = '<IMAGE_PROPERTIES WIDTH="5000" HEIGHT="4000" NUMTILES="444" VERSION="1.8" TILESIZE="256" />';
     const { levels } = readTileSet(write(join(folder(), 'ImageProperties.xml'), text))!;
@@ -190,6 +210,11 @@ describe('TileFolderSource', () => {
     const tile = new Uint8Array(256 * 200 * 3);
     const outside = write(join(folder(), 'secret.jpg'), 'secret');
     symlinkSync(outside, join(root, 'X1Y0.jpg'));
+    symlinkSync(dirname(outside), join(root, 'away'));
+    const away = readTileSet(manifest({ pattern: 'away/{col}-{row}secret.jpg' }, root))!;
+    write(join(dirname(outside), '0-0secret.jpg'), 'secret');
+    expect(await sourceOf(away).readTile(0, 0, 0, new Uint8Array(256 * 200 * 3))).toBe('missing');
+    expect(tileFolderFacts(away).stored!(0)).toEqual({ expected: 4, seen: 0 });
     write(join(root, 'X0Y1.jpg'), 'not a picture');
     const small = await sharp({ create: { width: 10, height: 10, channels: 3, background: '#fff' } })
       .jpeg()

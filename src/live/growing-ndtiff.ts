@@ -1,0 +1,144 @@
+import { type Stats, statSync } from 'node:fs';
+import { StromaflowError } from '../errors.js';
+import {
+  describeDataSet,
+  isStored,
+  note,
+  placeOf,
+  readDataSet,
+  readIndexFile,
+  tileBytes,
+} from '../slide/ndtiff/data-set.js';
+import type { NdTiffDescription, NdTiffLevel } from '../slide/ndtiff/description.js';
+import { type IndexEntry, readIndex } from '../slide/ndtiff/read-index.js';
+import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
+import { arrivals } from './arrivals.js';
+import { type GrowingOptions, isMarkedDone } from './growing-tiff.js';
+import { ndTiffGrowth } from './growth-of-tiles.js';
+import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
+import { lookAgain } from './look-again.js';
+
+/**
+ * Opens an NDTiff data set that is being written, by its NDTiff.index.
+ *
+ * Completeness contract. Expected: the grid that Width, Height, TileWidth and TileHeight of the summary metadata make; tiles
+ * are placed by the axes `row` and `column`. A tile may be read once its entry is whole in the index and its bytes lie inside
+ * the part, because a writer puts the image before the entry; zeros behind the last entry are room that was reserved. The
+ * slide is complete when all expected tiles came, or when `.done` stands in the folder.
+ *
+ * @throws SLIDE_UNREADABLE while the summary is not there or has no size; SLIDE_NO_MPP when nobody says the spacing.
+ */
+export function openGrowingNdTiff(index: string, options: GrowingOptions): LiveSlide {
+  const set = readDataSet(index);
+  const mpp = options.mpp ?? set.mpp;
+  if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${index}: does not say how many µm a pixel spans`);
+  return new GrowingNdTiff(describeDataSet(index, set, mpp), options);
+}
+
+class GrowingNdTiff implements LiveSlide {
+  readonly opened: OpenedSlide;
+  readonly growth: Growth;
+  readonly closed: Promise<boolean>;
+  readonly #options: GrowingOptions;
+  readonly #source: NdTiffDescription;
+  readonly #level: NdTiffLevel;
+  readonly #born: Stats;
+  readonly #stop = new AbortController();
+  #close: (again: boolean) => void = () => undefined;
+  #state: LiveState = 'growing';
+  #seen = 0;
+  #overwritten = 0;
+  /** Where the next entry of the index begins. */
+  #next = 0;
+  #last: Stats | undefined;
+  #changedAt = performance.now();
+
+  constructor(source: NdTiffDescription, options: GrowingOptions) {
+    this.#source = source;
+    this.#level = source.levels[0]!;
+    this.#options = options;
+    this.#born = statSync(source.path);
+    const { width, height, downsample, mpp, tileWidth, tileHeight } = this.#level;
+    const geometry = { width, height, downsample, mpp, tileWidth, tileHeight };
+    this.growth = ndTiffGrowth(source, this.#born);
+    const facts = { id: options.id!, path: source.path, format: 'NDTiff', properties: {} };
+    const fingerprint = `${this.growth.identity}-${Date.now().toString(36)}`;
+    this.opened = { info: { ...facts, mpp, levels: [geometry], fingerprint }, source };
+    this.closed = new Promise(resolve => {
+      this.#close = resolve;
+    });
+  }
+
+  get state(): LiveState {
+    return this.#state;
+  }
+
+  get tiles(): LiveSlide['tiles'] {
+    const expected = this.#level.cols * this.#level.rows;
+    const missing = this.#state === 'complete' ? expected - this.#seen : 0;
+    return { expected, seen: this.#seen, missing, overwritten: this.#overwritten };
+  }
+
+  sourceFor(): TileSourceDescription {
+    return this.#source;
+  }
+
+  follow(_level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
+    return arrivals([this.#source.folder], this.#options, signal, this.#stop, async () => {
+      const tiles = this.#look();
+      return { tiles, grows: this.#state === 'growing' };
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    void lookAgain(this.#state, this.#options, () => this.#hasChanged()).then(this.#close);
+  }
+
+  #hasChanged(): boolean {
+    const stats = statSync(this.#source.path, { throwIfNoEntry: false });
+    const { size, mtimeMs } = this.#last ?? this.#born;
+    return stats?.size !== size || stats.mtimeMs !== mtimeMs;
+  }
+
+  #look(): number[] {
+    const { path, folder } = this.#source;
+    const done = isMarkedDone(folder);
+    const file = readIndexFile(path);
+    if (!file || file.stats.ino !== this.#born.ino || file.stats.size < this.#next) {
+      this.#state = file ? 'replaced' : 'gone';
+      return [];
+    }
+    this.#last = file.stats;
+    const entries = readIndex(path, file.bytes, this.#next);
+    const came = new Set<number>();
+    for (const entry of entries) {
+      if (!isStored(this.#source, entry)) break;
+      this.#take(entry, came);
+      this.#next = entry.end;
+    }
+    if (came.size > 0) this.#changedAt = performance.now();
+    if (this.#state !== 'growing') return [];
+    if (done || this.#seen === this.#level.cols * this.#level.rows) this.#state = 'complete';
+    else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
+    return [...came];
+  }
+
+  /** A later entry of a tile replaces an earlier one that nobody has read yet. */
+  #take(entry: IndexEntry, came: Set<number>): void {
+    const place = placeOf(this.#source, entry);
+    if (!place) return;
+    const { tile, part, type } = place;
+    const { offsets, parts, types } = this.#level;
+    if (offsets[tile] !== 0) {
+      this.#overwritten += 1;
+      const now = tileBytes(this.#source, part, entry.offset, type);
+      const same = now.equals(tileBytes(this.#source, parts[tile]!, offsets[tile]!, types[tile]!));
+      if (!same && !came.has(tile)) this.#state = 'replaced';
+    } else {
+      this.#seen += 1;
+      came.add(tile);
+    }
+    note(this.#level, place, entry.offset);
+  }
+}

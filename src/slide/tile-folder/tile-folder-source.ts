@@ -1,0 +1,74 @@
+import { extname, join } from 'node:path';
+import { StromaflowError } from '../../errors.js';
+import { J2kDecoder } from '../j2k-decoder.js';
+import { readFileBelow } from '../regular-file.js';
+import type { TileSource, TileState } from '../slide.js';
+import type { TiffLevel } from '../tiff-description.js';
+import { COMPRESSION } from '../tiff-support.js';
+import { corrupt, decodeImage, type Image } from './decode-image.js';
+import { mostBytes, type TileFolderDescription, type TileSetLevel, tileCut, tileName } from './tile-set.js';
+
+/** Reads a slide that is stored as one image a tile. JPEG colours follow the file's own markers, as any program shows it. */
+export class TileFolderSource implements TileSource {
+  readonly levels: readonly TileSetLevel[];
+  readonly #description: TileFolderDescription;
+
+  constructor(description: TileFolderDescription) {
+    this.levels = description.levels;
+    this.#description = description;
+  }
+
+  async readTile(level: number, col: number, row: number, into: Uint8Array): Promise<TileState> {
+    const geometry = this.levels[level];
+    if (!geometry || !(col >= 0 && col < geometry.cols && row >= 0 && row < geometry.rows))
+      throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
+    const name = tileName(geometry, col, row);
+    if (name === '') return 'missing';
+    const path = join(this.#description.folder, name);
+    const bytes = readTileFile(this.#description.folder, name, geometry);
+    if (!bytes) return 'missing';
+    const cut = tileCut(geometry, col, row);
+    const image = /\.j2[kc]$/i.test(extname(path))
+      ? await decodeJ2k(path, bytes, geometry)
+      : await decodeImage(path, bytes, cut.width * cut.height);
+    // A level's size may have been rounded up: its last tiles are then a pixel larger.
+    const spare = (last: boolean) => (last && !geometry.whole ? 1 : 0);
+    const [across, down] = [image.width - cut.width, image.height - cut.height];
+    if (
+      !(
+        across >= 0 &&
+        across <= spare(col === geometry.cols - 1) &&
+        down >= 0 &&
+        down <= spare(row === geometry.rows - 1)
+      )
+    )
+      throw corrupt(path, `is ${image.width} × ${image.height} pixels instead of ${cut.width} × ${cut.height}`);
+    for (let y = 0; y < cut.down; y++) {
+      const from = ((cut.top + y) * image.width + cut.left) * 3;
+      into.set(image.pixels.subarray(from, from + cut.across * 3), y * geometry.tileWidth * 3);
+    }
+    return 'decoded';
+  }
+
+  close(): void {}
+}
+
+async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Promise<Image> {
+  const { tileWidth, tileHeight, colour } = level;
+  const compression = colour === 'ycbcr' ? COMPRESSION.j2kYCbCr : COMPRESSION.j2kRgb;
+  const decoder = await J2kDecoder.load({ tileWidth, tileHeight, compression } as TiffLevel);
+  const pixels = new Uint8Array(tileWidth * tileHeight * 3);
+  const tile = decoder.input(bytes.length);
+  bytes.copy(tile);
+  const problem = decoder.decode(tile, tileHeight, pixels);
+  if (problem) throw corrupt(path, problem);
+  return { width: tileWidth, height: tileHeight, pixels };
+}
+
+function readTileFile(folder: string, name: string, level: TileSetLevel): Buffer | undefined {
+  try {
+    return readFileBelow(folder, name, mostBytes(level))?.bytes;
+  } catch (error) {
+    throw new StromaflowError('SLIDE_UNREADABLE', `${join(folder, name)}: cannot be read`, { cause: error });
+  }
+}
