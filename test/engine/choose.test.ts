@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chooseEngine } from '#src/engine/choose.js';
+import { autoOf, chooseEngine } from '#src/engine/choose.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { Arena } from '#src/stage/arena.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
@@ -32,6 +32,16 @@ test('auto takes the CPU where nothing else is, and says in one line why', async
   expect(line).toBe(
     'auto chose cpu; not tensorrt, cuda: no NVIDIA GPU (no /dev/nvidiactl); not webgpu: no GPU (no /dev/dri)',
   );
+});
+
+test('of probed engines auto takes the first that is no software, whatever patch it was timed on', () => {
+  const probe = (name: 'webgpu' | 'cuda' | 'cpu', patchSeconds: number, patchSide = 64) =>
+    ({ name, title: '', found: true, patchSeconds, patchSide }) as const;
+  expect(autoOf([probe('webgpu', 0.004), probe('cpu', 0.01)])).toBe('webgpu');
+  expect(autoOf([probe('webgpu', 4), probe('cpu', 0.01)])).toBe('cpu');
+  // A tenth of a second for 512 px is fast, and slow for 64.
+  expect(autoOf([probe('cuda', 0.2, 512), probe('webgpu', 0.004)])).toBe('cuda');
+  expect(autoOf([{ ...probe('cuda', 0.001), found: false }])).toBe('cpu');
 });
 
 test('a name is taken as it is, without a line', async () => {

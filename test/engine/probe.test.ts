@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { probeEngines } from '#src/engine/probe.js';
+import { PROBE_SIDE, probeEngines } from '#src/engine/probe.js';
+import { loadBundle } from '#src/model/bundle.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { useSoftwareGpu } from '../support/software-gpu.js';
 
@@ -30,6 +31,19 @@ test('what runs here is found, with version, device and seconds', async () => {
   }
   expect(probes[0]).toMatchObject({ version: expect.stringMatching(/^onnxruntime \d/), device: 'cpu' });
   expect(probes[1]).toMatchObject({ version: 'tfjs 4.22.0', device: 'wasm' });
+});
+
+test('a ready graph is tried at the size it takes, and a whole patch only where that is asked for', async () => {
+  const model = new URL('../golden/model_ready/sigmoid-batch2-opset17.onnx', import.meta.url).pathname;
+  const { network } = await loadBundle(model);
+  if (network.kind !== 'onnx') throw new Error('not a ready graph');
+  const [fixed] = await probeEngines({ ...options, model, engines: ['cpu'] });
+  expect(fixed).toMatchObject({ found: true, patchSide: network.ready.fixedSide ?? PROBE_SIDE });
+  const large = await makeBundle({ config: SMALL, manifest: { patchSize: 128 } }, join(root, 'large'));
+  const [small] = await probeEngines({ ...options, model: large, engines: ['cpu'] });
+  expect(small).toMatchObject({ found: true, patchSide: PROBE_SIDE });
+  const [whole] = await probeEngines({ ...options, model: large, engines: ['cpu'], full: true });
+  expect(whole).toMatchObject({ found: true, patchSide: 128 });
 });
 
 describe('what does not run says why and what to install', () => {
