@@ -1,16 +1,14 @@
 import { extname, join } from 'node:path';
-import jpegTurbo from '@julusian/jpeg-turbo';
 import sharp from 'sharp';
 import { StromaflowError } from '../../errors.js';
 import { J2kDecoder } from '../../slide/j2k-decoder.js';
+import { decodeJpeg as decodeStream } from '../../slide/jpeg/decode-jpeg.js';
 import { endsWithEoi, prepareTile } from '../../slide/jpeg-stream.js';
 import type { TileSource, TileState } from '../../slide/slide.js';
 import type { TiffLevel } from '../../slide/tiff-description.js';
 import { COMPRESSION } from '../../slide/tiff-support.js';
 import { readRegularFile } from '../regular-file.js';
 import { mostBytes, type TileFolderDescription, type TileSetLevel, tileName, tileSpan } from './tile-set.js';
-
-const RGB = { format: jpegTurbo.FORMAT_RGB };
 
 /** Pixels of one stored image. */
 interface Image {
@@ -91,7 +89,7 @@ function decodeJpeg(path: string, bytes: Buffer): Image {
   if (width * height > 8192 * 8192) throw corrupt(path, `claims ${width} × ${height} pixels`);
   try {
     const pixels = Buffer.alloc(width * height * 3);
-    jpegTurbo.decompressSync(bytes, pixels, RGB);
+    decodeStream(bytes, pixels);
     return { width, height, pixels };
   } catch (error) {
     throw corrupt(path, 'cannot be decoded', error);
