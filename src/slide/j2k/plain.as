@@ -1,0 +1,123 @@
+/**
+ * The loops of decoding JPEG 2000: code-blocks, wavelets, colours. plain-j2k.ts reads the headers and calls them;
+ * plain-wasm.ts holds this compiled.
+ */
+import { convertRow, interleaveRow } from '../jpeg/colour';
+
+export { decodeBlock } from './block';
+export { inverse } from './wavelet';
+
+/** First byte that the caller may use. */
+export function heapStart(): usize {
+  return (<usize>__heap_base + 63) & ~63;
+}
+
+export function clear(at: usize, bytes: usize): void {
+  memory.fill(at, 0, bytes);
+}
+
+/** What a picture's components are. */
+const TRANSFORMED: i32 = 1;
+const YCBCR: i32 = 2;
+
+@inline
+function level(value: v128, whole: bool): v128 {
+  return whole ? value : i32x4.trunc_sat_f32x4_s(f32x4.nearest(value));
+}
+@inline
+function bytesOf(a: v128, b: v128, c: v128, d: v128, whole: bool): v128 {
+  const middle = i16x8.splat(128);
+  const low = i16x8.add_sat_s(i16x8.narrow_i32x4_s(level(a, whole), level(b, whole)), middle);
+  const high = i16x8.add_sat_s(i16x8.narrow_i32x4_s(level(c, whole), level(d, whole)), middle);
+  return i8x16.narrow_i16x8_u(low, high);
+}
+@inline
+function vector(plane: usize, at: usize): v128 {
+  return v128.load(plane + at);
+}
+
+/** 16 samples of a component as they are. */
+@inline
+function plainBytes(plane: usize, at: usize, whole: bool): v128 {
+  const from = plane + at;
+  return bytesOf(v128.load(from), v128.load(from, 16), v128.load(from, 32), v128.load(from, 48), whole);
+}
+/** y + x × factor (annex G.3). */
+@inline
+function plus(y: usize, x: usize, at: usize, factor: f32): v128 {
+  return f32x4.add(vector(y, at), f32x4.mul(vector(x, at), f32x4.splat(factor)));
+}
+@inline
+function greenOf(y: usize, u: usize, v: usize, at: usize): v128 {
+  const withoutU = f32x4.sub(vector(y, at), f32x4.mul(vector(u, at), f32x4.splat(0.34413)));
+  return f32x4.sub(withoutU, f32x4.mul(vector(v, at), f32x4.splat(0.71414)));
+}
+/** y − (u + v) / 4 (annex G.2). */
+@inline
+function wholeGreen(y: usize, u: usize, v: usize, at: usize): v128 {
+  return i32x4.sub(vector(y, at), i32x4.shr_s(i32x4.add(vector(u, at), vector(v, at)), 2));
+}
+@inline
+function wholePlus(y: usize, u: usize, v: usize, x: usize, at: usize): v128 {
+  return i32x4.add(wholeGreen(y, u, v, at), vector(x, at));
+}
+
+/** A row's planes of 32 bits as rows of bytes. */
+@inline
+function transformRow(y: usize, u: usize, v: usize, width: usize, whole: bool, r: usize, g: usize, b: usize): void {
+  for (let i: usize = 0; i < width; i += 16) {
+    const at = i * 4;
+    if (whole) {
+      v128.store(r + i, bytesOf(wholePlus(y, u, v, v, at), wholePlus(y, u, v, v, at + 16), wholePlus(y, u, v, v, at + 32), wholePlus(y, u, v, v, at + 48), true));
+      v128.store(g + i, bytesOf(wholeGreen(y, u, v, at), wholeGreen(y, u, v, at + 16), wholeGreen(y, u, v, at + 32), wholeGreen(y, u, v, at + 48), true));
+      v128.store(b + i, bytesOf(wholePlus(y, u, v, u, at), wholePlus(y, u, v, u, at + 16), wholePlus(y, u, v, u, at + 32), wholePlus(y, u, v, u, at + 48), true));
+    } else {
+      v128.store(r + i, bytesOf(plus(y, v, at, 1.402), plus(y, v, at + 16, 1.402), plus(y, v, at + 32, 1.402), plus(y, v, at + 48, 1.402), false));
+      v128.store(g + i, bytesOf(greenOf(y, u, v, at), greenOf(y, u, v, at + 16), greenOf(y, u, v, at + 32), greenOf(y, u, v, at + 48), false));
+      v128.store(b + i, bytesOf(plus(y, u, at, 1.772), plus(y, u, at + 16, 1.772), plus(y, u, at + 32, 1.772), plus(y, u, at + 48, 1.772), false));
+    }
+  }
+}
+@inline
+function plainRow(plane: usize, width: usize, whole: bool, to: usize): void {
+  for (let i: usize = 0; i < width; i += 16) v128.store(to + i, plainBytes(plane, i * 4, whole));
+}
+
+/**
+ * Three planes as RGB.
+ *
+ * @param colours 0: they are RGB; 1: a component transform is to be undone; 2: they are YCbCr as of JFIF.
+ * @param room three times the width and 192 bytes.
+ */
+export function toRgb(
+  first: usize,
+  second: usize,
+  third: usize,
+  pitch: usize,
+  width: usize,
+  height: usize,
+  whole: bool,
+  colours: i32,
+  room: usize,
+  to: usize,
+): void {
+  const other = room + ((width + 63) & ~15);
+  const another = other + ((width + 63) & ~15);
+  for (let y: usize = 0; y < height; y++, to += width * 3) {
+    const at = y * pitch;
+    if (colours == TRANSFORMED) {
+      if (whole) transformRow(first + at, second + at, third + at, width, true, room, other, another);
+      else transformRow(first + at, second + at, third + at, width, false, room, other, another);
+    } else if (whole) {
+      plainRow(first + at, width, true, room);
+      plainRow(second + at, width, true, other);
+      plainRow(third + at, width, true, another);
+    } else {
+      plainRow(first + at, width, false, room);
+      plainRow(second + at, width, false, other);
+      plainRow(third + at, width, false, another);
+    }
+    if (colours == YCBCR) convertRow(room, other, another, <u32>width, to);
+    else interleaveRow(room, other, another, <u32>width, to);
+  }
+}
