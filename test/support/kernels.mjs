@@ -9,6 +9,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Sources (named .as, because they are no TypeScript) and the modules that hold them. */
 export const KERNELS = [
+  { source: 'src/slide/j2k/plain.as', holder: 'src/slide/j2k/plain-wasm.ts', name: 'PLAIN_WASM' },
   { source: 'src/slide/jpeg/exact.as', holder: 'src/slide/jpeg/exact-wasm.ts', name: 'EXACT_WASM' },
 ];
 

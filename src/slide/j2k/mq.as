@@ -111,24 +111,29 @@ export function decide(context: usize, r: i32): i32 {
   const likely = entry & 1;
   const probability = (entry + likely) >> 1;
   const distance = (r - likely) >> 1;
-  let a = interval + distance;
-  let c = code + (<u32>(distance + probability) << 16);
-  let swap = a < probability;
-  if (c >> 16 < <u32>probability) {
-    swap = !swap;
-    a = probability;
-  } else c -= <u32>probability << 16;
-  setContext(context, <usize>(swap ? load<u32>(state, 8) : load<u32>(state, 4)));
-  code = c;
+  const a0 = interval + distance;
+  const c0 = code + (<u32>(distance + probability) << 16);
+  // Which of the four cases it is cannot be foretold, so nothing branches on it.
+  const lower = c0 >> 16 < <u32>probability;
+  const swap = <u32>lower ^ <u32>(a0 < probability);
+  let a = select(probability, a0, lower);
+  let c = select(c0, c0 - (<u32>probability << 16), lower);
+  setContext(context, <usize>load<u32>(state + (<usize>swap << 2), 4));
   let shift = clz(a) - 16;
-  while (shift > left) {
-    code <<= left;
-    a <<= left;
-    shift -= left;
-    nextByte();
+  a <<= shift;
+  if (shift > left) {
+    code = c;
+    do {
+      code <<= left;
+      shift -= left;
+      nextByte();
+    } while (shift > left);
+    c = code;
   }
-  code <<= shift;
+  c <<= shift;
   left -= shift;
-  interval = a << shift;
-  return part() + (swap ? 1 - likely : likely);
+  const next = min(a - 0x8000, <i32>(c >> 16));
+  interval = a - next;
+  code = c - (<u32>next << 16);
+  return (next << 1) + (likely ^ <i32>swap);
 }

@@ -27,7 +27,15 @@ export interface PlainHeader {
   readonly end: number;
 }
 
-const MARKER = { soc: 0xff4f, siz: 0xff51, cod: 0xff52, qcd: 0xff5c, com: 0xff64, tlm: 0xff55, plt: 0xff58 };
+const SOC = 0xff4f;
+const SIZ = 0xff51;
+const COD = 0xff52;
+const QCD = 0xff5c;
+const COM = 0xff64;
+/** Lengths of tile-parts, in the main header. */
+const TLM = 0xff55;
+/** Lengths of packets, in a tile-part's. */
+const PLT = 0xff58;
 const SOT = 0xff90;
 const SOD = 0xff93;
 const EOC = 0xffd9;
@@ -43,7 +51,7 @@ type Reading = { -readonly [Key in keyof PlainHeader]?: PlainHeader[Key] };
  */
 export function readPlainHeader(stream: Buffer): PlainHeader | undefined {
   const header: Reading = {};
-  if (stream.length < 4 || stream.readUInt16BE(0) !== MARKER.soc) return undefined;
+  if (stream.length < 4 || stream.readUInt16BE(0) !== SOC) return undefined;
   let at = 2;
   for (; at + 12 < stream.length; ) {
     const marker = stream.readUInt16BE(at);
@@ -51,18 +59,26 @@ export function readPlainHeader(stream: Buffer): PlainHeader | undefined {
     const segment = stream.subarray(at + 4, at + 2 + length);
     if (length < 2 || segment.length !== length - 2) return undefined;
     if (marker === SOT) return readTilePart(stream, at, segment, header);
-    if (marker === MARKER.siz ? !readSize(segment, header) : marker === MARKER.cod && !readStyle(segment, header))
-      return undefined;
-    if (marker === MARKER.qcd && !readQuantisers(segment, header)) return undefined;
-    if (!Object.values(MARKER).includes(marker)) return undefined;
+    if (!readSegment(marker, segment, header)) return undefined;
     at += 2 + length;
   }
   return undefined;
 }
 
+function readSegment(marker: number, segment: Buffer, header: Reading): boolean {
+  if (marker === SIZ) return readSize(segment, header);
+  if (marker === COD) return readStyle(segment, header);
+  if (marker === QCD) return readQuantisers(segment, header);
+  if (marker !== TLM || segment.length < 2) return marker === COM;
+  // Its entries' lengths must fit it; what they say is not needed.
+  const kind = segment[1]!;
+  return (segment.length - 2) % (((kind >> 4) & 3) + (kind & 0x40 ? 4 : 2)) === 0;
+}
+
 function readTilePart(stream: Buffer, at: number, segment: Buffer, header: Reading): PlainHeader | undefined {
   const { levels, quantisers, width } = header;
-  if (width === undefined || levels === undefined || !quantisers || quantisers.length < 3 * levels + 1) return undefined;
+  if (width === undefined || levels === undefined || !quantisers || quantisers.length < 3 * levels + 1)
+    return undefined;
   // The first tile, its first part of one, up to the end of the stream.
   if (segment.length !== 8 || segment.readUInt16BE(0) !== 0 || segment.readUInt16BE(6) !== 1) return undefined;
   const bytes = segment.readUInt32BE(2);
@@ -71,8 +87,10 @@ function readTilePart(stream: Buffer, at: number, segment: Buffer, header: Readi
   for (let next = at + 12; next + 2 <= end; ) {
     const marker = stream.readUInt16BE(next);
     if (marker === SOD) return { ...(header as PlainHeader), start: next + 2, end };
-    if ((marker !== MARKER.com && marker !== MARKER.plt) || next + 4 > end) return undefined;
+    if ((marker !== COM && marker !== PLT) || next + 4 > end) return undefined;
     next += 2 + stream.readUInt16BE(next + 2);
+    // The last length in PLT must end in it.
+    if (next > end || (marker === PLT && stream[next - 1]! > 0x7f)) return undefined;
   }
   return undefined;
 }
@@ -84,7 +102,8 @@ function readSize(segment: Buffer, header: Reading): boolean {
   const [width, height, left, top, tileWidth, tileHeight, tileLeft, tileTop] = Array.from({ length: 8 }, (_, i) =>
     segment.readUInt32BE(2 + i * 4),
   ) as [number, number, number, number, number, number, number, number];
-  if (left !== 0 || top !== 0 || tileLeft !== 0 || tileTop !== 0 || tileWidth < width || tileHeight < height) return false;
+  if (left !== 0 || top !== 0 || tileLeft !== 0 || tileTop !== 0 || tileWidth < width || tileHeight < height)
+    return false;
   if (width < 1 || height < 1 || width * height > MAX_PIXELS) return false;
   for (let i = 36; i < 45; i += 3) if (segment[i] !== 7 || segment[i + 1] !== 1 || segment[i + 2] !== 1) return false;
   Object.assign(header, { width, height });

@@ -1,6 +1,7 @@
 import { instantiate, reach } from '../wasm.js';
-import { type Band, type Block, bandsOf, readPackets } from './packets.js';
-import { readPlainHeader } from './plain-header.js';
+import { type Band, type Block, bandsOf, resetBands, sameBands } from './bands.js';
+import { readPackets } from './packets.js';
+import { type PlainHeader, readPlainHeader } from './plain-header.js';
 import { PLAIN_WASM } from './plain-wasm.js';
 
 /** plain.as has their parameters. Addresses are bytes. */
@@ -36,26 +37,27 @@ interface Kernels {
     width: number,
     height: number,
     whole: boolean,
-    colours: number,
+    transformed: boolean,
+    yCbCr: boolean,
     room: number,
     to: number,
   ): void;
 }
 
 const COMPONENTS = 3;
-const COLOURS = { asTheyAre: 0, transformed: 1, yCbCr: 2 } as const;
 const SLACK = 256;
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
 /**
  * Decodes JPEG 2000 as slides have it, in WebAssembly with SIMD: what OpenJPEG gives, to a rounding of the colour transform.
- * One a thread is enough; it keeps nothing but memory.
+ * One a thread is enough: it keeps nothing but memory and how the last picture was cut.
  */
 export class PlainJ2k {
   readonly #kernels = instantiate<Kernels>(PLAIN_WASM);
+  #last: { readonly header: PlainHeader; readonly components: readonly Band[][][] } | undefined;
 
   /**
-   * @param yCbCr components without a transform are YCbCr as of JFIF.
+   * @param yCbCr the components, after a transform of the stream's own, are YCbCr as of JFIF.
    * @param into width × height × 3 bytes.
    * @returns false where the stream is of another kind or not sound; `into` is then unchanged.
    */
@@ -65,7 +67,7 @@ export class PlainJ2k {
     const { width, height, levels, whole, transformed } = header;
     const bytes = width * height * 3;
     if (into.length < bytes) return false;
-    const components = Array.from({ length: COMPONENTS }, () => bandsOf(header));
+    const components = this.#componentsOf(header);
     if (!readPackets(stream, header, components)) return false;
     const kernels = this.#kernels;
     const pitch = align(width * 4) + 64;
@@ -85,11 +87,16 @@ export class PlainJ2k {
             if (block.passes > 0) this.#decodeBlock(stream, memory, input, band, block, whole, plane, pitch);
       kernels.inverse(plane, pitch, width, height, levels, whole, room);
     }
-    const colours = transformed ? COLOURS.transformed : yCbCr ? COLOURS.yCbCr : COLOURS.asTheyAre;
     const [first, second, third] = [planes, planes + planeBytes, planes + planeBytes * 2];
-    kernels.toRgb(first, second, third, pitch, width, height, whole, colours, room, rgb);
+    kernels.toRgb(first, second, third, pitch, width, height, whole, transformed, yCbCr, room, rgb);
     into.set(memory.subarray(rgb, rgb + bytes));
     return true;
+  }
+
+  #componentsOf(header: PlainHeader): readonly Band[][][] {
+    if (this.#last && sameBands(this.#last.header, header)) this.#last.components.forEach(resetBands);
+    else this.#last = { header, components: Array.from({ length: COMPONENTS }, () => bandsOf(header)) };
+    return this.#last.components;
   }
 
   #decodeBlock(

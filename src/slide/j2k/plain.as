@@ -16,10 +16,6 @@ export function clear(at: usize, bytes: usize): void {
   memory.fill(at, 0, bytes);
 }
 
-/** What a picture's components are. */
-const TRANSFORMED: i32 = 1;
-const YCBCR: i32 = 2;
-
 @inline
 function level(value: v128, whole: bool): v128 {
   return whole ? value : i32x4.trunc_sat_f32x4_s(f32x4.nearest(value));
@@ -86,7 +82,8 @@ function plainRow(plane: usize, width: usize, whole: bool, to: usize): void {
 /**
  * Three planes as RGB.
  *
- * @param colours 0: they are RGB; 1: a component transform is to be undone; 2: they are YCbCr as of JFIF.
+ * @param transformed a component transform is to be undone.
+ * @param yCbCr what then is there is YCbCr as of JFIF.
  * @param room three times the width and 192 bytes.
  */
 export function toRgb(
@@ -97,7 +94,8 @@ export function toRgb(
   width: usize,
   height: usize,
   whole: bool,
-  colours: i32,
+  transformed: bool,
+  yCbCr: bool,
   room: usize,
   to: usize,
 ): void {
@@ -105,7 +103,7 @@ export function toRgb(
   const another = other + ((width + 63) & ~15);
   for (let y: usize = 0; y < height; y++, to += width * 3) {
     const at = y * pitch;
-    if (colours == TRANSFORMED) {
+    if (transformed) {
       if (whole) transformRow(first + at, second + at, third + at, width, true, room, other, another);
       else transformRow(first + at, second + at, third + at, width, false, room, other, another);
     } else if (whole) {
@@ -117,7 +115,7 @@ export function toRgb(
       plainRow(second + at, width, false, other);
       plainRow(third + at, width, false, another);
     }
-    if (colours == YCBCR) convertRow(room, other, another, <u32>width, to);
+    if (yCbCr) convertRow(room, other, another, <u32>width, to);
     else interleaveRow(room, other, another, <u32>width, to);
   }
 }

@@ -22,6 +22,11 @@ export class TagTree {
     }
   }
 
+  reset(): void {
+    this.#least.fill(0);
+    this.#known.fill(false);
+  }
+
   /** Whether a leaf's value is below `limit`; reads as many bits as it takes to know. */
   isBelow(leaf: number, limit: number, bit: () => number): boolean {
     const path: number[] = [];

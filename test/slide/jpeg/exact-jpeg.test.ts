@@ -61,7 +61,7 @@ describe('ExactJpeg', () => {
 
   it('survives any damage, and takes nothing that libjpeg refuses for damage', () => {
     const decoder = new ExactJpeg();
-    const place = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    const place = fc.nat({ max: 999_999 }).map(part => part / 1_000_000);
     let taken = 0;
     const check = (bytes: Buffer) => {
       const pixels = Buffer.alloc(200 * 200 * 3);
