@@ -7,7 +7,8 @@
  * (21 + 3 × row). Row r's neighbourhood is (word >> 3 × r) & 0x1ef, its own significance bit 4 of that. It is the layout of
  * OpenJPEG; magnitudes, four to a column with the sign on top, lie column by column, so that a column is one vector.
  */
-import { CONTEXTS, decide, prepareStates, REFINE, RUN, SIGN, startMq, UNIFORM } from './mq';
+import { prepareContexts, significance, signs } from './contexts';
+import { CONTEXTS, decide, REFINE, RUN, startMq, UNIFORM } from './mq';
 
 /** Bit 0 of each row. */
 const ROWS: u32 = 0x249;
@@ -17,59 +18,16 @@ const NEIGHBOURS: u32 = 0x1ef;
 /** Words: at most 4096 samples, with a column and a stripe around. */
 const words: usize = memory.data(32768, 16);
 const magnitudes: usize = memory.data(4096 * 4 + 64, 16);
-/** Places of contexts by neighbourhood, for LL and LH, HL, HH. */
-const significance: usize = memory.data(4 * 512, 16);
-/** Contexts of signs, and (bit 7) whether the sign is inverted. */
-const signs: usize = memory.data(256, 16);
-let prepared: bool = false;
 
 let distance: i32 = 0;
 let table: usize = 0;
 let across: usize = 0;
 let stride: usize = 0;
-
-function prepare(): void {
-  prepared = true;
-  prepareStates();
-  for (let f: u32 = 0; f < 512; f++) {
-    const h = ((f >> 3) & 1) + ((f >> 5) & 1);
-    const v = ((f >> 1) & 1) + ((f >> 7) & 1);
-    const d = (f & 1) + ((f >> 2) & 1) + ((f >> 6) & 1) + ((f >> 8) & 1);
-    store<u8>(significance + f, <u8>(alongLines(h, v, d) * 8));
-    store<u8>(significance + 512 + f, <u8>(alongLines(v, h, d) * 8));
-    store<u8>(significance + 1024 + f, <u8>(alongLines(h, v, d) * 8));
-    store<u8>(significance + 1536 + f, <u8>(acrossLines(h + v, d) * 8));
-  }
-  // Bits 1, 3, 5, 7: above, left, right and below are significant; 4, 0, 2, 6: and negative.
-  for (let f: i32 = 0; f < 256; f++) {
-    const h = limit(signed(f, 3, 0) + signed(f, 5, 2));
-    const v = limit(signed(f, 1, 4) + signed(f, 7, 6));
-    const inverted = h < 0 || (h == 0 && v < 0);
-    const x = inverted ? -h : h;
-    const y = inverted ? -v : v;
-    const context = x == 1 ? 12 + y : 9 + y;
-    store<u8>(signs + f, <u8>(context | (inverted ? 0x80 : 0)));
-  }
-}
-function signed(f: i32, significant: i32, negative: i32): i32 {
-  return (f >> significant) & 1 ? 1 - 2 * ((f >> negative) & 1) : 0;
-}
-function limit(value: i32): i32 {
-  return max(-1, min(1, value));
-}
-/** Table D.1, LL and LH; HL with the directions changed. */
-function alongLines(h: u32, v: u32, d: u32): u32 {
-  if (h == 2) return 8;
-  if (h == 1) return v >= 1 ? 7 : d >= 1 ? 6 : 5;
-  if (v >= 1) return v == 2 ? 4 : 3;
-  return min(d, 2);
-}
-/** Table D.1, HH. */
-function acrossLines(lines: u32, d: u32): u32 {
-  if (d >= 3) return 8;
-  if (d == 2) return lines >= 1 ? 7 : 6;
-  return d == 1 ? 3 + min(lines, 2) : min(lines, 2);
-}
+let stripes: usize = 0;
+/** Bytes of magnitudes in a stripe. */
+let stripeBytes: usize = 0;
+/** Bit 0 of the rows that the last stripe has. */
+let lastRows: u32 = 0;
 
 /** Rows of a column that are not significant, but a neighbour is. */
 @inline
@@ -126,102 +84,116 @@ function becomeSignificant(at: usize, f: u32, r3: u32, d: i32, value: u32, to: u
 }
 
 /** Samples with significant neighbours. */
-function propagate(stripe: usize, values: usize, rows: u32, value: u32): void {
+function propagate(value: u32): void {
   let d = distance;
-  for (let x: usize = 0; x < across; x += 4) {
-    if (!anyAtEdge(v128.load(stripe + x * 4), rows)) continue;
-    const end = min(x + 4, across);
-    for (let column = x; column < end; column++) {
-      const at = stripe + column * 4;
-      let f = load<u32>(at);
-      let todo = atEdge(f) & rows;
-      if (todo == 0) continue;
-      do {
-        const r3 = <u32>ctz(todo);
-        const context = CONTEXTS + <usize>load<u8>(table + ((f >> r3) & NEIGHBOURS));
-        let r = d - load<i32>(context);
-        if (r < 0) r = decide(context, r);
-        d = r & ~1;
-        if (r & 1) {
-          f = becomeSignificant(at, f, r3, d, value, values + column * 16);
-          d = distance;
-          todo = atEdge(f) & rows & (-8 << r3);
-        } else todo &= todo - 1;
-        f |= 1 << (21 + r3);
-      } while (todo);
-      store<u32>(at, f);
+  for (let s: usize = 0; s < stripes; s++) {
+    const stripe = words + (s + 1) * stride + 4;
+    const values = magnitudes + s * stripeBytes;
+    const rows = s + 1 == stripes ? lastRows : ROWS;
+    for (let x: usize = 0; x < across; x += 4) {
+      if (!anyAtEdge(v128.load(stripe + x * 4), rows)) continue;
+      const end = min(x + 4, across);
+      for (let column = x; column < end; column++) {
+        const at = stripe + column * 4;
+        let f = load<u32>(at);
+        let todo = atEdge(f) & rows;
+        if (todo == 0) continue;
+        do {
+          const r3 = <u32>ctz(todo);
+          const context = CONTEXTS + <usize>load<u8>(table + ((f >> r3) & NEIGHBOURS));
+          let r = d - load<i32>(context);
+          if (r < 0) r = decide(context, r);
+          d = r & ~1;
+          if (r & 1) {
+            f = becomeSignificant(at, f, r3, d, value, values + column * 16);
+            d = distance;
+            todo = atEdge(f) & rows & (-8 << r3);
+          } else todo &= todo - 1;
+          f |= 1 << (21 + r3);
+        } while (todo);
+        store<u32>(at, f);
+      }
     }
   }
   distance = d;
 }
 
 /** Another bit of the samples that were significant before. */
-function refine(stripe: usize, values: usize, rows: u32, half: i32): void {
+function refine(half: i32): void {
   let d = distance;
-  const mask = i32x4.splat(rows);
-  for (let x: usize = 0; x < across; x += 4) {
-    const four = v128.load(stripe + x * 4);
-    if (!v128.any_true(v128.and(v128.andnot(i32x4.shr_u(four, 4), i32x4.shr_u(four, 21)), mask))) continue;
-    const end = min(x + 4, across);
-    for (let column = x; column < end; column++) {
-      const at = stripe + column * 4;
-      let f = load<u32>(at);
-      let todo = toRefine(f) & rows;
-      if (todo == 0) continue;
-      do {
-        const r3 = <u32>ctz(todo);
-        const first = (f >> r3) & NEIGHBOURS ? REFINE + 1 : REFINE;
-        const context = CONTEXTS + ((f >> (20 + r3)) & 1 ? REFINE + 2 : first) * 8;
-        let r = d - load<i32>(context);
-        if (r < 0) r = decide(context, r);
-        d = r & ~1;
-        const to = values + column * 16 + ((r3 / 3) << 2);
-        store<i32>(to, load<i32>(to) + (r & 1 ? half : -half));
-        f |= 1 << (20 + r3);
-        todo &= todo - 1;
-      } while (todo);
-      store<u32>(at, f);
+  for (let s: usize = 0; s < stripes; s++) {
+    const stripe = words + (s + 1) * stride + 4;
+    const values = magnitudes + s * stripeBytes;
+    const rows = s + 1 == stripes ? lastRows : ROWS;
+    for (let x: usize = 0; x < across; x += 4) {
+      const four = v128.load(stripe + x * 4);
+      if (!v128.any_true(v128.and(v128.andnot(i32x4.shr_u(four, 4), i32x4.shr_u(four, 21)), i32x4.splat(rows)))) continue;
+      const end = min(x + 4, across);
+      for (let column = x; column < end; column++) {
+        const at = stripe + column * 4;
+        let f = load<u32>(at);
+        let todo = toRefine(f) & rows;
+        if (todo == 0) continue;
+        do {
+          const r3 = <u32>ctz(todo);
+          const first = (f >> r3) & NEIGHBOURS ? REFINE + 1 : REFINE;
+          const context = CONTEXTS + ((f >> (20 + r3)) & 1 ? REFINE + 2 : first) * 8;
+          let r = d - load<i32>(context);
+          if (r < 0) r = decide(context, r);
+          d = r & ~1;
+          const to = values + column * 16 + ((r3 / 3) << 2);
+          store<i32>(to, load<i32>(to) + (r & 1 ? half : -half));
+          f |= 1 << (20 + r3);
+          todo &= todo - 1;
+        } while (todo);
+        store<u32>(at, f);
+      }
     }
   }
   distance = d;
 }
 
 /** All samples that were not visited, in runs where nothing is near. */
-function cleanUp(stripe: usize, values: usize, rows: u32, value: u32): void {
+function cleanUp(value: u32): void {
   let d = distance;
-  for (let column: usize = 0; column < across; column++) {
-    const at = stripe + column * 4;
-    let f = load<u32>(at);
-    let todo = ~((f >> 4) | (f >> 21)) & rows;
-    let found: u32 = 99;
-    if (f == 0 && rows == ROWS) {
-      let r = d - load<i32>(CONTEXTS + RUN * 8);
-      if (r < 0) r = decide(CONTEXTS + RUN * 8, r);
-      d = r & ~1;
-      if ((r & 1) == 0) continue;
-      r = d - load<i32>(CONTEXTS + UNIFORM * 8);
-      if (r < 0) r = decide(CONTEXTS + UNIFORM * 8, r);
-      found = (r & 1) << 1;
-      r = (r & ~1) - load<i32>(CONTEXTS + UNIFORM * 8);
-      if (r < 0) r = decide(CONTEXTS + UNIFORM * 8, r);
-      d = r & ~1;
-      found = (found | (r & 1)) * 3;
-      todo &= -1 << found;
-    }
-    while (todo) {
-      const r3 = <u32>ctz(todo);
-      todo &= todo - 1;
-      if (r3 != found) {
-        const context = CONTEXTS + <usize>load<u8>(table + ((f >> r3) & NEIGHBOURS));
-        let r = d - load<i32>(context);
-        if (r < 0) r = decide(context, r);
+  for (let s: usize = 0; s < stripes; s++) {
+    const stripe = words + (s + 1) * stride + 4;
+    const values = magnitudes + s * stripeBytes;
+    const rows = s + 1 == stripes ? lastRows : ROWS;
+    for (let column: usize = 0; column < across; column++) {
+      const at = stripe + column * 4;
+      let f = load<u32>(at);
+      let todo = ~((f >> 4) | (f >> 21)) & rows;
+      let found: u32 = 99;
+      if (f == 0 && rows == ROWS) {
+        let r = d - load<i32>(CONTEXTS + RUN * 8);
+        if (r < 0) r = decide(CONTEXTS + RUN * 8, r);
         d = r & ~1;
         if ((r & 1) == 0) continue;
+        r = d - load<i32>(CONTEXTS + UNIFORM * 8);
+        if (r < 0) r = decide(CONTEXTS + UNIFORM * 8, r);
+        found = (r & 1) << 1;
+        r = (r & ~1) - load<i32>(CONTEXTS + UNIFORM * 8);
+        if (r < 0) r = decide(CONTEXTS + UNIFORM * 8, r);
+        d = r & ~1;
+        found = (found | (r & 1)) * 3;
+        todo &= -1 << found;
       }
-      f = becomeSignificant(at, f, r3, d, value, values + column * 16);
-      d = distance;
+      while (todo) {
+        const r3 = <u32>ctz(todo);
+        todo &= todo - 1;
+        if (r3 != found) {
+          const context = CONTEXTS + <usize>load<u8>(table + ((f >> r3) & NEIGHBOURS));
+          let r = d - load<i32>(context);
+          if (r < 0) r = decide(context, r);
+          d = r & ~1;
+          if ((r & 1) == 0) continue;
+        }
+        f = becomeSignificant(at, f, r3, d, value, values + column * 16);
+        d = distance;
+      }
+      store<u32>(at, f & ~VISITED);
     }
-    store<u32>(at, f & ~VISITED);
   }
   distance = d;
 }
@@ -246,35 +218,30 @@ export function decodeBlock(
   to: usize,
   pitch: usize,
 ): void {
-  if (!prepared) prepare();
-  const stripes = (height + 3) >> 2;
+  prepareContexts();
+  stripes = (height + 3) >> 2;
   across = width;
   stride = ((width + 2 + 3) & ~3) * 4;
+  stripeBytes = ((width + 3) & ~3) * 16;
   table = significance + orientation * 512;
   memory.fill(words, 0, (stripes + 2) * stride + 16);
-  const room = (width + 3) & ~3;
-  memory.fill(magnitudes, 0, stripes * room * 16);
+  memory.fill(magnitudes, 0, stripes * stripeBytes);
   distance = startMq(from, length == 0);
   const last = <u32>(height & 3);
-  const lastRows = last == 0 ? ROWS : ROWS & ((1 << (last * 3)) - 1);
+  lastRows = last == 0 ? ROWS : ROWS & ((1 << (last * 3)) - 1);
   let kind = 2;
   for (let pass: u32 = 0; pass < passes; pass++) {
     const one = <u32>1 << planes;
-    for (let s: usize = 0; s < stripes; s++) {
-      const stripe = words + (s + 1) * stride + 4;
-      const values = magnitudes + s * room * 16;
-      const rows = s + 1 == stripes ? lastRows : ROWS;
-      if (kind == 0) propagate(stripe, values, rows, one | (one >> 1));
-      else if (kind == 1) refine(stripe, values, rows, <i32>(one >> 1));
-      else cleanUp(stripe, values, rows, one | (one >> 1));
-    }
+    if (kind == 0) propagate(one | (one >> 1));
+    else if (kind == 1) refine(<i32>(one >> 1));
+    else cleanUp(one | (one >> 1));
     if (++kind == 3) {
       kind = 0;
       planes--;
     }
   }
   for (let s: usize = 0; s < stripes; s++) {
-    const values = magnitudes + s * room * 16;
+    const values = magnitudes + s * stripeBytes;
     const count = s + 1 == stripes && last != 0 ? <usize>last : 4;
     for (let x: usize = 0; x < width; x += 4)
       putSquare(values + x * 16, step, to + s * 4 * pitch + x * 4, pitch, count, width - x);
