@@ -111,7 +111,8 @@ export class PlainJ2k {
   ): void {
     let length = 0;
     for (let i = 0; i < chunks.length; i += 2) {
-      const [at, bytes] = [chunks[i]!, chunks[i + 1]!];
+      const at = chunks[i]!;
+      const bytes = chunks[i + 1]!;
       memory.set(stream.subarray(at, at + bytes), input + length);
       length += bytes;
     }

@@ -82,13 +82,6 @@ function copyStrip(to: usize, from: usize): void {
   v128.store(to, v128.load(from, 32), 32);
   v128.store(to, v128.load(from, 48), 48);
 }
-@inline
-function scaleStrip(to: usize, from: usize, factor: f32): void {
-  if (factor == 0) copyStrip(to, from);
-  else
-    for (let i: usize = 0; i < STRIP; i += 16)
-      v128.store(to + i, f32x4.mul(v128.load(from + i), f32x4.splat(factor)));
-}
 /** A step on every other row, from the first or second on. */
 @inline
 function liftColumns(step: i32, rows: usize, count: usize): void {
@@ -101,22 +94,66 @@ function liftColumns(step: i32, rows: usize, count: usize): void {
   }
 }
 
+/** 16 columns of the 5-3 transform, to `rows`, low and high samples in turn. */
+@inline
+function wholeColumns(at: usize, pitch: usize, count: usize, rows: usize): void {
+  const lows = (count + 1) >> 1;
+  for (let y: usize = 0; y < lows; y++) copyStrip(rows + y * 2 * STRIP, at + y * pitch);
+  for (let y = lows; y < count; y++) copyStrip(rows + ((y - lows) * 2 + 1) * STRIP, at + y * pitch);
+  liftColumns(4, rows, count);
+  liftColumns(5, rows, count);
+}
+
+@inline
+function scaled(at: usize, factor: f32): v128 {
+  return f32x4.mul(v128.load(at), f32x4.splat(factor));
+}
+
+/**
+ * The same of the 9-7 transform. All steps go down the columns together, each a sample behind the one before, so that
+ * samples are loaded and stored once: `d` and `s` are high and low samples after as many steps as their number says.
+ */
+@inline
+function floatColumns(at: usize, pitch: usize, count: usize, rows: usize): void {
+  const lows = (count + 1) >> 1;
+  const highs = count >> 1;
+  for (let i: usize = 0; i < STRIP; i += 16) {
+    let low = at + i;
+    let high = at + lows * pitch + i;
+    let to = rows + i;
+    let d0 = scaled(high, HIGH);
+    let s1 = lift(0, scaled(low, LOW), d0, d0);
+    let d1 = d0;
+    let s2 = s1;
+    for (let y: usize = 1; y < lows; y++) {
+      low += pitch;
+      high += pitch;
+      const nextD0 = y < highs ? scaled(high, HIGH) : d0;
+      const nextS1 = lift(0, scaled(low, LOW), d0, nextD0);
+      const nextD1 = lift(1, d0, s1, nextS1);
+      const nextS2 = lift(2, s1, y == 1 ? nextD1 : d1, nextD1);
+      if (y > 1) v128.store(to - STRIP, lift(3, d1, s2, nextS2));
+      v128.store(to, nextS2);
+      to += STRIP * 2;
+      d0 = nextD0;
+      s1 = nextS1;
+      d1 = nextD1;
+      s2 = nextS2;
+    }
+    const lastD1 = highs == lows ? lift(1, d0, s1, s1) : d1;
+    const lastS2 = lift(2, s1, lows == 1 ? lastD1 : d1, lastD1);
+    if (lows > 1) v128.store(to - STRIP, lift(3, d1, s2, lastS2));
+    v128.store(to, lastS2);
+    if (highs == lows) v128.store(to + STRIP, lift(3, lastD1, lastS2, lastS2));
+  }
+}
+
 /** 16 columns or the last `bytes` / 4, in place. */
 @inline
 function columns(whole: bool, at: usize, pitch: usize, count: usize, bytes: usize, room: usize): void {
   const rows = room + STRIP;
-  const lows = (count + 1) >> 1;
-  for (let y: usize = 0; y < lows; y++) scaleStrip(rows + y * 2 * STRIP, at + y * pitch, whole ? 0 : LOW);
-  for (let y = lows; y < count; y++) scaleStrip(rows + ((y - lows) * 2 + 1) * STRIP, at + y * pitch, whole ? 0 : HIGH);
-  if (whole) {
-    liftColumns(4, rows, count);
-    liftColumns(5, rows, count);
-  } else {
-    liftColumns(0, rows, count);
-    liftColumns(1, rows, count);
-    liftColumns(2, rows, count);
-    liftColumns(3, rows, count);
-  }
+  if (whole) wholeColumns(at, pitch, count, rows);
+  else floatColumns(at, pitch, count, rows);
   if (bytes >= STRIP) for (let y: usize = 0; y < count; y++) copyStrip(at + y * pitch, rows + y * STRIP);
   else for (let y: usize = 0; y < count; y++) memory.copy(at + y * pitch, rows + y * STRIP, bytes);
 }
