@@ -104,7 +104,11 @@ function part(): i32 {
   return distance << 1;
 }
 
-/** A decision that `r` says is not of the common kind: twice the new distance and the symbol. */
+/**
+ * A decision that `r` says is not of the common kind: twice the new distance and the symbol. Inlined, because a call makes
+ * all loops around it keep their variables in memory.
+ */
+@inline
 export function decide(context: usize, r: i32): i32 {
   const entry = load<i32>(context);
   const state = <usize>load<u32>(context, 4);
