@@ -34,7 +34,7 @@ async function pixelsOf(path: string): Promise<Buffer> {
 
 const pathOf = (name: string) => [FIXTURES, SHARED].map(folder => join(folder, name)).find(existsSync);
 
-describe('every pixel of the finest level is OpenSlide’s', () => {
+describe('every pixel of the finest level is the reference’s', () => {
   for (const [name, hash] of Object.entries(HASHES)) {
     const path = pathOf(name);
     it.skipIf(!path)(path ? name : `${name}, which is not in ../shared/data/slides`, async () => {
