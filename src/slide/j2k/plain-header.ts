@@ -42,6 +42,8 @@ const EOC = 0xffd9;
 
 /** Larger pictures than this are not tiles. */
 const MAX_PIXELS = 4096 * 4096;
+/** More blocks than this are an attempt to fill memory. */
+const MAX_BLOCKS = 16_384;
 
 type Reading = { -readonly [Key in keyof PlainHeader]?: PlainHeader[Key] };
 
@@ -76,9 +78,10 @@ function readSegment(marker: number, segment: Buffer, header: Reading): boolean 
 }
 
 function readTilePart(stream: Buffer, at: number, segment: Buffer, header: Reading): PlainHeader | undefined {
-  const { levels, quantisers, width } = header;
-  if (width === undefined || levels === undefined || !quantisers || quantisers.length < 3 * levels + 1)
-    return undefined;
+  const { width, height, quantisers, blockWidth, blockHeight } = header;
+  // Where there are quantisers, there is a coding style; where a width, a height.
+  if (width === undefined || !quantisers) return undefined;
+  if (Math.ceil(width / blockWidth!) * Math.ceil(height! / blockHeight!) > MAX_BLOCKS) return undefined;
   // The first tile, its first part of one, up to the end of the stream.
   if (segment.length !== 8 || segment.readUInt16BE(0) !== 0 || segment.readUInt16BE(6) !== 1) return undefined;
   const bytes = segment.readUInt32BE(2);

@@ -27,51 +27,43 @@ function bytesOf(a: v128, b: v128, c: v128, d: v128, whole: bool): v128 {
   const high = i16x8.add_sat_s(i16x8.narrow_i32x4_s(level(c, whole), level(d, whole)), middle);
   return i8x16.narrow_i16x8_u(low, high);
 }
-@inline
-function vector(plane: usize, at: usize): v128 {
-  return v128.load(plane + at);
-}
-
 /** 16 samples of a component as they are. */
 @inline
 function plainBytes(plane: usize, at: usize, whole: bool): v128 {
   const from = plane + at;
   return bytesOf(v128.load(from), v128.load(from, 16), v128.load(from, 32), v128.load(from, 48), whole);
 }
-/** y + x × factor (annex G.3). */
+
+/** Four samples of red (0), green (1) or blue (2) by the inverse component transform (annex G.2 and G.3). */
 @inline
-function plus(y: usize, x: usize, at: usize, factor: f32): v128 {
-  return f32x4.add(vector(y, at), f32x4.mul(vector(x, at), f32x4.splat(factor)));
+function colour(which: i32, whole: bool, y: usize, u: usize, v: usize, at: usize): v128 {
+  const ys = v128.load(y + at);
+  const us = v128.load(u + at);
+  const vs = v128.load(v + at);
+  if (whole) {
+    const green = i32x4.sub(ys, i32x4.shr_s(i32x4.add(us, vs), 2));
+    return which == 0 ? i32x4.add(green, vs) : which == 1 ? green : i32x4.add(green, us);
+  }
+  if (which == 0) return f32x4.add(ys, f32x4.mul(vs, f32x4.splat(1.402)));
+  if (which == 2) return f32x4.add(ys, f32x4.mul(us, f32x4.splat(1.772)));
+  return f32x4.sub(f32x4.sub(ys, f32x4.mul(us, f32x4.splat(0.34413))), f32x4.mul(vs, f32x4.splat(0.71414)));
 }
 @inline
-function greenOf(y: usize, u: usize, v: usize, at: usize): v128 {
-  const withoutU = f32x4.sub(vector(y, at), f32x4.mul(vector(u, at), f32x4.splat(0.34413)));
-  return f32x4.sub(withoutU, f32x4.mul(vector(v, at), f32x4.splat(0.71414)));
-}
-/** y − (u + v) / 4 (annex G.2). */
-@inline
-function wholeGreen(y: usize, u: usize, v: usize, at: usize): v128 {
-  return i32x4.sub(vector(y, at), i32x4.shr_s(i32x4.add(vector(u, at), vector(v, at)), 2));
-}
-@inline
-function wholePlus(y: usize, u: usize, v: usize, x: usize, at: usize): v128 {
-  return i32x4.add(wholeGreen(y, u, v, at), vector(x, at));
+function colourBytes(which: i32, whole: bool, y: usize, u: usize, v: usize, at: usize): v128 {
+  const a = colour(which, whole, y, u, v, at);
+  const b = colour(which, whole, y, u, v, at + 16);
+  const c = colour(which, whole, y, u, v, at + 32);
+  const d = colour(which, whole, y, u, v, at + 48);
+  return bytesOf(a, b, c, d, whole);
 }
 
 /** A row's planes of 32 bits as rows of bytes. */
 @inline
 function transformRow(y: usize, u: usize, v: usize, width: usize, whole: bool, r: usize, g: usize, b: usize): void {
   for (let i: usize = 0; i < width; i += 16) {
-    const at = i * 4;
-    if (whole) {
-      v128.store(r + i, bytesOf(wholePlus(y, u, v, v, at), wholePlus(y, u, v, v, at + 16), wholePlus(y, u, v, v, at + 32), wholePlus(y, u, v, v, at + 48), true));
-      v128.store(g + i, bytesOf(wholeGreen(y, u, v, at), wholeGreen(y, u, v, at + 16), wholeGreen(y, u, v, at + 32), wholeGreen(y, u, v, at + 48), true));
-      v128.store(b + i, bytesOf(wholePlus(y, u, v, u, at), wholePlus(y, u, v, u, at + 16), wholePlus(y, u, v, u, at + 32), wholePlus(y, u, v, u, at + 48), true));
-    } else {
-      v128.store(r + i, bytesOf(plus(y, v, at, 1.402), plus(y, v, at + 16, 1.402), plus(y, v, at + 32, 1.402), plus(y, v, at + 48, 1.402), false));
-      v128.store(g + i, bytesOf(greenOf(y, u, v, at), greenOf(y, u, v, at + 16), greenOf(y, u, v, at + 32), greenOf(y, u, v, at + 48), false));
-      v128.store(b + i, bytesOf(plus(y, u, at, 1.772), plus(y, u, at + 16, 1.772), plus(y, u, at + 32, 1.772), plus(y, u, at + 48, 1.772), false));
-    }
+    v128.store(r + i, colourBytes(0, whole, y, u, v, i * 4));
+    v128.store(g + i, colourBytes(1, whole, y, u, v, i * 4));
+    v128.store(b + i, colourBytes(2, whole, y, u, v, i * 4));
   }
 }
 @inline
