@@ -1,4 +1,5 @@
 import createOpenJpeg, { type J2KDecoder } from '@cornerstonejs/codec-openjpeg/decodewasmjs';
+import { PlainJ2k } from './j2k/plain-j2k.js';
 import type { TiffLevel } from './tiff-description.js';
 import type { TileDecoder } from './tiff-source.js';
 import { COMPRESSION } from './tiff-support.js';
@@ -19,10 +20,12 @@ interface Codec {
 }
 
 let codec: Promise<Codec> | undefined;
+let ours: PlainJ2k | undefined;
 
 /**
- * Decodes one level's JPEG 2000 tiles (Aperio 33003 and 33005) with OpenJPEG in WebAssembly. OpenJPEG decodes what it can
- * of a damaged stream and only prints what was wrong, so what it prints decides.
+ * Decodes one level's JPEG 2000 tiles (Aperio 33003 and 33005): what slides are made of by PlainJ2k, other kinds and what is
+ * damaged by OpenJPEG in WebAssembly. OpenJPEG decodes what it can of a damaged stream and only prints what was wrong, so
+ * what it prints decides.
  */
 export class J2kDecoder implements TileDecoder {
   readonly #level: TiffLevel;
@@ -53,6 +56,8 @@ export class J2kDecoder implements TileDecoder {
     if (width !== tileWidth || height > tileHeight || height < rows)
       return `is ${width} × ${height} pixels instead of ${tileWidth} × ${tileHeight}`;
     if (components !== 3 || !plain) return 'has subsampled or unusual components';
+    ours ??= new PlainJ2k();
+    if (ours.decode(tile, compression === COMPRESSION.j2kYCbCr, into)) return undefined;
     const { decoder, problems } = this.#codec;
     problems.length = 0;
     let pixels: Uint8Array;

@@ -1,10 +1,8 @@
-import jpegTurbo from '@julusian/jpeg-turbo';
+import { decodeJpeg } from './jpeg/decode-jpeg.js';
 import { adobeTransform, endsWithEoi, type JpegPrefix, jpegPrefix, prepareTile } from './jpeg-stream.js';
 import type { TiffLevel } from './tiff-description.js';
 
-const RGB = { format: jpegTurbo.FORMAT_RGB };
-
-/** Decodes one level's JPEG tiles with libjpeg-turbo; bytes are read straight behind the prepared prefix. */
+/** Decodes one level's JPEG tiles; bytes are read straight behind the prepared prefix. */
 export class JpegDecoder {
   readonly #level: TiffLevel;
   readonly #prefixes: readonly [rgb: JpegPrefix, yCbCr: JpegPrefix];
@@ -30,7 +28,7 @@ export class JpegDecoder {
   decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined {
     const frame = prepareTile(tile);
     if (!frame) return 'is not a JPEG stream';
-    // libjpeg only warns about a missing end; warnings about what comes before it are errors in the binding.
+    // libjpeg takes a missing end for granted; damage before it is an error.
     if (!endsWithEoi(tile)) return 'has no end';
     const { tileWidth, tileHeight, samplesPerPixel, photometric } = this.#level;
     if (frame.width !== tileWidth || frame.height > tileHeight || frame.height < rows)
@@ -41,7 +39,7 @@ export class JpegDecoder {
     prefix.copy(this.#buffer, start);
     const stream = this.#buffer.subarray(start, this.#start + tile.length);
     try {
-      jpegTurbo.decompressSync(stream, Buffer.from(into.buffer, into.byteOffset, into.byteLength), RGB);
+      decodeJpeg(stream, into);
       return undefined;
     } catch (error) {
       return `cannot be decoded (${error instanceof Error ? error.message : error})`;

@@ -1,4 +1,5 @@
 import { KERNELS } from './kernels.js';
+import { instantiate, reach, type WasmMemory } from './wasm.js';
 
 /**
  * The inner loops, in WebAssembly SIMD over one memory (kernels.wat has their parameters). Addresses are bytes. The same
@@ -12,31 +13,18 @@ export interface Kernels {
   averageRow(to: number, sums: number, spans: number, count: number, norm: number): void;
 }
 
-/** The part of the global WebAssembly that is used; TypeScript declares it only with the browser's library. */
-interface WebAssemblyApi {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: Kernels & { readonly memory: Memory } };
-}
-interface Memory {
-  readonly buffer: ArrayBuffer;
-  grow(pages: number): number;
-}
-
-const PAGE = 65_536;
-
 /** Kernels may touch this many bytes past the end of what they work on. */
 const SLACK = 64;
 
 /** One thread's pixels: named areas that grow when more is asked for, and the kernels that work on them. */
 export class PixelMemory {
   readonly kernels: Kernels;
-  readonly #memory: Memory;
+  readonly #memory: WasmMemory;
   readonly #areas = new Map<string, { at: number; bytes: number }>();
   #used = 0;
 
   constructor() {
-    const { Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
-    const { memory, ...kernels } = new Instance(new Module(Buffer.from(KERNELS, 'base64'))).exports;
+    const { memory, ...kernels } = instantiate<Kernels>(KERNELS);
     this.kernels = kernels;
     this.#memory = memory;
   }
@@ -51,8 +39,7 @@ export class PixelMemory {
     const size = Math.ceil(bytes / 16) * 16;
     const at = this.#used;
     this.#used += size + SLACK;
-    const missing = this.#used - this.#memory.buffer.byteLength;
-    if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE));
+    reach(this.#memory, this.#used);
     this.#areas.set(name, { at, bytes: size });
     return at;
   }

@@ -1,6 +1,10 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { J2kDecoder } from '#src/slide/j2k-decoder.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
+import type { TiffLevel } from '#src/slide/tiff-description.js';
 import { failureOf, scratch } from './fixture.js';
 import { cut, gradient, type PageOptions, type Picture, plain, writeTiff } from './tiff-writer.js';
 
@@ -109,6 +113,21 @@ describe('JPEG 2000 tiles', () => {
     expect(tiles.readTile(0, 2, 0, into)).toBe('decoded');
     expect(Buffer.compare(into, cut(picture, 128, 0, 64, 64).data)).toBe(0);
   });
+
+  it.each(['precincts', 'tiles', 'lossy'])(
+    'of any kind are read, by OpenJPEG where they are not plain: %s',
+    async name => {
+      const all = JSON.parse(readFileSync(new URL('../golden/j2k_plain.json', import.meta.url), 'utf8'));
+      const { width, height, j2k, sha256 } = all[name];
+      const decoder = await J2kDecoder.load({ tileWidth: width, tileHeight: height, compression: 33005 } as TiffLevel);
+      const bytes = Buffer.from(j2k, 'base64');
+      const tile = decoder.input(bytes.length);
+      bytes.copy(tile);
+      const pixels = new Uint8Array(width * height * 3);
+      expect(decoder.decode(tile, height, pixels)).toBeUndefined();
+      expect(createHash('sha256').update(pixels).digest('hex')).toBe(sha256);
+    },
+  );
 
   it('of one sample are refused when the slide is opened', async () => {
     const error = await failureOf(() => open({ picture: gradient(64, 64, 1), tile: [64, 64] }, 33005));

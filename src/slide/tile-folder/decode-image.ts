@@ -1,16 +1,17 @@
 import { extname } from 'node:path';
-import jpegTurbo from '@julusian/jpeg-turbo';
 import sharp from 'sharp';
 import { StromaflowError } from '../../errors.js';
+import { decodeJpeg as decodeStream } from '../jpeg/decode-jpeg.js';
 import { endsWithEoi, prepareTile } from '../jpeg-stream.js';
 import { decodeBmp } from './bmp.js';
 
-const RGB = { format: jpegTurbo.FORMAT_RGB };
-
-/** Pixels of one stored image: RGB, 8 bits a sample, rows top down. */
-export interface Image {
+export interface ImageSize {
   readonly width: number;
   readonly height: number;
+}
+
+/** Pixels of one stored image: RGB, 8 bits a sample, rows top down. */
+export interface Image extends ImageSize {
   readonly pixels: Uint8Array;
 }
 
@@ -18,15 +19,21 @@ export interface Image {
 const ROOM = 4;
 
 /**
- * Decodes an image file: JPEG by libjpeg-turbo, BMP, and what sharp reads (PNG, TIFF, WebP).
+ * Decodes an image file: JPEG, BMP, and what sharp reads (PNG, TIFF, WebP).
  *
  * @param pixels how many are expected: an image that claims many more is not decoded.
+ * @param checkSize throws for a size that is wrong; asked before pixels are made of a JPEG, which says it first.
  * @throws TILE_CORRUPT
  */
-export async function decodeImage(path: string, bytes: Buffer, pixels: number): Promise<Image> {
+export async function decodeImage(
+  path: string,
+  bytes: Buffer,
+  pixels: number,
+  checkSize: (size: ImageSize) => void,
+): Promise<Image> {
   const most = Math.max(pixels * ROOM, 1 << 20);
   const extension = extname(path).toLowerCase();
-  if (extension === '.jpg' || extension === '.jpeg') return decodeJpeg(path, bytes, most);
+  if (extension === '.jpg' || extension === '.jpeg') return decodeJpeg(path, bytes, checkSize);
   if (extension === '.bmp') return decodeBmp(path, bytes, most);
   try {
     const image = sharp(bytes, { failOn: 'warning', limitInputPixels: most, ignoreIcc: true });
@@ -42,16 +49,16 @@ export async function decodeImage(path: string, bytes: Buffer, pixels: number): 
   }
 }
 
-function decodeJpeg(path: string, bytes: Buffer, most: number): Image {
+function decodeJpeg(path: string, bytes: Buffer, checkSize: (size: ImageSize) => void): Image {
   // The size is checked on a copy, because the decoder trusts it and looking at it changes markers.
   const frame = prepareTile(Buffer.from(bytes));
   if (!frame) throw corrupt(path, 'is not a JPEG stream');
   if (!endsWithEoi(bytes)) throw corrupt(path, 'has no end');
+  checkSize(frame);
   const { width, height } = frame;
-  if (width * height > most) throw corrupt(path, `claims ${width} × ${height} pixels`);
   try {
     const pixels = Buffer.alloc(width * height * 3);
-    jpegTurbo.decompressSync(bytes, pixels, RGB);
+    decodeStream(bytes, pixels);
     return { width, height, pixels };
   } catch (error) {
     throw corrupt(path, 'cannot be decoded', error);

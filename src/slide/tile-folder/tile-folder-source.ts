@@ -5,7 +5,7 @@ import { readFileBelow } from '../regular-file.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff-description.js';
 import { COMPRESSION } from '../tiff-support.js';
-import { corrupt, decodeImage, type Image } from './decode-image.js';
+import { corrupt, decodeImage, type Image, type ImageSize } from './decode-image.js';
 import { mostBytes, type TileFolderDescription, type TileSetLevel, tileCut, tileName } from './tile-set.js';
 
 /** Reads a slide that is stored as one image a tile. JPEG colours follow the file's own markers, as any program shows it. */
@@ -28,21 +28,18 @@ export class TileFolderSource implements TileSource {
     const bytes = readTileFile(this.#description.folder, name, geometry);
     if (!bytes) return 'missing';
     const cut = tileCut(geometry, col, row);
-    const image = /\.j2[kc]$/i.test(extname(path))
-      ? await decodeJ2k(path, bytes, geometry)
-      : await decodeImage(path, bytes, cut.width * cut.height);
     // A level's size may have been rounded up: its last tiles are then a pixel larger.
     const spare = (last: boolean) => (last && !geometry.whole ? 1 : 0);
-    const [across, down] = [image.width - cut.width, image.height - cut.height];
-    if (
-      !(
-        across >= 0 &&
-        across <= spare(col === geometry.cols - 1) &&
-        down >= 0 &&
-        down <= spare(row === geometry.rows - 1)
-      )
-    )
-      throw corrupt(path, `is ${image.width} × ${image.height} pixels instead of ${cut.width} × ${cut.height}`);
+    const fits = (has: number, wanted: number, last: boolean) => has >= wanted && has <= wanted + spare(last);
+    const checkSize = ({ width, height }: ImageSize): void => {
+      const isRight =
+        fits(width, cut.width, col === geometry.cols - 1) && fits(height, cut.height, row === geometry.rows - 1);
+      if (!isRight) throw corrupt(path, `is ${width} × ${height} pixels instead of ${cut.width} × ${cut.height}`);
+    };
+    const image = /\.j2[kc]$/i.test(extname(path))
+      ? await decodeJ2k(path, bytes, geometry)
+      : await decodeImage(path, bytes, cut.width * cut.height, checkSize);
+    checkSize(image);
     for (let y = 0; y < cut.down; y++) {
       const from = ((cut.top + y) * image.width + cut.left) * 3;
       into.set(image.pixels.subarray(from, from + cut.across * 3), y * geometry.tileWidth * 3);

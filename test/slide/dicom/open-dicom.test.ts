@@ -89,8 +89,8 @@ describe('a real instance', () => {
         }
         off = Math.max(off, Math.abs(sum / 256 - golden.means[block * 3 + channel]));
       }
-    // libjpeg-turbo's fast inverse DCT is off by up to 2.6 here; a wrong colour transform or place is by tens.
-    expect(off).toBeLessThan(4);
+    // The golden's means are rounded to a tenth.
+    expect(off).toBeLessThan(0.06);
   });
 });
 
