@@ -1,11 +1,6 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { J2kDecoder } from '../slide/j2k-decoder.js';
-import { JpegDecoder } from '../slide/jpeg-decoder.js';
-import { RawDecoder } from '../slide/raw-decoder.js';
-import type { TiffLevel } from '../slide/tiff-description.js';
-import type { TileDecoder } from '../slide/tiff-source.js';
-import { COMPRESSION, isJ2k } from '../slide/tiff-support.js';
+import { type TileDecoder, tileDecoderFor } from '../slide/tile-decoder.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader, NDTIFF_TYPE } from './ndtiff-entry.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
 import type { SourceLevel, SourceSlide } from './source-slide.js';
@@ -42,7 +37,7 @@ export async function openNdTiffFolder(
   { steps, preallocate }: ScanSettings,
 ): Promise<ScanWriter> {
   const level = source.levels[0]!;
-  const decoder = await decoderOf(level);
+  const decoder = await tileDecoderFor({ ...level, offsets: level.byteCounts, downsample: 1, mpp: 1 });
   const { tileWidth, tileHeight } = level;
   const rgb = Buffer.alloc(tileWidth * tileHeight * 3);
   const summary = encodePartHeader(summaryOf(source, level));
@@ -108,12 +103,6 @@ function summaryOf(source: SourceSlide, level: SourceLevel): NdTiffSummary {
     GridPixelOverlapX: 0,
     GridPixelOverlapY: 0,
   };
-}
-
-async function decoderOf(level: SourceLevel): Promise<TileDecoder> {
-  const tiff: TiffLevel = { ...level, offsets: level.byteCounts, downsample: 1, mpp: 1 };
-  if (level.compression === COMPRESSION.jpeg) return new JpegDecoder(tiff);
-  return isJ2k(level.compression) ? J2kDecoder.load(tiff) : new RawDecoder(tiff);
 }
 
 /** One file of images under way. */

@@ -1,8 +1,8 @@
 import createOpenJpeg, { type J2KDecoder } from '@cornerstonejs/codec-openjpeg/decodewasmjs';
 import { PlainJ2k } from './j2k/plain-j2k.js';
 import type { TiffLevel } from './tiff-description.js';
-import type { TileDecoder } from './tiff-source.js';
 import { COMPRESSION } from './tiff-support.js';
+import type { TileDecoder } from './tile-decoder.js';
 
 /** What a codestream's header says (ISO/IEC 15444-1, A.5.1). */
 interface J2kHeader {

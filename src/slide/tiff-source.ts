@@ -1,16 +1,8 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { StromaflowError } from '../errors.js';
-import { JpegDecoder } from './jpeg-decoder.js';
-import { RawDecoder } from './raw-decoder.js';
 import type { TileSource, TileState } from './slide.js';
 import type { TiffDescription, TiffLevel } from './tiff-description.js';
-import { COMPRESSION, isJ2k } from './tiff-support.js';
-
-/** What a codec offers: memory for a tile's bytes, and decoding them; it says what is wrong with a tile, if anything. */
-export interface TileDecoder {
-  input(length: number): Buffer;
-  decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined;
-}
+import { type TileDecoder, tileDecoderFor } from './tile-decoder.js';
 
 /** Reads the tiles of a TIFF, synchronously: one pread and one decode a tile. */
 export class TiffSource implements TileSource {
@@ -21,7 +13,7 @@ export class TiffSource implements TileSource {
 
   /** @throws SLIDE_UNREADABLE when the file cannot be opened any more. */
   static async open(description: TiffDescription): Promise<TiffSource> {
-    return new TiffSource(description, await Promise.all(description.levels.map(decoderOf)));
+    return new TiffSource(description, await Promise.all(description.levels.map(tileDecoderFor)));
   }
 
   private constructor(description: TiffDescription, decoders: readonly TileDecoder[]) {
@@ -72,12 +64,4 @@ export class TiffSource implements TileSource {
   #corrupt(level: number, col: number, row: number, problem: string): StromaflowError {
     return new StromaflowError('TILE_CORRUPT', `${this.#path}: tile (${col}, ${row}) of level ${level} ${problem}`);
   }
-}
-
-/** Codecs allocate when they are first used, so that levels nobody reads cost nothing. */
-async function decoderOf(level: TiffLevel): Promise<TileDecoder> {
-  if (level.compression === COMPRESSION.jpeg) return new JpegDecoder(level);
-  if (!isJ2k(level.compression)) return new RawDecoder(level);
-  const { J2kDecoder } = await import('./j2k-decoder.js');
-  return J2kDecoder.load(level);
 }

@@ -9,6 +9,7 @@ export const COMPRESSION = {
   deflate: 8,
   packBits: 32773,
   adobeDeflate: 32946,
+  zstd: 50000,
   /** Aperio's JPEG 2000, whatever the photometric tag says. */
   j2kYCbCr: 33003,
   j2kRgb: 33005,

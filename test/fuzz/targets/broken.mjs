@@ -31,7 +31,8 @@ export const BROKEN = [
   broken('allocation', () => new Uint8Array(2 ** 28)),
   broken('memory', () => {
     // Asked for by other means than binary arrays.
-    globalThis.kept = Array.from({ length: 2 ** 21 }, (_, i) => [i, i, i, i, i, i, i, i]);
+    globalThis.kept = undefined;
+    globalThis.kept = new Array(2 ** 25).fill(0.5);
   }),
   broken('stray', () => void Promise.reject(new RangeError('nobody waits for this'))),
   broken('leak', ({ folder }) => {

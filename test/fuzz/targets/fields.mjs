@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readFieldScan, readFieldSet } from '#src/slide/fields/field-scan.js';
-import { readParameters } from '#src/slide/fields/parameters.js';
 import { decodeBmp } from '#src/slide/tile-folder/bmp.js';
 import { seedsOf, textSeed } from '../corpus.mjs';
 import { mutateBytes } from '../mutate.mjs';
@@ -9,7 +8,17 @@ import { mutateText } from '../mutate-text.mjs';
 import { MIB, readSlide, SLIDE_CODES } from './read-slide.mjs';
 
 const CODES = [...SLIDE_CODES, 'FILE_NOT_FOUND'];
-const PARAMETERS = JSON.stringify({ 'dx(mm)': 0.032, Nx: 2, 'dy(mm)': 0.032, Ny: 1, objective: { magnification: 20 } });
+const PARAMETERS = JSON.stringify({
+  'dx(mm)': 0.032,
+  Nx: 2,
+  'dy(mm)': 0.032,
+  Ny: 1,
+  Nz: 1,
+  Nt: 1,
+  sensor_pixel_size_um: 10,
+  tube_lens_mm: 180,
+  objective: { magnification: 20, NA: 0.8, tube_lens_f_mm: 180 },
+});
 
 const TABLES = [
   'region,fov,z_level,x (mm),y (mm),z (um),time\nA1,0,0,0,0,900,t\nA1,1,0,0.032,0,901,t\nB1,0,0,0,0,9,t\n',
@@ -67,10 +76,15 @@ export const FIELDS = [
     seeds: () => [textSeed('acquisition parameters.json', PARAMETERS)],
     mutate: mutateText,
     codes: CODES,
-    bound: { base: 16 * MIB, perByte: 64 },
-    run: (bytes, files) => {
+    bound: { base: 64 * MIB, perByte: 64 },
+    setUp: ({ folder }) => {
+      putImages(folder);
+      writeFileSync(join(folder, 'coordinates.csv'), TABLES[1].bytes);
+    },
+    run: async (bytes, files) => {
       files.write('acquisition parameters.json', bytes);
-      readParameters(files.folder);
+      const scan = readFieldScan(join(files.folder, 'coordinates.csv'), true);
+      await readFieldSet(scan, 'A1', undefined, true);
     },
   },
   {

@@ -7,6 +7,7 @@ import { JpegDecoder } from '#src/slide/jpeg-decoder.js';
 import { openSlide } from '#src/slide/open.js';
 import { RawDecoder } from '#src/slide/raw-decoder.js';
 import { COMPRESSION, PHOTOMETRIC } from '#src/slide/tiff-support.js';
+import { loadZstd } from '#src/slide/zstd-decoder.js';
 import { REPOSITORY, seedsOf } from '../corpus.mjs';
 import { mutateBytes } from '../mutate.mjs';
 import { mutateJpeg } from '../mutate-jpeg.mjs';
@@ -45,6 +46,7 @@ async function storedTiles(path, count) {
 }
 
 const CMU = join(REPOSITORY, 'test/fixtures/CMU-1-Small-Region.svs');
+const ZSTD = join(REPOSITORY, 'test/fixtures/zstd.tif');
 const TCGA = join(REPOSITORY, '../shared/data/slides/tcga-cr-7395-01a-01-ts1.svs');
 
 /** Large enough that a scan too many costs time. */
@@ -139,4 +141,17 @@ export const TILES = [
     },
   },
   ...['none', 'lzw', 'deflate', 'packBits'].map(raw),
+  {
+    name: 'tile-zstd',
+    seeds: async () => (await storedTiles(ZSTD, 3)).tiles,
+    mutate: mutateBytes,
+    // The frame's header, and the first block's.
+    places: () => Array.from({ length: 12 }, (_, i) => i),
+    codes: ['TILE_CORRUPT'],
+    bound: { base: 4 * MIB, perByte: 16 },
+    run: async bytes => {
+      const side = { tileWidth: 32, tileHeight: 32, predictor: 2 };
+      decode(new RawDecoder(level({ compression: COMPRESSION.zstd, ...side }), await loadZstd()), bytes, 32);
+    },
+  },
 ];
