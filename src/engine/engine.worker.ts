@@ -34,7 +34,8 @@ async function start(): Promise<void> {
 /** Runs one patch, so that the first batch is not the slow one, and gives what segments a batch. */
 async function warmSegment(backend: EngineBackend, arena: Arena) {
   const area = options.patchSize * options.patchSize;
-  await backend.run([new Uint8Array(arena.slotBytes)]);
+  // Of the arena, whatever it holds: code that is compiled for memory of another kind is compiled again.
+  await backend.run([arena.slot(0)]);
   return async (id: number, slots: readonly number[]): Promise<void> => {
     try {
       const startedAt = performance.now();

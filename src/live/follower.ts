@@ -16,7 +16,7 @@ const IDLE_SHARE = 9;
 const LEAST_MS = 10;
 
 /**
- * Calls `look` again and again: when a path below changed, at least every poll interval, never so often that it uses more
+ * Calls `look` again and again: when a path below changed, a poll interval after the last look began, never so often that it uses more
  * than a tenth of a core. Ends when `look` says so (false) or the signal aborts.
  */
 export async function keepLooking(
@@ -34,7 +34,7 @@ export async function keepLooking(
       if (!(await look())) return;
       const rest = Math.max(LEAST_MS, (performance.now() - startedAt) * IDLE_SHARE);
       await never.wait(rest, signal);
-      await alarm.wait(Math.max(0, pollSeconds * 1000 - rest), signal);
+      await alarm.wait(Math.max(0, startedAt + pollSeconds * 1000 - performance.now()), signal);
     }
   } finally {
     for (const hint of hints) hint.close();

@@ -1,5 +1,6 @@
 import { existsSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openSlide } from '../slide/open.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
@@ -14,6 +15,9 @@ import { checkTile, sameBytes } from './tile-bytes.js';
 
 /** The kernel stamps files by its clock tick, up to 10 ms; networks round more, and are polled anyway. */
 const TICK_MS = 50;
+
+const TORN_READS = 4;
+const TORN_MS = 3;
 
 export interface GrowingOptions extends FollowOptions {
   readonly mpp?: number | undefined;
@@ -142,8 +146,9 @@ class GrowingTiff implements LiveSlide {
     let tiles: number[] = [];
     if (this.#mayHaveChanged(stats)) {
       const take = (listed: Listing, fd: number): number[] => this.#take(listed, fd);
-      // A directory that is being written or not there is no news; the next look reads it again.
-      tiles = await listing.read(take).catch(() => []);
+      const read = () => listing.read(take);
+      // Where events tell, the tile that is being entered rings by itself.
+      tiles = await (this.#options.events ? read().catch(() => []) : readWhenWhole(read));
     }
     if (this.#last && (this.#last.stats.size !== stats.size || this.#last.stats.mtimeMs !== stats.mtimeMs)) {
       this.#changed = true;
@@ -213,6 +218,19 @@ class GrowingTiff implements LiveSlide {
       // A file that never changed was whole when it was opened: some writers store no bytes for tiles of glass.
       this.#state = this.#changed ? 'stalled' : 'complete';
   }
+}
+
+/**
+ * A directory that was read while a tile was entered is whole a moment later; where only polling tells, waiting for the next
+ * look would cost an interval. One that stays so, or is not there, is no news.
+ */
+async function readWhenWhole(read: () => Promise<number[]>): Promise<number[]> {
+  for (let attempt = 1; attempt < TORN_READS; attempt++) {
+    const tiles = await read().catch(() => undefined);
+    if (tiles) return tiles;
+    await sleep(TORN_MS);
+  }
+  return read().catch(() => []);
 }
 
 /** `slide.svs.done` or `slide.done` beside `slide.svs`; `.done` in a folder. */

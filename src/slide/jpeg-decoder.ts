@@ -1,4 +1,4 @@
-import { decodeJpeg } from './jpeg/decode-jpeg.js';
+import { decodeJpeg, loadJpeg } from './jpeg/decode-jpeg.js';
 import { adobeTransform, endsWithEoi, type JpegPrefix, jpegPrefix, prepareTile } from './jpeg-stream.js';
 import type { TiffLevel } from './tiff-description.js';
 
@@ -9,6 +9,7 @@ export class JpegDecoder {
   #buffer = Buffer.alloc(0);
 
   constructor(level: TiffLevel) {
+    loadJpeg();
     this.#level = level;
     this.#prefixes = [jpegPrefix(level.jpegTables, 0), jpegPrefix(level.jpegTables, 1)];
   }

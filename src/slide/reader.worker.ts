@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { StromaflowError, toWire } from '../errors.js';
 import { Arena } from '../stage/arena.js';
+import { warmJpeg } from './jpeg/warm-jpeg.js';
 import { openTileSource } from './open-source.js';
 import { PatchReader } from './patch-reader.js';
 import { PixelMemory } from './pixel-memory.js';
@@ -57,7 +58,8 @@ async function answerOther(request: OpenRequest | CloseRequest): Promise<ReaderR
   }
 }
 
-let last: Promise<void> = Promise.resolve();
+// The engine takes longer to load than this takes, and no slide is read before it is there.
+let last: Promise<void> = new Promise<void>(resolve => void setImmediate(resolve)).then(warmJpeg);
 port.on('message', (request: ReaderRequest) => {
   last = last.then(async () => port.postMessage(await answer(request)));
 });

@@ -26,5 +26,7 @@ parentPort?.on('message', (request: OutputRequest) => {
   last = last
     .then(() => answer(request))
     .catch((error): OutputReply => ({ error: toWire(error, 'OUTPUT_FAILED') }))
-    .then(reply => parentPort?.postMessage(reply));
+    .then(reply => parentPort?.postMessage(reply))
+    // Whoever waits for a patch's mask on disk does not wait for its polygons.
+    .then(() => files?.catchUp());
 });

@@ -49,6 +49,8 @@ export class SlideFiles {
   readonly #lines: PatchLines;
   readonly #records = new Map<number, PatchRecord>();
   #polygons: MaskPolygons;
+  /** Masks that are written and whose polygons are still to be traced. */
+  readonly #untraced: { readonly col: number; readonly row: number; readonly bits: Uint8Array }[] = [];
   /** A mask was replaced, which neither polygons nor sums can forget: both are made anew from the store at the end. */
   #stale = false;
 
@@ -81,6 +83,7 @@ export class SlideFiles {
         continue;
       }
       if (bits) this.#addMask(record, bits);
+      this.catchUp();
       this.#records.set(this.#key(record), record);
       if (!this.#pixels.restore(record.col, record.row)) unpainted.push(record);
     }
@@ -88,8 +91,12 @@ export class SlideFiles {
     return { lost, unpainted };
   }
 
-  /** Writes one patch: its mask where it has one, its part of the overview, its line. */
+  /**
+   * Writes one patch: its mask where it has one, its part of the overview, its line. Its polygons are traced by `catchUp`, from
+   * memory: after a crash they are traced from the masks.
+   */
   patch(record: PatchRecord, bits: Uint8Array | undefined): void {
+    this.catchUp();
     const { col, row } = record;
     if (bits) this.#writeMask(record, bits);
     // A start that was killed may have written a mask and not its record, and this time the patch came to nothing.
@@ -97,6 +104,11 @@ export class SlideFiles {
     this.#pixels.save(col, row);
     this.#records.set(this.#key(record), record);
     this.#lines.append(record);
+  }
+
+  /** Traces what was not traced yet. */
+  catchUp(): void {
+    for (const { col, row, bits } of this.#untraced.splice(0)) this.#polygons.add(col, row, bits);
   }
 
   #writeMask(record: PatchRecord, bits: Uint8Array): void {
@@ -121,6 +133,7 @@ export class SlideFiles {
   async finish(summary: SlideSummary): Promise<SlideSummary> {
     const { folder, overview, minArea, minHole } = this.#options;
     if (this.#stale) this.#rebuild();
+    this.catchUp();
     const lines = this.#lines.rewrite(this.#records.values());
     const polygons = this.#writePolygons();
     const picture = await renderOverview(overview, this.#mask.coverage(), summary, this.#blankAreas());
@@ -166,10 +179,12 @@ export class SlideFiles {
 
   #rebuild(): void {
     this.#polygons = new MaskPolygons(this.#options.plan);
+    this.#untraced.length = 0;
     this.#mask.clear();
     for (const record of this.#records.values()) {
       const bits = record.stromaPixels > 0 ? this.#store.read(record.col, record.row) : undefined;
       if (bits) this.#addMask(record, bits);
+      this.catchUp();
     }
     this.#stale = false;
   }
@@ -177,7 +192,7 @@ export class SlideFiles {
   #addMask({ col, row }: PatchRecord, bits: Uint8Array): void {
     this.#load(col, row, bits);
     this.#mask.add(col, row, this.#pyramid, this.#store.levels.length);
-    this.#polygons.add(col, row, bits);
+    this.#untraced.push({ col, row, bits });
   }
 
   #load(col: number, row: number, bits: Uint8Array): void {

@@ -5,6 +5,12 @@ const RGB = { format: jpegTurbo.FORMAT_RGB };
 
 let exact: ExactJpeg | undefined;
 
+/** Compiles the decoder, once a thread, so that the first tile does not wait for it. */
+export function loadJpeg(): ExactJpeg {
+  exact ??= new ExactJpeg();
+  return exact;
+}
+
 /**
  * Decodes a whole JPEG stream to RGB, as its own markers tell its colours, to the very pixels that libjpeg gives by default.
  * Streams that no scanner writes (progressive, arithmetic, odd samplings) and damaged ones are libjpeg-turbo's: its binding
@@ -14,7 +20,6 @@ let exact: ExactJpeg | undefined;
  * @throws libjpeg's message where the stream is damaged; `into` is then undefined.
  */
 export function decodeJpeg(stream: Buffer, into: Uint8Array): void {
-  exact ??= new ExactJpeg();
-  if (exact.decode(stream, into)) return;
+  if (loadJpeg().decode(stream, into)) return;
   jpegTurbo.decompressSync(stream, Buffer.from(into.buffer, into.byteOffset, into.byteLength), RGB);
 }
