@@ -10,14 +10,17 @@ export interface EngineWorkerData {
   readonly backend: BackendOptions;
 }
 
+/** One image of height × width × 3 bytes RGB, for the numbers behind its mask. */
+export interface EvaluateRequest {
+  readonly type: 'evaluate';
+  readonly pixels: Uint8Array<ArrayBuffer>;
+  readonly height: number;
+  readonly width: number;
+}
+
 export type EngineRequest =
   | { readonly type: 'segment'; readonly id: number; readonly slots: readonly number[] }
-  | {
-      readonly type: 'evaluate';
-      readonly pixels: Uint8Array<ArrayBuffer>;
-      readonly height: number;
-      readonly width: number;
-    }
+  | EvaluateRequest
   | { readonly type: 'close' };
 
 export type EngineReply =

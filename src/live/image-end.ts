@@ -1,4 +1,5 @@
 import { endsWithEoi } from '../slide/jpeg-stream.js';
+import { TYPE_BYTES } from '../slide/tiff-probe.js';
 import { readBmpHeader } from '../slide/tile-folder/bmp.js';
 
 /** Bytes looked at from the end of an image whose format has no mark there. */
@@ -29,21 +30,6 @@ const begins = (head: Buffer, marker: number): boolean => head[0] === 0xff && he
 /** Tags of where strips or tiles lie, and of how long they are (TIFF 6.0). */
 const OFFSETS = [273, 324];
 const LENGTHS = [279, 325];
-/** Bytes of a value by its type; 1 for those that are no numbers we read. */
-const SIZES: Readonly<Record<number, number>> = {
-  3: 2,
-  4: 4,
-  5: 8,
-  8: 2,
-  9: 4,
-  10: 8,
-  11: 4,
-  12: 8,
-  13: 4,
-  16: 8,
-  17: 8,
-  18: 8,
-};
 
 /** The first directory of a TIFF is there with all its values, and the strips or tiles it lists end inside the file. */
 function holdsItsStrips(bytes: Buffer): boolean {
@@ -60,7 +46,7 @@ function holdsItsStrips(bytes: Buffer): boolean {
   let lengths: number[] = [];
   for (let entry = first; entry < first + entries * step; entry += step) {
     const tag = number(bytes, entry, 2, little);
-    const size = SIZES[number(bytes, entry + 2, 2, little)] ?? 1;
+    const size = TYPE_BYTES[number(bytes, entry + 2, 2, little)] ?? 1;
     const count = number(bytes, entry + 4, wide, little);
     const field = entry + 4 + wide;
     const values = count * size <= wide ? field : number(bytes, field, wide, little);

@@ -36,7 +36,7 @@ const MAX_ENTRIES = 1024;
 const MAX_ALL_ENTRIES = 2 ** 17;
 
 /** Bytes of one value, by TIFF field type (TIFF 6.0 p. 15; 13 from Adobe's technical note 1; 16–18 from BigTIFF). */
-const TYPE_BYTES: Readonly<Record<number, number>> = {
+export const TYPE_BYTES: Readonly<Record<number, number>> = {
   1: 1,
   2: 1,
   3: 2,

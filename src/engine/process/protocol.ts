@@ -1,17 +1,13 @@
 import type { WireError } from '../../errors.js';
 import type { BackendOptions, LayerOutput } from '../backend.js';
+import type { EvaluateRequest } from '../protocol.js';
 
 /** Messages between an engine's thread and the engine's process. Pixels and masks go through the exchange. */
 
 export type ProcessRequest =
   | { readonly type: 'start'; readonly options: BackendOptions }
   | { readonly type: 'run'; readonly count: number }
-  | {
-      readonly type: 'evaluate';
-      readonly pixels: Uint8Array<ArrayBuffer>;
-      readonly height: number;
-      readonly width: number;
-    }
+  | EvaluateRequest
   | { readonly type: 'close' };
 
 export type ProcessReply =
