@@ -6,16 +6,30 @@ import { fuzzTarget } from './fuzz.mjs';
 import { Runner } from './runner.mjs';
 import { TARGETS, targetNamed } from './targets/index.mjs';
 
-const { values } = parseArgs({
-  options: {
-    target: { type: 'string', multiple: true },
-    n: { type: 'string', default: '50000' },
-    seed: { type: 'string', default: '1' },
-    findings: { type: 'string', default: 'fuzz-findings' },
-    replay: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
-});
+const OPTIONS = {
+  target: { type: 'string', multiple: true },
+  n: { type: 'string', default: '50000' },
+  seed: { type: 'string', default: '1' },
+  findings: { type: 'string', default: 'fuzz-findings' },
+  replay: { type: 'string' },
+  json: { type: 'boolean', default: false },
+};
+
+function readOptions() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    const names = TARGETS.map(({ name }) => name).join(', ');
+    console.error(
+      `${error.message}\nOptions: ${Object.keys(OPTIONS)
+        .map(name => `--${name}`)
+        .join(' ')}\nTargets: ${names}`,
+    );
+    process.exit(2);
+  }
+}
+
+const values = readOptions();
 
 const targets = values.target?.map(targetNamed) ?? TARGETS;
 if (values.replay) {
