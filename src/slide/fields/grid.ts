@@ -7,6 +7,8 @@ export const PLACE_TOLERANCE = 4;
 /** Fields whose places differ by less than this part of a field stand in one row or column. */
 const SAME_LINE = 0.25;
 const MAX_CELLS = 4_000_000;
+/** Pixels from the stage's origin: of a stage of kilometres. */
+const MAX_PLACE = 2 ** 40;
 
 /** A field by its image and the upper left corner of it, in pixels of any origin. */
 export interface PlacedField {
@@ -28,13 +30,16 @@ export interface FieldGrid {
  * Makes a grid of fields: cells as wide as the step between fields, so that they meet exactly, each cut out of the middle of
  * its field at the pixel the stage's place says. Nothing is blended. Fields that do not overlap are their cells.
  *
- * @throws SLIDE_UNSUPPORTED for fields that leave gaps, lie off a grid, or lie on each other.
+ * @throws SLIDE_UNSUPPORTED for fields that leave gaps, lie off a grid, or lie on each other; SLIDE_UNREADABLE for places or
+ * spacings no stage has.
  */
 export function gridFields(
   path: string,
   fields: readonly PlacedField[],
   size: { readonly width: number; readonly height: number },
 ): FieldGrid {
+  const lost = fields.find(({ x, y }) => !(Math.abs(x) <= MAX_PLACE && Math.abs(y) <= MAX_PLACE));
+  if (lost) throw unreadable(path, `${lost.name} lies at no place that can be counted in pixels`);
   const across = axisOf(
     path,
     'x',

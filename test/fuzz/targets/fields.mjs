@@ -84,7 +84,7 @@ export const FIELDS = [
     run: async (bytes, files) => {
       files.write('acquisition parameters.json', bytes);
       const scan = readFieldScan(join(files.folder, 'coordinates.csv'), true);
-      await readFieldSet(scan, 'A1', undefined, true);
+      if (scan) await readFieldSet(scan, 'A1', undefined, true);
     },
   },
   {

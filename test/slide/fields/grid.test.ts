@@ -25,6 +25,11 @@ describe('gridFields', () => {
     expect([...cells.lefts, ...cells.tops].every(start => start === 0)).toBe(true);
   });
 
+  it.each([Number.POSITIVE_INFINITY, Number.NaN, -1e300])('refuses a field at %s pixels', async place => {
+    const failure = await failureOf(() => gridFields('x', [{ name: 'a.png', x: place, y: 0 }], SIZE));
+    expect(failure).toMatchObject({ code: 'SLIDE_UNREADABLE', message: expect.stringContaining('a.png') });
+  });
+
   it('cuts the middle out of fields that overlap', () => {
     const { tileWidth, tileHeight, cells } = grid(3, 2, [320, 270]);
     expect([tileWidth, tileHeight]).toEqual([320, 270]);
