@@ -1,4 +1,4 @@
-import { dirname, relative } from 'node:path';
+import { relative } from 'node:path';
 import { filter, from, map, type Observable } from 'rxjs';
 import { SeriesIndex } from '../src/live/dicom/series-index.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
@@ -6,7 +6,7 @@ import { openLiveOrWhole } from '../src/live/open-live.js';
 import { slideId } from '../src/slide/open.js';
 import type { OpenedSlide } from '../src/slide/slide.js';
 import { splitRegion } from '../src/slide/tile-folder/find-tiles.js';
-import { folderOf, isTileManifest } from '../src/slide/tile-folder/read-tile-set.js';
+import { folderOf, isDeepZoom, isTileManifest } from '../src/slide/tile-folder/read-tile-set.js';
 import { isSlideName, matcher } from '../src/watch/names.js';
 import { type Arrival, usesEvents, type WatchMode, watchFolder } from '../src/watch/watch-folder.js';
 import type { Parts } from './parts.js';
@@ -77,10 +77,9 @@ function taskOf(
 /** Slides of two case folders may have one name: the folder is part of the id. */
 function idBelow(folder: string, path: string): string {
   const { manifest, region } = splitRegion(path);
-  const below = relative(folder, manifest);
   // A folder of tiles is called by its own name, not by that of the manifest in it; folders have no extension to drop.
-  const isFolder = isTileManifest(manifest) && folderOf(manifest) === dirname(manifest);
-  const name = isFolder ? dirname(below) : below;
+  const isFolder = isTileManifest(manifest) && !isDeepZoom(manifest);
+  const name = relative(folder, isFolder ? folderOf(manifest) : manifest) || '.';
   const named = region === undefined ? name : `${name}/${region}`;
   return slideId(`${named.replaceAll('/', '--')}${isFolder || !isSlideName(manifest) ? '.' : ''}`);
 }

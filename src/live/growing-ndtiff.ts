@@ -1,15 +1,17 @@
 import { type Stats, statSync } from 'node:fs';
 import { StromaflowError } from '../errors.js';
 import {
+  type DataSet,
   describeDataSet,
+  doneFolders,
+  imageBytes,
   isStored,
   note,
   placeOf,
-  readDataSet,
   readIndexFile,
-  tileBytes,
 } from '../slide/ndtiff/data-set.js';
 import type { NdTiffDescription, NdTiffLevel } from '../slide/ndtiff/description.js';
+import { statedGrid } from '../slide/ndtiff/grid.js';
 import { type IndexEntry, readIndex } from '../slide/ndtiff/read-index.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import { arrivals } from './arrivals.js';
@@ -26,13 +28,17 @@ import { lookAgain } from './look-again.js';
  * the part, because a writer puts the image before the entry; zeros behind the last entry are room that was reserved. The
  * slide is complete when all expected tiles came, or when `.done` stands in the folder.
  *
- * @throws SLIDE_UNREADABLE while the summary is not there or has no size; SLIDE_NO_MPP when nobody says the spacing.
+ * Undefined for a data set that does not say the size of the whole: it can be opened when it is finished.
+ *
+ * @throws SLIDE_NO_MPP when nobody says the spacing; SLIDE_UNREADABLE.
  */
-export function openGrowingNdTiff(index: string, options: GrowingOptions): LiveSlide {
-  const set = readDataSet(index);
-  const mpp = options.mpp ?? set.mpp;
+export function openGrowingNdTiff(set: DataSet, options: GrowingOptions): LiveSlide | undefined {
+  const { index, summary } = set;
+  const grid = statedGrid(index, summary);
+  if (!grid) return undefined;
+  const mpp = options.mpp ?? summary.mpp;
   if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${index}: does not say how many µm a pixel spans`);
-  return new GrowingNdTiff(describeDataSet(index, set, mpp), options);
+  return new GrowingNdTiff(describeDataSet(set, grid, mpp), options);
 }
 
 class GrowingNdTiff implements LiveSlide {
@@ -102,8 +108,8 @@ class GrowingNdTiff implements LiveSlide {
   }
 
   #look(): number[] {
-    const { path, folder } = this.#source;
-    const done = isMarkedDone(folder);
+    const { path } = this.#source;
+    const done = doneFolders(path).some(isMarkedDone);
     const file = readIndexFile(path);
     if (!file || file.stats.ino !== this.#born.ino || file.stats.size < this.#next) {
       this.#state = file ? 'replaced' : 'gone';
@@ -132,8 +138,8 @@ class GrowingNdTiff implements LiveSlide {
     const { offsets, parts, types } = this.#level;
     if (offsets[tile] !== 0) {
       this.#overwritten += 1;
-      const now = tileBytes(this.#source, part, entry.offset, type);
-      const same = now.equals(tileBytes(this.#source, parts[tile]!, offsets[tile]!, types[tile]!));
+      const now = imageBytes(this.#source, part, entry.offset, type);
+      const same = now.equals(imageBytes(this.#source, parts[tile]!, offsets[tile]!, types[tile]!));
       if (!same && !came.has(tile)) this.#state = 'replaced';
     } else {
       this.#seen += 1;

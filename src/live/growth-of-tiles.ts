@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Stats, statSync } from 'node:fs';
-import { partOf, readIndexFile, tileBytes } from '../slide/ndtiff/data-set.js';
+import { imageBytes, partOf, readIndexFile } from '../slide/ndtiff/data-set.js';
 import type { NdTiffDescription } from '../slide/ndtiff/description.js';
 import { readIndex } from '../slide/ndtiff/read-index.js';
 import { readFileBelow } from '../slide/regular-file.js';
@@ -54,7 +54,7 @@ export function ndTiffGrowth(source: NdTiffDescription, born: Stats = statSync(s
       for (let index = 0; index < entries.length; index += step) {
         const { file, offset, type } = entries[index]!;
         const part = partOf(prefix, file);
-        if (part !== undefined) content.update(tileBytes(source, part, offset, type));
+        if (part !== undefined) content.update(imageBytes(source, part, offset, type));
       }
       return content.digest('hex').slice(0, 32);
     },

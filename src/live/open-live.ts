@@ -1,13 +1,15 @@
 import { closeSync, openSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../errors.js';
 import { readHead } from '../slide/dicom/instance.js';
+import { doneFolders, readDataSet } from '../slide/ndtiff/data-set.js';
+import { dataSetFolder, NDTIFF_INDEX } from '../slide/ndtiff/layout.js';
 import { openSlide } from '../slide/open.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
 import { readBytes, unreadable } from '../slide/tiff-probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
-import { COORDINATES, isTileManifest, NDTIFF_INDEX, readTileSet } from '../slide/tile-folder/read-tile-set.js';
+import { COORDINATES, isTileManifest, readTileSet } from '../slide/tile-folder/read-tile-set.js';
 import { isDicomName } from '../watch/names.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { openDicomSeries } from './dicom/open-series.js';
@@ -44,10 +46,7 @@ export async function openLiveOrWhole(
   const { settled, renamed, age } = facts;
   const { mpp, id, signal, stallSeconds } = options;
   if (basename(splitRegion(path).manifest) === COORDINATES) return openFields(path, facts, options);
-  if (basename(path) === NDTIFF_INDEX) {
-    const live = openGrowingNdTiff(path, options);
-    return { value: live, until: live.closed, claims: dirname(path) };
-  }
+  if (basename(path) === NDTIFF_INDEX) return openNdTiff(path, facts, options);
   if (isTileManifest(path)) {
     const set = readTileSet(path);
     if (!set) return undefined;
@@ -68,6 +67,19 @@ export async function openLiveOrWhole(
   }
   if (!settled) throw unreadable(path, 'may still be written');
   return { value: await openSlide(path, { mpp, id, signal }) };
+}
+
+/** A data set whose summary does not say the size of the whole is opened when it is finished: as far as its tiles reach. */
+async function openNdTiff(
+  index: string,
+  { age }: CandidateFacts,
+  options: LiveOptions,
+): Promise<OpenedCandidate<OpenedSlide | LiveSlide>> {
+  const claims = dataSetFolder(index);
+  const live = openGrowingNdTiff(readDataSet(index), options);
+  if (live) return { value: live, until: live.closed, claims };
+  if (age <= options.stallSeconds && !doneFolders(index).some(isMarkedDone)) return { later: true, claims };
+  return { value: await openSlide(index, options), claims };
 }
 
 /** Why a DICOM file is part of no slide: it says no series (yet), or is no DICOM file. */

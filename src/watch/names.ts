@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { isPartOfNdTiff } from '../slide/ndtiff/layout.js';
 import { isTileManifest } from '../slide/tile-folder/read-tile-set.js';
 
 /** Names a scanner, a copy tool or a share gives to files that are not (yet) slides. */
@@ -14,7 +15,7 @@ export const isDicomName = (path: string): boolean => /\.(dcm|dicom)$/i.test(pat
 export const isTemporaryName = (path: string): boolean => TEMPORARY.some(pattern => pattern.test(basename(path)));
 
 export const isSlideName = (path: string): boolean =>
-  (SLIDE.test(path) || isTileManifest(path)) && !isTemporaryName(path);
+  (SLIDE.test(path) || isTileManifest(path)) && !isTemporaryName(path) && !isPartOfNdTiff(path);
 
 /**
  * Says whether a path below the watched folder matches one of some patterns, separated by commas: `*` stands for anything in

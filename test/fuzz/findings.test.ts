@@ -13,6 +13,7 @@ import { parseManifest } from '#src/model/manifest.js';
 import { encodePartHeader } from '#src/simulate/ndtiff-entry.js';
 import { openImageAsSlide } from '#src/slide/image-source.js';
 import { prepareTile } from '#src/slide/jpeg-stream.js';
+import { statedGrid } from '#src/slide/ndtiff/grid.js';
 import { readSummary } from '#src/slide/ndtiff/read-index.js';
 import { openSlide } from '#src/slide/open.js';
 import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
@@ -169,7 +170,8 @@ describe('a JPEG stream', () => {
 
 it('an NDTiff summary of more tiles than any scan has', async () => {
   const head = encodePartHeader({ Width: 2 ** 24, Height: 2 ** 24, TileWidth: 1, TileHeight: 1, PixelSize_um: 0.5 });
-  expect((await failureOf(() => readSummary('part.tif', head))).code).toBe('SLIDE_UNREADABLE');
+  const { code } = await failureOf(() => statedGrid('part.tif', readSummary('part.tif', head)));
+  expect(code).toBe('SLIDE_UNREADABLE');
 });
 
 describe('ASAP annotations', () => {

@@ -7,6 +7,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openGrowingNdTiff } from '#src/live/growing-ndtiff.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader } from '#src/simulate/ndtiff-entry.js';
+import { readDataSet } from '#src/slide/ndtiff/data-set.js';
 import { NdTiffSource } from '#src/slide/ndtiff/ndtiff-source.js';
 import { openSlide } from '#src/slide/open.js';
 import { readRegularFile } from '#src/slide/regular-file.js';
@@ -121,7 +122,7 @@ describe('an NDTiff data set', () => {
   const options = { id: 'slide', pollSeconds: 0.01, stallSeconds: 0.05, settleSeconds: 0.01, events: false };
 
   async function stateOf(folder: string): Promise<string> {
-    const live = openGrowingNdTiff(join(folder, 'NDTiff.index'), options);
+    const live = openGrowingNdTiff(readDataSet(join(folder, 'NDTiff.index')), options)!;
     for await (const { tiles } of live.follow(0, AbortSignal.timeout(5000))) expect(tiles).toEqual([0]);
     const source = new NdTiffSource(live.sourceFor(0) as ConstructorParameters<typeof NdTiffSource>[0]);
     const state = source.readTile(0, 0, 0, new Uint8Array(48));
@@ -156,7 +157,7 @@ describe('an NDTiff data set', () => {
     writeFileSync(join(inside, PART), part);
     writeFileSync(join(outside, PART), part);
     writeFileSync(join(inside, 'NDTiff.index'), entry(PART));
-    const live = openGrowingNdTiff(join(inside, 'NDTiff.index'), options);
+    const live = openGrowingNdTiff(readDataSet(join(inside, 'NDTiff.index')), options)!;
     for await (const { tiles } of live.follow(0, AbortSignal.timeout(5000))) expect(tiles).toEqual([0]);
     renameSync(join(inside, PART), join(inside, 'gone'));
     symlinkSync(join(outside, PART), join(inside, PART));

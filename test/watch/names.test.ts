@@ -1,6 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { fileSystemOf, isRemote } from '#src/watch/file-system.js';
-import { matcher } from '#src/watch/names.js';
+import { isSlideName, matcher } from '#src/watch/names.js';
+
+describe('isSlideName', () => {
+  it.each([
+    ['a.svs', true],
+    ['.a.svs', false],
+    ['a.svs.part', false],
+    ['case/NDTiff.index', true],
+    ['case/Full resolution/NDTiff.index', true],
+    ['case/Downsampled_x2/NDTiff.index', false],
+    ['case/scan_NDTiffStack.tif', false],
+    ['case/scan_NDTiffStack_12.tif', false],
+    ['case/scan.tif', true],
+  ])('%s: %s', (path, expected) => {
+    expect(isSlideName(path)).toBe(expected);
+  });
+});
 
 describe('matcher', () => {
   it.each([

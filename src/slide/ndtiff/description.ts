@@ -6,6 +6,14 @@ export const NDTIFF_KIND = 'ndtiff';
 export interface NdTiffLevel extends LevelGeometry {
   readonly cols: number;
   readonly rows: number;
+  /** Axes `column` and `row` of the tile in the upper left corner. */
+  readonly firstCol: number;
+  readonly firstRow: number;
+  /** Size of a stored image, which overlaps its neighbours, and where the tile begins in it. */
+  readonly imageWidth: number;
+  readonly imageHeight: number;
+  readonly left: number;
+  readonly top: number;
   /** Byte position of each tile's pixels, row by row; 0 while it has not come. */
   readonly offsets: Float64Array;
   /** Which `<prefix>_NDTiffStack[_n].tif` holds it. */

@@ -26,12 +26,21 @@ export class NdTiffSource implements TileSource {
     const type = geometry.types[tile]!;
     const depth = NDTIFF_TYPES[type];
     if (depth === undefined) throw new StromaflowError('TILE_CORRUPT', `${where} has pixels of type ${type}`);
-    const pixels = geometry.tileWidth * geometry.tileHeight;
-    const bytes = depth === 3 ? into.subarray(0, pixels * 3) : new Uint8Array(pixels);
-    const got = readSync(this.#file(geometry.parts[tile]!), bytes, 0, bytes.length, geometry.offsets[tile]!);
-    if (got < bytes.length)
-      throw new StromaflowError('TILE_CORRUPT', `${where} ends after ${got} of ${bytes.length} bytes`);
-    if (depth === 1) for (let i = 0; i < pixels; i++) into.fill(bytes[i]!, i * 3, i * 3 + 3);
+    // Whole lines of the stored image: of one that overlaps its neighbours more than the tile.
+    const { tileWidth, tileHeight, imageWidth, left, top } = geometry;
+    const direct = depth === 3 && imageWidth === tileWidth;
+    const lines = direct
+      ? into.subarray(0, tileWidth * tileHeight * 3)
+      : new Uint8Array(imageWidth * tileHeight * depth);
+    const at = geometry.offsets[tile]! + top * imageWidth * depth;
+    const got = readSync(this.#file(geometry.parts[tile]!), lines, 0, lines.length, at);
+    if (got < lines.length)
+      throw new StromaflowError('TILE_CORRUPT', `${where} ends after ${got} of ${lines.length} bytes`);
+    if (!direct)
+      for (let line = 0; line < tileHeight; line++) {
+        const from = (line * imageWidth + left) * depth;
+        copyLine(lines.subarray(from, from + tileWidth * depth), depth, into.subarray(line * tileWidth * 3));
+      }
     return 'decoded';
   }
 
@@ -52,4 +61,9 @@ export class NdTiffSource implements TileSource {
       throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened`, { cause: error });
     }
   }
+}
+
+function copyLine(line: Uint8Array, depth: number, into: Uint8Array): void {
+  if (depth === 3) into.set(line);
+  else for (let i = 0; i < line.length; i++) into.fill(line[i]!, i * 3, i * 3 + 3);
 }

@@ -60,27 +60,28 @@ function parseAxes(path: string, text: string): IndexEntry['axes'] {
   throw unreadable(path, 'an entry has no axes');
 }
 
-/** What the summary metadata of a slide must say; lengths in pixels. */
+/** What the summary metadata says of a slide; lengths in pixels. */
 export interface NdTiffSummary {
-  readonly width: number;
-  readonly height: number;
-  readonly tileWidth: number;
-  readonly tileHeight: number;
+  /** Undefined where it does not say the size of the whole: Micro-Manager itself writes none. */
+  readonly size:
+    | { readonly width: number; readonly height: number; readonly tileWidth: number; readonly tileHeight: number }
+    | undefined;
+  /** By how much stored images are wider and higher than the tiles they show. */
+  readonly overlap: readonly [x: number, y: number];
   readonly mpp: number | undefined;
 }
 
 const SUMMARY_KEY = 2_355_492;
 const SUMMARY_AT = 28;
-const MAX_SIDE = 2 ** 24;
-const MAX_TILE = 8192;
-/** Every tile has a place in memory before it comes. */
-const MAX_TILES = 2 ** 20;
+/** Longest sides, in pixels, of a slide and of an image of it. */
+export const MAX_SIDE = 2 ** 24;
+export const MAX_IMAGE = 8192;
 
 /**
- * Reads the summary metadata at the head of a part. Micro-Manager writes no size of the whole; the acquisition must add Width,
- * Height, TileWidth and TileHeight, and PixelSize_um.
+ * Reads the summary metadata at the head of a part: Width and Height of the slide, TileWidth and TileHeight of a tile without
+ * its overlap, GridPixelOverlapX and Y, PixelSize_um.
  *
- * @throws SLIDE_UNREADABLE while it is not there, or without a size.
+ * @throws SLIDE_UNREADABLE while it is not there, or for sizes that cannot be.
  */
 export function readSummary(path: string, head: Buffer): NdTiffSummary {
   if (head.length < SUMMARY_AT || head.readUInt32LE(20) !== SUMMARY_KEY)
@@ -88,22 +89,25 @@ export function readSummary(path: string, head: Buffer): NdTiffSummary {
   const length = head.readUInt32LE(24);
   if (length === 0 || SUMMARY_AT + length > head.length) throw unreadable(path, 'its summary metadata is not whole');
   const fields = parseAxes(path, head.toString('utf8', SUMMARY_AT, SUMMARY_AT + length));
-  const side = (name: string, most: number): number => {
-    const value = fields[name];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > most)
+  const side = (name: string, least: number, most: number, otherwise?: number): number => {
+    const value = fields[name] ?? otherwise;
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
       throw unreadable(path, `its summary metadata lacks ${name}`);
     return value;
   };
   const mpp = fields['PixelSize_um'];
-  const [width, height] = [side('Width', MAX_SIDE), side('Height', MAX_SIDE)];
-  const [tileWidth, tileHeight] = [side('TileWidth', MAX_TILE), side('TileHeight', MAX_TILE)];
-  const tiles = Math.ceil(width / tileWidth) * Math.ceil(height / tileHeight);
-  if (tiles > MAX_TILES) throw unreadable(path, `its summary metadata describes ${tiles} tiles`);
+  // Width and Height alone are a camera's.
+  const stated = fields['TileWidth'] !== undefined || fields['TileHeight'] !== undefined;
   return {
-    width,
-    height,
-    tileWidth,
-    tileHeight,
+    size: stated
+      ? {
+          width: side('Width', 1, MAX_SIDE),
+          height: side('Height', 1, MAX_SIDE),
+          tileWidth: side('TileWidth', 1, MAX_IMAGE),
+          tileHeight: side('TileHeight', 1, MAX_IMAGE),
+        }
+      : undefined,
+    overlap: [side('GridPixelOverlapX', 0, MAX_IMAGE, 0), side('GridPixelOverlapY', 0, MAX_IMAGE, 0)],
     mpp: typeof mpp === 'number' && mpp > 0 && Number.isFinite(mpp) ? mpp : undefined,
   };
 }

@@ -2,22 +2,18 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { planAbove, readFieldScan, readFieldSet, timePoints } from '../fields/field-scan.js';
 import { PARAMETERS } from '../fields/parameters.js';
-import { readNdTiffFacts } from '../ndtiff/data-set.js';
+import { indexesIn, NDTIFF_INDEX } from '../ndtiff/layout.js';
+import { readNdTiffFacts } from '../ndtiff/whole-data-set.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { unreadable } from '../tiff-probe.js';
-import {
-  COORDINATES,
-  isDeepZoom,
-  isTileManifest,
-  MANIFEST,
-  NDTIFF_INDEX,
-  readTileSet,
-  ZOOMIFY,
-} from './read-tile-set.js';
+import { COORDINATES, folderOf, isDeepZoom, isTileManifest, MANIFEST, readTileSet, ZOOMIFY } from './read-tile-set.js';
 import { tileFolderFacts } from './tile-folder-facts.js';
 
 /** What is looked for in a folder, in this order. */
-const IN_FOLDERS = [NDTIFF_INDEX, MANIFEST, ZOOMIFY, COORDINATES];
+const inFolder = (folder: string): string[] => [
+  ...indexesIn(folder),
+  ...[MANIFEST, ZOOMIFY, COORDINATES].map(name => join(folder, name)),
+];
 const REGION = /^(.*coordinates\.csv)#([^/]+)$/;
 
 /** A table of fields and the region of it that a path means. */
@@ -41,10 +37,7 @@ export function findTiles(path: string): string | undefined {
   if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return undefined;
   const beside = `${resolve(path).replace(/_files$/, '')}.dzi`;
   if (path.replace(/\/+$/, '').endsWith('_files') && existsSync(beside)) return beside;
-  for (const name of IN_FOLDERS) {
-    const found = join(path, name);
-    if (existsSync(found) && isAboutTiles(found)) return planOr(found);
-  }
+  for (const found of inFolder(path)) if (existsSync(found) && isAboutTiles(found)) return planOr(found);
   const names = readdirSync(path).filter(isDeepZoom);
   if (names.length > 1)
     throw unreadable(path, `holds ${names.length} DeepZoom slides`, `name one, such as ${names[0]}`);
@@ -87,7 +80,7 @@ export function slidesAt(path: string): string[] {
 export function tilesName(path: string): string {
   const { manifest, region } = splitRegion(path);
   if (isDeepZoom(manifest)) return basename(manifest).slice(0, -4);
-  const folder = dirname(resolve(manifest));
+  const folder = folderOf(resolve(manifest));
   // A time point is called by a number: the acquisition's name stands above it.
   const name = /^\d+$/.test(basename(folder)) ? `${basename(dirname(folder))}--${basename(folder)}` : basename(folder);
   return region === undefined ? name : `${name}--${region}`;

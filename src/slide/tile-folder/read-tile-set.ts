@@ -1,5 +1,6 @@
 import { basename, dirname, extname } from 'node:path';
 import { StromaflowError } from '../../errors.js';
+import { dataSetFolder, NDTIFF_INDEX } from '../ndtiff/layout.js';
 import { readRegularFile } from '../regular-file.js';
 import { unreadable } from '../tiff-probe.js';
 import { readDeepZoom, readZoomify } from './deep-zoom.js';
@@ -17,9 +18,6 @@ export const ZOOMIFY = 'ImageProperties.xml';
 /** Where a lab's own software or Squid says where each field of view was taken (coordinates.ts). */
 export const COORDINATES = 'coordinates.csv';
 
-/** The index of an NDTiff data set (src/slide/ndtiff). */
-export const NDTIFF_INDEX = 'NDTiff.index';
-
 const NAMES: readonly string[] = [MANIFEST, ZOOMIFY, COORDINATES, NDTIFF_INDEX];
 
 export const isDeepZoom = (path: string): boolean => extname(path).toLowerCase() === '.dzi';
@@ -29,7 +27,11 @@ export const isTileManifest = (path: string): boolean => NAMES.includes(basename
 
 /** The folder that belongs to a description: what lies below is no slide of its own. */
 export const folderOf = (manifest: string): string =>
-  isDeepZoom(manifest) ? `${manifest.slice(0, -4)}_files` : dirname(manifest);
+  isDeepZoom(manifest)
+    ? `${manifest.slice(0, -4)}_files`
+    : basename(manifest) === NDTIFF_INDEX
+      ? dataSetFolder(manifest)
+      : dirname(manifest);
 
 /**
  * Reads what describes a slide stored as tiles: `manifest.json` (docs/scanners.md), a DeepZoom `.dzi`, or Zoomify's

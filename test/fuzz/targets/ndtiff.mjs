@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { openGrowingNdTiff } from '#src/live/growing-ndtiff.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader } from '#src/simulate/ndtiff-entry.js';
+import { readDataSet } from '#src/slide/ndtiff/data-set.js';
 import { NdTiffSource } from '#src/slide/ndtiff/ndtiff-source.js';
 import { mutateBytes } from '../mutate.mjs';
 import { mutateText } from '../mutate-text.mjs';
-import { MIB, readTiles, SLIDE_CODES } from './read-slide.mjs';
+import { MIB, readSlide, readTiles, SLIDE_CODES } from './read-slide.mjs';
 
 const FOLLOW = { mpp: 0.5, id: 'slide', pollSeconds: 0.001, stallSeconds: -1, settleSeconds: 0.001, events: false };
 const SIDE = 16;
@@ -12,10 +13,11 @@ const PART = 'slide_NDTiffStack.tif';
 const SUMMARY = { PixelSize_um: 0.5, Width: 40, Height: 30, TileWidth: SIDE, TileHeight: SIDE };
 
 /** A sound data set of 3 × 2 tiles. */
-const { part, index } = makeDataSet();
+const { part, index } = makeDataSet(SUMMARY);
+const { part: partWithoutSize } = makeDataSet({ PixelSize_um: 0.5, Notes: ' '.repeat(100) });
 
-function makeDataSet() {
-  const images = [encodePartHeader(SUMMARY)];
+function makeDataSet(summary) {
+  const images = [encodePartHeader(summary)];
   const entries = [];
   let end = images[0].length;
   for (let row = 0; row < 2; row++)
@@ -36,9 +38,11 @@ function makeDataSet() {
   return { part: Buffer.concat(images), index: Buffer.concat(entries) };
 }
 
-/** Opens, follows for one look, and reads what came. */
-async function readDataSet(files) {
-  const live = openGrowingNdTiff(join(files.folder, 'NDTiff.index'), FOLLOW);
+/** Follows one of a stated size for one look and reads what came; opens another as a finished one. */
+async function readBoth(files) {
+  const index = join(files.folder, 'NDTiff.index');
+  const live = openGrowingNdTiff(readDataSet(index), FOLLOW);
+  if (!live) return readSlide(index);
   try {
     for await (const { tiles } of live.follow(0, AbortSignal.timeout(2000))) tiles.at(0);
     live.growth.content(0);
@@ -56,7 +60,7 @@ const target = (name, mutate, seed, put) => ({
   bound: { base: 160 * MIB, perByte: 64 },
   run: async (bytes, files) => {
     await put(bytes, files);
-    await readDataSet(files);
+    await readBoth(files);
   },
 });
 
@@ -64,6 +68,10 @@ const target = (name, mutate, seed, put) => ({
 export const NDTIFF = [
   target('ndtiff-index', mutateBytes, index, (bytes, files) => {
     files.write(PART, part);
+    files.write('NDTiff.index', bytes);
+  }),
+  target('ndtiff-whole', mutateBytes, index, (bytes, files) => {
+    files.write(PART, partWithoutSize);
     files.write('NDTiff.index', bytes);
   }),
   target('ndtiff-part', mutateBytes, part.subarray(0, 400), (bytes, files) => {

@@ -56,10 +56,8 @@ describe('readSummary', () => {
 
   it('reads what the grid is made of', () => {
     expect(readSummary('x', encodePartHeader(fields))).toEqual({
-      width: 2220,
-      height: 2967,
-      tileWidth: 240,
-      tileHeight: 240,
+      size: { width: 2220, height: 2967, tileWidth: 240, tileHeight: 240 },
+      overlap: [0, 0],
       mpp: 0.499,
     });
   });
@@ -67,6 +65,11 @@ describe('readSummary', () => {
   it.each(['Width', 'Height', 'TileWidth', 'TileHeight'])('needs %s', async name => {
     const { [name as keyof typeof fields]: _, ...rest } = fields;
     expect((await failureOf(() => readSummary('x', encodePartHeader(rest)))).message).toContain(name);
+  });
+
+  it('takes Width and Height alone for those of an image', () => {
+    const head = encodePartHeader({ Width: 2048, Height: 2048, GridPixelOverlapX: 20, GridPixelOverlapY: 30 });
+    expect(readSummary('x', head)).toEqual({ size: undefined, overlap: [20, 30], mpp: undefined });
   });
 
   it('waits until it is whole', async () => {

@@ -1,0 +1,129 @@
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { encodeImage, encodeIndexEntry, encodePartHeader, NDTIFF_TYPE } from '#src/simulate/ndtiff-entry.js';
+import { openSlide, slideIdAt } from '#src/slide/open.js';
+import { openTileSource } from '#src/slide/open-source.js';
+import { failureOf, scratch } from '../fixture.js';
+
+/** Made by Micro-Manager's own library (test/golden/ndtiff_golden.py). */
+const MADE = fileURLToPath(new URL('../../golden/ndtiff/pyramid', import.meta.url));
+const WIDTH = 12;
+const HEIGHT = 10;
+
+const files = scratch();
+afterAll(() => files.remove());
+
+async function readTile(path: string, col: number, row: number) {
+  const source = await openTileSource((await openSlide(path, { mpp: 0.5 })).source);
+  const rgb = new Uint8Array(WIDTH * HEIGHT * 3);
+  const state = await source.readTile(0, col, row, rgb);
+  source.close();
+  return { state, rgb };
+}
+
+const greyAt = (x: number, y: number): number => (3 * x + 5 * y) & 255;
+
+describe('a data set that Micro-Manager’s library wrote', () => {
+  it('is the grid its tiles make, from whatever row they begin', async () => {
+    const slide = await openSlide(MADE);
+    expect(slide.info).toMatchObject({ id: 'pyramid', format: 'NDTiff', mpp: 0.5 });
+    expect(slide.info.levels).toMatchObject([{ width: 36, height: 20, tileWidth: WIDTH, tileHeight: HEIGHT }]);
+    expect(slide.stored!(0)).toEqual({ expected: 6, seen: 5 });
+  });
+
+  it('has the pixels of the middle of each image, where they overlap', async () => {
+    for (const [col, row] of [
+      [0, 0],
+      [1, 0],
+      [2, 0],
+      [0, 1],
+      [2, 1],
+    ] as const) {
+      const { state, rgb } = await readTile(MADE, col, row);
+      expect(state).toBe('decoded');
+      for (let y = 0; y < HEIGHT; y++)
+        for (let x = 0; x < WIDTH; x++) {
+          const value = greyAt(col * WIDTH + x, row * HEIGHT + y);
+          expect([...rgb.subarray((y * WIDTH + x) * 3, (y * WIDTH + x + 1) * 3)]).toEqual([value, value, value]);
+        }
+    }
+    expect((await readTile(MADE, 1, 1)).state).toBe('missing');
+  });
+
+  it('is one slide with its reduced resolutions', async () => {
+    const folder = files.path('case');
+    cpSync(MADE, folder, { recursive: true });
+    cpSync(join(MADE, 'Full resolution'), join(folder, 'Downsampled_x2'), { recursive: true });
+    for (const path of [folder, join(folder, 'Full resolution'), join(folder, 'Full resolution', 'NDTiff.index')]) {
+      expect(slideIdAt(path)).toBe('case');
+      expect((await openSlide(path)).info.levels).toHaveLength(1);
+    }
+    const failure = await failureOf(() => openSlide(join(folder, 'Downsampled_x2')));
+    expect(failure).toMatchObject({ code: 'SLIDE_UNREADABLE', fix: expect.stringContaining(folder) });
+  });
+});
+
+/** A data set of RGB images, 16 × 12 pixels, that show their column in the middle and overlap by `overlap`. */
+function writeDataSet(name: string, summary: object, places: readonly (readonly [row: number, column: number])[]) {
+  const path = join(files.path(name), 'NDTiff.index');
+  mkdirSync(dirname(path));
+  const head = encodePartHeader(summary);
+  let end = head.length;
+  const images = places.map(([row, column]) => {
+    const rgb = new Uint8Array(16 * 12 * 3).fill(255);
+    for (let y = 1; y < 11; y++) rgb.fill(column, (y * 16 + 2) * 3, (y * 16 + 14) * 3);
+    const image = encodeImage(end, 16, 12, rgb, {}, false);
+    end += image.bytes.length;
+    const entry = encodeIndexEntry({ row, column }, 'a_NDTiffStack.tif', [16, 12], NDTIFF_TYPE.rgb8, image);
+    return { image, entry };
+  });
+  writeFileSync(path, Buffer.concat(images.map(({ entry }) => entry)));
+  writeFileSync(
+    join(dirname(path), 'a_NDTiffStack.tif'),
+    Buffer.concat([head, ...images.map(({ image }) => image.bytes)]),
+  );
+  return path;
+}
+
+const OVERLAP = { GridPixelOverlapX: 4, GridPixelOverlapY: 2 };
+const SIZE = { Width: 30, Height: 10, TileWidth: WIDTH, TileHeight: HEIGHT };
+
+describe('an NDTiff data set', () => {
+  it('of a stated size has tiles without their overlap', async () => {
+    const path = writeDataSet('stated', { ...OVERLAP, ...SIZE }, [
+      [0, 0],
+      [0, 2],
+    ]);
+    expect((await openSlide(path, { mpp: 0.5 })).info.levels).toMatchObject([{ width: 30, height: 10 }]);
+    expect(await readTile(path, 2, 0)).toEqual({
+      state: 'decoded',
+      rgb: new Uint8Array(WIDTH * HEIGHT * 3).fill(2),
+    });
+    expect((await readTile(path, 1, 0)).state).toBe('missing');
+  });
+
+  it('has images of another size in the place of a tile refused when they are read', async () => {
+    const path = writeDataSet('odd', { ...SIZE }, [[0, 0]]);
+    expect((await failureOf(() => readTile(path, 0, 0))).code).toBe('TILE_CORRUPT');
+  });
+
+  it.each([
+    ['no image with a place', {}, [], /no image with a row/],
+    ['more tiles than a slide has', {}, [[0, 0] as const, [2_000_000, 1_000_000] as const], /tiles/],
+    ['images that are all overlap', { GridPixelOverlapX: 16 }, [[0, 0] as const], /overlap/],
+    ['an overlap that is none', { GridPixelOverlapX: -1 }, [[0, 0] as const], /GridPixelOverlapX/],
+    ['half a size', { TileWidth: 12 }, [[0, 0] as const], /Width/],
+    [
+      'images too large to hold',
+      { Width: 99, Height: 99, TileWidth: 8000, TileHeight: 80, GridPixelOverlapX: 8000 },
+      [],
+      /images of 16000 × 80/,
+    ],
+  ])('is refused with %s', async (name, summary, places, message) => {
+    const path = writeDataSet(name, summary, places);
+    const failure = await failureOf(() => openSlide(path, { mpp: 0.5 }));
+    expect(failure).toMatchObject({ code: 'SLIDE_UNREADABLE', message: expect.stringMatching(message) });
+  });
+});
