@@ -12,7 +12,7 @@ import {
 } from '../slide/ndtiff/data-set.js';
 import type { NdTiffDescription, NdTiffLevel } from '../slide/ndtiff/description.js';
 import { statedGrid } from '../slide/ndtiff/grid.js';
-import { type IndexEntry, readIndex } from '../slide/ndtiff/read-index.js';
+import { type IndexEntry, planeOf, readIndex } from '../slide/ndtiff/read-index.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import { arrivals } from './arrivals.js';
 import { type GrowingOptions, isMarkedDone } from './growing-tiff.js';
@@ -24,7 +24,7 @@ import { lookAgain } from './look-again.js';
  * Opens an NDTiff data set that is being written, by its NDTiff.index.
  *
  * Completeness contract. Expected: the grid that Width, Height, TileWidth and TileHeight of the summary metadata make; tiles
- * are placed by the axes `row` and `column`. A tile may be read once its entry is whole in the index and its bytes lie inside
+ * are placed by the axes `row` and `column`, in the plane (`z`, `time`, `channel` …) of the first one. A tile may be read once its entry is whole in the index and its bytes lie inside
  * the part, because a writer puts the image before the entry; zeros behind the last entry are room that was reserved. The
  * slide is complete when all expected tiles came, or when `.done` stands in the folder.
  *
@@ -54,6 +54,8 @@ class GrowingNdTiff implements LiveSlide {
   #state: LiveState = 'growing';
   #seen = 0;
   #overwritten = 0;
+  /** Of the first image; those of others are left alone. */
+  #plane: string | undefined;
   /** Where the next entry of the index begins. */
   #next = 0;
   #last: Stats | undefined;
@@ -132,7 +134,8 @@ class GrowingNdTiff implements LiveSlide {
 
   /** A later entry of a tile replaces an earlier one that nobody has read yet. */
   #take(entry: IndexEntry, came: Set<number>): void {
-    const place = placeOf(this.#source, entry);
+    this.#plane ??= planeOf(entry);
+    const place = planeOf(entry) === this.#plane ? placeOf(this.#source, entry) : undefined;
     if (!place) return;
     const { tile, part, type } = place;
     const { offsets, parts, types } = this.#level;

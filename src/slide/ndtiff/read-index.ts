@@ -14,6 +14,11 @@ export interface IndexEntry {
   readonly end: number;
 }
 
+/** All axes but the place: images of one focal plane, channel and time have this in common. */
+export function planeOf({ axes: { row: _, column: __, ...others } }: Pick<IndexEntry, 'axes'>): string {
+  return JSON.stringify(Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** Longer texts are damage. */
 const MAX_TEXT = 65_536;
 const NUMBERS = 8;

@@ -4,11 +4,11 @@ import type { SlideFacts } from '../slide-facts.js';
 import { unreadable } from '../tiff-probe.js';
 import { describeDataSet, isStored, note, placeOf, readDataSet, readIndexFile } from './data-set.js';
 import { gridOfTiles, statedGrid } from './grid.js';
-import { readIndex } from './read-index.js';
+import { planeOf, readIndex } from './read-index.js';
 
 /**
- * A data set that nobody writes any more: all that its index lists. A later entry of a tile replaces an earlier one. Where the
- * summary does not say the size of the whole, it is what the tiles make.
+ * A data set that nobody writes any more: all that its index lists in the plane of the first image. A later entry of a tile
+ * replaces an earlier one. Where the summary does not say the size of the whole, it is what the tiles make.
  *
  * @throws SLIDE_UNREADABLE
  */
@@ -17,7 +17,8 @@ export function readNdTiffFacts(index: string): SlideFacts {
   const file = readIndexFile(index);
   if (!file) throw unreadable(index, 'is no index');
   const entries = readIndex(index, file.bytes, 0);
-  const stored = entries.filter(entry => isStored(set, entry));
+  const plane = entries[0] && planeOf(entries[0]);
+  const stored = entries.filter(entry => planeOf(entry) === plane && isStored(set, entry));
   const grid = statedGrid(index, set.summary) ?? gridOfTiles(index, stored, set.summary);
   const described = describeDataSet(set, grid, 1);
   const [level] = described.levels as [(typeof described.levels)[number]];

@@ -2,7 +2,10 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { openGrowingNdTiff } from '#src/live/growing-ndtiff.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader, NDTIFF_TYPE } from '#src/simulate/ndtiff-entry.js';
+import { readDataSet } from '#src/slide/ndtiff/data-set.js';
+import type { NdTiffDescription } from '#src/slide/ndtiff/description.js';
 import { openSlide, slideIdAt } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { failureOf, scratch } from '../fixture.js';
@@ -65,18 +68,20 @@ describe('a data set that Micro-Manager’s library wrote', () => {
   });
 });
 
+type Place = readonly [row: number, column: number, others?: object];
+
 /** A data set of RGB images, 16 × 12 pixels, that show their column in the middle and overlap by `overlap`. */
-function writeDataSet(name: string, summary: object, places: readonly (readonly [row: number, column: number])[]) {
+function writeDataSet(name: string, summary: object, places: readonly Place[]) {
   const path = join(files.path(name), 'NDTiff.index');
   mkdirSync(dirname(path));
   const head = encodePartHeader(summary);
   let end = head.length;
-  const images = places.map(([row, column]) => {
+  const images = places.map(([row, column, others]) => {
     const rgb = new Uint8Array(16 * 12 * 3).fill(255);
     for (let y = 1; y < 11; y++) rgb.fill(column, (y * 16 + 2) * 3, (y * 16 + 14) * 3);
     const image = encodeImage(end, 16, 12, rgb, {}, false);
     end += image.bytes.length;
-    const entry = encodeIndexEntry({ row, column }, 'a_NDTiffStack.tif', [16, 12], NDTIFF_TYPE.rgb8, image);
+    const entry = encodeIndexEntry({ row, column, ...others }, 'a_NDTiffStack.tif', [16, 12], NDTIFF_TYPE.rgb8, image);
     return { image, entry };
   });
   writeFileSync(path, Buffer.concat(images.map(({ entry }) => entry)));
@@ -87,6 +92,7 @@ function writeDataSet(name: string, summary: object, places: readonly (readonly 
   return path;
 }
 
+const FOLLOW = { mpp: 0.5, pollSeconds: 0.01, stallSeconds: 0.05, settleSeconds: 0.01, events: false };
 const OVERLAP = { GridPixelOverlapX: 4, GridPixelOverlapY: 2 };
 const SIZE = { Width: 30, Height: 10, TileWidth: WIDTH, TileHeight: HEIGHT };
 
@@ -102,6 +108,23 @@ describe('an NDTiff data set', () => {
       rgb: new Uint8Array(WIDTH * HEIGHT * 3).fill(2),
     });
     expect((await readTile(path, 1, 0)).state).toBe('missing');
+  });
+
+  it('is read in the plane of its first image', async () => {
+    const path = writeDataSet('planes', { ...OVERLAP, ...SIZE }, [
+      [0, 1, { z: 3 }],
+      [0, 1, { z: 4 }],
+      [0, 2, { z: 4 }],
+      [0, 2, { z: 3 }],
+    ]);
+    const slide = await openSlide(path, { mpp: 0.5 });
+    expect(slide.stored!(0)).toEqual({ expected: 3, seen: 2 });
+    const live = openGrowingNdTiff(readDataSet(path), { ...FOLLOW, id: 'planes' })!;
+    for await (const { tiles } of live.follow(0, AbortSignal.timeout(5000))) expect(tiles).toEqual([1, 2]);
+    expect([live.state, live.tiles]).toEqual(['stalled', { expected: 3, seen: 2, missing: 0, overwritten: 0 }]);
+    await live.close();
+    const { offsets } = (live.sourceFor(0) as NdTiffDescription).levels[0]!;
+    expect(offsets).toEqual((slide.source as NdTiffDescription).levels[0]!.offsets);
   });
 
   it('has images of another size in the place of a tile refused when they are read', async () => {
