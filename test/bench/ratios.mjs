@@ -15,11 +15,9 @@ export async function benchRatios(say) {
 
   say('patch reading, 512 px, 2 threads, against OpenSlide read_region…');
   const read = await benchRead({ slide: FIXTURE, threads: 2 });
-  say(
-    read.ratio === null
-      ? `  ours ${read.ours.toFixed(0)} Mpx/s; libopenslide is not installed, no ratio\n`
-      : `  ours ${read.ours.toFixed(0)}   OpenSlide ${read.openslide.toFixed(0)} Mpx/s   ${read.ratio.toFixed(2)} × (bar ≥ 4 ×)\n`,
-  );
+  say(`${speeds(read)} (bar ≥ 4 ×)`);
+  const half = await benchRead({ slide: FIXTURE, threads: 2, mpp: 0.25, spacing: 0.5 });
+  say(`${speeds(half)} as a slide of 0.25 µm for a model of 0.5\n`);
 
   say('peak memory on a slide and on one 16 × larger…');
   const rss = await benchRss({ slide: FIXTURE });
@@ -30,8 +28,14 @@ export async function benchRatios(say) {
   return {
     pipelineEfficiency: round(efficiency.ratio),
     readJpegVsOpenSlide: read.ratio === null ? null : round(read.ratio),
+    readHalvedVsOpenSlide: half.ratio === null ? null : round(half.ratio),
     rssGrowth: round(rss.growth),
   };
+}
+
+function speeds({ ours, openslide, ratio }) {
+  if (ratio === null) return `  ours ${ours.toFixed(0)} Mpx/s; libopenslide is not installed, no ratio`;
+  return `  ours ${ours.toFixed(0)}   OpenSlide ${openslide.toFixed(0)} Mpx/s   ${ratio.toFixed(2)} ×`;
 }
 
 function mib(bytes) {

@@ -14,13 +14,17 @@ const PASSES = 4;
  * pass starts from an opened file with empty caches, and the medians are compared. Every patch is read in full on both
  * sides (no tissue filter drops one); ours also counts its tissue and paints the overview.
  *
- * @param {{ slide: string, threads?: number, rounds?: number, mpp?: number }} options
+ * Where the patches are coarser than the slide, OpenSlide reads the pixels they are made of and leaves it at that; ours averages
+ * them, too.
+ *
+ * @param {{ slide: string, threads?: number, rounds?: number, mpp?: number, spacing?: number }} options mpp: of the slide,
+ * instead of its own; spacing: of the patches, that of the slide unless given; both in µm.
  * @returns {Promise<{ ours: number, openslide: number | null, ratio: number | null }>} Mpx/s of patches; null where
  * libopenslide is not installed.
  */
-export async function benchRead({ slide, threads = 2, rounds = 7, mpp }) {
+export async function benchRead({ slide, threads = 2, rounds = 7, mpp, spacing }) {
   const opened = await openSlide(slide, mpp ? { mpp } : {});
-  const plan = planPatches(opened.info, { patchSize: PATCH, spacing: opened.info.mpp });
+  const plan = planPatches(opened.info, { patchSize: PATCH, spacing: spacing ?? opened.info.mpp });
   const arena = new Arena({ slots: threads * 6, patchSize: PATCH });
   const pool = await ReaderPool.start({ threads, arena });
   const openslide = loadOpenSlide();
@@ -62,14 +66,15 @@ async function readOpenSlide(openslide, path, plan, threads) {
   const lanes = Array.from({ length: threads }, () => Array.from({ length: PASSES }, () => openslide.open(path)));
   const passes = Array.from({ length: PASSES }, (_, pass) => pass);
   const work = patchesOf(passes, plan);
+  const side = Math.round(PATCH * plan.scale);
+  const buffers = lanes.map(() => new Uint32Array(side * side));
   const start = performance.now();
-  const lane = async handles => {
-    const pixels = new Uint32Array(PATCH * PATCH);
+  const lane = async (handles, pixels) => {
     for (const { handle: pass, ref } of work) {
-      await handles[pass].readRegion(pixels, ref.x, ref.y, plan.level, PATCH, PATCH);
+      await handles[pass].readRegion(pixels, ref.x, ref.y, plan.level, side, side);
     }
   };
-  await Promise.all(lanes.map(lane));
+  await Promise.all(lanes.map((handles, index) => lane(handles, buffers[index])));
   const speed = megapixelsASecond(plan, start);
   for (const handles of lanes) for (const handle of handles) handle.close();
   return speed;
