@@ -201,4 +201,61 @@
       (v128.store8_lane offset=2 2 (local.get $to) (local.get $sum))
       (local.set $to (i32.add (local.get $to) (i32.const 3)))
       (local.set $spans (i32.add (local.get $spans) (i32.const 20)))
-      (br_if $next (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))))
+      (br_if $next (local.tee $count (i32.sub (local.get $count) (i32.const 1))))))
+
+  ;; Sums of horizontal pairs of RGB pixels over two rows: lanes R01 G01 B01 R23 G23 B23 and two without meaning.
+  (func $squares (param $at i32) (param $stride i32) (result v128)
+    (local $row0 v128) (local $row1 v128)
+    (i16x8.add
+      (i16x8.extadd_pairwise_i8x16_u
+        (i8x16.shuffle 0 3 1 4 2 5 6 9 7 10 8 11 0 0 0 0
+          (local.tee $row0 (v128.load align=1 (local.get $at)))
+          (local.get $row0)))
+      (i16x8.extadd_pairwise_i8x16_u
+        (i8x16.shuffle 0 3 1 4 2 5 6 9 7 10 8 11 0 0 0 0
+          (local.tee $row1 (v128.load align=1 (i32.add (local.get $at) (local.get $stride))))
+          (local.get $row1)))))
+
+  ;; A quarter of each lane, halves rounded up.
+  (func $quarter (param $sums v128) (result v128)
+    (i16x8.shr_u (i16x8.add (local.get $sums) (v128.const i16x8 2 2 2 2 2 2 2 2)) (i32.const 2)))
+
+  ;; Means of squares of 2 × 2 RGB pixels: $rows rows of $count pixels, made of twice as many rows of twice as many pixels that
+  ;; follow one another. Loads 10 bytes past the last pixel.
+  (func (export "halve")
+    (param $to i32) (param $toStride i32) (param $from i32) (param $count i32) (param $rows i32)
+    (local $stride i32) (local $left i32) (local $at i32) (local $out i32) (local $means v128)
+    (if (i32.eqz (local.get $rows)) (then (return)))
+    (local.set $stride (i32.mul (local.get $count) (i32.const 6)))
+    (loop $row
+      (local.set $at (local.get $from))
+      (local.set $out (local.get $to))
+      (local.set $left (local.get $count))
+      (if (i32.ge_u (local.get $left) (i32.const 4))
+        (then
+          (loop $four
+            (local.set $means
+              (i8x16.narrow_i16x8_u
+                (call $quarter (call $squares (local.get $at) (local.get $stride)))
+                (call $quarter (call $squares (i32.add (local.get $at) (i32.const 12)) (local.get $stride)))))
+            (local.set $means
+              (i8x16.shuffle 0 1 2 3 4 5 8 9 10 11 12 13 0 0 0 0 (local.get $means) (local.get $means)))
+            (v128.store64_lane align=1 0 (local.get $out) (local.get $means))
+            (v128.store32_lane offset=8 align=1 2 (local.get $out) (local.get $means))
+            (local.set $at (i32.add (local.get $at) (i32.const 24)))
+            (local.set $out (i32.add (local.get $out) (i32.const 12)))
+            (br_if $four
+              (i32.ge_u (local.tee $left (i32.sub (local.get $left) (i32.const 4))) (i32.const 4))))))
+      (if (local.get $left)
+        (then
+          (loop $one
+            (local.set $means (call $quarter (call $squares (local.get $at) (local.get $stride))))
+            (local.set $means (i8x16.narrow_i16x8_u (local.get $means) (local.get $means)))
+            (v128.store16_lane align=1 0 (local.get $out) (local.get $means))
+            (v128.store8_lane offset=2 2 (local.get $out) (local.get $means))
+            (local.set $at (i32.add (local.get $at) (i32.const 6)))
+            (local.set $out (i32.add (local.get $out) (i32.const 3)))
+            (br_if $one (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))))
+      (local.set $to (i32.add (local.get $to) (local.get $toStride)))
+      (local.set $from (i32.add (local.get $from) (i32.mul (local.get $stride) (i32.const 2))))
+      (br_if $row (local.tee $rows (i32.sub (local.get $rows) (i32.const 1)))))))

@@ -10,6 +10,7 @@ export interface Kernels {
   fill(to: number, stride: number, bytes: number, rows: number, value: number): void;
   reduce(source: number, stride: number, blocks: number, sums: number, means: number, factor: number): void;
   addRow(sums: number, from: number, count: number, weight: number): void;
+  halve(to: number, toStride: number, from: number, count: number, rows: number): void;
   averageRow(to: number, sums: number, spans: number, count: number, norm: number): void;
 }
 

@@ -15,9 +15,13 @@ export interface PlanOptions {
 
 export const DEFAULT_PLAN = { spacing: 0.5, patchSize: 512, margin: 0, tolerance: 0.07 } as const;
 
+/** Factors by which pyramids are made. */
+const WHOLE: readonly number[] = [1, 2, 4, 8];
+
 /**
  * Cuts a slide into a regular grid, spacing first: the level whose spacing fits within `tolerance` is read 1:1 (the plan
- * then has the level's own spacing); else the next finer level is resampled to exactly `spacing`.
+ * then has the level's own spacing). Else the next finer level is reduced: by 2, 4 or 8 where that fits within `tolerance`, to the
+ * level that the slide could as well have stored (the plan then has its spacing); otherwise to exactly `spacing`.
  *
  * @throws SLIDE_SPACING when every level is coarser than wanted; CONFIG_INVALID for sizes that cannot be cut.
  */
@@ -37,7 +41,7 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
     level,
     scale,
     downsample: geometry.downsample * scale,
-    mpp: scale === 1 ? geometry.mpp : spacing,
+    mpp: WHOLE.includes(scale) ? geometry.mpp * scale : spacing,
     patchSize,
     margin,
     core,
@@ -88,7 +92,9 @@ function chooseLevel(info: SlideInfo, spacing: number, tolerance: number): { lev
       'SLIDE_SPACING',
       `${info.path}: its finest level has ${info.mpp.toFixed(3)} µm/px, coarser than the ${spacing} µm/px wanted`,
     );
-  return { level: finer, scale: ratios[finer] as number };
+  const ratio = ratios[finer] as number;
+  const whole = WHOLE.find(scale => Math.abs(scale / ratio - 1) <= tolerance);
+  return { level: finer, scale: whole ?? ratio };
 }
 
 function checkOptions(spacing: number, patchSize: number, margin: number, tolerance: number): void {

@@ -94,3 +94,41 @@ describe('reduce', () => {
     );
   });
 });
+
+describe('halve', () => {
+  it('averages squares of 2 × 2 pixels, halves up, and writes nothing else', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 21 }),
+        fc.nat({ max: 6 }),
+        fc.nat({ max: 9 }),
+        fc.nat(),
+        (count, rows, gap, seed) => {
+          const memory = new PixelMemory();
+          const fromBytes = count * 2 * rows * 2 * 3;
+          const from = memory.area('from', fromBytes);
+          const toStride = count * 3 + gap;
+          const to = memory.area('to', toStride * rows + 16);
+          const pixels = memory.bytes(from, fromBytes);
+          for (let i = 0, value = seed; i < pixels.length; i++) {
+            value = (value * 1_103_515_245 + 12_345) & 0x7fffffff;
+            pixels[i] = seed % 5 === 0 ? 255 : value >> 16;
+          }
+          const expected = new Uint8Array(toStride * rows + 16).fill(77);
+          memory.bytes(to, expected.length).fill(77);
+          memory.kernels.halve(to, toStride, from, count, rows);
+          const at = (x: number, y: number, c: number) => pixels[(y * count * 2 + x) * 3 + c]!;
+          for (let y = 0; y < rows; y++)
+            for (let x = 0; x < count; x++)
+              for (let c = 0; c < 3; c++) {
+                const [u, v] = [x * 2, y * 2];
+                const sum = at(u, v, c) + at(u + 1, v, c) + at(u, v + 1, c) + at(u + 1, v + 1, c);
+                expected[y * toStride + x * 3 + c] = Math.floor(sum / 4 + 0.5);
+              }
+          expect(memory.bytes(to, expected.length)).toEqual(expected);
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});

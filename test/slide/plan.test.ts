@@ -28,12 +28,29 @@ describe('planPatches', () => {
     expect(planPatches(slide(40_000, 40_000, 0.25, [1, 1.96, 2.01]))).toMatchObject({ level: 2, scale: 1 });
   });
 
-  it('resamples the next finer level to exactly the spacing wanted', () => {
-    const plan = planPatches(slide(40_000, 30_000, 0.2527, [1, 4.0001, 16]));
-    expect(plan).toMatchObject({ level: 0, mpp: 0.5 });
-    expect(plan.scale).toBeCloseTo(0.5 / 0.2527, 12);
-    expect(plan.width).toBe(Math.round(40_000 / plan.scale));
-    expect(planPatches(slide(40_000, 30_000, 0.2527, [1, 4.0001, 16]), { spacing: 2 }).level).toBe(1);
+  it.each([
+    [0.2527, 2],
+    [0.2325, 2],
+    [0.1337, 4],
+    [0.0625, 8],
+  ])('halves a level of %s µm, as the slide could have stored it, by %s', (mpp, scale) => {
+    const plan = planPatches(slide(40_001, 30_000, mpp, [1, 16.0001, 64]));
+    expect(plan).toMatchObject({ level: 0, scale, downsample: scale, mpp: mpp * scale });
+    expect(plan.width).toBe(Math.round(40_001 / scale));
+  });
+
+  it('resamples the next finer level to exactly the spacing wanted where no half of it fits', () => {
+    for (const mpp of [0.33, 0.2324, 0.2689, 0.17]) {
+      const plan = planPatches(slide(40_000, 30_000, mpp, [1, 16, 64]));
+      expect(plan).toMatchObject({ level: 0, mpp: 0.5 });
+      expect(plan.scale).toBe(0.5 / mpp);
+      expect(plan.width).toBe(Math.round(40_000 / plan.scale));
+    }
+    expect(planPatches(slide(40_000, 30_000, 0.2527, [1, 4.0001, 16]), { spacing: 2 })).toMatchObject({
+      level: 1,
+      scale: 2,
+      mpp: 0.2527 * 4.0001 * 2,
+    });
   });
 
   it('refuses a slide that is coarser than wanted', async () => {
