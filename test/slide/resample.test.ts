@@ -87,6 +87,28 @@ describe('BoxResampler', () => {
     );
   });
 
+  it('halves in whole numbers, halves of a value rounded up, at every edge', () =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 2, max: 40 }),
+        fc.integer({ min: 2, max: 40 }),
+        fc.integer({ min: -9, max: 25 }),
+        fc.integer({ min: -9, max: 25 }),
+        fc.nat({ max: 1000 }),
+        async (width, height, x, y, seed) => {
+          const level = noise(width, height, seed);
+          const slide = {
+            slideWidth: Math.round(width / 2),
+            slideHeight: Math.round(height / 2),
+          };
+          const region = { scale: 2, x, y, width: 16, height: 12, ...slide };
+          const got = await resample(level, region);
+          expect([...got]).toEqual([...byDefinition(level, region)].map(Math.round));
+        },
+      ),
+      { numRuns: 200 },
+    ));
+
   it('gives numpy’s area means', async () => {
     const golden = JSON.parse(readFileSync(new URL('../golden/slide_resample.json', import.meta.url), 'utf8')) as {
       width: number;
