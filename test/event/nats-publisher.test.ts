@@ -137,6 +137,24 @@ describe('what is under way', () => {
     expect(large.value).toBe('ok');
   });
 
+  it('is sent again after a lost connection, before what came meanwhile', async () => {
+    const { nc, sent, pings } = connection();
+    const publisher = new CorePublisher(nc);
+    const done = ['a', 'b'].map(id => outcome(publisher.publish(eventOf(id))));
+    await settle();
+    publisher.setConnected(false);
+    done.push(outcome(publisher.publish(eventOf('c'))));
+    pings.shift()!.answer(new Error('connection lost'));
+    await settle();
+    expect(done.map(({ value }) => value)).toEqual(['open', 'open', 'open']);
+    publisher.setConnected(true);
+    await settle();
+    expect(sent).toEqual(['a', 'b', 'a', 'b', 'c']);
+    pings.shift()!.answer();
+    await settle();
+    expect(done.map(({ value }) => value)).toEqual(['ok', 'ok', 'ok']);
+  });
+
   it('waits while the server is away, and is failed as a whole when the bus is given up', async () => {
     const { nc, sent } = connection();
     const publisher = new CorePublisher(nc);
