@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import type { EngineThread, Outcome } from '#src/engine/engine-thread.js';
 import { Lane } from '#src/engine/lane.js';
@@ -21,13 +22,14 @@ function crew() {
   return { ran, closed, thread };
 }
 
-function laneOf(options: { readonly fail?: number; readonly giveUpAfter?: number } = {}) {
+function laneOf(options: { readonly fail?: number; readonly giveUpAfter?: number; readonly hang?: boolean } = {}) {
   const { ran, closed, thread } = crew();
   const first = thread('first');
   const seen = { starts: 0, delays: [] as number[], restarted: 0, failed: 0 };
   const lane = new Lane(first, {
-    start: async () => {
+    start: async signal => {
       seen.starts++;
+      if (options.hang) await once(signal, 'abort').then(() => Promise.reject(new Error('ended while it loaded')));
       if (seen.starts <= (options.fail ?? 0)) throw new Error(`no device (${seen.starts})`);
       return thread(`start ${seen.starts}`);
     },
@@ -88,5 +90,15 @@ describe('a lane', () => {
     await lane.close();
     await rejected;
     expect([closed, seen.starts]).toEqual([['first'], 0]);
+  });
+
+  test('that is closed while a thread loads counts no failure', async () => {
+    const { lane, first, seen } = laneOf({ hang: true });
+    Object.assign(first, { gone: true });
+    const rejected = expect(lane.run([1])).rejects.toMatchObject({ name: 'AbortError' });
+    while (seen.starts === 0) await new Promise(resolve => setImmediate(resolve));
+    await lane.close();
+    await rejected;
+    expect(seen).toMatchObject({ failed: 0, restarted: 0 });
   });
 });
