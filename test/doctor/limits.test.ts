@@ -118,5 +118,7 @@ describe('the screen', () => {
     const rows = (width: number) => writeFinding({ what: 'w', state: 'bad', lines: [`${line} ${line}a`] }, width);
     expect(rows(53)).toHaveLength(1);
     expect(rows(10)).toHaveLength(1);
+    const longer = writeFinding({ what: 'w', state: 'bad', lines: [`${line} ${line}ab`] }, 53);
+    expect(longer).toHaveLength(2);
   });
 });
