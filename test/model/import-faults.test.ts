@@ -35,6 +35,12 @@ describe('an import that fails', () => {
     await expect(importBundle(saved, target, { overwrite: true, manifest: { threshold: 2 } })).rejects.toMatchObject({
       code: 'MODEL_INVALID',
     });
+    // Found out only when the new bundle is whole.
+    const quantisation = { patches: 1, ranges: {} };
+    await expect(importBundle(saved, target, { overwrite: true, quantisation })).rejects.toMatchObject({
+      code: 'MODEL_INVALID',
+      message: expect.stringContaining('the range of'),
+    });
     expect((await loadBundle(target)).contentHash).toBe(before);
   });
 
