@@ -134,6 +134,31 @@ test('halving drops the counters of training and keeps every tensor of weights',
     expect({ dtype, shape }).toEqual({ dtype: 'F16', shape: from!.tensors.get(name)!.shape });
 });
 
+test('a value that float16 has no room for is named, and no bundle is made of it that could not run', async () => {
+  const withVariance = (value: number) =>
+    makeBundle(
+      {
+        config: SMALL,
+        edit: all => {
+          all.find(({ name }) => name === 'encoder.bn1.running_var')!.values[3] = value;
+          return all;
+        },
+      },
+      join(root, `variance-${value}`),
+    );
+  const target = join(root, 'too-large');
+  await expect(importBundle(await withVariance(65_520), target, { half: true })).rejects.toMatchObject({
+    code: 'MODEL_UNSUPPORTED',
+    message: expect.stringMatching(/tensor encoder\.bn1\.running_var holds 65520 at 3, too large for float16$/),
+    fix: 'import the model without --half',
+  });
+  await expect(loadBundle(target)).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' });
+  await importBundle(await withVariance(65_519), target, { half: true });
+  const file = await SafetensorsFile.open(join(target, 'model.safetensors'));
+  expect((await file.read('encoder.bn1.running_var'))[3]).toBe(65_504);
+  await file.close();
+});
+
 describe('a bundle for an engine', () => {
   test('is the version that was asked for, or whatever it is', async () => {
     const path = await copy();
