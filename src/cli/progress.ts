@@ -53,7 +53,7 @@ const WIDTH = 28;
 
 /** One line: `█████░░░░░ 14/30 patches  1.9 patches/s  ETA 0:08`. */
 export function progressLine({ done, expected, patchesPerSecond, etaSeconds }: ProgressState): string {
-  const filled = expected > 0 ? Math.floor((done / expected) * WIDTH) : 0;
+  const filled = expected > 0 ? Math.floor(Math.min(1, done / expected) * WIDTH) : 0;
   const bar = `${'█'.repeat(filled)}${'░'.repeat(WIDTH - filled)}`;
   const rate = `${patchesPerSecond.toFixed(patchesPerSecond < 10 ? 1 : 0)} patches/s`;
   const eta = done >= expected ? '' : `  ETA ${etaSeconds === undefined ? '…' : clock(etaSeconds)}`;

@@ -22,13 +22,13 @@ export function createTerminal(output: Writable & { isTTY?: boolean; columns?: n
     line(text) {
       if (json) return;
       clear();
-      output.write(`${text}\n`);
+      output.write(`${printable(text)}\n`);
       if (shown) output.write(shown);
     },
     status(text) {
       if (!live) return;
       clear();
-      shown = text.slice(0, (output.columns ?? 80) - 1);
+      shown = printable(text).slice(0, (output.columns ?? 80) - 1);
       output.write(shown);
     },
     json(value) {
@@ -40,3 +40,7 @@ export function createTerminal(output: Writable & { isTTY?: boolean; columns?: n
     },
   };
 }
+
+/** Names of slides, models and sets come from anybody's files: what steers a terminal does not get out of them. */
+const printable = (text: string): string =>
+  text.replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, char => (char === '\n' || char === '\t' ? char : '·'));

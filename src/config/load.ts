@@ -69,7 +69,7 @@ async function readConfigFile(path: string): Promise<Record<string, unknown>> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new StromaflowError('CONFIG_INVALID', `${path}: expected options as key: value`);
   }
-  const unknown = Object.keys(content).find(key => !(key in OPTIONS));
+  const unknown = Object.keys(content).find(key => !Object.hasOwn(OPTIONS, key));
   if (unknown !== undefined) {
     throw new StromaflowError('CONFIG_INVALID', `${path}: unknown option ${JSON.stringify(unknown)}`);
   }

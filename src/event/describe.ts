@@ -3,6 +3,21 @@ import type { BusEvent } from './bus.js';
 import { type DeadLetterEvent, decodeEvent, type MaskEvent, type SlideEvent, type StromaEvent } from './decode.js';
 import type { Aggregate, Areas, IouSum, PatchCounts } from './payloads.js';
 
+/** The same behind its time of day, UTC. */
+export function timedLine(event: BusEvent): string {
+  return `${printable(event.time.slice(11, 19)).padEnd(8)} ${describeEvent(event)}`;
+}
+
+/** The event for programs: its attributes, and its data where that is JSON, else how many bytes it has. */
+export function eventFacts({ data, ...attributes }: BusEvent): object {
+  if (!/^application\/json\s*(;|$)/i.test(attributes.contentType)) return { ...attributes, bytes: data.length };
+  try {
+    return { ...attributes, data: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data)) };
+  } catch {
+    return { ...attributes, bytes: data.length };
+  }
+}
+
 /** One line for a person: kind, slide, what happened. Never throws; whatever came, no control character gets out. */
 export function describeEvent(event: BusEvent): string {
   return printable(line(event));

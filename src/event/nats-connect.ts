@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { type Authenticator, credsAuthenticator, errors, type NatsConnection } from '@nats-io/nats-core';
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { StromaflowError } from '../errors.js';
+import { decodeHeaderValue } from './cloudevent-headers.js';
 
 export interface NatsOptions {
   /**
@@ -121,11 +122,12 @@ export function parseNatsUrl(text: string): NatsTarget {
   const login = urls.find(url => url.username !== '');
   const tls = urls.some(url => url.protocol === 'tls:');
   const servers = urls.map(url => `${url.hostname}:${url.port || '4222'}`);
-  const user = login && decodeURIComponent(login.username);
+  // A percent sign that escapes nothing stays one: passwords are often typed as they are.
+  const user = login && decodeHeaderValue(login.username);
   const shown = servers.map(server => `${tls ? 'tls' : 'nats'}://${server}`).join(',');
   if (!login || user === undefined) return { servers, shown, tls };
   if (login.password === '') return { servers, shown, tls, token: user };
-  return { servers, shown, tls, user, pass: decodeURIComponent(login.password) };
+  return { servers, shown, tls, user, pass: decodeHeaderValue(login.password) };
 }
 
 function parseOne(part: string, whole: string): URL {
@@ -133,8 +135,8 @@ function parseOne(part: string, whole: string): URL {
   const url = URL.canParse(full) ? new URL(full) : undefined;
   if (!url || url.hostname === '' || !['nats:', 'tls:'].includes(url.protocol) || !['', '/'].includes(url.pathname)) {
     const fix = 'write it as nats://host:4222 (or tls://, with user:pass@ before the host where it asks for them)';
-    // The text may hold a password.
-    const shown = whole.replace(/\/\/[^@/]*@/g, '//…@');
+    // The text may hold a password, with any character in it.
+    const shown = whole.replace(/^((?:\s*[a-z]+:\/\/)?).*@/is, '$1…@');
     throw new StromaflowError('CONFIG_INVALID', `'${shown}' is not the address of a NATS server`, { fix });
   }
   return url;

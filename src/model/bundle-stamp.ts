@@ -1,5 +1,6 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { MANIFEST } from './bundle.js';
 
 /**
  * Changes whenever a file of a bundle does, or a link leads to another bundle; cheap enough to be asked every second.
@@ -10,8 +11,10 @@ import { join } from 'node:path';
 export async function bundleStamp(path: string): Promise<string> {
   try {
     const facts = await stat(path);
-    const names = facts.isDirectory() ? (await readdir(path)).sort().map(name => join(path, name)) : [path];
-    const files = await Promise.all(names.map(async name => ({ name, ...(await stampOf(name)) })));
+    const folder = facts.isDirectory() ? path : dirname(path);
+    const all = (await readdir(folder)).sort();
+    const names = facts.isDirectory() ? all : all.filter(name => belongsTo(basename(path), name));
+    const files = await Promise.all(names.map(async name => ({ name, ...(await stampOf(join(folder, name))) })));
     return JSON.stringify([facts.dev, facts.ino, files]);
   } catch {
     // It is being exchanged; the next look will tell.
@@ -19,7 +22,13 @@ export async function bundleStamp(path: string): Promise<string> {
   }
 }
 
+/** Beside an .onnx file: what states how it is used, and its weights as exporters name them ('m.onnx.data', 'm.onnx_data'). */
+function belongsTo(model: string, name: string): boolean {
+  return name === MANIFEST || name.startsWith(model);
+}
+
 async function stampOf(path: string) {
-  const { ino, size, mtimeMs } = await stat(path);
+  // A link that leads nowhere is no file of the bundle: editors leave such ones as locks.
+  const { ino, size, mtimeMs } = await stat(path).catch(() => lstat(path));
   return { ino, size, mtimeMs };
 }

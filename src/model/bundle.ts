@@ -50,7 +50,7 @@ export interface OnnxNetwork {
 
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.safetensors';
-const MANIFEST = 'stromaflow.json';
+export const MANIFEST = 'stromaflow.json';
 export const QUANTISATION = 'quantisation.json';
 
 /**

@@ -71,12 +71,25 @@ async function copyHalved(from: string, to: string): Promise<void> {
     const tensors: TensorToWrite[] = [];
     // Counters of batch normalisation are whole numbers and matter to training only.
     for (const { name, shape, dtype } of file.tensors.values())
-      if (dtype !== 'I64') tensors.push({ name, shape, values: await file.read(name) });
+      if (dtype !== 'I64')
+        tensors.push({ name, shape, values: halvable(await file.read(name), `${from}: tensor ${name}`) });
     await writeSafetensors(to, tensors, 'F16');
   } finally {
     await file.close();
   }
 }
+
+/** The same values, where float16 has room for them: what is larger would become infinite. */
+function halvable(values: Float32Array, what: string): Float32Array {
+  const large = values.findIndex(value => Math.abs(value) >= FIRST_INFINITE_HALF);
+  if (large < 0) return values;
+  throw new StromaflowError('MODEL_UNSUPPORTED', `${what} holds ${values[large]} at ${large}, too large for float16`, {
+    fix: 'import the model without --half',
+  });
+}
+
+/** Halfway between the largest float16, 65504, and what would follow it. */
+const FIRST_INFINITE_HALF = 65_520;
 
 /** stromaflow.json: what the source says, and what is given now; nothing that is merely assumed. */
 async function statement(bundle: ModelBundle, name: string, given: Partial<Manifest>): Promise<string> {

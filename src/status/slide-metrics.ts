@@ -80,13 +80,12 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
       refresh();
     } else if (event.kind === 'slide' && event.state !== 'progress') {
       changes.inc({ state: event.state });
-      if (event.state === 'opened') waiting.set(event.payload.slide, event.payload.grid.cols * event.payload.grid.rows);
-      else {
-        const counts = tilesOf.get(event.payload.slide);
-        if (event.state === 'completed' && counts) for (const state of TILE_STATES) tiles.inc({ state }, counts[state]);
-        tilesOf.delete(event.payload.slide);
-        waiting.delete(event.payload.slide);
-      }
+      const { slide } = event.payload;
+      const counts = tilesOf.get(slide);
+      if (event.state === 'completed' && counts) for (const state of TILE_STATES) tiles.inc({ state }, counts[state]);
+      tilesOf.delete(slide);
+      if (event.state === 'opened') waiting.set(slide, event.payload.grid.cols * event.payload.grid.rows);
+      else waiting.delete(slide);
       refresh();
     }
   };

@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createTerminal } from '#src/cli/terminal.js';
 
@@ -50,5 +51,26 @@ describe('createTerminal', () => {
     terminal.line('for people');
     terminal.json({ slide: 'one' });
     expect(text()).toBe('{"slide":"one"}\n');
+  });
+
+  it.each(['line', 'status'] as const)('lets nothing of anybody’s text in a %s steer the terminal', kind => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'binary', maxLength: 30 }),
+        fc.constantFrom('\u001b]0;x\u0007', '\u202e', '\r'),
+        (text, code) => {
+          const { stream, text: drawn } = sink(true, 200);
+          createTerminal(stream, false)[kind](`${text}${code}${text}`);
+          expect(drawn().replace(/\n$/, '')).not.toMatch(/(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+          expect(drawn()).toContain('·');
+        },
+      ),
+    );
+  });
+
+  it('keeps every other character of a line, in any script, and the lines of a text of several', () => {
+    const { stream, text } = sink(true);
+    createTerminal(stream, false).line('µm² – Größe 組織 😀\n\tmore');
+    expect(text()).toBe('µm² – Größe 組織 😀\n\tmore\n');
   });
 });

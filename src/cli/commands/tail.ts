@@ -1,6 +1,6 @@
 import { openBus } from '../../../pipelines/parts.js';
 import { StromaflowError } from '../../errors.js';
-import { describeEvent } from '../../event/describe.js';
+import { eventFacts, timedLine } from '../../event/describe.js';
 import { type Command, GENERAL, NATS } from '../command.js';
 
 /** Prints events as they come: lines for people, or the events themselves as JSON lines. */
@@ -20,13 +20,8 @@ printed. --json prints each event's attributes, and its data where that is JSON.
     try {
       terminal.line(`listening on ${bus.description}`);
       for await (const event of bus.subscribe(args[0] ?? `${config.prefix}.>`, signal)) {
-        terminal.line(`${event.time.slice(11, 19)} ${describeEvent(event)}`);
-        const { data, ...attributes } = event;
-        const isJson = event.contentType === 'application/json';
-        terminal.json({
-          ...attributes,
-          ...(isJson ? { data: JSON.parse(new TextDecoder().decode(data)) } : { bytes: data.length }),
-        });
+        terminal.line(timedLine(event));
+        terminal.json(eventFacts(event));
       }
     } finally {
       await bus.close();

@@ -96,7 +96,8 @@ async function broughtIn(
   const size = (await source.stat()).size;
   await source.close();
   const bytes = length ?? size - offset;
-  if (!(offset >= 0 && bytes >= 0 && offset + bytes <= size))
+  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(bytes);
+  if (!(whole && offset >= 0 && bytes >= 0 && offset + bytes <= size))
     throw new StromaflowError('MODEL_INVALID', `${path} ends before the weights that ${file.path} looks for in it`);
   const kept = fields.tag(TENSOR.rawData, WireType.LengthDelimited).uint32(bytes).finish();
   const head = new BinaryWriter()
