@@ -83,7 +83,8 @@ describe('sameBytes', () => {
   it('compares tiles larger than what is read at a time', () => {
     const tile = Buffer.alloc(2 ** 20 + 3, 7);
     const other = Buffer.from(tile);
-    const compare = () => inFile(Buffer.concat([tile, other]), fd => sameBytes(fd, [0, tile.length], [tile.length, tile.length]));
+    const compare = () =>
+      inFile(Buffer.concat([tile, other]), fd => sameBytes(fd, [0, tile.length], [tile.length, tile.length]));
     expect(compare()).toBe(true);
     other[2 ** 20 + 2] = 8;
     expect(compare()).toBe(false);
@@ -106,7 +107,9 @@ describe('lacksTiles', () => {
   it('sees a tile without bytes, one of zeros, in whatever level', async () => {
     expect(await lacks([{ ...fine, missing: (col, row) => col === 1 && row === 1 }, small])).toBe(true);
     expect(await lacks([fine, { ...small, missing: () => true }])).toBe(true);
-    expect(await lacks([{ ...fine, damage: (bytes, col) => (col === 1 ? Buffer.alloc(bytes.length) : bytes) }])).toBe(true);
+    expect(await lacks([{ ...fine, damage: (bytes, col) => (col === 1 ? Buffer.alloc(bytes.length) : bytes) }])).toBe(
+      true,
+    );
     // Damage is no lack: whoever reads the tile says what is wrong.
     expect(await lacks([{ ...fine, damage: bytes => Buffer.alloc(bytes.length, 3) }])).toBe(false);
   });
