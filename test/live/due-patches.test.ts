@@ -39,7 +39,7 @@ describe('duePatches', () => {
     fc.assert(
       fc.asyncProperty(fc.uniqueArray(fc.nat(TILES - 1)), async came => {
         const { live, tiles, asked, finish } = slideOf();
-        came.forEach((tile, index) => tiles.push({ tiles: [tile], at: index }));
+        for (const [index, tile] of came.entries()) tiles.push({ tiles: [tile], at: index });
         finish('complete');
         const given: number[] = [];
         const times: number[] = [];
