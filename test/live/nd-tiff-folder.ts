@@ -33,7 +33,7 @@ export function ndTiffFolder(summary: object = SUMMARY) {
       appendFileSync(index, entry);
     },
     entryOf,
-    open: (more: Partial<typeof QUICK> & { mpp?: number | undefined } = {}): LiveSlide | undefined =>
+    open: (more: Partial<typeof QUICK> = {}): LiveSlide | undefined =>
       openGrowingNdTiff(readDataSet(index), { ...QUICK, mpp: undefined, ...more }),
   };
 }

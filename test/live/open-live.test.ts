@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { SeriesIndex } from '#src/live/dicom/series-index.js';
 import { isMarkedDone } from '#src/live/growing-tiff.js';
@@ -23,7 +23,7 @@ const tiff = (options: PageOptions, at = folder(), name = 'a.tiff'): string => {
 const STILL = { settled: true, renamed: false, quiet: 1, age: 0.05 };
 const MOVING = { ...STILL, settled: false, quiet: 0, age: 0 };
 const open = (path: string, facts = STILL, more: object = {}) =>
-  openLiveOrWhole(path, facts, { ...QUICK, series: new SeriesIndex(), ...more });
+  openLiveOrWhole(path, facts, { ...QUICK, series: new SeriesIndex(dirname(path)), ...more });
 
 /** 'live', 'whole', or what else was made of a file. */
 async function kindOf(path: string, facts = STILL, more: object = {}): Promise<string> {

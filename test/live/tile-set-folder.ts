@@ -17,6 +17,8 @@ export const tileOf = (grey: number): Promise<Buffer> =>
     .png()
     .toBuffer();
 
+type Options = Omit<Partial<typeof QUICK>, 'mpp'> & { readonly mpp?: number | undefined };
+
 /** A folder of tiles that the test writes as a scanner would. */
 export function tileSetFolder(manifest: object = MANIFEST) {
   const folder = join(mkdtempSync(join(tmpdir(), 'stromaflow-tiles-')), 'slide');
@@ -33,7 +35,7 @@ export function tileSetFolder(manifest: object = MANIFEST) {
     tiles: async (numbers: readonly number[]): Promise<void> => {
       for (const tile of numbers) put(`X${tile % COLS}Y${Math.floor(tile / COLS)}.png`, await tileOf(tile));
     },
-    open: (more: Partial<typeof QUICK> & { mpp?: number | undefined } = {}, still?: () => boolean): LiveSlide =>
+    open: (more: Options = {}, still?: () => boolean): LiveSlide =>
       openGrowingTileFolder(readTileSet(path)!, { ...QUICK, ...more }, still),
   };
 }
