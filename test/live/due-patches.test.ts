@@ -82,6 +82,7 @@ describe('duePatches', () => {
     expect(asked.signal?.aborted).toBe(true);
     // Following broke because it was told to stop: no failure of the slide.
     tiles.fail(new Error('aborted'));
+    await new Promise(resolve => setImmediate(resolve));
     expect(await due.next()).toEqual({ done: true, value: undefined });
   });
 

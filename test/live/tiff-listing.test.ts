@@ -75,14 +75,24 @@ describe('TiffListing', () => {
     expect(byteCounts.filter(length => length === 0)).toHaveLength(3);
   });
 
-  it('reads a level in a SubIFD again, though the chain says nothing of it', async () => {
-    const pages = (missing?: (col: number, row: number) => boolean) => [
-      { ...page, children: [missing ? { ...half, missing } : half] },
-    ];
-    const path = write(pages());
+  it('reads a level in a SubIFD again that has moved, though the chain says nothing of it', async () => {
+    const path = write([{ ...page, children: [half] }]);
     const listing = new TiffListing(path, 1);
-    expect((await listing.read(found => found)).offsets.every(offset => offset > 0)).toBe(true);
-    write(pages((col, row) => col + row === 2));
+    const { offsets } = await listing.read(found => found);
+    expect([offsets.length, offsets.every(offset => offset > 0)]).toEqual([4, true]);
+    const bytes = readFileSync(path);
+    const entryOf = (directory: Buffer, tag: number): number => {
+      for (let at = 2; ; at += 12) if (directory.readUInt16LE(at) === tag) return at;
+    };
+    const main = bytes.readUInt32LE(4);
+    const link = main + entryOf(bytes.subarray(main), 330) + 8;
+    const old = bytes.readUInt32LE(link);
+    // The same directory once more, at the end of the file, its last tile not there.
+    const table = Buffer.from(bytes.subarray(old, old + 2 + bytes.readUInt16LE(old) * 12 + 4));
+    table.writeUInt32LE(bytes.length, entryOf(table, 324) + 8);
+    const moved = Buffer.from(Uint32Array.from(offsets).fill(0, 3).buffer);
+    writeFileSync(path, Buffer.concat([bytes, moved, table]));
+    patch(path, link, bytes.length + moved.length);
     expect((await listing.read(found => found)).offsets[3]).toBe(0);
   });
 
