@@ -28,8 +28,9 @@ export function tiffContent(path: string, offsets: Float64Array, byteCounts: Flo
   for (let tile = 0; tile < byteCounts.length; tile++) if (byteCounts[tile] !== 0) stored.push(tile);
   const fd = openSync(path, 'r');
   try {
-    for (let sample = 0; sample < Math.min(SAMPLES, stored.length); sample++) {
-      const tile = stored[Math.floor((sample * stored.length) / SAMPLES)] ?? stored[sample]!;
+    const samples = Math.min(SAMPLES, stored.length);
+    for (let sample = 0; sample < samples; sample++) {
+      const tile = stored[Math.floor((sample * stored.length) / samples)]!;
       digest.update(readBytes(fd, offsets[tile]!, Math.min(SAMPLE_BYTES, byteCounts[tile]!)));
     }
   } finally {

@@ -132,9 +132,9 @@ class LmdbLedger implements Ledger {
 
   async #write(put: () => Promise<unknown>): Promise<void> {
     this.#check();
-    await this.#space.check();
-    this.#check();
     try {
+      await this.#space.check();
+      this.#check();
       const done = put();
       // `flushed` is the sync of the transaction that the write above belongs to; asking later would wait for more.
       const flushed = this.#database.flushed;

@@ -17,7 +17,7 @@ export interface Candidate {
   /** It was handed on or given up: nothing is tried until it changes. */
   settled: boolean;
   /** Folder that holds its tiles: what lies below is no slide of its own. */
-  claims?: string;
+  claims?: string | undefined;
   /** Somebody follows its growth: what changes meanwhile is theirs to see. */
   busy: boolean;
   /** performance.now() before which it is not tried again. */
@@ -110,7 +110,7 @@ export class Candidates {
       if (slide !== path) paths.delete(path);
       if (slide !== null) paths.add(slide);
     }
-    for (const { parts = [] } of this.#known.values()) for (const part of parts) paths.add(part);
+    for (const [path, { parts = [] }] of this.#known) if (paths.has(path)) for (const part of parts) paths.add(part);
     for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
     for (const file of seen)
       if (isSlideName(file.path))
@@ -170,7 +170,9 @@ export class Candidates {
       known.changedAt = performance.now();
     } else {
       const renamed = this.#temporary.has(seen.inode);
-      const kept = known?.parts ? { parts: known.parts } : {};
+      // Until it was read again: a description that is being written must not make slides of its tiles.
+      const { parts, claims } = known ?? {};
+      const kept = { ...(parts && { parts }), ...(claims && { claims }) };
       const fresh = {
         seen,
         changedAt: performance.now(),

@@ -118,7 +118,7 @@ async function attempt<T>(
   };
   try {
     const opened = await open(path, facts);
-    if (opened?.claims !== undefined) candidate.claims = opened.claims;
+    candidate.claims = opened?.claims;
     if (opened && 'later' in opened) {
       // Whatever events bring the next look forward: it may have to be read as a whole each time.
       candidate.notBefore = performance.now() + pollSeconds * 1000;

@@ -1,0 +1,153 @@
+import { appendFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { openTileSource } from '#src/slide/open-source.js';
+import { failureOf } from '../slide/fixture.js';
+import { followed, PATIENT, sorted, upTo } from './follow.js';
+import { ndTiffFolder, SUMMARY } from './nd-tiff-folder.js';
+
+const LONG = { stallSeconds: PATIENT.stallSeconds };
+
+describe('a growing NDTiff data set', () => {
+  it('gives out each tile once, in the order of its entries, and is complete with the last', () =>
+    fc.assert(
+      fc.asyncProperty(fc.shuffledSubarray(upTo(6), { minLength: 6 }), fc.nat(5), async (order, first) => {
+        const { put, open } = ndTiffFolder();
+        for (const tile of order.slice(0, first + 1)) put(tile);
+        const live = open(LONG)!;
+        const came = await followed(live, seen => {
+          for (const tile of order.slice(seen.length, seen.length + 1)) put(tile);
+        });
+        expect(came).toEqual(order);
+        expect([live.state, live.tiles]).toEqual(['complete', { expected: 6, seen: 6, missing: 0, overwritten: 0 }]);
+        expect(await live.closed).toBe(false);
+      }),
+      { numRuns: 15 },
+    ));
+
+  it('waits for the whole of an entry, and past the zeros of a file that was reserved', async () => {
+    const { put, entryOf, open, index, part } = ndTiffFolder();
+    put(0);
+    const length = readFileSync(index).length;
+    const { pixels, entry } = entryOf(1, 9, {});
+    appendFileSync(part, pixels);
+    appendFileSync(index, Buffer.concat([entry.subarray(0, 20), Buffer.alloc(1000)]));
+    const live = open(LONG)!;
+    const came = await followed(live, seen => {
+      if (seen.length > 1) return;
+      writeFileSync(index, Buffer.concat([readFileSync(index).subarray(0, length), entry, Buffer.alloc(1000)]));
+      writeFileSync(join(index, '..', '.done'), '');
+    });
+    expect(came).toEqual([0, 1]);
+    expect(live.tiles).toEqual({ expected: 6, seen: 2, missing: 4, overwritten: 0 });
+  });
+
+  it('waits for pixels whose entry is seen first, as over a network', async () => {
+    const { put, entryOf, open, index, part } = ndTiffFolder();
+    put(0);
+    const { pixels, entry } = entryOf(1, 9, {});
+    appendFileSync(index, entry);
+    let pixelsCame = false;
+    const live = open(LONG)!;
+    const came = await followed(live, seen => {
+      if (!seen.includes(1)) {
+        expect(seen).toEqual([0]);
+        appendFileSync(part, pixels);
+        pixelsCame = true;
+      } else for (const tile of [2, 3, 4, 5]) if (seen.length === 2) put(tile);
+    });
+    expect([came, pixelsCame]).toEqual([[0, 1, 2, 3, 4, 5], true]);
+  });
+
+  it('reads the plane of its first image, and no place outside the grid', async () => {
+    const { put, open } = ndTiffFolder();
+    put(0, 1, { z: 4 });
+    put(0, 99, { z: 5 });
+    put(1, 2, { z: 4 });
+    put(2, 3, { z: 4, row: 7 });
+    put(2, 3, { z: 4, column: -1 });
+    put(2, 3, { z: 4, column: 'two' });
+    const live = open()!;
+    expect(await followed(live)).toEqual([0, 1]);
+    expect([live.state, live.tiles.overwritten]).toEqual(['stalled', 0]);
+    const source = await openTileSource(live.sourceFor(0));
+    const rgb = new Uint8Array(48);
+    await source.readTile(0, 0, 0, rgb);
+    source.close();
+    expect(new Set(rgb)).toEqual(new Set([1]));
+  });
+
+  it('counts a tile that is written again, and is another slide when its pixels are others', async () => {
+    for (const grey of [1, 77]) {
+      const { put, open, folder } = ndTiffFolder();
+      put(0);
+      const live = open(LONG)!;
+      await followed(live, () => {
+        put(0, grey);
+        writeFileSync(join(folder, '.done'), '');
+      });
+      expect([live.state, live.tiles.overwritten]).toEqual([grey === 1 ? 'complete' : 'replaced', 1]);
+      expect(await live.closed).toBe(grey !== 1);
+    }
+  });
+
+  it('takes the later of two images that nobody has read yet', async () => {
+    const { put, open } = ndTiffFolder();
+    put(0, 1);
+    put(0, 50);
+    const live = open()!;
+    expect(await followed(live)).toEqual([0]);
+    expect([live.state, live.tiles.overwritten]).toEqual(['stalled', 1]);
+    const source = await openTileSource(live.sourceFor(0));
+    const rgb = new Uint8Array(48);
+    await source.readTile(0, 0, 0, rgb);
+    source.close();
+    expect(new Set(rgb)).toEqual(new Set([50]));
+  });
+
+  it('asks to be opened again when it stalled and its index grows', async () => {
+    const { put, open } = ndTiffFolder();
+    put(3);
+    const live = open()!;
+    await followed(live);
+    expect(live.state).toBe('stalled');
+    put(4);
+    expect(await live.closed).toBe(true);
+  });
+
+  it.each([
+    ['deleted', 'gone', (index: string) => rmSync(index)],
+    ['shortened', 'replaced', (index: string) => truncateSync(index, 10)],
+    [
+      'replaced by another file',
+      'replaced',
+      (index: string) => {
+        writeFileSync(`${index}.new`, readFileSync(index));
+        renameSync(`${index}.new`, index);
+      },
+    ],
+  ] as const)('ends when its index is %s', async (_, state, act) => {
+    const { put, open, index } = ndTiffFolder();
+    put(0);
+    const live = open(LONG)!;
+    expect(sorted(await followed(live, () => act(index)))).toEqual([0]);
+    expect([live.state, await live.closed]).toEqual([state, state === 'replaced']);
+  });
+});
+
+describe('the summary of a growing NDTiff data set', () => {
+  it('must say the size of the whole, or it is no slide yet', () => {
+    const { TileWidth: _, TileHeight: __, ...camera } = SUMMARY;
+    expect(ndTiffFolder(camera).open()).toBeUndefined();
+  });
+
+  it('must say the spacing, unless the user does', async () => {
+    const { PixelSize_um: _, ...silent } = SUMMARY;
+    const { open, index } = ndTiffFolder(silent);
+    const error = await failureOf(() => open());
+    expect([error.code, error.message]).toEqual(['SLIDE_NO_MPP', expect.stringContaining(index)]);
+    expect(open({ mpp: 0.3 })!.opened.info.mpp).toBe(0.3);
+    expect(ndTiffFolder().open({ mpp: 0.3 })!.opened.info.levels[0]!.mpp).toBe(0.3);
+  });
+});

@@ -1,0 +1,142 @@
+import {
+  appendFileSync,
+  closeSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openGrowingTiff } from '#src/live/growing-tiff.js';
+import type { TiffDescription } from '#src/slide/tiff-description.js';
+import { failureOf, scratch } from '../slide/fixture.js';
+import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
+import { followed, PATIENT, QUICK, sorted } from './follow.js';
+
+const files = scratch();
+afterAll(() => files.remove());
+
+const page: PageOptions = { picture: gradient(200, 130), tile: [64, 64], compression: 'jpeg', resolution: 20_000 };
+const first = (col: number, row: number): boolean => col + row === 0;
+
+/** A growing TIFF whose first tile has not come; `enter` writes its entry as a scanner does, the tile's bytes once more behind. */
+function scan(name: string) {
+  const path = files.write(name, writeTiff([{ ...page, missing: first }]));
+  const whole = writeTiff([page]);
+  const bytes = readFileSync(path);
+  const listOf = (tag: number, of: Buffer): { at: number; value: number; next: number } => {
+    const directory = of.readUInt32LE(4);
+    for (let entry = directory + 2; ; entry += 12) {
+      if (of.readUInt16LE(entry) !== tag) continue;
+      const at = of.readUInt32LE(entry + 8);
+      return { at, value: of.readUInt32LE(at), next: of.readUInt32LE(at + 4) };
+    }
+  };
+  const put = (at: number, value: number): void => {
+    const fd = openSync(path, 'r+');
+    const word = Buffer.alloc(4);
+    word.writeUInt32LE(value);
+    writeSync(fd, word, 0, 4, at);
+    closeSync(fd);
+  };
+  const [offsets, lengths] = [listOf(324, bytes), listOf(325, bytes)];
+  const [from, length] = [listOf(324, whole).value, listOf(325, whole).value];
+  const tile = whole.subarray(from, from + length);
+  return {
+    path,
+    tile,
+    enter: (stored: Buffer = tile): void => {
+      const at = statSync(path).size;
+      appendFileSync(path, stored);
+      put(lengths.at, stored.length);
+      put(offsets.at, at);
+    },
+    /** The second tile, again at the end of the file. */
+    again: (change: (stored: Buffer) => Buffer): void => {
+      const stored = change(Buffer.from(bytes.subarray(offsets.next, offsets.next + lengths.next)));
+      const at = statSync(path).size;
+      appendFileSync(path, stored);
+      put(offsets.at + 4, at);
+    },
+  };
+}
+
+describe('a growing TIFF', () => {
+  it('is complete when its last tile is entered, and is forgotten', async () => {
+    const { path, enter } = scan('last.tiff');
+    const live = await openGrowingTiff(path, PATIENT);
+    const came = await followed(live, () => void (live.tiles.seen === 11 && enter()));
+    expect([came.length, came.at(-1)]).toEqual([12, 0]);
+    expect([live.state, live.tiles]).toEqual(['complete', { expected: 12, seen: 12, missing: 0, overwritten: 0 }]);
+    expect(await live.closed).toBe(false);
+  });
+
+  it('is complete by its marker, which counts what never came', async () => {
+    const { path } = scan('marked.tiff');
+    const live = await openGrowingTiff(path, PATIENT);
+    await followed(live, () => void files.write('marked.done', ''));
+    expect([live.state, live.tiles]).toEqual(['complete', { expected: 12, seen: 11, missing: 1, overwritten: 0 }]);
+  });
+
+  it('is opened again when further levels are written behind a complete one', async () => {
+    const { path } = scan('behind.tiff');
+    const live = await openGrowingTiff(path, PATIENT);
+    files.write('behind.done', '');
+    for await (const { tiles } of live.follow(0, new AbortController().signal)) expect(tiles).toHaveLength(11);
+    appendFileSync(path, 'another level');
+    await live.close();
+    expect(await live.closed).toBe(true);
+  });
+
+  it.each([
+    ['with the same bytes elsewhere: nothing changes', (bytes: Buffer) => bytes, 'complete'],
+    ['with other pixels: it is another slide', (bytes: Buffer) => Buffer.from(bytes).fill(0x55, 700, 710), 'replaced'],
+  ] as const)('has a tile that is written again %s', async (_, change, state) => {
+    const { path, enter, again } = scan(`${state}.tiff`);
+    const live = await openGrowingTiff(path, PATIENT);
+    await followed(live, () => {
+      if (live.tiles.seen !== 11) return;
+      again(change);
+      enter();
+    });
+    expect([live.state, live.tiles.overwritten]).toEqual([state, 1]);
+    // Readers find it where it is now.
+    const { offsets } = (live.sourceFor(0) as TiffDescription).levels[0]!;
+    expect(offsets[1]).toBeGreaterThan(offsets[2]!);
+    expect(await live.closed).toBe(state === 'replaced');
+  });
+
+  it('never takes a tile whose entry is ahead of its bytes', async () => {
+    const { path, enter, tile } = scan('ahead.tiff');
+    const live = await openGrowingTiff(path, { ...PATIENT, settleSeconds: 30 });
+    enter(Buffer.concat([tile.subarray(0, 40), Buffer.alloc(tile.length - 40)]));
+    const at = statSync(path).size - tile.length;
+    const came = await followed(live, () => {
+      const fd = openSync(path, 'r+');
+      writeSync(fd, tile, 0, tile.length, at);
+      closeSync(fd);
+    });
+    expect([came.at(-1), sorted(came).length]).toEqual([0, 12]);
+  });
+
+  it('ends when another file takes its name, and when it is deleted', async () => {
+    const replaced = scan('name.tiff');
+    const live = await openGrowingTiff(replaced.path, PATIENT);
+    await followed(live, () => {
+      writeFileSync(`${replaced.path}.new`, readFileSync(replaced.path));
+      renameSync(`${replaced.path}.new`, replaced.path);
+    });
+    expect([live.state, await live.closed]).toEqual(['replaced', true]);
+    const gone = await openGrowingTiff(replaced.path, PATIENT);
+    await followed(gone, () => rmSync(replaced.path));
+    expect([gone.state, await gone.closed]).toEqual(['gone', false]);
+  });
+
+  it('is not opened while its directory is not there', async () => {
+    const error = await failureOf(() => openGrowingTiff(files.write('none.tiff', Buffer.from('II*\0\0\0\0\0')), QUICK));
+    expect([error.code, error.fix]).toEqual(['SLIDE_UNREADABLE', expect.stringContaining('wait until the scanner')]);
+  });
+});
