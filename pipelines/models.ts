@@ -63,12 +63,14 @@ function checkPatchSize({ name, version, patchSize }: ModelBundle, config: Confi
 }
 
 /** `--devices`: numbers of GPUs, the first unless given. Throws CONFIG_INVALID. */
-export function devicesOf({ devices: list = '0' }: Config): number[] {
-  const devices = list.split(',').map(Number);
-  if (devices.some(device => !Number.isInteger(device) || device < 0) || list.trim() === '') {
+export function devicesOf({ devices: list = '0' }: Pick<Config, 'devices'>): number[] {
+  const names = list.split(',').map(name => name.trim());
+  const devices = names.map(Number);
+  // Batches of one GPU several times over are what --workers asks for.
+  if (names.some(name => !/^\d{1,3}$/.test(name)) || new Set(devices).size < devices.length) {
     throw new StromaflowError(
       'CONFIG_INVALID',
-      `devices: expected numbers of GPUs such as 0,1, got ${JSON.stringify(list)}`,
+      `devices: expected different numbers of GPUs such as 0,1, got ${JSON.stringify(list)}`,
     );
   }
   return devices;
