@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import type { LabelSource, LabelWindow } from './label-source.js';
 import type { LabelMap } from './labels.js';
-import { decodePngValues, isPng, isValuePng, readPngHeader } from './png-values.js';
+import { decodePngValues, isPng, isValuePng, lostValues, readPngHeader } from './png-values.js';
 
 /** A decoded mask: one label value a pixel, rows top down. */
 export interface MaskImage {
@@ -25,6 +25,8 @@ export async function readMaskImage(path: string, map: LabelMap): Promise<MaskIm
       if (isValuePng(header)) {
         return { width: header.width, height: header.height, values: decodePngValues(file, header) };
       }
+      const lost = lostValues(header);
+      if (lost) throw new StromaflowError('LABELS_INVALID', lost);
     }
     const { data, info } = await sharp(file, { ignoreIcc: true, failOn: 'warning' })
       .removeAlpha()
