@@ -73,7 +73,7 @@ export function sampleIndices(start: number, step: number, count: number, scale:
 
 function sample(mask: MaskImage, columns: Int32Array, rows: Int32Array, window: LabelWindow, into: Uint8Array): void {
   const first = columns[0]!;
-  const contiguous = columns[columns.length - 1]! - first === columns.length - 1;
+  const contiguous = columns.every((column, i) => column === first + i);
   for (let y = 0; y < rows.length; y++) {
     const from = rows[y]! * mask.width;
     const to = y * window.side;

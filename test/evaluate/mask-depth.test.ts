@@ -128,6 +128,8 @@ describe('maskImageSource', () => {
           expect(into[i], `(${x}, ${y})`).toBe(x < width && y < height ? values[at] : 255);
         }
       }),
+      // Columns 0, 2, 2: as far from first to last as three in a row, and none.
+      { examples: [[{ mask: [3, 1], slide: [2, 1], start: [0, 0], step: 1, window: [3, 1] }]] },
     );
   });
 });

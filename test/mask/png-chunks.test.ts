@@ -110,6 +110,8 @@ describe('mask PNGs of other writers', () => {
         try {
           const { width, height, bits } = decodeMaskPng(assemblePng([header(8, 1), ...chunks, END]));
           expect([width, height, bits.length]).toEqual([8, 1, 1]);
+          const before = chunks.slice(0, chunks.findIndex(([type]) => type === 'IEND') >>> 0);
+          expect(before.some(([type]) => type === 'ABCD' || type === 'IHDR')).toBe(false);
           read++;
         } catch (error) {
           expect(error).toMatchObject({ code: 'MASK_INVALID' });
