@@ -27,7 +27,7 @@ const model = (name: string, images: readonly ImageResult[], all: object = {}): 
 
 /** Circles with their titles, as drawn. */
 const circles = (svg: string) =>
-  [...svg.matchAll(/<circle cx="([\d.-]+)" cy="([\d.-]+)"[^>]*><title>([^<]*)<\/title>/g)].map(([, cx, cy, title]) => ({
+  [...svg.matchAll(/<circle cx="([^"]+)" cy="([^"]+)"[^>]*><title>([^<]*)<\/title>/g)].map(([, cx, cy, title]) => ({
     cx: Number(cx),
     cy: Number(cy),
     title: title!,
