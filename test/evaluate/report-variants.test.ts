@@ -98,7 +98,7 @@ describe('a report of a split set', () => {
       } as unknown as EvaluationReport);
     expect([
       of('train', 'validation', 'test'),
-      of('train', 'all'),
+      of('validation', 'all'),
       of('train', 'validation'),
       of('train'),
       of(),
