@@ -102,12 +102,13 @@ export function parseLabelMap(options: LabelMapOptions): LabelMap {
   for (const [value, meaning] of asked) {
     if (!classes.has(value)) classes.set(value, { value, name: `label ${value}`, meaning });
   }
-  for (const [colour, value] of parseColours(options.colours)) {
+  const colours = parseColours(options.colours);
+  for (const [colour, value] of colours) {
     const at = classes.get(value) ?? { value, name: `label ${value}`, meaning: 'negative' };
     classes.set(value, { ...at, colour });
   }
   const closed = options.classes !== undefined || options.negative !== undefined;
-  return buildLabelMap([...classes.values()], closed, byName ? 1 : 0);
+  return buildLabelMap([...classes.values()], colours, closed, byName ? 1 : 0);
 }
 
 /** Gives every class name in the lists a value of its own, from 2 on. */
@@ -124,10 +125,16 @@ function nameClasses({ positive, negative, ignore }: LabelMapOptions): LabelClas
 }
 
 /**
+ * @param given colours of the command line, which count before the set’s own; a class may have several
  * @param closed every value that no class declares is a fault
  * @param inside value of what nobody annotated inside a region of interest
  */
-function buildLabelMap(unsorted: readonly LabelClass[], closed: boolean, inside: number): LabelMap {
+function buildLabelMap(
+  unsorted: readonly LabelClass[],
+  given: readonly (readonly [colour: string, value: number])[],
+  closed: boolean,
+  inside: number,
+): LabelMap {
   const classes = [...unsorted].sort((a, b) => a.value - b.value);
   if (!classes.some(item => item.meaning === 'positive')) {
     throw new StromaflowError('CONFIG_INVALID', 'no label value is declared positive', {
@@ -136,12 +143,22 @@ function buildLabelMap(unsorted: readonly LabelClass[], closed: boolean, inside:
   }
   const meanings = new Uint8Array(256).fill(UNKNOWN);
   if (!closed) meanings.fill(NEGATIVE, 0, HIGHEST_UNDECLARED_VALUE + 1);
+  for (const item of classes) meanings[item.value] = LABEL_MEANINGS.indexOf(item.meaning);
   const colours = new Map<number, number>();
-  for (const item of classes) {
-    meanings[item.value] = LABEL_MEANINGS.indexOf(item.meaning);
-    if (item.colour) colours.set(Number.parseInt(item.colour.slice(1), 16), item.value);
+  for (const [colour, value] of given) addColour(colours, colour, value);
+  for (const { colour, value } of classes) {
+    if (colour && !given.some(([asked]) => asked === colour)) addColour(colours, colour, value);
   }
   return { classes, meanings, colours, unannotated: { inside, outside: 0 } };
+}
+
+function addColour(colours: Map<number, number>, colour: string, value: number): void {
+  const key = Number.parseInt(colour.slice(1), 16);
+  const earlier = colours.get(key);
+  if (earlier !== undefined && earlier !== value) {
+    throw new StromaflowError('CONFIG_INVALID', `colour ${colour} is declared for both ${earlier} and ${value}`);
+  }
+  colours.set(key, value);
 }
 
 /** Name of a value for people: the class's, or 'label 9'. */

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import type { LabelSource, LabelWindow } from './label-source.js';
 import type { LabelMap } from './labels.js';
-import { decodePngValues, isPng, isValuePng, readPngHeader } from './png-values.js';
+import { decodePngValues, isPng, isValuePng, lostValues, readPngHeader } from './png-values.js';
 
 /** A decoded mask: one label value a pixel, rows top down. */
 export interface MaskImage {
@@ -25,6 +25,8 @@ export async function readMaskImage(path: string, map: LabelMap): Promise<MaskIm
       if (isValuePng(header)) {
         return { width: header.width, height: header.height, values: decodePngValues(file, header) };
       }
+      const lost = lostValues(header);
+      if (lost) throw new StromaflowError('LABELS_INVALID', lost);
     }
     const { data, info } = await sharp(file, { ignoreIcc: true, failOn: 'warning' })
       .removeAlpha()
@@ -71,7 +73,7 @@ export function sampleIndices(start: number, step: number, count: number, scale:
 
 function sample(mask: MaskImage, columns: Int32Array, rows: Int32Array, window: LabelWindow, into: Uint8Array): void {
   const first = columns[0]!;
-  const contiguous = columns[columns.length - 1]! - first === columns.length - 1;
+  const contiguous = columns.every((column, i) => column === first + i);
   for (let y = 0; y < rows.length; y++) {
     const from = rows[y]! * mask.width;
     const to = y * window.side;

@@ -52,7 +52,7 @@ export async function openMaskTiff(
   let levels: MaskLevel[];
   let file: FileHandle;
   try {
-    levels = readLevels(path);
+    levels = readLevels(path).filter(({ page }, i) => i === 0 || !unreadableMask(page, map));
     file = await open(path);
   } catch (error) {
     const { message } = toStromaflowError(error);
@@ -92,9 +92,13 @@ function readLevels(path: string): MaskLevel[] {
       page => Math.abs(page.width / page.height / shape - 1) < 0.05 && page.samplesPerPixel === first.samplesPerPixel,
     );
     checkTileCount(path, pages);
-    return pages
-      .map(page => ({ page, cols: Math.ceil(page.width / page.tileWidth), ...readTileArrays(probe, page) }))
-      .sort((a, b) => b.page.width - a.page.width);
+    return (
+      pages
+        .map(page => ({ page, cols: Math.ceil(page.width / page.tileWidth), ...readTileArrays(probe, page) }))
+        .sort((a, b) => b.page.width - a.page.width)
+        // A further page of a level's size is another picture, not a level.
+        .filter(({ page }, i, levels) => page.width !== levels[i - 1]?.page.width)
+    );
   } finally {
     closeSync(fd);
   }

@@ -32,7 +32,19 @@ export function readPngHeader(file: Buffer): PngHeader {
 
 /** Whether decodePngValues can read it: one sample of at most 8 bits a pixel, not interlaced. */
 export const isValuePng = (header: PngHeader): boolean =>
-  (header.colourType === 0 || header.colourType === 3) && header.depth <= 8 && !header.interlaced;
+  (header.colourType === 0 || header.colourType === 3) && DEPTHS.includes(header.depth) && !header.interlaced;
+
+/**
+ * Why an image library would give other numbers than are stored, where it would: it drops the lower half of 16 bits,
+ * stretches fewer than 8, and turns a palette into colours.
+ */
+export function lostValues({ depth, colourType, interlaced }: PngHeader): string | undefined {
+  if (depth > 8) return `its samples have ${depth} bits, not 8`;
+  const changes = colourType === 3 || (colourType === 0 && depth < 8);
+  return changes && interlaced ? 'it is interlaced: save it without' : undefined;
+}
+
+const DEPTHS: readonly number[] = [1, 2, 4, 8];
 
 /**
  * Stored samples of a palette or grey PNG, one byte a pixel, width × height.

@@ -139,10 +139,12 @@ function isSplit(json: unknown): json is Split {
   if (typeof json !== 'object' || json === null) return false;
   const { version, by, images, fractions } = json as Partial<Split>;
   if (version !== 1 || (by !== 'patch' && by !== 'patient')) return false;
-  if (typeof images !== 'object' || images === null || typeof fractions !== 'object') return false;
+  if (typeof images !== 'object' || images === null) return false;
+  if (typeof fractions !== 'object' || fractions === null) return false;
   return Object.values(images).every(
     image =>
       typeof image === 'object' &&
+      image !== null &&
       typeof image.patient === 'string' &&
       (image.split === undefined
         ? typeof image.patches === 'string' && /^[tve]*$/.test(image.patches) && Number.isInteger(image.cols)

@@ -103,6 +103,7 @@ function readChunks(png: Uint8Array): Chunks {
     const type = String.fromCharCode(...png.subarray(at + 4, at + 8));
     const body = png.subarray(at + 8, end);
     if (header === undefined && (type !== 'IHDR' || length !== 13)) throw invalid('no IHDR');
+    if (type === 'IHDR' && header !== undefined) throw invalid('two IHDR');
     if (type === 'IHDR') header = body;
     else if (type === 'PLTE') palette = body;
     else if (type === 'IDAT') data.push(body);
@@ -157,7 +158,8 @@ function applyPalette(bits: Uint8Array, palette: Uint8Array | undefined): void {
   if (!palette || palette.length % 3 !== 0 || palette.length < 3 || palette.length > 6) throw invalid('no palette');
   const bright = (entry: number): boolean => {
     const [r = 0, g = 0, b = 0] = palette.subarray(entry * 3, entry * 3 + 3);
-    return 0.299 * r + 0.587 * g + 0.114 * b >= 128;
+    // In whole numbers: with fractions, grey 128 comes out just below.
+    return 299 * r + 587 * g + 114 * b >= 128_000;
   };
   // A byte of the stored indices becomes (index ∧ one) ∨ (¬index ∧ zero), with one and zero either all or no bits.
   const zero = bright(0) ? 0xff : 0;

@@ -14,7 +14,9 @@ export class MaskPyramid {
   readonly #rasters: readonly Uint8Array[];
 
   constructor(side: number, levels: number) {
-    if (levels < 1 || side % 2 ** (levels - 1) !== 0) throw new RangeError(`${levels} levels of ${side} pixels`);
+    // A block of level 8 has one pixel more than two bytes hold.
+    if (levels < 1 || levels > 8 || side % 2 ** (levels - 1) !== 0)
+      throw new RangeError(`${levels} levels of ${side} pixels`);
     const sizes = Array.from({ length: levels - 1 }, (_, i) => (side / 2 ** (i + 1)) ** 2);
     this.side = side;
     this.#pixels = new Uint8Array(side ** 2);

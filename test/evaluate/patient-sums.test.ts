@@ -6,6 +6,7 @@ import { PatientSums } from '#src/evaluate/patient-sums.js';
 import { dice, iou, precision, recall, specificity } from '#src/evaluate/reductions.js';
 import { averagePrecision } from '#src/evaluate/score-histogram.js';
 import { ImageTally, type PatchScore } from '#src/evaluate/tally.js';
+import { expectEqual } from './expect-equal.js';
 
 const count = fc.nat(5000);
 const boundaryCounts: fc.Arbitrary<BoundaryCounts> = fc.tuple(count, count, count, count).map(([a, b, c, d]) => ({
@@ -50,11 +51,6 @@ const drawn = (list: Images, patients: readonly string[], weights: Uint32Array):
   patients.flatMap((patient, i) =>
     Array.from({ length: weights[i]! }, () => list.filter(image => image.patient === patient)).flat(),
   );
-
-function expectEqual(ours: number, theirs: number, name: string): void {
-  if (Number.isNaN(theirs)) expect(ours, name).toBeNaN();
-  else expect(ours, name).toBeCloseTo(theirs, 10);
-}
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const orOne = (value: number) => (Number.isNaN(value) ? 1 : value);
