@@ -3,6 +3,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { slideIdAt } from '../slide/open.js';
 import { findTiles } from '../slide/tile-folder/find-tiles.js';
+import { decodeText } from '../text.js';
 import type { Candidate, Layout } from './labelled-item.js';
 import type { LabelClass } from './labels.js';
 import { readLabelsFile } from './labels-file.js';
@@ -35,7 +36,7 @@ export const SPLIT_FOLDERS = ['train', 'training', 'val', 'valid', 'validation',
  */
 export async function findLayout(folder: string, mpp?: number): Promise<FoundLayout> {
   if (!(await isFolder(folder))) throw new StromaflowError('FILE_NOT_FOUND', `${folder}: no such folder`);
-  const stated = await readLabelsFile(join(folder, 'labels.json'), path => readFile(path, 'utf8'));
+  const stated = await readLabelsFile(join(folder, 'labels.json'), async path => decodeText(await readFile(path)));
   const classes = stated?.classes && { classes: stated.classes };
   const spacing = mpp ?? stated?.mpp;
   const tiger = await findTiger(folder, spacing);

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { StromaflowError } from '../errors.js';
+import { decodeText } from '../text.js';
 import { Random } from './random.js';
 
 /** Which patches train, choose and test. One file, read by training and by evaluation. */
@@ -82,7 +83,7 @@ export async function writeSplit(path: string, split: Split): Promise<void> {
 export async function readSplit(path: string): Promise<Split> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = decodeText(await readFile(path));
   } catch (cause) {
     throw new StromaflowError('FILE_NOT_FOUND', `${path}: the split file cannot be read`, { cause });
   }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
+import { decodeText } from '../../text.js';
 import type { LabelLocation, LabelSource, LabelWindow } from '../label-source.js';
 import { type LabelMap, NEGATIVE, UNKNOWN } from '../labels.js';
 import { parseAsap } from './asap.js';
@@ -18,7 +19,7 @@ export async function readShapes(location: LabelLocation): Promise<AnnotatedShap
   const { kind, path } = location;
   if (kind === 'mask-image' || kind === 'mask-tiff') throw new TypeError(`${path} is a picture`);
   try {
-    return PARSERS[kind](await readFile(path, 'utf8'));
+    return PARSERS[kind](decodeText(await readFile(path)));
   } catch (error) {
     const { message } = toStromaflowError(error);
     throw new StromaflowError('LABELS_INVALID', `${path}: ${message.split('\n', 1)[0]}`, { cause: error });

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { decodeText } from '../../text.js';
 import { readRegularFile } from '../regular-file.js';
 import { positive } from '../tile-folder/manifest-fields.js';
 
@@ -22,7 +23,7 @@ export function readParameters(folder: string): ScanParameters | undefined {
   const file = readRegularFile(join(folder, PARAMETERS), MAX_BYTES);
   if (!file) return undefined;
   try {
-    const fields: unknown = JSON.parse(file.bytes.toString('utf8'));
+    const fields: unknown = JSON.parse(decodeText(file.bytes));
     return typeof fields === 'object' && fields !== null ? describe(fields as Record<string, unknown>) : undefined;
   } catch {
     return undefined;

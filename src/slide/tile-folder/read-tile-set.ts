@@ -1,5 +1,6 @@
 import { basename, dirname, extname } from 'node:path';
 import { StromaflowError } from '../../errors.js';
+import { decodeText } from '../../text.js';
 import { dataSetFolder, NDTIFF_INDEX } from '../ndtiff/layout.js';
 import { readRegularFile } from '../regular-file.js';
 import { unreadable } from '../tiff-probe.js';
@@ -42,7 +43,7 @@ export const folderOf = (manifest: string): string =>
 export function readTileSet(manifest: string): TileSet | undefined {
   const file = readRegularFile(manifest, MAX_BYTES);
   if (!file) throw new StromaflowError('FILE_NOT_FOUND', `${manifest}: no file that describes tiles`);
-  const text = file.bytes.toString('utf8');
+  const text = decodeText(file.bytes);
   const set =
     basename(manifest) === MANIFEST
       ? readManifest(manifest, text)

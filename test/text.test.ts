@@ -1,0 +1,89 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readShapes } from '#src/evaluate/annotation/source.js';
+import { findLayout } from '#src/evaluate/layout.js';
+import { readSplit } from '#src/evaluate/split.js';
+import { PARAMETERS, readParameters } from '#src/slide/fields/parameters.js';
+import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
+import { decodeText } from '#src/text.js';
+import { scratch } from './slide/fixture.js';
+
+const MARK = '\uFEFF';
+
+const files = scratch();
+afterAll(() => files.remove());
+
+/** Reads a file as it is and with a byte order mark first; both must come to the same. */
+async function bothWays(name: string, text: string, read: (path: string) => unknown): Promise<unknown> {
+  const path = files.write(name, Buffer.from(text));
+  const plain = await read(path);
+  writeFileSync(path, MARK + text);
+  expect(readFileSync(path).subarray(0, 3)).toEqual(Buffer.from([0xef, 0xbb, 0xbf]));
+  expect(await read(path)).toEqual(plain);
+  return plain;
+}
+
+describe('decodeText', () => {
+  it('gives any text back, less one mark at its start', () =>
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), text => {
+        const wanted = text.startsWith(MARK) ? text.slice(1) : text;
+        expect(decodeText(Buffer.from(text))).toBe(wanted);
+        expect(decodeText(Buffer.from(MARK + text))).toBe(text);
+      }),
+    ));
+});
+
+describe('a byte order mark, as programs on Windows write it, is no damage', () => {
+  it('in manifest.json, .dzi and acquisition parameters', async () => {
+    const manifest = { mpp: 0.5, width: 20, height: 10, tileWidth: 8, tileHeight: 8, pattern: 'X{col}Y{row}.jpg' };
+    expect(await bothWays('manifest.json', JSON.stringify(manifest), readTileSet)).toMatchObject({
+      levels: [{ width: 20 }],
+    });
+    const dzi =
+      '<?xml version="1.0"?><Image TileSize="254" Overlap="1" Format="jpg"><Size Width="500" Height="300"/></Image>';
+    expect(await bothWays('slide.dzi', dzi, readTileSet)).toMatchObject({
+      levels: [{ width: 500 }, { width: 250 }],
+    });
+    const read = () => readParameters(files.path('.'));
+    expect(await bothWays(PARAMETERS, JSON.stringify({ Nx: 3, Ny: 4, Nz: 2 }), read)).toMatchObject({
+      planes: 2,
+      fields: 12,
+    });
+  });
+
+  it('in annotations, split files and labels.json', async () => {
+    const ring = [
+      [0, 0],
+      [9, 0],
+      [9, 9],
+      [0, 0],
+    ];
+    const feature = {
+      type: 'Feature',
+      geometry: { type: 'Polygon', coordinates: [ring] },
+      properties: { classification: { name: 'Stroma' } },
+    };
+    const shapes = await bothWays(
+      'a.geojson',
+      JSON.stringify({ type: 'FeatureCollection', features: [feature] }),
+      path => readShapes({ kind: 'geojson', path }),
+    );
+    expect(shapes).toHaveLength(1);
+    const split = {
+      version: 1,
+      by: 'patient',
+      seed: 1,
+      fractions: { train: 1, validation: 0, test: 0 },
+      images: { a: { patient: 'p', split: 'train' } },
+    };
+    expect(await bothWays('split.json', JSON.stringify(split), readSplit)).toMatchObject({ by: 'patient' });
+    for (const folder of ['images', 'masks']) mkdirSync(files.path(folder));
+    files.write('images/a.png', Buffer.from(''));
+    files.write('masks/a.png', Buffer.from(''));
+    const layout = await bothWays('labels.json', JSON.stringify({ mpp: 0.7 }), path => findLayout(join(path, '..')));
+    expect(JSON.stringify(layout)).toContain('0.7');
+  });
+});
