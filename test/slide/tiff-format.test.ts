@@ -78,6 +78,13 @@ describe('the pyramid of a TIFF', () => {
     expect(widths([page(8000, 6000), page(512, 1024)])).toEqual([8000]);
   });
 
+  it('takes two per cent off for rounding in a large level, and never half of a small one', () => {
+    expect(widths([page(80_000, 60_000), page(40_000, 30_450)])).toEqual([80_000, 40_000]);
+    expect(widths([page(80_000, 60_000), page(40_000, 30_900)])).toEqual([80_000]);
+    expect(widths([page(8000, 6000), page(100, 50)])).toEqual([8000, 100]);
+    expect(widths([page(8000, 6000), page(100, 30)])).toEqual([8000]);
+  });
+
   it('is of striped images only where there are no tiled ones', () => {
     const striped = { tiled: false, tileWidth: 9000, tileHeight: 8 };
     expect(widths([page(9000, 6000, striped), page(8000, 6000)])).toEqual([8000]);

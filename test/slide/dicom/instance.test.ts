@@ -119,6 +119,17 @@ describe('readInstance', () => {
     expect(await failure(bytes)).toEqual(['SLIDE_UNSUPPORTED', `${PATH}: frames of 65535 × 65535 pixels`]);
   });
 
+  it('believes no count of frames beyond the bytes of the file', async () => {
+    const bytes = writeInstance(BASE);
+    for (const frames of [bytes.length, bytes.length + 100]) {
+      const extra = [[TAG.numberOfFrames, 'IS', String(frames)]] as const;
+      const claims = writeInstance({ ...BASE, extra });
+      const [, message] = await failure(claims);
+      if (frames > claims.length) expect(message).toBe(`${PATH}: states an impossible number of frames`);
+      else expect(message).toContain('has pixels of 20736 instead of');
+    }
+  });
+
   it('says that a file ends before its pixels', async () => {
     const whole = writeInstance(BASE);
     const pixels = whole.lastIndexOf(Buffer.from('e07f1000', 'hex'));
