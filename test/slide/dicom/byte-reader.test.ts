@@ -7,7 +7,9 @@ import { failureOf, scratch } from '../fixture.js';
 
 const files = scratch();
 // Three windows of 64 KiB and a little, each place different from its neighbours.
-const data = Buffer.from(Uint8Array.from({ length: 3 * 65_536 + 77 }, (_, i) => (i * 31 + (i >> 8)) & 255));
+const data = Buffer.from(
+  Uint8Array.from({ length: 3 * 65_536 + 77 }, (_, i) => (i * 31 + (i >> 8) + (i >> 16) * 77) & 255),
+);
 const fd = openSync(files.write('data.bin', data), 'r');
 afterAll(() => {
   closeSync(fd);

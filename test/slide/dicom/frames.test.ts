@@ -97,6 +97,13 @@ describe('findFrames', () => {
     ['the delimiter', () => find(body(words([0, 12]), ...two).subarray(0, -8), { frames: 2 })],
     ['the last fragment', () => find(body(words([]), ...two).subarray(0, -9), { frames: 2 })],
     ['a frame of the table', () => find(body(words([0, 1000]), ...two), { frames: 2 })],
+    [
+      'a frame that the extended table makes longer',
+      () => {
+        const bytes = Buffer.concat([longs([0, 12]), longs([9999, 4]), body(Buffer.alloc(0), ...two)]);
+        return find(bytes, { frames: 2, offsetTable: { at: 0, length: 16 }, lengthTable: { at: 16, length: 16 } }, 32);
+      },
+    ],
     ['uncompressed pixels', () => find(Buffer.alloc(19), { frames: 2, frameBytes: 10 }, 0, NATIVE, 20)],
   ])('takes a file that ends before %s for a cut', async (_, call) => {
     expect((await failureOf(call)).code).toBe('SLIDE_TRUNCATED');
