@@ -51,14 +51,24 @@ export const readFileBelow = (folder: string, name: string, most: number): Regul
 /** Facts of a regular file by its name below a folder; undefined where readFileBelow would find none. */
 export function statFileBelow(folder: string, name: string): Stats | undefined {
   if (isBehindLink(folder, name)) return undefined;
-  const stats = lstatSync(join(folder, name), { throwIfNoEntry: false });
+  const stats = lstatOf(join(folder, name));
   return stats?.isFile() ? stats : undefined;
 }
 
 function isBehindLink(folder: string, name: string): boolean {
   for (let end = name.indexOf('/'); end > 0; end = name.indexOf('/', end + 1))
-    if (lstatSync(join(folder, name.slice(0, end)), { throwIfNoEntry: false })?.isSymbolicLink()) return true;
+    if (lstatOf(join(folder, name.slice(0, end)))?.isSymbolicLink()) return true;
   return false;
+}
+
+/** Node's throwIfNoEntry still throws where one of the folders in a path is a file. */
+function lstatOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOTDIR') return undefined;
+    throw error;
+  }
 }
 
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO']);
