@@ -41,8 +41,8 @@ export interface SimulateOptions {
   /** Chooses the random order and the faults: the same seed writes the same bytes. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
-  /** After the tile can be seen on disk. */
-  readonly onTile?: (level: number, col: number, row: number) => void;
+  /** After the tile can be seen on disk; a promise it returns is waited for. */
+  readonly onTile?: (level: number, col: number, row: number) => unknown;
 }
 
 /** What a simulated scan left on disk. */
@@ -85,7 +85,7 @@ export async function simulateScan(slide: string, folder: string, options: Simul
         const stored = await source.read(place.level, place.row * level.cols + place.col);
         const bytes = damaged.has(key(place)) ? corrupt(stored, level.compression) : stored;
         await writing(folder, () => writer.tile(place, bytes));
-        options.onTile?.(place.level, place.col, place.row);
+        await options.onTile?.(place.level, place.col, place.row);
       }
       await writing(folder, () => writer.finish());
     } finally {

@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { SlideResult } from '#pipelines/run-slide.js';
 import { SLIDE } from '../support/paths.js';
-import { finishedMask, kinds, maskOf, masks, opened, scan, watchFor } from './live-support.js';
+import { finishedMask, happened, kinds, maskOf, masks, scan, watchFor } from './live-support.js';
 
 const lateTiles = (result?: SlideResult): number | undefined =>
   result?.state === 'completed' ? result.summary.tiles?.late : undefined;
+
+/** Waits for something after so many tiles, each once. */
+function waiting(waits: Readonly<Record<number, Promise<void>>>): () => Promise<void> {
+  let tiles = 0;
+  return async () => waits[++tiles];
+}
 
 describe('a slide that is segmented while it is scanned', () => {
   for (const as of ['growing-tiff', 'checkpointed-tiff', 'tile-folder', 'dicom', 'ndtiff'] as const)
@@ -20,29 +26,24 @@ describe('a slide that is segmented while it is scanned', () => {
       });
 
   it('publishes masks before the slide is on disk', async () => {
-    let tiles = 0;
-    const seenAt: number[] = [];
-    const watched = await watchFor(1, {}, async (folder, signal) => {
-      const running = scan({ rate: 60, onTile: () => void tiles++ })(folder, signal);
-      const { parts } = { parts: opened.at(-1)! };
-      void (async () => {
-        for await (const event of parts.bus.subscribe('stroma.v1.>', signal))
-          if (event.type === 'stromaflow.mask.v1') seenAt.push(tiles);
-      })();
-      await running;
+    const { results, events } = await watchFor(1, {}, (folder, signal) => {
+      const first = happened('mask', signal);
+      return scan({ onTile: waiting({ 65: first }) })(folder, signal);
     });
-    expect(watched.results[0]).toMatchObject({ state: 'completed' });
-    expect(seenAt[0]).toBeLessThan(tiles / 2);
+    // The scanner waited for it with half of the slide still to write.
+    expect(masks(events).length).toBeGreaterThan(1);
+    expect(results[0]).toMatchObject({ state: 'completed' });
   });
 });
 
 describe('a slide that stops growing', () => {
   it('becomes incomplete, keeps its masks, and goes on when it grows again', async () => {
-    const { results, events, out } = await watchFor(
-      2,
-      { config: { 'incomplete-after': 0.4 } },
-      scan({ rate: 400, stall: 2 }),
-    );
+    const { results, events, out } = await watchFor(2, { config: { 'incomplete-after': 0.4 } }, (folder, signal) => {
+      // What never changed while it was followed is taken for whole.
+      const [followed, stalled] = [happened('opened', signal), happened('incomplete', signal)];
+      const again = stalled.then(() => happened('opened', signal));
+      return scan({ onTile: waiting({ 20: followed, 65: stalled, 80: again }) })(folder, signal);
+    });
     expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled' });
     expect(results[1]).toMatchObject({ state: 'completed', summary: { patches: { expected: 30, missing: 0 } } });
     expect(results[1]).toMatchObject({ summary: { tiles: { seen: 130, late: expect.any(Number), missing: 0 } } });
