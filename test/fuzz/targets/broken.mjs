@@ -31,8 +31,9 @@ export const BROKEN = [
   broken('allocation', () => new Uint8Array(2 ** 28)),
   broken('memory', () => {
     // Asked for by other means than binary arrays.
-    globalThis.kept = undefined;
-    globalThis.kept = new Array(2 ** 25).fill(0.5);
+    globalThis.kept = 'x'.repeat(2 ** 28);
+    // A text that is put together lies in one piece once it is looked into.
+    globalThis.kept.charCodeAt(2 ** 27);
   }),
   broken('stray', () => void Promise.reject(new RangeError('nobody waits for this'))),
   broken('leak', ({ folder }) => {
