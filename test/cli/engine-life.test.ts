@@ -139,7 +139,10 @@ describe('an engine’s process', () => {
     });
     const { status, stderr } = await finished;
     expect(status).toBe(1);
-    expect(stderr).toMatch(/the engine failed \d+ times in a row: .*crashed \(SIGSEGV\).* \[ENGINE_FAILED\]/);
+    // Killed while the next batch is being written to it, it is out of reach before it is known to have crashed.
+    expect(stderr).toMatch(
+      /the engine failed \d+ times in a row: .*(crashed \(SIGSEGV\)|cannot be reached).* \[ENGINE_FAILED\]/,
+    );
 
     const again = segment(out);
     const { status: second, stdout } = await again.finished;
