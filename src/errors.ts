@@ -1,3 +1,5 @@
+import { printable } from './text.js';
+
 /**
  * Every failure a user can meet, once: a stable code, the exit code of the command line, and what to do next.
  * Raise one with `new StromaflowError('SLIDE_NO_MPP', 'slide.svs: …', { cause })`; print one with `error.line`.
@@ -54,7 +56,11 @@ export class StromaflowError extends Error {
   readonly fix: string;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
-    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
+    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message;
+    super(
+      printable(text, () => ' '),
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
     this.fix = options.fix ?? ERRORS[code].fix;
   }
@@ -68,12 +74,6 @@ export class StromaflowError extends Error {
   get line(): string {
     return `${this.message} [${this.code}] ${this.fix}`;
   }
-}
-
-/** Names, values and libraries' messages come from anybody's files: what steers a terminal or fills a log does not get out. */
-function printable(message: string): string {
-  const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message;
-  return text.replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, char => (char === '\n' || char === '\t' ? ' ' : '·'));
 }
 
 const MAX_MESSAGE = 2000;

@@ -7,7 +7,7 @@ import { findLayout } from '#src/evaluate/layout.js';
 import { readSplit } from '#src/evaluate/split.js';
 import { PARAMETERS, readParameters } from '#src/slide/fields/parameters.js';
 import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
-import { decodeText } from '#src/text.js';
+import { decodePercent, decodeText, printable } from '#src/text.js';
 import { scratch } from './slide/fixture.js';
 
 const MARK = '\uFEFF';
@@ -34,6 +34,24 @@ describe('decodeText', () => {
         expect(decodeText(Buffer.from(MARK + text))).toBe(text);
       }),
     ));
+});
+
+describe('decodePercent', () => {
+  it('gives every text back, a mark at its start too', () =>
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), text => {
+        expect(decodePercent(encodeURIComponent(MARK + text))).toBe(MARK + text);
+      }),
+    ));
+});
+
+describe('printable', () => {
+  it('lets nothing out that steers a terminal; line breaks and tabs become what is wanted', () => {
+    const text = 'a\u001b[2J\u202eb\n\tc\u2028';
+    expect(printable(text)).toBe('a·[2J·b··c·');
+    expect(printable(text, () => ' ')).toBe('a·[2J·b  c·');
+    expect(printable(text, blank => blank)).toBe('a·[2J·b\n\tc·');
+  });
 });
 
 describe('a byte order mark, as programs on Windows write it, is no damage', () => {

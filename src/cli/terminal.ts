@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { printable } from '../text.js';
 
 export interface Terminal {
   /** A line that stays. */
@@ -22,13 +23,13 @@ export function createTerminal(output: Writable & { isTTY?: boolean; columns?: n
     line(text) {
       if (json) return;
       clear();
-      output.write(`${printable(text)}\n`);
+      output.write(`${printable(text, asItIs)}\n`);
       if (shown) output.write(shown);
     },
     status(text) {
       if (!live) return;
       clear();
-      shown = printable(text).slice(0, (output.columns ?? 80) - 1);
+      shown = printable(text, asItIs).slice(0, (output.columns ?? 80) - 1);
       output.write(shown);
     },
     json(value) {
@@ -41,6 +42,5 @@ export function createTerminal(output: Writable & { isTTY?: boolean; columns?: n
   };
 }
 
-/** Names of slides, models and sets come from anybody's files: what steers a terminal does not get out of them. */
-const printable = (text: string): string =>
-  text.replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, char => (char === '\n' || char === '\t' ? char : '·'));
+/** A text may have several lines. */
+const asItIs = (blank: string): string => blank;

@@ -45,8 +45,9 @@ export interface Layout {
 }
 
 /**
- * Patient of an image by its name: what `pattern` captures (all it matches where it has no group), else the first twelve characters of a TCGA barcode (project, site, participant), TIGER's RUMC
- * and Jules Bordet numbering (TC_S01_P000115_C0001_B105; 100B, 104S), else the name without its region.
+ * Patient of an image by its name: what `pattern` captures (all it matches where it has no group), else the first twelve
+ * characters of a TCGA barcode (project, site, participant), TIGER's RUMC and Jules Bordet numbering
+ * (TC_S01_P000115_C0001_B105; 100B, 104S), else the name without its region.
  */
 export function patientOf(name: string, pattern?: RegExp): string {
   const custom = pattern?.exec(name);

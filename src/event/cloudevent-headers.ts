@@ -1,3 +1,4 @@
+import { decodePercent } from '../text.js';
 import type { BusEvent } from './bus.js';
 
 /**
@@ -14,13 +15,6 @@ const ATTRIBUTE = /^[a-z0-9]{1,20}$/;
 export function encodeHeaderValue(value: string): string {
   return value.replace(/[^\x21-\x7e]|["%]/gu, char =>
     Array.from(new TextEncoder().encode(char), byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
-  );
-}
-
-/** One round of decoding; bytes that are not UTF-8 become U+FFFD, a lone `%` stays. */
-export function decodeHeaderValue(value: string): string {
-  return value.replace(/(?:%[0-9A-Fa-f]{2})+/g, run =>
-    new TextDecoder().decode(Uint8Array.from(run.slice(1).split('%'), hex => Number.parseInt(hex, 16))),
   );
 }
 
@@ -50,7 +44,7 @@ export function fromHeaders(subject: string, headers: Iterable<HeaderEntry>, dat
   const attributes = new Map<string, string>();
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
-    if (lower.startsWith('ce-')) attributes.set(lower.slice(3), decodeHeaderValue(value));
+    if (lower.startsWith('ce-')) attributes.set(lower.slice(3), decodePercent(value));
   }
   const [id, type, source] = ['id', 'type', 'source'].map(name => attributes.get(name));
   if (!attributes.get('specversion')?.startsWith('1.') || !id || !type || !source) return undefined;

@@ -1,4 +1,5 @@
 import { toStromaflowError } from '../errors.js';
+import { printable } from '../text.js';
 import type { BusEvent } from './bus.js';
 import { type DeadLetterEvent, decodeEvent, type MaskEvent, type SlideEvent, type StromaEvent } from './decode.js';
 import type { Aggregate, Areas, IouSum, PatchCounts } from './payloads.js';
@@ -109,6 +110,3 @@ function duration(seconds: number): string {
   const rest = Math.round(seconds) % 60;
   return minutes < 60 ? `${minutes} min ${rest} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
-
-/** Text from the network must not steer a terminal: control and bidirectional-override characters become `·`. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '·');

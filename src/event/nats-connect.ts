@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { type Authenticator, credsAuthenticator, errors, type NatsConnection } from '@nats-io/nats-core';
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { StromaflowError } from '../errors.js';
-import { decodeHeaderValue } from './cloudevent-headers.js';
+import { decodePercent } from '../text.js';
 
 export interface NatsOptions {
   /**
@@ -123,11 +123,11 @@ export function parseNatsUrl(text: string): NatsTarget {
   const tls = urls.some(url => url.protocol === 'tls:');
   const servers = urls.map(url => `${url.hostname}:${url.port || '4222'}`);
   // A percent sign that escapes nothing stays one: passwords are often typed as they are.
-  const user = login && decodeHeaderValue(login.username);
+  const user = login && decodePercent(login.username);
   const shown = servers.map(server => `${tls ? 'tls' : 'nats'}://${server}`).join(',');
   if (!login || user === undefined) return { servers, shown, tls };
   if (login.password === '') return { servers, shown, tls, token: user };
-  return { servers, shown, tls, user, pass: decodeHeaderValue(login.password) };
+  return { servers, shown, tls, user, pass: decodePercent(login.password) };
 }
 
 function parseOne(part: string, whole: string): URL {

@@ -24,9 +24,10 @@ import { lookAgain } from './look-again.js';
  * Opens an NDTiff data set that is being written, by its NDTiff.index.
  *
  * Completeness contract. Expected: the grid that Width, Height, TileWidth and TileHeight of the summary metadata make; tiles
- * are placed by the axes `row` and `column`, in the plane (`z`, `time`, `channel` …) of the first one. A tile may be read once its entry is whole in the index and its bytes lie inside
- * the part, because a writer puts the image before the entry; zeros behind the last entry are room that was reserved. The
- * slide is complete when all expected tiles came, or when `.done` stands in the folder.
+ * are placed by the axes `row` and `column`, in the plane (`z`, `time`, `channel` …) of the first one. A tile may be read
+ * once its entry is whole in the index and its bytes lie inside the part, because a writer puts the image before the entry;
+ * zeros behind the last entry are room that was reserved. The slide is complete when all expected tiles came, or when `.done`
+ * stands in the folder.
  *
  * Undefined for a data set that does not say the size of the whole: it can be opened when it is finished.
  *

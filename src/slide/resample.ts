@@ -40,17 +40,8 @@ export class BoxResampler {
     if (across.to <= across.from || down.to <= down.from) return;
     const bandRows = Math.floor(BAND_BYTES / rowBytes);
     const band = this.#memory.area('band', BAND_BYTES);
-    if (scale === 2 && bandRows > 1 && isWhole(across) && isWhole(down)) {
-      // What a slide of twice the spacing needs for each of its patches: the same means, in whole numbers.
-      const count = across.to - across.from;
-      const most = bandRows >> 1;
-      for (let y = down.from; y < down.to; y += most) {
-        const rows = Math.min(most, down.to - y);
-        await readBand(across.start, down.first[y]!, count * 2, rows * 2, band);
-        kernels.halve(into + (y * width + across.from) * 3, width * 3, band, count, rows);
-      }
-      return;
-    }
+    if (scale === 2 && bandRows > 1 && isWhole(across) && isWhole(down))
+      return this.#halve(across, down, width, bandRows >> 1, band, into, readBand);
     const sums = this.#memory.area('row sums', rowBytes * 4 + 64);
     const table = this.#memory.area('spans', width * SPAN_BYTES);
     writeSpans(across, this.#memory.view(table, width * SPAN_BYTES));
@@ -72,6 +63,24 @@ export class BoxResampler {
       }
       const to = into + (y * width + across.from) * 3;
       kernels.averageRow(to, sums, table, count, 1 / (down.total[y] as number));
+    }
+  }
+
+  /** A slide of half the spacing wanted needs this for each of its patches: the same means, in whole numbers. */
+  async #halve(
+    across: Spans,
+    down: Spans,
+    width: number,
+    mostRows: number,
+    band: number,
+    into: number,
+    readBand: ReadBand,
+  ): Promise<void> {
+    const count = across.to - across.from;
+    for (let y = down.from; y < down.to; y += mostRows) {
+      const rows = Math.min(mostRows, down.to - y);
+      await readBand(across.start, down.first[y]!, count * 2, rows * 2, band);
+      this.#memory.kernels.halve(into + (y * width + across.from) * 3, width * 3, band, count, rows);
     }
   }
 }

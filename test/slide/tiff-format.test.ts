@@ -2,34 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { recogniseTiff } from '#src/slide/tiff-format.js';
 import type { TiffPage } from '#src/slide/tiff-page.js';
+import { tiffPage } from './tiff-page-fixture.js';
 
-function page(width: number, height: number, facts: Partial<TiffPage> = {}): TiffPage {
-  return {
-    index: 0,
-    width,
-    height,
-    tileWidth: 256,
-    tileHeight: 256,
-    tiled: true,
-    compression: 7,
-    photometric: 6,
-    bitsPerSample: [8, 8, 8],
-    samplesPerPixel: 3,
-    planarConfiguration: 1,
-    predictor: 1,
-    sampleFormat: 1,
-    subfileType: 0,
-    description: '',
-    jpegTables: undefined,
-    spacing: undefined,
-    hasIcc: false,
-    vendor: undefined,
-    directory: { offset: 0, entries: new Map() },
-    subDirectories: [],
-    ...facts,
-  };
-}
-
+const page = (width: number, height: number, facts: Partial<TiffPage> = {}) => tiffPage({ width, height, ...facts });
 const widths = (pages: readonly TiffPage[]) => recogniseTiff(pages)?.levels.map(level => level.width);
 const describedAs = (description: string, facts: Partial<TiffPage> = {}) =>
   recogniseTiff([page(4000, 3000, { description, ...facts })])!;

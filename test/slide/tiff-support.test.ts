@@ -2,30 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { TiffPage } from '#src/slide/tiff-page.js';
 import { checkSupported } from '#src/slide/tiff-support.js';
 import { failureOf } from './fixture.js';
+import { tiffPage } from './tiff-page-fixture.js';
 
-const PAGE: TiffPage = {
-  index: 0,
-  width: 1000,
-  height: 1000,
-  tileWidth: 256,
-  tileHeight: 256,
-  tiled: true,
-  compression: 1,
-  photometric: 2,
-  bitsPerSample: [8, 8, 8],
-  samplesPerPixel: 3,
-  planarConfiguration: 1,
-  predictor: 1,
-  sampleFormat: 1,
-  subfileType: 0,
-  description: '',
-  jpegTables: undefined,
-  spacing: undefined,
-  hasIcc: false,
-  vendor: undefined,
-  directory: { offset: 8, entries: new Map() },
-  subDirectories: [],
-};
+const PAGE = tiffPage({ compression: 1, photometric: 2 });
 const GREY = { photometric: 1, samplesPerPixel: 1, bitsPerSample: [8] } as const;
 
 describe('checkSupported', () => {

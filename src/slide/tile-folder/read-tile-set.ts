@@ -27,12 +27,10 @@ export const isDeepZoom = (path: string): boolean => extname(path).toLowerCase()
 export const isTileManifest = (path: string): boolean => NAMES.includes(basename(path)) || isDeepZoom(path);
 
 /** The folder that belongs to a description: what lies below is no slide of its own. */
-export const folderOf = (manifest: string): string =>
-  isDeepZoom(manifest)
-    ? `${manifest.slice(0, -4)}_files`
-    : basename(manifest) === NDTIFF_INDEX
-      ? dataSetFolder(manifest)
-      : dirname(manifest);
+export function folderOf(manifest: string): string {
+  if (isDeepZoom(manifest)) return `${manifest.slice(0, -4)}_files`;
+  return basename(manifest) === NDTIFF_INDEX ? dataSetFolder(manifest) : dirname(manifest);
+}
 
 /**
  * Reads what describes a slide stored as tiles: `manifest.json` (docs/scanners.md), a DeepZoom `.dzi`, or Zoomify's
