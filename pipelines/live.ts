@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { basename, relative, resolve } from 'node:path';
 import { filter, from, map, type Observable } from 'rxjs';
 import { SeriesIndex } from '../src/live/dicom/series-index.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
@@ -79,7 +79,7 @@ function idBelow(folder: string, path: string): string {
   const { manifest, region } = splitRegion(path);
   // A folder of tiles is called by its own name, not by that of the manifest in it; folders have no extension to drop.
   const isFolder = isTileManifest(manifest) && !isDeepZoom(manifest);
-  const name = relative(folder, isFolder ? folderOf(manifest) : manifest) || '.';
+  const name = relative(folder, isFolder ? folderOf(manifest) : manifest) || basename(resolve(folder));
   const named = region === undefined ? name : `${name}/${region}`;
   return slideId(`${named.replaceAll('/', '--')}${isFolder || !isSlideName(manifest) ? '.' : ''}`);
 }

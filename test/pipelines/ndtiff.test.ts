@@ -40,6 +40,14 @@ describe('an NDTiff data set', () => {
     expect((await segmentFinished(join(folder, 'case'), 'case')).mask).toEqual(masks);
   });
 
+  it('that is the watched folder itself is called by it', async () => {
+    const parent = await emptyFolder();
+    const folder = join(parent, ID);
+    await mkdir(folder);
+    const { results } = await watchFor(1, { folder }, (_, signal) => scan({ as: 'ndtiff' })(parent, signal));
+    expect(results).toMatchObject([{ id: ID, state: 'completed' }]);
+  });
+
   it('that does not say its size waits for .done, and is then as large as its tiles reach', async () => {
     const made = await emptyFolder();
     await scan({ as: 'ndtiff' })(made, new AbortController().signal);
