@@ -136,6 +136,8 @@ function readQuantisers(segment: Buffer, header: Reading): boolean {
   if (header.quantisers || header.levels === undefined || segment.length < 2) return false;
   const style = segment[0]! & 31;
   if (header.whole ? style !== 0 : style !== 1 && style !== 2) return false;
+  // One value for all is one; of a value for each, none is halved.
+  if (style === 1 ? segment.length !== 3 : style === 2 && segment.length % 2 === 0) return false;
   const bands = 3 * header.levels + 1;
   const quantisers = Array.from({ length: bands }, (_, band): Quantiser | undefined => {
     if (style === 0) return band + 1 < segment.length ? { exponent: segment[1 + band]! >> 3, mantissa: 0 } : undefined;

@@ -118,6 +118,27 @@ describe('PlainJ2k', () => {
     );
   });
 
+  it.each([
+    ['one value for all and more', 0x61],
+    ['a value for each and half of one more', 0x42],
+  ])('declines quantisers of %s', (_, style) => {
+    const stream = streamOf(GOLDEN['lossy']!);
+    const at = stream.indexOf(Buffer.of(0xff, 0x5c));
+    const length = stream.readUInt16BE(at + 2);
+    const longer = style === 0x42 ? 1 : 0;
+    const damaged = Buffer.concat([
+      stream.subarray(0, at + 2 + length),
+      Buffer.alloc(longer),
+      stream.subarray(at + 2 + length),
+    ]);
+    damaged.writeUInt16BE(length + longer, at + 2);
+    damaged[at + 4] = style;
+    // The last tile-part may say "to the end".
+    damaged.writeUInt32BE(0, damaged.indexOf(Buffer.of(0xff, 0x90)) + 6);
+    expect(openJpeg(damaged)).toBeUndefined();
+    expect(new PlainJ2k().decode(damaged, false, Buffer.alloc(300 * 300 * 3))).toBe(false);
+  });
+
   it('takes no damaged stream that OpenJPEG refuses, and agrees where it takes one', () => {
     const decoder = new PlainJ2k();
     const changes = fc.array(fc.tuple(PLACE, fc.nat({ max: 255 })), { minLength: 1, maxLength: 2 });
