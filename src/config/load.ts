@@ -18,19 +18,20 @@ export interface LoadedConfig {
 /**
  * Flags > environment (`STROMAFLOW_…`) > config file > defaults.
  * @param flags what the command line gave, by option name
- * @throws StromaflowError USAGE, CONFIG_INVALID (unknown key, wrong value, unreadable file; the file and key are named)
+ * @throws StromaflowError USAGE, CONFIG_INVALID (unknown key or variable, wrong value, unreadable file; what is wrong is named)
  */
 export async function loadConfig(
   flags: Readonly<Partial<Record<string, unknown>>>,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<LoadedConfig> {
   const names = Object.keys(OPTIONS) as OptionName[];
-  const path = (flags['config'] ?? environment[environmentName('config')]) as string | undefined;
+  const variables = readEnvironment(names, environment);
+  const path = (flags['config'] ?? variables.config) as string | undefined;
   const file = path === undefined ? {} : await readConfigFile(path);
   const settings = Object.fromEntries(
     names.map((name): [OptionName, Setting] => {
       const spec: OptionSpec = OPTIONS[name];
-      const fromEnvironment = environment[environmentName(name)];
+      const fromEnvironment = variables[name];
       if (flags[name] !== undefined) return [name, read(name, flags[name], `--${name}`)];
       if (fromEnvironment !== undefined) return [name, read(name, fromEnvironment, environmentName(name))];
       if (file[name] !== undefined) return [name, read(name, file[name], `${path}: ${name}`)];
@@ -51,6 +52,33 @@ const read = (name: OptionName, raw: unknown, origin: string): Setting => ({
   value: parseValue(name, raw, origin),
   origin,
 });
+
+function readEnvironment(
+  names: readonly OptionName[],
+  environment: NodeJS.ProcessEnv,
+): Partial<Record<OptionName, string>> {
+  const known = new Map(names.map(name => [environmentName(name), name]));
+  const given = Object.entries(environment).filter(
+    ([name, value]) => PREFIXED.test(name) && !isServiceLink(name, value),
+  );
+  const unknown = given.find(([name]) => !known.has(name))?.[0];
+  if (unknown !== undefined) {
+    throw new StromaflowError('CONFIG_INVALID', `${unknown}: the environment has no such option`, {
+      fix: 'unset it, or spell it as stromaflow config does with underscores for dashes',
+    });
+  }
+  return Object.fromEntries(given.map(([name, value]) => [known.get(name), value]));
+}
+
+const PREFIXED = /^STROMAFLOW_/;
+
+/**
+ * Kubernetes tells a pod of all services in its namespace, and of one called stromaflow by `STROMAFLOW_SERVICE_HOST`,
+ * `STROMAFLOW_PORT=tcp://…`, `STROMAFLOW_PORT_9464_TCP_ADDR` and the like. They are not meant for us.
+ */
+const isServiceLink = (name: string, value = ''): boolean =>
+  /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
+  (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value));
 
 async function readConfigFile(path: string): Promise<Record<string, unknown>> {
   let text: string;

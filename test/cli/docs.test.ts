@@ -36,6 +36,6 @@ const HEAD = `# Options
 
 Flags come before the environment, the environment before the \`--config\` file (YAML or JSON, the same names without dashes in
 front), and that before the defaults. \`stromaflow config\` prints what is in force and where it comes from;
-\`stromaflow <command> --help\` the options of one command.
+\`stromaflow <command> --help\` the options of one command. A key or a variable called STROMAFLOW_… that is no option is refused.
 
 `;

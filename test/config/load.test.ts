@@ -31,6 +31,9 @@ describe('loadConfig', () => {
     [{ 'patch-size': '500' }, {}, 'USAGE', /multiple of 32/],
     [{}, { STROMAFLOW_PORT: '70000' }, 'CONFIG_INVALID', /STROMAFLOW_PORT/],
     [{}, { STROMAFLOW_MPP: '' }, 'CONFIG_INVALID', /STROMAFLOW_MPP: expected a number of µm\/px/],
+    [{}, { STROMAFLOW_BACH: '8' }, 'CONFIG_INVALID', /^STROMAFLOW_BACH: the environment has no such option/],
+    [{ batch: '4' }, { STROMAFLOW_: '8' }, 'CONFIG_INVALID', /^STROMAFLOW_: the environment has no such option/],
+    [{}, { STROMAFLOW_PORT: 'udp' }, 'CONFIG_INVALID', /STROMAFLOW_PORT: expected a whole number/],
     [{ config: '/nowhere/lab.yaml' }, {}, 'CONFIG_INVALID', /cannot be read/],
     [{ margin: '256', 'patch-size': '512' }, {}, 'CONFIG_INVALID', /leaves nothing/],
   ])('refuses %j %j', async (flags, environment, code, message) => {
@@ -49,6 +52,23 @@ describe('loadConfig', () => {
       code: 'CONFIG_INVALID',
       message: expect.stringMatching(message),
     });
+  });
+
+  it('takes no notice of what Kubernetes says of services called stromaflow and stromaflow-nats, nor of other programs’', async () => {
+    const links = {
+      STROMAFLOW_SERVICE_HOST: '10.96.0.7',
+      STROMAFLOW_SERVICE_PORT: '9464',
+      STROMAFLOW_SERVICE_PORT_HTTP: '9464',
+      STROMAFLOW_PORT: 'tcp://10.96.0.7:9464',
+      STROMAFLOW_PORT_9464_TCP: 'tcp://10.96.0.7:9464',
+      STROMAFLOW_PORT_9464_TCP_PROTO: 'tcp',
+      STROMAFLOW_PORT_9464_TCP_PORT: '9464',
+      STROMAFLOW_PORT_9464_TCP_ADDR: '10.96.0.7',
+      STROMAFLOW_NATS_SERVICE_HOST: '10.96.0.8',
+      STROMAFLOW_NATS_PORT: 'tcp://10.96.0.8:4222',
+    };
+    const { settings } = await loadConfig({}, { ...links, MY_STROMAFLOW_BACH: '8', stromaflow_bach: '8' });
+    expect(Object.values(settings).map(({ origin }) => origin)).toEqual(Object.keys(OPTIONS).map(() => 'default'));
   });
 
   it('has a default that its own rule accepts for every option, and an environment name of its own', () => {

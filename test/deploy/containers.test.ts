@@ -115,6 +115,10 @@ describe('deploy/kubernetes/stromaflow.yaml', () => {
     ]);
   });
 
+  it('keeps the address of its own service out of its options', () => {
+    expect(deployment?.getIn(['spec', 'template', 'spec', 'enableServiceLinks'])).toBe(false);
+  });
+
   it('mounts every volume it declares, and no other', () => {
     const namesAt = (path: (string | number)[]): string[] => {
       const list = deployment?.getIn(path) as { toJSON(): { name: string }[] } | undefined;
@@ -132,7 +136,7 @@ describe('deploy/systemd/stromaflow.service', () => {
   it('sets options that exist, and takes 130 for a clean end', () => {
     const names = [...unit.matchAll(/\b(STROMAFLOW_[A-Z_]+)=/g)].map(([, name]) => name ?? '');
     expect(names).toContain('STROMAFLOW_OUT');
-    expect(names.filter(name => !environments.has(name))).toEqual(['STROMAFLOW_FOLDER']);
+    expect(names.filter(name => !environments.has(name))).toEqual([]);
     expect(unit).toMatch(/^SuccessExitStatus=130$/m);
   });
 });
