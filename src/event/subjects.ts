@@ -109,9 +109,17 @@ export interface SubjectFilter {
   readonly slide?: string | undefined;
 }
 
-/** NATS pattern of one kind of event (or of all, without a kind): `stroma.v1.*.*.mask.S1.*.*`. */
+/**
+ * NATS pattern of one kind of event (or of all, without a kind): `stroma.v1.*.*.mask.S1.*.*`.
+ * CONFIG_INVALID for a prefix or a slide's id that no subject can have: nothing would ever come.
+ */
 export function subjectPattern(kind?: Topic['kind'], filter: SubjectFilter = {}): string {
-  const slide = filter.slide ?? '*';
+  const { slide = '*' } = filter;
+  if (filter.slide !== undefined && !SAFE_TOKEN.test(filter.slide)) {
+    throw new StromaflowError('CONFIG_INVALID', `'${slide}' is not the id of a slide ([A-Za-z0-9_-]+)`, {
+      fix: 'take the id from its events or from the status page; the name of a file with other characters is not one',
+    });
+  }
   const tail = {
     slide: ['slide', '*', slide],
     mask: ['mask', slide, '*', '*'],
@@ -119,7 +127,7 @@ export function subjectPattern(kind?: Topic['kind'], filter: SubjectFilter = {})
     dlq: ['dlq', '*', slide],
   };
   const origin = [filter.site, filter.scanner].map(text => (text === undefined ? '*' : escapeToken(text)));
-  return [filter.prefix ?? DEFAULT_PREFIX, ...origin, ...(kind ? tail[kind] : ['>'])].join('.');
+  return [checkPrefix(filter.prefix ?? DEFAULT_PREFIX), ...origin, ...(kind ? tail[kind] : ['>'])].join('.');
 }
 
 /** NATS matching: `*` is exactly one token, a final `>` is one or more. */

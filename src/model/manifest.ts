@@ -95,7 +95,12 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
   const manifest: Manifest = {
     name: field('name', context.name, 'a name', isText),
     version: field('version', '0', 'a version such as "1.0.0"', isText),
-    spacing: field('spacing', 0.5, 'µm per pixel, > 0', value => isNumber(value) && value > 0 && value < 100),
+    spacing: field(
+      'spacing',
+      0.5,
+      'µm per pixel, above 0 and below 100',
+      value => isNumber(value) && value > 0 && value < 100,
+    ),
     patchSize: field('patchSize', context.patchSize ?? 512, 'a multiple of 32 from 32 to 4096', isPatchSize),
     threshold: field('threshold', 0.5, 'between 0 and 1', value => isNumber(value) && value > 0 && value < 1),
     classes: field('classes', outputs === 1 ? ['stroma'] : channelNames(outputs), `${outputs} names`, value =>

@@ -1,3 +1,4 @@
+import { ERRORS } from '../errors.js';
 import type { MaskEvent, SlideEvent, StromaEvent } from '../event/decode.js';
 import type { Aggregate, Areas, EventError, PatchCounts } from '../event/payloads.js';
 import type { SlideGrid, SlideStatus } from './report.js';
@@ -115,7 +116,7 @@ function end(entry: Entry, state: SlideStatus['state'], time: string): void {
 }
 
 const incomplete = (reason: string): EventError => ({
-  code: 'INCOMPLETE',
+  code: 'SLIDE_INCOMPLETE',
   message: reason,
-  fix: 'the slide is taken up again when it changes or on the next start',
+  fix: ERRORS.SLIDE_INCOMPLETE.fix,
 });

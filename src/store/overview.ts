@@ -172,6 +172,6 @@ const blankLegendSvg = (x: number, y: number, unit: number): string =>
 
 /** mm² with three significant digits; µm² below a thousandth of a mm². */
 function areaText(mm2: number): [value: string, measure: string] {
-  if (mm2 > 0 && mm2 < 1e-3) return [String(Math.round(mm2 * 1e6)), 'µm²'];
-  return [mm2 >= 100 ? mm2.toFixed(0) : mm2 >= 10 ? mm2.toFixed(1) : mm2 >= 1 ? mm2.toFixed(2) : mm2.toFixed(3), 'mm²'];
+  const figure = (area: number) => (area >= 100 ? area.toFixed(0) : area.toPrecision(3));
+  return mm2 > 0 && mm2 < 1e-3 ? [figure(mm2 * 1e6), 'µm²'] : [figure(mm2), 'mm²'];
 }

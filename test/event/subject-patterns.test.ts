@@ -82,6 +82,18 @@ describe('the pattern of a filter', () => {
   });
 });
 
+describe('a pattern that could match nothing', () => {
+  it.each(['CMU-1 copy', 'a.b', 'CMU-1.svs/', '*', '>', ''])('is not made of the slide %j', slide => {
+    expect(() => subjectPattern('mask', { slide })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(`'${slide}'`) }),
+    );
+  });
+
+  it.each(['', 'a..b', 'a.*', 'stroma v1'])('is not made of the prefix %j', prefix => {
+    expect(() => subjectPattern('mask', { prefix })).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  });
+});
+
 describe('the indices of a mask', () => {
   it.each([
     ['0', true],

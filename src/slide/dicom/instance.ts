@@ -199,7 +199,8 @@ function checkFacts(path: string, facts: Facts, size: number, { codec }: Transfe
   // A frame takes some bytes: a count beyond the file's size is damage, found before anything is allocated by it.
   if (!(Number.isInteger(frames) && frames > 0 && frames <= MAX_FRAMES && frames <= size))
     throw unreadable('states an impossible number of frames');
-  if (facts.bitsAllocated !== 8 || facts.signed) throw unsupported(`${facts.bitsAllocated}-bit samples`);
+  if (facts.bitsAllocated !== 8 || facts.signed)
+    throw unsupported(`${facts.signed ? 'signed ' : ''}${facts.bitsAllocated}-bit samples`);
   const colour = samplesPerPixel === 3;
   if (!colour && samplesPerPixel !== 1) throw unsupported(`${samplesPerPixel} samples a pixel`);
   const allowed = colour ? COLOURS[codec] : ['MONOCHROME2'];

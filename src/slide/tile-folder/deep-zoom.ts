@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
-import { unreadable } from '../tiff-probe.js';
-import { gridOf, MAX_SIDE, MAX_TILE, wholeNumber } from './manifest-fields.js';
+import { gridOf, MAX_SIDE, MAX_TILE, unreadableManifest, wholeNumber } from './manifest-fields.js';
 import type { TileSet, TileSetLevel } from './tile-set.js';
 
 /** Level n of a DeepZoom image is 2^n pixels wide or less; the finest has the whole size (schemas.microsoft.com/deepzoom/2008). */
@@ -10,7 +9,7 @@ export function readDeepZoom(manifest: string, text: string, folder: string): Ti
   const side = attribute('TileSize', MAX_TILE);
   const overlap = wholeNumber(manifest, 'Overlap', attributeText(text, 'Overlap') ?? '0', side, 0);
   const format = attributeText(text, 'Format') ?? 'jpg';
-  if (!/^[a-z0-9]{1,8}$/i.test(format)) throw unreadable(manifest, 'its tiles have no format');
+  if (!/^[a-z0-9]{1,8}$/i.test(format)) throw unreadableManifest(manifest, 'its tiles have no format');
   const finest = Math.ceil(Math.log2(Math.max(width, height)));
   const levels: Omit<TileSetLevel, 'mpp'>[] = [];
   for (let down = 0; down <= finest; down++) {
@@ -62,7 +61,7 @@ const square = (side: number) => ({ tileWidth: side, tileHeight: side });
 
 /** @param end what a file that was written completely contains. */
 function attributesOf(manifest: string, text: string, end: string): (name: string, most: number) => number {
-  if (!text.includes(end)) throw unreadable(manifest, 'is not (yet) whole');
+  if (!text.includes(end)) throw unreadableManifest(manifest, 'is not (yet) whole');
   return (name, most) => wholeNumber(manifest, name, attributeText(text, name), most);
 }
 

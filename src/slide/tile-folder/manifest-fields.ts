@@ -1,14 +1,20 @@
+import { basename } from 'node:path';
+import type { StromaflowError } from '../../errors.js';
 import { unreadable } from '../tiff-probe.js';
 
 /** Sides and tiles beyond these are damage. */
 export const MAX_SIDE = 2 ** 24;
 export const MAX_TILE = 8192;
 
+/** SLIDE_UNREADABLE for a file that describes tiles and says what cannot be. */
+export const unreadableManifest = (manifest: string, what: string): StromaflowError =>
+  unreadable(manifest, what, `correct ${basename(manifest)}; docs/scanners.md says what is read of it`);
+
 /** @throws SLIDE_UNREADABLE for what is no whole number, or beyond the limits. */
 export function wholeNumber(manifest: string, name: string, given: unknown, most: number, least = 1): number {
   const value = typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given;
   if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most)
-    throw unreadable(manifest, `its ${name} is not a whole number from ${least} to ${most}`);
+    throw unreadableManifest(manifest, `its ${name} is not a whole number from ${least} to ${most}`);
   return value;
 }
 
@@ -20,7 +26,7 @@ export function parseJson(manifest: string, text: string): Record<string, unknow
   } catch {
     // Said below.
   }
-  throw unreadable(manifest, 'is not (yet) a description of tiles');
+  throw unreadableManifest(manifest, 'is not (yet) a description of tiles');
 }
 
 export const positive = (value: unknown): number | undefined =>

@@ -1,6 +1,5 @@
 import { dirname } from 'node:path';
-import { unreadable } from '../tiff-probe.js';
-import { gridOf, MAX_SIDE, MAX_TILE, parseJson, positive, wholeNumber } from './manifest-fields.js';
+import { gridOf, MAX_SIDE, MAX_TILE, parseJson, positive, unreadableManifest, wholeNumber } from './manifest-fields.js';
 import type { TileColour, TileSet, TileSetLevel } from './tile-set.js';
 
 type Level = Omit<TileSetLevel, 'mpp'>;
@@ -21,7 +20,7 @@ export function readManifest(manifest: string, text: string): TileSet | undefine
   const { levels: several } = fields;
   if (!('pattern' in fields) && !isLevels(several)) return undefined;
   const given = isLevels(several) ? several : [fields];
-  if (given.length > MAX_LEVELS) throw unreadable(manifest, `lists ${given.length} levels`);
+  if (given.length > MAX_LEVELS) throw unreadableManifest(manifest, `lists ${given.length} levels`);
   const colour: TileColour = fields['colour'] === 'ycbcr' ? 'ycbcr' : 'rgb';
   const levels: Level[] = [];
   for (const level of given) levels.push(readLevel(manifest, level, levels, colour));
@@ -51,7 +50,8 @@ function readLevel(
 ): Level {
   const number = (name: string, most: number) => wholeNumber(manifest, name, fields[name], most);
   const pattern = readPattern(manifest, fields['pattern']);
-  if (finer.some(other => other.pattern === pattern)) throw unreadable(manifest, 'two of its levels have one pattern');
+  if (finer.some(other => other.pattern === pattern))
+    throw unreadableManifest(manifest, 'two of its levels have one pattern');
   const [width, height] = [number('width', MAX_SIDE), number('height', MAX_SIDE)];
   const tile = { tileWidth: number('tileWidth', MAX_TILE), tileHeight: number('tileHeight', MAX_TILE) };
   const { tiles } = fields;
@@ -74,13 +74,13 @@ function readPattern(manifest: string, pattern: unknown): string {
     !/^[\w.{}-]+(\/[\w.{}-]+)*$/.test(pattern) ||
     /(^|\/)\.\.?(\/|$)/.test(pattern)
   )
-    throw unreadable(manifest, 'its pattern is no name of a file below it');
+    throw unreadableManifest(manifest, 'its pattern is no name of a file below it');
   if (!pattern.includes('{col}') || !pattern.includes('{row}'))
-    throw unreadable(manifest, 'its pattern lacks {col} or {row}');
-  if (/\}\{|\{group\}/.test(pattern)) throw unreadable(manifest, 'its pattern does not tell columns from rows');
+    throw unreadableManifest(manifest, 'its pattern lacks {col} or {row}');
+  if (/\}\{|\{group\}/.test(pattern)) throw unreadableManifest(manifest, 'its pattern does not tell columns from rows');
   const folder = pattern.slice(0, Math.max(0, pattern.lastIndexOf('/')));
   if (folder.includes('{col}') && folder.includes('{row}'))
-    throw unreadable(manifest, 'its pattern has a folder a tile');
+    throw unreadableManifest(manifest, 'its pattern has a folder a tile');
   return pattern;
 }
 
@@ -97,10 +97,11 @@ function downsampleOf(
   const [across, down] = [finest.width / width, finest.height / height];
   const stated = positive(given);
   const downsample = stated ?? (across + down) / 2;
-  if (!(downsample > finer.at(-1)!.downsample)) throw unreadable(manifest, 'its levels are not listed finest first');
+  if (!(downsample > finer.at(-1)!.downsample))
+    throw unreadableManifest(manifest, 'its levels are not listed finest first');
   // Rounding moves a side by less than a pixel.
   const skew = Math.abs(across - down) / downsample;
   if (stated === undefined && skew > SHAPE_TOLERANCE + 1 / Math.min(width, height))
-    throw unreadable(manifest, `a level of ${width} × ${height} pixels has another shape than the finest`);
+    throw unreadableManifest(manifest, `a level of ${width} × ${height} pixels has another shape than the finest`);
   return downsample;
 }

@@ -3,9 +3,9 @@ import { StromaflowError } from '../../errors.js';
 import { decodeText } from '../../text.js';
 import { dataSetFolder, NDTIFF_INDEX } from '../ndtiff/layout.js';
 import { readRegularFile } from '../regular-file.js';
-import { unreadable } from '../tiff-probe.js';
 import { readDeepZoom, readZoomify } from './deep-zoom.js';
 import { readManifest } from './manifest.js';
+import { unreadableManifest } from './manifest-fields.js';
 import type { TileSet } from './tile-set.js';
 
 /** Larger files describe no tile set. */
@@ -49,6 +49,6 @@ export function readTileSet(manifest: string): TileSet | undefined {
         ? readDeepZoom(manifest, text, folderOf(manifest))
         : readZoomify(manifest, text);
   const tiles = Math.max(0, ...(set?.levels ?? []).map(({ cols, rows }) => cols * rows));
-  if (tiles > MAX_TILES) throw unreadable(manifest, `describes a level of ${tiles} tiles`);
+  if (tiles > MAX_TILES) throw unreadableManifest(manifest, `describes a level of ${tiles} tiles`);
   return set;
 }

@@ -74,7 +74,7 @@ describe('readInstance', () => {
       'states an impossible number of frames',
     ],
     ['16 bits', () => patched(TAG.bitsAllocated, 2, 16), 'SLIDE_UNSUPPORTED', '16-bit samples'],
-    ['signed samples', () => patched(TAG.pixelRepresentation, 2, 1), 'SLIDE_UNSUPPORTED', '8-bit samples'],
+    ['signed samples', () => patched(TAG.pixelRepresentation, 2, 1), 'SLIDE_UNSUPPORTED', 'signed 8-bit samples'],
     ['four samples', () => patched(TAG.samplesPerPixel, 2, 4), 'SLIDE_UNSUPPORTED', '4 samples a pixel'],
     [
       'grey that says it is colour',

@@ -43,7 +43,9 @@ describe('levels of manifest.json', () => {
     ['a pattern that leads outside', [level(1000, 600), level(500, 300, { pattern: '../{col}_{row}.jpg' })]],
     ['more levels than a slide has halves', Array.from({ length: 30 }, (_, down) => level(2000 - down, 1200 - down))],
   ])('are refused: %s', async (_, levels) => {
-    expect((await failureOf(() => read({ levels }))).code).toBe('SLIDE_UNREADABLE');
+    const { code, fix } = await failureOf(() => read({ levels }));
+    expect(code).toBe('SLIDE_UNREADABLE');
+    expect(fix).toBe('correct manifest.json; docs/scanners.md says what is read of it');
   });
 
   it('of something else are none', () => {
