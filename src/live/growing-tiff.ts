@@ -5,6 +5,7 @@ import { openSlide } from '../slide/open.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
 import { unreadable } from '../slide/tiff-probe.js';
+import { COMPRESSION } from '../slide/tiff-support.js';
 import { arrivals } from './arrivals.js';
 import type { FollowOptions } from './follower.js';
 import { growthIdentity, tiffContent } from './growth.js';
@@ -34,7 +35,8 @@ export interface GrowingOptions extends FollowOptions {
  * Completeness contract. Expected: every tile of the followed level in the directory as it was when the slide was opened. A
  * tile may be read once two readings of the directory agree on it, it lies inside the file, and its bytes begin and end as
  * its coding wants; one that lies there damaged is taken as it is after the settling time. The slide is complete when
- * every expected tile came, or when `<name>.done` stands beside it; tiles without bytes are then missing.
+ * every expected tile came, or when `<name>.done` stands beside it; tiles without bytes are then missing, and zeros in an
+ * uncompressed file, until then room that was reserved, are black pixels.
  *
  * @throws SLIDE_UNREADABLE and the other errors of openSlide while the directory cannot be read.
  */
@@ -144,9 +146,8 @@ class GrowingTiff implements LiveSlide {
     }
     const lookedAt = Date.now();
     let tiles: number[] = [];
+    const read = () => listing.read((listed, fd) => this.#take(listed, fd));
     if (this.#mayHaveChanged(stats)) {
-      const take = (listed: Listing, fd: number): number[] => this.#take(listed, fd);
-      const read = () => listing.read(take);
       // Where events tell, the tile that is being entered rings by itself.
       tiles = await (this.#options.events ? read().catch(() => []) : readWhenWhole(read));
     }
@@ -157,6 +158,8 @@ class GrowingTiff implements LiveSlide {
     if (tiles.length > 0) this.#changedAt = performance.now();
     this.#last = { stats, lookedAt };
     this.#judge();
+    // The writer has ended, so nothing is reserved any more.
+    if (this.#state === 'complete' && this.tiles.missing > 0) tiles.push(...(await readWhenWhole(read)));
     return tiles;
   }
 
@@ -192,7 +195,7 @@ class GrowingTiff implements LiveSlide {
 
   #ready(fd: number, tile: number, offset: number, length: number, compression: number): boolean {
     const check = checkTile(fd, offset, length, compression);
-    if (check === 'no') return false;
+    if (check === 'no') return this.#state === 'complete' && compression === COMPRESSION.none;
     if (check === 'doubtful') {
       const since = this.#doubtful.get(tile) ?? performance.now();
       this.#doubtful.set(tile, since);

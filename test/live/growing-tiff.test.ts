@@ -62,6 +62,33 @@ describe('openGrowingTiff', () => {
     expect(await follow(await openGrowingTiff(tiff({ missing: isHole }), OPTIONS))).not.toContain(1);
   });
 
+  it('takes zeros for black once an uncompressed file is over, and for reserved room before', async () => {
+    const black = (bytes: Buffer, col: number, row: number) => (col + row === 3 ? Buffer.alloc(bytes.length) : bytes);
+    const path = tiff({ compression: 'none', damage: black });
+    const live = await openGrowingTiff(path, { ...OPTIONS, stallSeconds: 60 });
+    const looks: (readonly number[])[] = [];
+    await follow(live, tiles => {
+      looks.push(tiles);
+      writeFileSync(`${path}.done`, '');
+    });
+    expect(looks.map(tiles => tiles.length)).toEqual([9, 3]);
+    expect([live.state, live.tiles.seen, live.tiles.missing]).toEqual(['complete', 12, 0]);
+    const still = await openGrowingTiff(tiff({ compression: 'none', damage: black }), OPTIONS);
+    expect(await follow(still)).toHaveLength(12);
+    expect([still.state, still.tiles.missing]).toEqual(['complete', 0]);
+  });
+
+  it('does not take them where a coding would have said them otherwise, or the writer broke off', async () => {
+    const black = (bytes: Buffer, col: number) => (col === 1 ? Buffer.alloc(bytes.length) : bytes);
+    const coded = await openGrowingTiff(tiff({ compression: 'deflate', damage: black }), OPTIONS);
+    expect(await follow(coded)).toHaveLength(9);
+    expect([coded.state, coded.tiles.missing]).toEqual(['complete', 3]);
+    const path = tiff({ compression: 'none', damage: black });
+    const stalled = await openGrowingTiff(path, OPTIONS);
+    expect(await follow(stalled, () => appendFileSync(path, 'more'))).toHaveLength(9);
+    expect([stalled.state, stalled.tiles.seen]).toEqual(['stalled', 9]);
+  });
+
   it('takes a damaged tile as it is, after the settling time', async () => {
     const cut = (bytes: Buffer, col: number, row: number) => (col + row === 0 ? Buffer.alloc(bytes.length, 7) : bytes);
     const came = await follow(await openGrowingTiff(tiff({ damage: cut }), OPTIONS));
