@@ -30,13 +30,18 @@ export interface CloseRequest {
   readonly slide: number;
 }
 
+/** What came before is answered, then the thread ends by itself. */
+export interface EndRequest {
+  readonly op: 'end';
+}
+
 /**
  * Reads are as many as patches, so they travel as plain numbers, which are cheap to clone, and several in a message:
  * waking a thread costs up to a tenth of a patch. One message answers one message.
  */
 export type ReadRequest = readonly [id: number, slide: number, col: number, row: number, slot: number];
 
-export type ReaderRequest = OpenRequest | CloseRequest | readonly ReadRequest[];
+export type ReaderRequest = OpenRequest | CloseRequest | EndRequest | readonly ReadRequest[];
 
 export interface ReaderReply {
   readonly id: number;

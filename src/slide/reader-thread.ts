@@ -4,6 +4,9 @@ import type { PatchRef } from './patch.js';
 import type { ReadOutcome } from './patch-reader.js';
 import type { OpenRequest, ReaderData, ReaderReplies, ReaderReply, ReaderRequest } from './reader-messages.js';
 
+/** A file on a share that does not answer is not waited for longer when its thread is to end. */
+const END_MS = 10_000;
+
 /** A thread that never answers is not started for ever. */
 const MAX_FAILURES = 3;
 
@@ -31,6 +34,8 @@ export class ReaderThread {
   readonly #open = new Map<number, Omit<OpenRequest, 'id'>>();
   readonly #waiting = new Map<number, Waiting>();
   #worker: Worker;
+  /** Of the worker of now. */
+  #ended: Promise<void> = Promise.resolve();
   #nextId = 1;
   #load = 0;
   #lastSeconds = 0;
@@ -80,9 +85,16 @@ export class ReaderThread {
     if (this.#open.delete(slide) && !this.#closed) await this.#send(id => ({ op: 'close', id, slide }));
   }
 
+  /**
+   * Lets it finish what it has and waits for its end. A thread that is stopped inside libjpeg-turbo's binding takes the whole
+   * process with it: the binding cannot tell a thread that no longer listens of its failure.
+   */
   async end(): Promise<void> {
     this.#closed = true;
-    await this.#worker.terminate();
+    this.#worker.postMessage({ op: 'end' } satisfies ReaderRequest);
+    const patience = setTimeout(() => void this.#worker.terminate(), END_MS);
+    await this.#ended;
+    clearTimeout(patience);
   }
 
   #send(request: (id: number) => ReaderRequest): Promise<ReadOutcome | undefined> {
@@ -106,6 +118,7 @@ export class ReaderThread {
       workerData: this.#data,
       resourceLimits: { maxYoungGenerationSizeMb: 2 },
     });
+    this.#ended = new Promise(resolve => void worker.once('exit', () => resolve()));
     let cause: unknown;
     worker.on('message', (replies: ReaderReplies) => {
       this.#failures = 0;

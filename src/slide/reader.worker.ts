@@ -7,6 +7,7 @@ import { PatchReader } from './patch-reader.js';
 import { PixelMemory } from './pixel-memory.js';
 import type {
   CloseRequest,
+  EndRequest,
   OpenRequest,
   ReaderData,
   ReaderReplies,
@@ -25,7 +26,7 @@ const memory = new PixelMemory();
 const cache = new TileCache(memory, cacheBytes);
 const readers = new Map<number, PatchReader>();
 
-async function answer(request: ReaderRequest): Promise<ReaderReplies> {
+async function answer(request: Exclude<ReaderRequest, EndRequest>): Promise<ReaderReplies> {
   if ('op' in request) return [await answerOther(request)];
   const replies: ReaderReply[] = [];
   for (const read of request) replies.push(await answerRead(read));
@@ -61,5 +62,8 @@ async function answerOther(request: OpenRequest | CloseRequest): Promise<ReaderR
 // The engine takes longer to load than this takes, and no slide is read before it is there.
 let last: Promise<void> = new Promise<void>(resolve => void setImmediate(resolve)).then(warmJpeg);
 port.on('message', (request: ReaderRequest) => {
-  last = last.then(async () => port.postMessage(await answer(request)));
+  last = last.then(async () => {
+    if ('op' in request && request.op === 'end') port.close();
+    else port.postMessage(await answer(request));
+  });
 });

@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
+import sharp from 'sharp';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { openSlide } from '#src/slide/open.js';
 import type { PatchPlan, PatchRef } from '#src/slide/patch.js';
@@ -179,6 +183,25 @@ describe('ReaderPool', () => {
       if (result.status === 'rejected') expect((result.reason as { code: string }).code).toBe('SLIDE_UNREADABLE');
     expect((await failureOf(() => handle.read(patchRef(plan, 0, 0), 0))).code).toBe('SLIDE_UNREADABLE');
     await expect(handle.close()).resolves.toBeUndefined();
+  });
+
+  it('can be closed while a native codec is at work', async () => {
+    // Progressive tiles are left to libjpeg-turbo, whose binding ends the process when its thread is stopped.
+    const picture = gradient(1024, 1024);
+    const tile = await sharp({ create: { width: 256, height: 256, channels: 3, background: '#b8a' } })
+      .jpeg({ progressive: true })
+      .toBuffer();
+    const levels = [{ picture, tile: [256, 256], compression: 'jpeg', damage: () => tile }] as const;
+    const path = files.write('progressive.tif', writeTiff(levels));
+    const child = fileURLToPath(new URL('close-busy-pool.mjs', import.meta.url));
+    const { stdout } = await promisify(execFile)(process.execPath, [child, path]);
+    expect(stdout).toBe('closed them all');
+  });
+
+  it('closes when a thread has ended before', async () => {
+    const { pool } = await start(2);
+    await Promise.all(workers.slice(-2).map(worker => worker.terminate()));
+    await expect(pool.close()).resolves.toBeUndefined();
   });
 
   it('opens nothing that cannot be read', async () => {
