@@ -1,12 +1,15 @@
 #!/usr/bin/env node
 import { toStromaflowError } from '../errors.js';
 import { VERSION } from '../version.js';
+import { endWithReader } from './closed-output.js';
 import { COMMANDS } from './commands/index.js';
 import { runProgram } from './program.js';
 import type { Terminal } from './terminal.js';
 
 let terminal: Terminal | undefined;
 let verbose = false;
+
+endWithReader(process);
 
 try {
   const status = await runProgram(process.argv.slice(2), {
