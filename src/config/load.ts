@@ -59,7 +59,7 @@ function readEnvironment(
 ): Partial<Record<OptionName, string>> {
   const known = new Map(names.map(name => [environmentName(name), name]));
   const given = Object.entries(environment).filter(
-    ([name, value]) => PREFIXED.test(name) && !isServiceLink(name, value),
+    ([name, value]) => name.startsWith(PREFIX) && !isServiceLink(name, value),
   );
   const unknown = given.find(([name]) => !known.has(name))?.[0];
   if (unknown !== undefined) {
@@ -70,7 +70,7 @@ function readEnvironment(
   return Object.fromEntries(given.map(([name, value]) => [known.get(name), value]));
 }
 
-const PREFIXED = /^STROMAFLOW_/;
+const PREFIX = environmentName('');
 
 /**
  * Kubernetes tells a pod of all services in its namespace, and of one called stromaflow by `STROMAFLOW_SERVICE_HOST`,
