@@ -121,6 +121,7 @@ function growthAt(slide: OpenedSlide, level: number, { live }: SlideTask): RunGr
 function describe(session: SlideSession) {
   const { slide, plan } = session;
   const { width, height } = slide.levels[0]!;
+  const { axes, bounds, notes } = slide;
   const { cols, rows, core: side, mpp, downsample } = plan;
   return {
     slide: slide.id,
@@ -133,5 +134,8 @@ function describe(session: SlideSession) {
     mpp: slide.mpp,
     grid: { cols, rows, side, mpp, downsample },
     model: modelTag(session.engine),
+    ...(axes ? { axes } : {}),
+    ...(bounds ? { bounds } : {}),
+    ...(notes ? { notes } : {}),
   };
 }

@@ -21,8 +21,10 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       file: basename(slide.path),
       format: slide.format,
       mpp: slide.mpp,
+      ...(slide.axes ? { axes: slide.axes } : {}),
       width,
       height,
+      ...(slide.bounds ? { bounds: slide.bounds } : {}),
       fingerprint: slide.fingerprint,
       properties: slide.properties,
     },
@@ -46,6 +48,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       batchDelayMs: config['batch-delay'],
       keepEmpty: config['keep-empty'],
     },
+    notes: slide.notes ?? [],
     errors: records
       .filter(record => record.outcome === 'failed')
       .map(({ level, col, row, code }) => ({ level, col, row, code: code ?? 'INTERNAL' })),

@@ -95,6 +95,20 @@ export interface SlideOpened extends RunHead {
     readonly downsample: number;
   };
   readonly model: string;
+  /** Spacing of level 0 along each axis in µm per pixel, where they differ; `mpp` is their geometric mean. */
+  readonly axes?: { readonly x: number; readonly y: number };
+  /** The scanned part of the frame in level-0 pixels, where the format states one. QuPath's origin is its corner. */
+  readonly bounds?: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+  /** What a person must know to read the result right; absent: nothing. */
+  readonly notes?: readonly Note[];
+}
+
+/** What was left out of a result, or had to be assumed. */
+export interface Note {
+  /** Stable. */
+  readonly code: string;
+  /** One line for people. */
+  readonly message: string;
 }
 
 export interface SlideProgress extends RunHead {

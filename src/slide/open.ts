@@ -6,7 +6,7 @@ import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
 import { askOpenSlide } from './open-openslide.js';
 import { ForeignTiff, readTiffFacts } from './open-tiff.js';
-import type { OpenedSlide } from './slide.js';
+import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
 import { findTiles, readTilesFacts, splitRegion, tilesName } from './tile-folder/find-tiles.js';
@@ -40,18 +40,18 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     const facts =
       tiles === undefined ? await readWhole(fd, path, stats, options) : await readTilesFacts(tiles, options.mpp);
     signal?.throwIfAborted();
-    const { mpp, levels } = withSpacing(path, facts, options.mpp);
-    const info = {
+    const { stored, bounds } = facts;
+    const spaced = withSpacing(path, facts, options.mpp);
+    const info: SlideInfo = {
       id: id ?? slideIdAt(path),
       path: tiles ?? path,
       format: facts.format,
-      mpp,
-      levels,
+      ...spaced,
       fingerprint: facts.fingerprint ?? fingerprint(fd, stats),
       properties: facts.properties,
+      ...(bounds ? { bounds } : {}),
     };
-    const { stored } = facts;
-    return { info, source: facts.describe(levels), ...(stored ? { stored } : {}) };
+    return { info, source: facts.describe(spaced.levels), ...(stored ? { stored } : {}) };
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);

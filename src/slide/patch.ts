@@ -1,5 +1,7 @@
 /** A patch: the unit that is planned, read, segmented, published and acknowledged. */
 
+import type { AxisSpacing } from './slide.js';
+
 export interface PatchRef {
   /** SlideInfo.id. */
   readonly slide: string;
@@ -29,6 +31,8 @@ export interface PatchPlan {
   readonly downsample: number;
   /** Spacing of a plan pixel in µm/px: the level's own where scale is 1, else the one asked for. */
   readonly mpp: number;
+  /** Of a plan pixel along each axis, where they differ; `mpp` is their geometric mean. */
+  readonly axes?: AxisSpacing;
   /** Side of the square given to the model, in plan pixels; a multiple of 32. */
   readonly patchSize: number;
   /** Context on each side that is cropped from the mask, in plan pixels. */

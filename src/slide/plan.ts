@@ -36,12 +36,15 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
   // Rounded to the nearest pixel, so that areas counted in plan pixels are not biased.
   const width = Math.max(1, Math.round(geometry.width / scale));
   const height = Math.max(1, Math.round(geometry.height / scale));
+  const mpp = WHOLE.includes(scale) ? geometry.mpp * scale : spacing;
+  const { axes } = info;
   return {
     slide: info.id,
     level,
     scale,
     downsample: geometry.downsample * scale,
-    mpp: WHOLE.includes(scale) ? geometry.mpp * scale : spacing,
+    mpp,
+    ...(axes ? { axes: { x: (axes.x * mpp) / info.mpp, y: (axes.y * mpp) / info.mpp } } : {}),
     patchSize,
     margin,
     core,

@@ -1,11 +1,27 @@
 /** The vocabulary of the slide room: what a slide is, and the two ports its formats implement. */
 
+import type { SlideNote } from './note.js';
+
+/** Spacing in µm per pixel, an axis each. */
+export interface AxisSpacing {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A rectangle in level-0 pixels. */
+export interface SlideBounds {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** One resolution of a slide. Level 0 is the finest. */
 export interface LevelGeometry {
   /** Pixels. */
   readonly width: number;
   readonly height: number;
-  /** Level-0 pixels per pixel of this level, ≥ 1; the mean of both axes. */
+  /** Level-0 pixels per pixel of this level, ≥ 1: by stated spacings where there are any, else by sizes. */
   readonly downsample: number;
   /** Spacing in µm per pixel of this level (mpp of level 0 × downsample). */
   readonly mpp: number;
@@ -20,13 +36,19 @@ export interface SlideInfo {
   readonly path: string;
   /** For people: 'Aperio SVS', 'generic tiled TIFF', … */
   readonly format: string;
-  /** Spacing of level 0 in µm/px, mean of both axes. */
+  /** Spacing of level 0 in µm/px: the geometric mean of both axes, so that its square is the area of a pixel. */
   readonly mpp: number;
+  /** Of level 0, where the slide states one for each axis and they differ. */
+  readonly axes?: AxisSpacing;
   readonly levels: readonly LevelGeometry[];
   /** Changes when the file's content may have: size, modification time and a hash of its head. */
   readonly fingerprint: string;
   /** Acquisition facts only (objective, scanner, ICC present); never patient data, labels or free text. */
   readonly properties: Readonly<Record<string, string>>;
+  /** The scanned part of the slide's frame, where its format states one. QuPath shows this part alone, with its corner as origin. */
+  readonly bounds?: SlideBounds;
+  /** What a person must know to read the result right; absent: nothing. */
+  readonly notes?: readonly SlideNote[];
 }
 
 /** What a reader thread needs to open the slide's pixels: plain data, cloned to every thread. */

@@ -6,6 +6,7 @@ import { openSlide } from '#src/slide/open.js';
 import { askOpenSlide } from '#src/slide/open-openslide.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { planPatches } from '#src/slide/plan.js';
+import { meanSpacing } from '#src/slide/slide-facts.js';
 import { failureOf, SLIDE, scratch } from './fixture.js';
 import { gradient, writeTiff } from './tiff-writer.js';
 
@@ -141,12 +142,12 @@ describe('openSlide', () => {
     expect(error.code).toBe('SLIDE_UNREADABLE');
     // A slide that OpenSlide describes can be planned like any other.
     const facts = askOpenSlide(SLIDE)!;
-    const geometry = facts.levels.map(level => ({ ...level, mpp: facts.mpp! * level.downsample }));
+    const geometry = facts.levels.map(level => ({ ...level, mpp: meanSpacing(facts.mpp)! * level.downsample }));
     const info = {
       id: 's',
       path: SLIDE,
       format: facts.format,
-      mpp: facts.mpp!,
+      mpp: meanSpacing(facts.mpp)!,
       levels: geometry,
       fingerprint: '',
       properties: {},

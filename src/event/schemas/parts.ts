@@ -1,4 +1,4 @@
-import { amount, count, type JsonSchema, object, orNull, ratio, text, token } from './schema.js';
+import { amount, count, type JsonSchema, list, object, orNull, positive, ratio, text, token } from './schema.js';
 
 /** What several payloads share. */
 export const slide = token('Id of the slide: its file name made safe for subjects and folder names.');
@@ -44,6 +44,29 @@ export const error = object('Why.', {
   message: text('For people.'),
   fix: text('What to do next.'),
 });
+
+export const axes = object('Spacing of level 0 along each axis, where they differ; mpp is their geometric mean.', {
+  x: positive('Across, µm per pixel.'),
+  y: positive('Down, µm per pixel.'),
+});
+
+export const bounds = object(
+  'The scanned part of the frame, where the format states one; QuPath’s origin is its corner.',
+  {
+    x: count('Left edge, level-0 pixels.'),
+    y: count('Top edge, level-0 pixels.'),
+    width: count('Level-0 pixels.', 1),
+    height: count('Level-0 pixels.', 1),
+  },
+);
+
+export const notes = list(
+  'What a person must know to read the result right; absent: nothing.',
+  object('What was left out, or had to be assumed.', {
+    code: text('Stable code, such as image-left-out.'),
+    message: text('For people.'),
+  }),
+);
 
 /** A rectangle on the slide. */
 export const place: Readonly<Record<string, JsonSchema>> = {

@@ -1,5 +1,5 @@
 import { SLIDE_STATES, type SlideState } from '../subjects.js';
-import { area, error, iou, model, patches, run, slide } from './parts.js';
+import { area, axes, bounds, error, iou, model, notes, patches, run, slide } from './parts.js';
 import { amount, count, document, flag, type JsonSchema, object, orNull, positive, ratio, text } from './schema.js';
 
 const head = { slide, run, revision: count('Revision of the newest aggregate when this was said.') };
@@ -29,6 +29,9 @@ const bodies: Readonly<Record<SlideState, JsonSchema>> = {
       downsample: positive('Level-0 pixels per mask pixel.'),
     }),
     model,
+    'axes?': axes,
+    'bounds?': bounds,
+    'notes?': notes,
   }),
   progress: object('How far a slide is.', {
     ...head,
