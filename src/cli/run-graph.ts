@@ -13,6 +13,7 @@ import type { Readiness } from '../status/report.js';
 import { startStatusServer } from '../status/server.js';
 import type { Ledger } from '../store/ledger.js';
 import { VERSION } from '../version.js';
+import { closingLine, closingOf } from './closing.js';
 import type { CommandContext } from './command.js';
 import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
@@ -108,6 +109,11 @@ export async function runGraph(
         toArray(),
       ),
     );
+    if (results.length > 1 && !quiet) {
+      const closing = closingOf(results);
+      terminal.line(closingLine(closing));
+      terminal.json(closing);
+    }
     return supervision.failure?.exitCode ?? exitStatus(results, signal);
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
