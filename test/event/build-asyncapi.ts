@@ -116,7 +116,7 @@ function headers(type: string, own: Readonly<Record<string, JsonSchema>>): objec
     const pattern = schema.type === 'integer' ? { pattern: '^[0-9]+$' } : {};
     attributes[`ce-${name}`] = { type: 'string', description: schema.description, ...pattern };
   }
-  const optional = new Set(['ce-intersection', 'ce-union']);
+  const optional = new Set(['ce-missingpixels', 'ce-intersection', 'ce-union']);
   return {
     type: 'object',
     required: Object.keys(attributes).filter(name => !optional.has(name)),
