@@ -125,7 +125,7 @@ class GrowingTileFolder implements LiveSlide {
     const seen = this.#seen.size;
     const drawn = this.#drawn;
     const missing = this.#state === 'complete' ? Math.max(0, expected - seen - drawn) : 0;
-    return { expected, seen, drawn, missing, overwritten: this.#overwritten };
+    return { expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, overwritten: this.#overwritten };
   }
 
   get sparse(): boolean {
