@@ -11,6 +11,7 @@ import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
 import type { DuePatch } from './item.js';
+import { RateMeter } from './rate.js';
 
 /** Port of the truth for a slide that has labels. */
 export interface PatchLabels {
@@ -60,6 +61,8 @@ export class SlideSession {
   readonly startedAt = performance.now();
   /** Outcomes of earlier starts that stand. */
   readonly resumed: readonly PatchRecord[];
+  /** Patches that got an outcome lately. */
+  readonly rate = new RateMeter();
   readonly #failed = new AbortController();
   #revision: number;
   /** Resolves when no patch is inside the graph and none will follow: all done, failed, or stopped. */
@@ -143,6 +146,7 @@ export class SlideSession {
 
   settle(record: PatchRecord): void {
     this.aggregate.add(record);
+    this.rate.add();
   }
 
   /** What runs the slide's model. */
