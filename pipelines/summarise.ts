@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import type { Aggregate } from '../src/event/payloads.js';
+import type { SlideNote } from '../src/slide/note.js';
 import type { SlideSession } from '../src/stage/session.js';
 import type { SlideSummary } from '../src/store/summary.js';
 import { VERSION } from '../src/version.js';
@@ -48,9 +49,13 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       batchDelayMs: config['batch-delay'],
       keepEmpty: config['keep-empty'],
     },
-    notes: slide.notes ?? [],
+    notes: [...(slide.notes ?? []), ...modelNotes(session)],
     errors: records
       .filter(record => record.outcome === 'failed')
       .map(({ level, col, row, code }) => ({ level, col, row, code: code ?? 'INTERNAL' })),
   };
+}
+
+function modelNotes({ model: { bundle } }: SlideSession): SlideNote[] {
+  return bundle.notice === undefined ? [] : [{ code: 'model-notice', message: bundle.notice }];
 }

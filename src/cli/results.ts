@@ -5,7 +5,11 @@ import { StromaflowError } from '../errors.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
-export async function printResult(result: SlideResult, terminal: Terminal): Promise<void> {
+export async function printResult(
+  result: SlideResult,
+  terminal: Terminal,
+  again = 'the same command goes on from there',
+): Promise<void> {
   switch (result.state) {
     case 'completed': {
       const { summary, folder } = result;
@@ -26,9 +30,7 @@ export async function printResult(result: SlideResult, terminal: Terminal): Prom
       terminal.json(JSON.parse(await readFile(join(result.folder, 'summary.json'), 'utf8')));
       return;
     case 'interrupted':
-      terminal.line(
-        `${result.id}: interrupted after ${result.done} of ${result.expected} patches; the same command goes on from there`,
-      );
+      terminal.line(`${result.id}: interrupted after ${result.done} of ${result.expected} patches; ${again}`);
       terminal.json({ slide: result.id, state: 'interrupted', done: result.done, expected: result.expected });
       return;
     case 'incomplete': {

@@ -31,6 +31,10 @@ export interface GraphOptions {
   readonly probabilities?: boolean;
   /** Take up a new model when the bundle changes, or on SIGHUP. @default false */
   readonly followsModel?: boolean;
+  /** Stands before the progress of the patches. */
+  readonly note?: () => string;
+  /** What starting again after an interruption does. @default the same command goes on from there */
+  readonly again?: string;
   /** How the truth of a slide is found; see Parts.openLabels. */
   readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
@@ -54,6 +58,8 @@ export async function runGraph(
     probabilities = false,
     followsModel = false,
     labelsFor,
+    note = () => '',
+    again,
   }: GraphOptions = {},
 ): Promise<number> {
   const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
@@ -86,11 +92,13 @@ export async function runGraph(
         readiness: () => readiness(bus, board, supervision),
       });
       cleanUps.unshift(() => server.close());
-      terminal.line(`status     ${server.url}`);
+      terminal.line(`status     ${server.url}  (a page for the browser)`);
     }
     if (printEvents) cleanUps.unshift(startPrinting(parts, terminal));
     const redraw = setInterval(() => {
-      if (progress.state.expected > 0) terminal.status(progressLine(progress.state));
+      const said = note();
+      if (progress.state.expected > 0) terminal.status(`${said}${progressLine(progress.state)}`);
+      else if (said !== '') terminal.status(said);
     }, REDRAW_MS);
     cleanUps.unshift(async () => clearInterval(redraw));
 
@@ -102,7 +110,7 @@ export async function runGraph(
       graph(parts, AbortSignal.any([signal, over.signal, supervision.signal])).pipe(
         concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
-          if (!(quiet && result.state === 'completed')) await printResult(result, terminal);
+          if (!(quiet && result.state === 'completed')) await printResult(result, terminal, again);
           return result;
         }),
         toArray(),

@@ -29,7 +29,7 @@ export function createTerminal(output: Writable & { isTTY?: boolean; columns?: n
     status(text) {
       if (!live) return;
       clear();
-      shown = printable(text, asItIs).slice(0, (output.columns ?? 80) - 1);
+      shown = printable(text, asItIs).slice(0, (output.columns || 80) - 1);
       output.write(shown);
     },
     json(value) {
