@@ -49,7 +49,7 @@ const LAST_EVENTS_MS = 50;
  * Resolves to the exit status; whatever happens, the parts are closed.
  */
 export async function runGraph(
-  { config, terminal, signal }: CommandContext,
+  { config, terminal, signal, atOnce }: CommandContext,
   graph: (parts: Parts, signal: AbortSignal) => Observable<SlideResult>,
   {
     printEvents = false,
@@ -63,7 +63,8 @@ export async function runGraph(
   }: GraphOptions = {},
 ): Promise<number> {
   const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
-  const cleanUps: (() => Promise<void>)[] = [() => bare.close()];
+  const forget = atOnce(() => bare.readers.close());
+  const cleanUps: (() => Promise<void>)[] = [() => bare.close(), async () => forget()];
   try {
     const { bus, models } = bare;
     const engine = () => models.current.segmenter.info;
