@@ -49,7 +49,7 @@ export async function printResult(
     }
     case 'failed': {
       const { code, message, fix } = result.error;
-      process.stderr.write(`stromaflow: ${result.error.line}\n`);
+      terminal.problem(result.error.line);
       terminal.json({ slide: result.id, state: 'failed', error: { code, message, fix } });
     }
   }

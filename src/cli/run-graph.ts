@@ -17,6 +17,7 @@ import type { CommandContext } from './command.js';
 import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
 import { exitStatus, printResult } from './results.js';
+import { ServiceLog } from './service-log.js';
 import { type EngineSupervision, superviseEngine } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
@@ -31,6 +32,8 @@ export interface GraphOptions {
   readonly probabilities?: boolean;
   /** Take up a new model when the bundle changes, or on SIGHUP. @default false */
   readonly followsModel?: boolean;
+  /** Logs as a service does: each slide that is opened, the bus away and back. @default false */
+  readonly log?: boolean;
   /** Stands before the progress of the patches. */
   readonly note?: () => string;
   /** What starting again after an interruption does. @default the same command goes on from there */
@@ -58,6 +61,7 @@ export async function runGraph(
     probabilities = false,
     followsModel = false,
     labelsFor,
+    log = false,
     note = () => '',
     again,
   }: GraphOptions = {},
@@ -76,11 +80,16 @@ export async function runGraph(
     const progress = new ProgressCounter();
     signal.addEventListener('abort', () => board.drain(), { once: true });
     const openLabels = labelsFor?.(models.current.bundle);
-    const parts = { ...watched(bare, metrics, board, progress), ...(openLabels && { openLabels }) };
-    const supervision = superviseEngine(bare.engineEvents, event => {
-      metrics.engineEvent(event);
-      if (event.type === 'gave-up') board.fail(event.error);
-    });
+    const service = log ? new ServiceLog(terminal, bus) : undefined;
+    const parts = { ...watched(bare, metrics, board, progress, terminal, service), ...(openLabels && { openLabels }) };
+    const supervision = superviseEngine(
+      bare.engineEvents,
+      event => {
+        metrics.engineEvent(event);
+        if (event.type === 'gave-up') board.fail(event.error);
+      },
+      terminal.problem,
+    );
     cleanUps.unshift(async () => supervision.stop());
 
     if (config.port !== undefined) {
@@ -97,6 +106,7 @@ export async function runGraph(
     }
     if (printEvents) cleanUps.unshift(startPrinting(parts, terminal));
     const redraw = setInterval(() => {
+      service?.look();
       const said = note();
       if (progress.state.expected > 0) terminal.status(`${said}${progressLine(progress.state)}`);
       else if (said !== '') terminal.status(said);
@@ -134,25 +144,35 @@ function readiness(bus: EventBus, board: StatusBoard, { failure }: EngineSupervi
   };
 }
 
-function watched(parts: Parts, metrics: Metrics, board: StatusBoard, progress: ProgressCounter): Parts {
+function watched(
+  parts: Parts,
+  metrics: Metrics,
+  board: StatusBoard,
+  progress: ProgressCounter,
+  terminal: Terminal,
+  service: ServiceLog | undefined,
+): Parts {
   return {
     ...parts,
     observer: combineObservers([metrics.observer, board.observer, progress]),
-    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters]),
-    onOpened: session => progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches),
+    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters(terminal)]),
+    onOpened: session => {
+      progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches);
+      service?.opened(session);
+    },
   };
 }
 
 /** A patch that is given up on is said at once, not only counted in the end. */
-const deadLetters: BusObserver = {
+const deadLetters = ({ problem }: Terminal): BusObserver => ({
   publishing: () => undefined,
   published: ({ content }) => {
     if (content?.kind !== 'dlq') return;
     const { slide, patch, error } = content.letter;
     const where = patch ? `${slide} patch ${patch.col},${patch.row}` : slide;
-    process.stderr.write(`stromaflow: ${where}: ${error.message} [${error.code}] ${error.fix}\n`);
+    problem(`${where}: ${error.message} [${error.code}] ${error.fix}`);
   },
-};
+});
 
 /** Prints the events as a subscriber gets them; the function that is returned stops it. */
 function startPrinting({ bus, config }: Parts, terminal: Terminal): () => Promise<void> {
