@@ -6,19 +6,17 @@ import type { EventBus } from '../event/bus.js';
 import { describeEvent } from '../event/describe.js';
 import type { ModelBundle } from '../model/bundle.js';
 import { combineObservers } from '../stage/observer.js';
-import { StatusBoard } from '../status/board.js';
-import { createMetrics, type Metrics } from '../status/metrics.js';
+import type { StatusBoard } from '../status/board.js';
+import type { Metrics } from '../status/metrics.js';
 import { type BusObserver, observeBus } from '../status/observe-bus.js';
-import type { Readiness } from '../status/report.js';
-import { startStatusServer } from '../status/server.js';
 import type { Ledger } from '../store/ledger.js';
-import { VERSION } from '../version.js';
 import type { CommandContext } from './command.js';
 import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
 import { exitStatus, printResult } from './results.js';
 import { ServiceLog } from './service-log.js';
-import { type EngineSupervision, superviseEngine } from './supervise-engine.js';
+import { StatusEndpoint } from './status-endpoint.js';
+import { superviseEngine } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
 export interface GraphOptions {
@@ -66,19 +64,20 @@ export async function runGraph(
     again,
   }: GraphOptions = {},
 ): Promise<number> {
-  const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
-  const forget = atOnce(() => bare.readers.close());
-  const cleanUps: (() => Promise<void>)[] = [() => bare.close(), async () => forget()];
+  const status = await StatusEndpoint.open(config, terminal);
+  const { metrics, board } = status;
+  signal.addEventListener('abort', () => board.drain(), { once: true });
+  const cleanUps: (() => Promise<void>)[] = [() => status.close()];
   try {
+    const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
+    cleanUps.push(() => bare.close());
+    const forget = atOnce(() => bare.readers.close());
+    cleanUps.push(async () => forget());
     const { bus, models } = bare;
-    const engine = () => models.current.segmenter.info;
-    const info = engine();
+    const info = models.current.segmenter.info;
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
     if (info.choice) terminal.line(`           ${info.choice}`);
-    const metrics = createMetrics({ version: VERSION, engine, connected: () => bus.connected });
-    const board = new StatusBoard({ version: VERSION, bus, engine });
     const progress = new ProgressCounter();
-    signal.addEventListener('abort', () => board.drain(), { once: true });
     const openLabels = labelsFor?.(models.current.bundle);
     const service = log ? new ServiceLog(terminal, bus) : undefined;
     const parts = { ...watched(bare, metrics, board, progress, terminal, service), ...(openLabels && { openLabels }) };
@@ -91,19 +90,7 @@ export async function runGraph(
       terminal.problem,
     );
     cleanUps.unshift(async () => supervision.stop());
-
-    if (config.port !== undefined) {
-      const server = await startStatusServer({
-        host: config.host,
-        port: config.port,
-        metrics,
-        status: () => board.report(),
-        grid: slide => board.grid(slide),
-        readiness: () => readiness(bus, board, supervision),
-      });
-      cleanUps.unshift(() => server.close());
-      terminal.line(`status     ${server.url}  (a page for the browser)`);
-    }
+    status.opened(bare, supervision);
     if (printEvents) cleanUps.unshift(startPrinting(parts, terminal));
     const redraw = setInterval(() => {
       service?.look();
@@ -131,17 +118,6 @@ export async function runGraph(
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
-}
-
-function readiness(bus: EventBus, board: StatusBoard, { failure }: EngineSupervision): Readiness {
-  const unless = (reason: string | false | undefined) => (reason ? { ready: false, reason } : { ready: true });
-  return {
-    components: {
-      bus: unless(!bus.connected && `${bus.description} is away`),
-      engine: unless(failure?.message),
-      accepting: unless(board.draining && 'draining'),
-    },
-  };
 }
 
 function watched(

@@ -12,7 +12,7 @@ export interface BoardOptions {
   readonly version: string;
   readonly bus: Pick<EventBus, 'description' | 'connected'>;
   /** What runs the model now. */
-  readonly engine?: () => EngineInfo;
+  readonly engine?: () => EngineInfo | undefined;
   readonly clock?: Clock;
 }
 
