@@ -102,7 +102,7 @@ describe('stromaflow', () => {
     const nats = await startNatsServer();
     const args = ['segment', SLIDE, '--out', await emptyFolder(), '--nats', nats.url, '--batch', '1', '--verbose'];
     const running = startCli([...args, '--port', '0']);
-    await running.printed(/status {5}http/);
+    await running.printed(/engine {5}/);
     await nats.kill();
     running.process.kill('SIGINT');
     expect((await running.finished).status).toBe(130);
@@ -113,7 +113,7 @@ describe('stromaflow', () => {
     const folder = await emptyFolder();
     const args = ['watch', folder, '--out', await emptyFolder(), '--engine', 'null', '--poll', '0.1', '--port', '0'];
     const running = startCli(args);
-    await running.printed(/status {5}http:\S+ /);
+    await running.printed(/engine {5}/);
     const stdout = new Promise<string>(resolve => running.process.stdout?.once('data', resolve));
     await cp(SLIDE, join(folder, 'slide.svs'));
     await running.printed('slide: stroma');
@@ -131,7 +131,7 @@ describe('stromaflow', () => {
     running.process.stdout?.on('data', chunk => {
       printed += chunk;
     });
-    await running.printed(/status {5}http:\S+ /);
+    await running.printed(/engine {5}/);
     const url = /status {5}(http:\S+)/.exec(printed)![1]!.replace(/\/$/, '');
     for (const path of ['/livez', '/readyz', '/status', '/metrics']) {
       expect((await fetch(`${url}${path}`)).status, path).toBe(200);
