@@ -10,6 +10,7 @@ import type { StatusBoard } from '../status/board.js';
 import type { Metrics } from '../status/metrics.js';
 import { type BusObserver, observeBus } from '../status/observe-bus.js';
 import type { Ledger } from '../store/ledger.js';
+import { closingLine, closingOf } from './closing.js';
 import type { CommandContext } from './command.js';
 import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
@@ -114,6 +115,11 @@ export async function runGraph(
         toArray(),
       ),
     );
+    if (results.length > 1 && !quiet) {
+      const closing = closingOf(results);
+      terminal.line(closingLine(closing));
+      terminal.json(closing);
+    }
     return supervision.failure?.exitCode ?? exitStatus(results, signal);
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();

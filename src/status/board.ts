@@ -124,7 +124,9 @@ export class StatusBoard {
     return {
       entered: stage => void this.#stages.get(stage)?.entered(),
       left: (stage, result) => void this.#stages.get(stage)?.left(result === 'ok'),
-      dropped: () => {},
+      dropped: (reason, patch) => {
+        if (reason !== 'empty') this.#slides.mark(patch, reason);
+      },
       batched: () => {},
       inferred: () => {},
       credits: (free, total) => {

@@ -1,18 +1,11 @@
 import sharp from 'sharp';
 import type { OverviewCanvas } from '../slide/overview.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import { STROMA_RGB } from './colours.js';
 import { fitText, textSvg, textWidth } from './glyphs.js';
 import type { SlideSummary } from './summary.js';
 
 export const OVERVIEW_FILE = 'overview.png';
-
-/** A part of the slide that has no outcome or failed: patch rectangles in canvas pixels. */
-export interface BlankArea {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 const INK = '#1c2430';
 const MUTED = '#6b7685';
@@ -29,13 +22,14 @@ const NARROWEST = 720;
 
 /**
  * overview.png: the slide's picture with the mask tinted and outlined, a scale bar of round length, and below it the
- * areas. `coverage`: stroma under each canvas pixel, 0 to 255. Returns the PNG and its size.
+ * areas. `coverage`: stroma under each canvas pixel, 0 to 255. `blank`: what was not analysed, in canvas pixels. Returns the PNG
+ * and its size.
  */
 export async function renderOverview(
   canvas: OverviewCanvas,
   coverage: Uint8Array,
   summary: SlideSummary,
-  blank: readonly BlankArea[],
+  blank: readonly PixelRectangle[],
 ): Promise<{ png: Uint8Array; width: number; height: number }> {
   const width = Math.max(canvas.width, NARROWEST);
   const unit = Math.max(width, canvas.height * 0.6) / 100;
@@ -92,7 +86,7 @@ function edge(coverage: Uint8Array, width: number, height: number, x: number, y:
   return least < 128 ? Math.min(1, (own - least) / 128) : 0;
 }
 
-function blankSvg(areas: readonly BlankArea[], left: number): string {
+function blankSvg(areas: readonly PixelRectangle[], left: number): string {
   if (areas.length === 0) return '';
   const rectangles = areas.map(
     ({ x, y, width, height }) => `<rect x="${left + x}" y="${y}" width="${width}" height="${height}"/>`,
