@@ -2,6 +2,7 @@ import { existsSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openSlide } from '../slide/open.js';
+import { splitScene } from '../slide/scene-path.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
 import { unreadable } from '../slide/tiff-probe.js';
@@ -42,7 +43,7 @@ export interface GrowingOptions extends FollowOptions {
  */
 export async function openGrowingTiff(path: string, options: GrowingOptions): Promise<LiveSlide> {
   const { mpp, id, signal } = options;
-  const before = statSync(path);
+  const before = statSync(splitScene(path).file);
   const slide = await openSlide(path, { mpp, id, signal, growing: true });
   const again = await openSlide(path, { mpp, id, signal, growing: true });
   if (JSON.stringify(slide.info.levels) !== JSON.stringify(again.info.levels))
@@ -56,6 +57,7 @@ class GrowingTiff implements LiveSlide {
   readonly closed: Promise<boolean>;
   readonly #options: GrowingOptions;
   readonly #path: string;
+  readonly #scene: number | undefined;
   readonly #levels: readonly TiffLevel[];
   /** The file as it was when it was opened. */
   readonly #born: Stats;
@@ -76,10 +78,12 @@ class GrowingTiff implements LiveSlide {
   constructor(slide: OpenedSlide, born: Stats, options: GrowingOptions) {
     const { path, levels } = slide.source as TiffDescription;
     this.#path = path;
+    this.#scene = splitScene(slide.info.path).scene;
     this.#born = born;
     this.#options = options;
     this.#levels = levels.map(level => ({ ...level, ...emptyArrays(level.cols * level.rows) }));
-    const identity = growthIdentity(born, slide.info.levels[0]!);
+    const scene = this.#scene === undefined ? '' : `-scene${this.#scene}`;
+    const identity = `${growthIdentity(born, slide.info.levels[0]!)}${scene}`;
     // A second scan into the same file is another run, and must have another name in events.
     const fingerprint = `${identity}-${Date.now().toString(36)}`;
     this.opened = { info: { ...slide.info, fingerprint }, source: { kind: 'tiff', path, levels: this.#levels } };
@@ -112,7 +116,7 @@ class GrowingTiff implements LiveSlide {
 
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
-    const listing = new TiffListing(this.#path, level);
+    const listing = new TiffListing(this.#path, this.#levels[level]!, this.#scene);
     return arrivals([this.#path], this.#options, signal, this.#stop, async () => {
       const tiles = await this.#look(listing);
       return { tiles, grows: this.#state === 'growing' };
