@@ -1,3 +1,4 @@
+import { countGreyTissue, isGrey } from './grey-tissue.js';
 import { BLOCK } from './reduce.js';
 
 /** The tissue rule: which patches hold nothing but glass. docs/tissue-filter.md has its sources and its figures. */
@@ -16,12 +17,16 @@ export const DEFAULT_TISSUE_RULE: TissueRule = { saturation: 0.05, opticalDensit
 const BLACK = 25;
 
 /**
- * Pixels of tissue among block means: a block counts with all its pixels inside the slide, or not at all.
+ * Pixels of tissue among block means: a block counts with all its pixels inside the slide, or not at all. A patch without any colour is
+ * judged by the rule for grey (grey-tissue.ts).
  *
  * @param sums RGB sums of each block's pixels inside the slide, rows of `cols` blocks.
  * @param width pixels inside the slide that the blocks cover; the last column and row may be cut.
  */
 export function countTissue(sums: Uint16Array, cols: number, width: number, height: number, rule: TissueRule): number {
+  // Where no saturation is wanted, darkness decides alone, with colour or without.
+  if (rule.saturation > 0 && isGrey(sums, cols, width, height))
+    return countGreyTissue(sums, cols, width, height, { ...rule, black: BLACK });
   const darkest = 255 * 10 ** -rule.opticalDensity;
   const { saturation } = rule;
   let pixels = 0;
