@@ -7,6 +7,9 @@ export interface FittedLevel {
   readonly page: TiffPage;
   /** Pixels of the finest per pixel, ≥ 1. */
   readonly downsample: number;
+  /** Pixels, without those that only fill up the last tiles. */
+  readonly width: number;
+  readonly height: number;
 }
 
 /** An image that is no level, and why: 'same-size' as one that is, 'shape' like no reduction, or what is wrong with it. */
@@ -58,17 +61,30 @@ export function fitPyramid(
   rest: readonly TiffPage[],
   { spacing, padded = false }: { spacing?: AxisSpacing | undefined; padded?: boolean } = {},
 ): Pyramid {
-  const levels: FittedLevel[] = [{ page: first, downsample: 1 }];
+  const levels: FittedLevel[] = [unreduced(first)];
   const leftOut: LeftOutImage[] = [];
   const smaller = rest.toSorted((a, b) => b.width * b.height - a.width * a.height);
   const certainlyPadded =
     padded || smaller.some(page => isPadded(first, page) && !factors(first, page).some(n => n > 1));
   for (const page of smaller) {
     const fit = fitLevel(first, page, levels, { spacing, padded, certainlyPadded });
-    if (typeof fit === 'number') levels.push({ page, downsample: fit });
+    if (typeof fit === 'number') levels.push({ page, downsample: fit, ...unpadded(first, page, fit) });
     else leftOut.push({ page, ...fit });
   }
   return { levels, leftOut };
+}
+
+/** A pyramid's finest level. */
+export const unreduced = (page: TiffPage): FittedLevel => {
+  const { width, height } = page;
+  return { page, downsample: 1, width, height };
+};
+
+/** Where a level is larger than its factor leads to by more than rounding, the rest is padding. */
+function unpadded(first: TiffPage, page: TiffPage, factor: number): { width: number; height: number } {
+  const cut = (from: number, size: number) =>
+    size - from / factor > ROUNDING.large ? Math.ceil(from / factor - 1e-6) : size;
+  return { width: cut(first.width, page.width), height: cut(first.height, page.height) };
 }
 
 interface Known {
