@@ -5,7 +5,8 @@ import type { TiffPage } from '#src/slide/tiff-page.js';
 import { tiffPage } from './tiff-page-fixture.js';
 
 const page = (width: number, height: number, facts: Partial<TiffPage> = {}) => tiffPage({ width, height, ...facts });
-const widths = (pages: readonly TiffPage[]) => recogniseTiff(pages.map((each, index) => ({ ...each, index })))?.levels.map(level => level.page.width);
+const widths = (pages: readonly TiffPage[]) =>
+  recogniseTiff(pages.map((each, index) => ({ ...each, index })))?.levels.map(level => level.page.width);
 const describedAs = (description: string, facts: Partial<TiffPage> = {}) =>
   recogniseTiff([page(4000, 3000, { description, ...facts })])!;
 const philipsText = (spacing: string) =>
