@@ -132,10 +132,11 @@ function describeLevels(
   const levels: UnspacedLevel[] = [];
   const leftOut: string[] = [];
   const counted: TiffPage[] = [];
-  for (const { page, downsample } of fitted) {
+  for (const level of fitted) {
+    const { page } = level;
     try {
       checkTileCount(probe.path, [...counted, page]);
-      levels.push(describeLevel(probe, page, downsample, growing));
+      levels.push(describeLevel(probe, level, growing));
       counted.push(page);
     } catch (error) {
       if (levels.length === 0 || !(error instanceof StromaflowError)) throw error;
@@ -147,7 +148,8 @@ function describeLevels(
   return { levels, notes: leftOut.length > 0 ? [{ code: 'level-left-out', message }] : [] };
 }
 
-function describeLevel(probe: TiffProbe, page: TiffPage, downsample: number, growing: boolean): UnspacedLevel {
+function describeLevel(probe: TiffProbe, level: FittedLevel, growing: boolean): UnspacedLevel {
+  const { page, downsample, width, height } = level;
   if (page.fault) throw page.fault;
   checkSupported(probe.path, page);
   const { offsets, byteCounts } = readTileArrays(probe, page);
@@ -160,8 +162,8 @@ function describeLevel(probe: TiffProbe, page: TiffPage, downsample: number, gro
   }
   const alpha = alphaOf(page);
   return {
-    width: page.width,
-    height: page.height,
+    width,
+    height,
     downsample,
     tileWidth: page.tileWidth,
     tileHeight: page.tileHeight,
