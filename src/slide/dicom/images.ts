@@ -16,7 +16,9 @@ export function imagesOf<T extends InstanceHeader>(
   const rank = ({ path }: T): number => (path === named ? 0 : 1);
   const files = instances.toSorted((a, b) => rank(a) - rank(b) || (a.path < b.path ? -1 : 1));
   const kept = new Map(files.toReversed().map(file => [file.facts.instance || file.path, file]));
-  const groups = groupBy([...kept.values()], ({ facts, path }) => facts.concatenation || facts.instance || path);
+  const groups = groupBy([...kept.values()], ({ facts, path }) =>
+    [facts.matrixColumns, facts.matrixRows, facts.concatenation || facts.instance || path].join(' '),
+  );
   const images = [...groups.values()].map(
     parts => parts.toSorted((a, b) => a.facts.part - b.facts.part || inOrder(a, b)) as unknown as Image<T>,
   );

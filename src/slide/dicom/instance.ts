@@ -103,33 +103,17 @@ export function readHead(path: string): InstanceHead {
     if (!opened) return { series: '', isSlide: false };
     const facts = newFacts();
     let passed = false;
-    const isPassed = ({ tag }: Element): boolean => {
-      passed = tag > TAG.seriesInstanceUid;
-      return passed;
-    };
-    walkFacts(opened.reader, facts, opened.syntax, isPassed);
-    const isSlide = !isOther(facts);
-    if (isSlide && !passed) throw opened.reader.truncated();
-    return { series: facts.series, isSlide };
+    readDataSet(opened.reader, opened.reader.source.size, wantedFacts(facts), {
+      explicit: opened.syntax.explicit,
+      stopAt: ({ tag }) => {
+        passed = tag > TAG.seriesInstanceUid;
+        return passed;
+      },
+    });
+    if (!passed) throw opened.reader.truncated();
+    const { series, sopClass, flavour } = facts;
+    return { series, isSlide: sopClass === WHOLE_SLIDE && !ASSOCIATED.has(flavour) };
   });
-}
-
-/** Known once the first elements are read: an object of another kind, or an image of something else than the specimen. */
-const isOther = ({ sopClass, flavour }: Facts): boolean =>
-  (sopClass !== '' && sopClass !== WHOLE_SLIDE) || ASSOCIATED.has(flavour);
-
-/** What is wrong with an object of another kind does not matter. */
-function walkFacts(
-  reader: ByteReader,
-  facts: Facts,
-  { explicit }: TransferSyntax,
-  stopAt: (element: Element) => boolean,
-): void {
-  try {
-    readDataSet(reader, reader.source.size, wantedFacts(facts), { explicit, stopAt });
-  } catch (error) {
-    if (!isOther(facts)) throw error;
-  }
 }
 
 function withDicomFile<T>(path: string, use: (file: ByteSource, modified: number) => T): T {
@@ -174,7 +158,7 @@ function readHeader(file: ByteSource, modified: number): Begun | undefined {
   const { reader, syntax, dataAt } = opened;
   const facts = newFacts();
   const pixels = readFacts(reader, facts, syntax);
-  if (facts.sopClass !== WHOLE_SLIDE || isOther(facts)) return undefined;
+  if (facts.sopClass !== WHOLE_SLIDE || ASSOCIATED.has(facts.flavour)) return undefined;
   if (!pixels) throw new StromaflowError('SLIDE_TRUNCATED', `${path}: ends before its pixels`);
   const unsupported = checkFacts(path, facts, reader.source.size, syntax);
   const header = { path, size, modified, syntax, facts, spacing: spacingOf(facts), dataAt };
@@ -195,15 +179,23 @@ function locateFrames({ header, reader, pixels }: Begun): DicomInstance {
   return { ...header, frames: findFrames(reader, pixels, { ...facts, frameBytes }, syntax) };
 }
 
-/** Fills `facts` and stops at the pixels, the last thing of interest in a data set; undefined when there are none. */
-function readFacts(reader: ByteReader, facts: Facts, syntax: TransferSyntax): Element | undefined {
+/**
+ * Fills `facts` and stops at the pixels, the last thing of interest in a data set; undefined when there are none, and for images of
+ * other things than the specimen, of which the rest may be damaged.
+ */
+function readFacts(reader: ByteReader, facts: Facts, { explicit }: TransferSyntax): Element | undefined {
   let pixels: Element | undefined;
-  walkFacts(reader, facts, syntax, element => {
+  const stopAt = (element: Element): boolean => {
     const table = { at: reader.position, length: element.length };
     if (element.tag === TAG.extendedOffsetTable) facts.offsetTable = table;
     if (element.tag === TAG.extendedOffsetTableLengths) facts.lengthTable = table;
     if (element.tag === TAG.pixelData) pixels = element;
-    return pixels !== undefined || (element.tag > TAG.sopClassUid && isOther(facts));
-  });
+    return pixels !== undefined || ASSOCIATED.has(facts.flavour);
+  };
+  try {
+    readDataSet(reader, reader.source.size, wantedFacts(facts), { explicit, stopAt });
+  } catch (error) {
+    if (!ASSOCIATED.has(facts.flavour)) throw error;
+  }
   return pixels;
 }
