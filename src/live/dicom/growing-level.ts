@@ -82,7 +82,8 @@ export class GrowingLevel {
     checkFits(this.#first, instance);
     const content = instanceContent(instance);
     const uid = instance.facts.instance;
-    const twin = uid === '' ? undefined : [...this.#taken.values()].find(other => other.instance.facts.instance === uid);
+    const twin =
+      uid === '' ? undefined : [...this.#taken.values()].find(other => other.instance.facts.instance === uid);
     if (twin) {
       this.#twins.add(name);
       if (twin.content !== content) this.#wasReplaced = true;

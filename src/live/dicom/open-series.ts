@@ -1,5 +1,6 @@
 import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.js';
 import { colourNotes } from '../../slide/dicom/colour-notes.js';
+import { headerCopyNotes } from '../../slide/dicom/copies.js';
 import { describeInstances, followedName, outline } from '../../slide/dicom/describe-instances.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
 import { describeLevel } from '../../slide/dicom/level.js';
@@ -49,7 +50,11 @@ export async function openDicomSeries(
     path: at,
     format: known.format,
     properties: known.properties,
-    ...withSpacing(at, { ...known, notes: [...known.notes, ...colours] }, options.mpp),
+    ...withSpacing(
+      at,
+      { ...known, notes: [...known.notes, ...headerCopyNotes(chosen.copies), ...colours] },
+      options.mpp,
+    ),
   };
   const { spacing } = options;
   const { level } = planPatches({ ...info, fingerprint: '' }, spacing === undefined ? {} : { spacing });

@@ -1,7 +1,7 @@
 import type { SlideNote } from '../note.js';
 import { fitLevel, type LevelSize } from '../pyramid.js';
+import { type Copy, chooseImage, groupBy, type Image, imagesOf } from './images.js';
 import type { InstanceHeader } from './instance.js';
-import { chooseImage, groupBy, type Image, imagesOf } from './images.js';
 
 /** One level of a slide: the instance that holds it, or the parts of its concatenation, in their order. */
 export interface ChosenLevel<T extends InstanceHeader> {
@@ -16,6 +16,8 @@ export interface ChosenLevel<T extends InstanceHeader> {
 export interface ChosenLevels<T extends InstanceHeader> {
   readonly levels: readonly ChosenLevel<T>[];
   readonly notes: readonly SlideNote[];
+  /** Files of one UID: what they are to each other shows in their frames. */
+  readonly copies: readonly Copy<T>[];
 }
 
 /**
@@ -32,7 +34,7 @@ export function chooseLevels<T extends InstanceHeader>(instances: readonly T[], 
   const [largest] = images;
   const frame = largest![0]!.facts.frameOfReference;
   const here = images.filter(([{ facts }]) => [frame, ''].includes(facts.frameOfReference) || frame === '');
-  const notes: SlideNote[] = [...copies];
+  const notes: SlideNote[] = [];
   if (here.length < images.length) notes.push(elsewhere(images.length - here.length));
   const sizes = groupBy(here, ([{ facts }]) => `${facts.matrixColumns} × ${facts.matrixRows}`);
   const levels: ChosenLevel<T>[] = [];
@@ -55,7 +57,7 @@ export function chooseLevels<T extends InstanceHeader>(instances: readonly T[], 
       notes.push(levelNote(size, `another level is ${rounded(fitted.downsample)} times coarser than the finest, too`));
     else levels.push({ instances: image, ...fitted });
   }
-  return { levels: levels.toSorted((a, b) => a.downsample - b.downsample), notes };
+  return { levels: levels.toSorted((a, b) => a.downsample - b.downsample), notes, copies };
 }
 
 function sizeOf([{ facts, spacing }]: Image<InstanceHeader>): LevelSize {

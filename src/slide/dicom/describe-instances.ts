@@ -4,6 +4,7 @@ import type { SlideNote } from '../note.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { type ChosenLevel, type ChosenLevels, chooseLevels } from './choose-levels.js';
 import { colourNotes } from './colour-notes.js';
+import { copyNotes } from './copies.js';
 import { DICOM_KIND, type DicomDescription } from './description.js';
 import type { DicomInstance, InstanceHeader } from './instance.js';
 import { describeLevel } from './level.js';
@@ -27,7 +28,11 @@ export function describeInstances(path: string, all: readonly DicomInstance[]): 
   const known = outline(chosen);
   return {
     ...known,
-    notes: [...known.notes, ...colourNotes(chosen.levels.map(level => level.instances[0]!))],
+    notes: [
+      ...known.notes,
+      ...copyNotes(chosen.copies, path),
+      ...colourNotes(chosen.levels.map(level => level.instances[0]!)),
+    ],
     fingerprint: fingerprint(instances),
     describe: (geometry): DicomDescription => ({
       kind: DICOM_KIND,

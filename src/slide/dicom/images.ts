@@ -5,6 +5,12 @@ import { brightfieldPath, middleOf } from './planes.js';
 /** An image of a slide: an instance, or the parts of a concatenation in their order. */
 export type Image<T extends InstanceHeader> = readonly [T, ...T[]];
 
+/** A file that has the SOP Instance UID of another, which is read instead. */
+export interface Copy<T extends InstanceHeader> {
+  readonly read: T;
+  readonly copy: T;
+}
+
 /**
  * The images that instances make, largest first; those of one size by their number. Of files of one SOP Instance UID one counts: the
  * one that was named, else the first by name.
@@ -12,24 +18,22 @@ export type Image<T extends InstanceHeader> = readonly [T, ...T[]];
 export function imagesOf<T extends InstanceHeader>(
   instances: readonly T[],
   named: string | undefined,
-): { readonly images: readonly Image<T>[]; readonly copies: readonly SlideNote[] } {
+): { readonly images: readonly Image<T>[]; readonly copies: readonly Copy<T>[] } {
   const rank = ({ path }: T): number => (path === named ? 0 : 1);
   const files = instances.toSorted((a, b) => rank(a) - rank(b) || (a.path < b.path ? -1 : 1));
-  const kept = new Map(files.toReversed().map(file => [file.facts.instance || file.path, file]));
-  const groups = groupBy([...kept.values()], ({ facts, path }) =>
-    [facts.matrixColumns, facts.matrixRows, facts.concatenation || facts.instance || path].join(' '),
+  const byUid = groupBy(files, ({ facts, path }) => facts.instance || path);
+  const copies = [...byUid.values()].flatMap(([read, ...others]) => others.map(copy => ({ read, copy })));
+  const groups = groupBy(
+    [...byUid.values()].map(([read]) => read),
+    ({ facts, path }) =>
+      [facts.matrixColumns, facts.matrixRows, facts.concatenation || facts.instance || path].join(' '),
   );
   const images = [...groups.values()].map(
     parts => parts.toSorted((a, b) => a.facts.part - b.facts.part || inOrder(a, b)) as unknown as Image<T>,
   );
-  const copies = instances.length - kept.size;
-  return {
-    images: images.sort(
-      ([a], [b]) =>
-        b.facts.matrixColumns - a.facts.matrixColumns || b.facts.matrixRows - a.facts.matrixRows || inOrder(a, b),
-    ),
-    copies: copies === 0 ? [] : [copiesNote(copies, instances.some(({ path }) => path === named))],
-  };
+  const bySize = ([a]: Image<T>, [b]: Image<T>) =>
+    b.facts.matrixColumns - a.facts.matrixColumns || b.facts.matrixRows - a.facts.matrixRows || inOrder(a, b);
+  return { images: images.sort(bySize), copies };
 }
 
 /** Items with one key, in their order; keys in the order of the first of each. */
@@ -45,13 +49,6 @@ export function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<s
 
 const inOrder = (a: InstanceHeader, b: InstanceHeader): number =>
   a.facts.instanceNumber - b.facts.instanceNumber || (a.path < b.path ? -1 : 1);
-
-const copiesNote = (count: number, isNamed: boolean): SlideNote => ({
-  code: 'instance-left-out',
-  message:
-    `${count} ${count === 1 ? 'file has' : 'files have'} the SOP Instance UID of another: ` +
-    (isNamed ? 'the one that was named is read' : 'of each the first by name is read; name the one that is meant'),
-});
 
 /**
  * Which of several images of one size is read: one that can be; taken by transmitted light, else by the path of the first; in
@@ -86,7 +83,11 @@ export function chooseImage<T extends InstanceHeader>(
     lit.length - inPlane.length,
     `in other focal planes left out (z ${others.join(', ')}); the ${finest ? 'one next to the finest level’s' : 'middle one'} is read, z ${depth}`,
   );
-  note('instance-left-out', inPlane.length - 1, 'of the same place and plane left out; the first by its number is read');
+  note(
+    'instance-left-out',
+    inPlane.length - 1,
+    'of the same place and plane left out; the first by its number is read',
+  );
   return { image, notes };
 }
 

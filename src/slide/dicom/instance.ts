@@ -139,7 +139,8 @@ function openDataSet(file: ByteSource): { reader: ByteReader; syntax: TransferSy
   const meta = readMeta(file);
   if (meta.sopClass !== '' && meta.sopClass !== WHOLE_SLIDE) return undefined;
   const syntax = transferSyntax(meta.syntax);
-  if (!syntax) throw new StromaflowError('SLIDE_UNSUPPORTED', `${file.path}: is not in a DICOM transfer syntax that can be read`);
+  if (!syntax)
+    throw new StromaflowError('SLIDE_UNSUPPORTED', `${file.path}: is not in a DICOM transfer syntax that can be read`);
   const source = syntax.deflated ? inflateDataSet(file, meta.end) : file;
   return { reader: new ByteReader(source, syntax.deflated ? 0 : meta.end), syntax, dataAt: meta.end };
 }

@@ -117,7 +117,10 @@ describe('readInstance', () => {
   it('refuses frames too large to decode before it looks for them', async () => {
     const bytes = patched(TAG.rows, 2, 65_535);
     bytes.writeUInt16LE(65_535, bytes.indexOf(Buffer.from('28001100', 'hex'), 132) + 8);
-    expect(await failure(bytes)).toEqual(['SLIDE_UNSUPPORTED', `${PATH}: frames of 65535 × 65535 pixels are not supported`]);
+    expect(await failure(bytes)).toEqual([
+      'SLIDE_UNSUPPORTED',
+      `${PATH}: frames of 65535 × 65535 pixels are not supported`,
+    ]);
   });
 
   it('believes no count of frames beyond the bytes of the file', async () => {
