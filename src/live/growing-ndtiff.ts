@@ -97,7 +97,9 @@ class GrowingNdTiff implements LiveSlide {
   }
 
   get lacks(): string | undefined {
-    return this.#unplaced > 0 ? `a row and a column of ${this.#unplaced} ${this.#unplaced === 1 ? 'image' : 'images'}` : undefined;
+    return this.#unplaced > 0
+      ? `a row and a column of ${this.#unplaced} ${this.#unplaced === 1 ? 'image' : 'images'}`
+      : undefined;
   }
 
   sourceFor(): TileSourceDescription {

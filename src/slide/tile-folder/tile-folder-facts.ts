@@ -4,6 +4,7 @@ import type { LevelGeometry } from '../slide.js';
 import type { SlideFacts } from '../slide-facts.js';
 import {
   expectedTiles,
+  shownBy,
   TILE_FOLDER_KIND,
   type TileFolderDescription,
   type TileSet,
@@ -15,18 +16,20 @@ import {
 export function tileFolderFacts(set: TileSet): SlideFacts {
   const digest = createHash('sha256').update(JSON.stringify(set.levels));
   const seen = set.levels.map(level => {
-    let count = 0;
-    for (const name of tileNames(level).keys()) {
+    const there = new Uint8Array(level.cols * level.rows);
+    for (const [name, tile] of tileNames(level)) {
       const stats = statFileBelow(set.folder, name);
       if (!stats) continue;
       digest.update(`${name} ${stats.size} ${stats.mtimeMs}\n`);
-      count += 1;
+      there[tile] = 1;
     }
-    return count;
+    for (let tile = 0; tile < there.length; tile++) there[tile] ||= there[shownBy(level, tile) ?? tile]!;
+    return there.reduce((count, one) => count + one, 0);
   });
   return {
     format: set.format,
     mpp: set.mpp,
+    ...(set.notes ? { notes: set.notes } : {}),
     levels: set.levels,
     properties: {},
     fingerprint: `tiles-${digest.digest('hex').slice(0, 32)}`,
