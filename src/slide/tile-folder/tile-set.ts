@@ -128,7 +128,7 @@ const folderOf = (name: string): string => name.slice(0, Math.max(0, name.lastIn
  * before it. Some writers leave such tiles out (libvips), so that their pixels are taken from there. Undefined for all others.
  */
 export function shownBy(
-  { cols, rows, tileWidth, tileHeight, width, height, overlap, fields }: Level,
+  { cols, tileWidth, tileHeight, width, height, overlap, fields }: Level,
   tile: number,
 ): number | undefined {
   if (fields || overlap === 0) return undefined;
