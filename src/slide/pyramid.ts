@@ -52,8 +52,10 @@ interface Axis {
   readonly ratio: number;
   /** Ratios that rounding to whole pixels allows. */
   readonly exact: readonly [least: number, most: number];
-  /** Those that filled-up tiles allow as well. */
+  /** Those that a last tile that was filled up allows as well. */
   readonly padded: readonly [least: number, most: number];
+  /** Those that one more tile allows: levels that were each halved from a filled-up one. */
+  readonly roomy: readonly [least: number, most: number];
 }
 
 function axisOf(whole: number, wholeTile: number, size: number, tile: number): Axis {
@@ -61,12 +63,13 @@ function axisOf(whole: number, wholeTile: number, size: number, tile: number): A
     from / (size + 1),
     whole / Math.max(0.5, smallest - LOST),
   ];
-  const filledUp = size % tile === 0;
-  const wholeFilledUp = whole % wholeTile === 0;
+  const filledUp = size % tile === 0 ? tile : 0;
+  const from = whole % wholeTile === 0 ? whole - wholeTile + 1 : whole;
   return {
     ratio: whole / size,
     exact: within(whole, size),
-    padded: within(wholeFilledUp ? whole - wholeTile + 1 : whole, filledUp ? size - 2 * tile + 1 : size),
+    padded: within(from, size - filledUp),
+    roomy: within(from, size - 2 * filledUp),
   };
 }
 
@@ -74,13 +77,13 @@ type Found = { readonly downsample: number; readonly exact: boolean } | undefine
 
 function bySpacing(axes: readonly [Axis, Axis], stated: number): Found {
   const nearest = Math.round(stated);
-  if (nearest >= 1 && isNear(stated, nearest, ROUNDED) && fits(axes, 'padded', nearest) && stated > 1 + ROUNDED)
+  if (nearest >= 1 && isNear(stated, nearest, ROUNDED) && fits(axes, 'roomy', nearest) && stated > 1 + ROUNDED)
     return { downsample: nearest, exact: false };
   const mean = meanRatio(axes);
   if (mean > 1 && isNear(mean, stated, ROUNDED / 10) && fits(axes, 'exact', mean))
     return { downsample: mean, exact: true };
   if (!(stated > 1 + ROUNDED)) return undefined;
-  if (fits(axes, 'padded', stated)) return { downsample: stated, exact: false };
+  if (fits(axes, 'roomy', stated)) return { downsample: stated, exact: false };
   return isNear(mean, stated, ROUNDED) && fits(axes, 'exact', mean) ? { downsample: mean, exact: true } : undefined;
 }
 
@@ -108,7 +111,7 @@ function powersOfTwo(axes: readonly [Axis, Axis], how: 'exact' | 'padded'): numb
   return found;
 }
 
-const fits = (axes: readonly [Axis, Axis], how: 'exact' | 'padded', downsample: number): boolean =>
+const fits = (axes: readonly [Axis, Axis], how: keyof Omit<Axis, 'ratio'>, downsample: number): boolean =>
   axes.every(({ [how]: [least, most] }) => downsample >= least && downsample <= most);
 
 const meanRatio = ([across, down]: readonly [Axis, Axis]): number => (across.ratio + down.ratio) / 2;

@@ -122,7 +122,8 @@ export class GrowingDicom implements LiveSlide {
 
   #remember(): void {
     try {
-      this.#files.followed.set(followedName(this.#chosen, this.#at), this.growth.content(this.#at));
+      const name = followedName(this.#chosen, this.#at);
+      this.#files.followed = { name, content: this.growth.content(this.#at) };
     } catch {
       // Its files are gone already: if they come again, it is opened again.
     }

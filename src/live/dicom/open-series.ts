@@ -62,10 +62,10 @@ export async function openDicomSeries(
   if (isThere[level]) {
     const name = followedName(levels, level);
     const content = contentOf(levels[level]!, whole);
-    if (files.followed.get(name) === content) return undefined;
+    if (files.followed?.name === name && files.followed.content === content) return undefined;
     // What comes later and leaves this level as it is changes nothing.
-    if (isOver || !isThere.every(Boolean)) files.followed.set(name, content);
-  }
+    if (isOver || !isThere.every(Boolean)) files.followed = { name, content };
+  } else files.followed = undefined;
   if (isThere.every(Boolean) && !files.hasStalled) {
     if (!isOver) throw unreadable(path, 'may still be written');
     const { fingerprint, describe } = describeInstances(
