@@ -48,7 +48,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       batchDelayMs: config['batch-delay'],
       keepEmpty: config['keep-empty'],
     },
-    notes: slide.notes ?? [],
+    notes: [...(slide.notes ?? []), ...(session.labels?.notes ?? [])],
     errors: records
       .filter(record => record.outcome === 'failed')
       .map(({ level, col, row, code }) => ({ level, col, row, code: code ?? 'INTERNAL' })),
