@@ -355,7 +355,7 @@ export const OPTIONS = {
     unit: 'frame',
     choices: ['bounds', 'full'],
     group: 'labels',
-    help: 'origin of labels on slides that state a scanned part: its corner, as in QuPath, or that of the whole frame (default: bounds for GeoJSON, full for others; a mask of the size of the scanned part is laid on it)',
+    help: 'origin of labels where a slide states its scanned part: bounds, its corner as in QuPath, or full (default: bounds for GeoJSON, full for others)',
   },
   'labels-objects': {
     type: 'choice',

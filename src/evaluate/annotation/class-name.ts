@@ -21,14 +21,8 @@ export function* lineage(name: string): Generator<string> {
   for (let length = names.length; length > 0; length--) yield names.slice(0, length).join(DERIVED);
 }
 
-/**
- * QuPath's convention: a class whose name ends in an asterisk ('Ignore*', 'Artefact*') says of an area that it takes no part.
- * One derived from such a class takes none either.
- */
-export const isIgnoredName = (name: string): boolean =>
-  normaliseName(name)
-    .split(DERIVED)
-    .some(part => part.endsWith('*'));
+/** QuPath's convention: a class whose name ends in an asterisk ('Ignore*', 'Artefact*') says of an area that it takes no part. */
+export const isIgnoredName = (name: string): boolean => name.trimEnd().endsWith('*');
 
 /** Frames within which everything was annotated: TIGER's 'roi', QuPath's 'Region*', 'ROI (segmentation)'. */
 export const isRegionOfInterest = (name: string): boolean =>
