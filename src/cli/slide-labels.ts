@@ -10,6 +10,7 @@ import { truthOf } from '../evaluate/layout.js';
 import { openSlideTruth } from '../evaluate/slide-truth.js';
 import type { ModelBundle } from '../model/bundle.js';
 import type { SlideNote } from '../slide/note.js';
+import { splitScene } from '../slide/scene-path.js';
 import { labelMapOptions, labelReading } from './label-options.js';
 
 /**
@@ -28,16 +29,26 @@ export async function slideLabels(
   const facts = labels === undefined ? undefined : await stat(labels).catch(() => undefined);
   if (labels !== undefined && !facts) throw new StromaflowError('FILE_NOT_FOUND', `${labels}: no such file or folder`);
   const fixed = only !== undefined && facts?.isFile() ? labels : undefined;
-  return { labelsFor: bundle => finder(config, bundle, fixed) };
+  return { labelsFor: bundle => finder(config, bundle, fixed, only) };
 }
 
-function finder(config: Config, bundle: ModelBundle, fixed: string | undefined): NonNullable<Parts['openLabels']> {
+function finder(
+  config: Config,
+  bundle: ModelBundle,
+  fixed: string | undefined,
+  only: string | undefined,
+): NonNullable<Parts['openLabels']> {
   const options = { ...labelMapOptions(config), ...(bundle.labels && { classes: bundle.labels }) };
   // Names may be all that is given, and only annotations have them: numbers are checked when a mask is met.
   parseLabelMap({ ...options, byName: true });
   const reading = labelReading(config);
   return async (slide, plan) => {
     try {
+      // One truth is not that of every scene in a file.
+      if (fixed !== undefined && splitScene(slide.path).scene !== splitScene(only!).scene)
+        throw new StromaflowError('LABELS_INVALID', `${fixed}: is one truth for the several scenes of ${only}`, {
+          fix: 'name the scene, such as slide.ome.tif#2, or give a folder with a truth for each, such as slide.ome-scene2.geojson',
+        });
       const path = fixed ?? (await truthOf(slide.path, config.labels));
       if (path === undefined) return undefined;
       const location = await labelsAt(path);
@@ -53,11 +64,11 @@ function finder(config: Config, bundle: ModelBundle, fixed: string | undefined):
   };
 }
 
-/** What somebody who reads the IoU must know of the truth. */
-function notesOf({ classes, leftOut, notes }: LabelFacts): SlideNote[] {
+/** What somebody who reads the IoU must know of the truth; areas that were to be ignored are left out on purpose. */
+function notesOf({ classes, leftOut: { ignored: _, ...leftOut }, notes }: LabelFacts): SlideNote[] {
   const without = describeLeftOut(leftOut);
   const unknown = classes.filter(({ meaning }) => meaning === 'unknown').map(({ name }) => `'${name}'`);
   const names = unknown.length > 0 ? ` (${unknown.join(', ')})` : '';
-  const lines = [...(without.length > 0 ? [`left out: ${without.join(', ')}${names}`] : []), ...notes];
-  return lines.map(line => ({ code: 'labels', message: `labels: ${line}` }));
+  const lines = [...(without.length > 0 ? [`${without.join(', ')}${names}`] : []), ...notes];
+  return lines.map(line => ({ code: 'labels-left-out', message: `labels: ${line}` }));
 }

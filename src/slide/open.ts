@@ -5,7 +5,8 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
 import { askOpenSlide } from './open-openslide.js';
-import { ForeignTiff, readTiffFacts } from './open-tiff.js';
+import { ForeignTiff, readTiffFacts, type TiffReading } from './open-tiff.js';
+import { splitScene } from './scene-path.js';
 import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
@@ -33,7 +34,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
   signal?.throwIfAborted();
   if (id !== undefined && !/^[A-Za-z0-9_-]{1,200}$/.test(id))
     throw new StromaflowError('CONFIG_INVALID', `slide id "${id}": only letters, digits, _ and - are allowed`);
-  const fd = openFile(splitRegion(path).manifest);
+  const fd = openFile(fileAt(path));
   try {
     const stats = fstatSync(fd);
     const tiles = findTiles(path);
@@ -47,7 +48,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
       path: tiles ?? path,
       format: facts.format,
       ...spaced,
-      fingerprint: facts.fingerprint ?? fingerprint(fd, stats),
+      fingerprint: `${facts.fingerprint ?? fingerprint(fd, stats)}${sceneSuffix(path)}`,
       properties: facts.properties,
       ...(bounds ? { bounds } : {}),
     };
@@ -70,7 +71,8 @@ async function readWhole(
   if (dicom) return readDicomFacts(path, signal);
   if (stats.isDirectory()) throw unreadable(path, 'is a folder without a slide', FOLDERS_FIX);
   if (!stats.isFile()) throw unreadable(path, 'is not a file');
-  return readFacts(fd, path, stats.size, growing ?? false);
+  const { file, scene } = splitScene(path);
+  return readFacts(fd, file, stats.size, { growing: growing ?? false, scene });
 }
 
 const FOLDERS_FIX =
@@ -81,8 +83,18 @@ export function slideIdAt(path: string): string {
   const tiles = findTilesOrNone(path);
   // Folders have no extension to drop.
   if (tiles !== undefined) return slideId(`${tilesName(tiles)}.`);
-  return slideId(statSync(path, { throwIfNoEntry: false })?.isDirectory() ? `${resolve(path)}.` : path);
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder ? slideId(`${resolve(path)}.`) : `${slideId(splitScene(path).file)}${sceneSuffix(path)}`;
 }
+
+/** Scenes of one file are slides of their own. */
+function sceneSuffix(path: string): string {
+  const { scene } = splitScene(path);
+  return scene === undefined ? '' : `-scene${scene}`;
+}
+
+/** The file or folder of a slide's path, which may name a region of a table or a scene of a TIFF. */
+export const fileAt = (path: string): string => splitScene(splitRegion(path).manifest).file;
 
 /** A name is wanted of what cannot be opened, too. */
 function findTilesOrNone(path: string): string | undefined {
@@ -112,9 +124,9 @@ function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
   return `${size}-${Math.trunc(mtimeMs)}-${head}`;
 }
 
-function readFacts(fd: number, path: string, size: number, growing: boolean): SlideFacts {
+function readFacts(fd: number, path: string, size: number, reading: TiffReading): SlideFacts {
   try {
-    return readTiffFacts(fd, path, size, growing);
+    return readTiffFacts(fd, path, size, reading);
   } catch (error) {
     // Damaged TIFFs are not handed to native code, which could take the whole process with it.
     const facts = error instanceof ForeignTiff || !isTiff(fd) ? askOpenSlide(path) : undefined;

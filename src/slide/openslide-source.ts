@@ -12,6 +12,8 @@ export type OpenSlideDescription = {
 /** Reads tiles of the stored size through libopenslide, with a handle of its own. */
 export class OpenSlideSource implements TileSource {
   readonly levels: readonly LevelGeometry[];
+  /** OpenSlide itself draws what a level lacks. */
+  readonly sameInAllLevels = true;
   readonly #path: string;
   #handle: OpenSlideHandle;
   #argb = new Uint32Array(0);

@@ -1,5 +1,12 @@
 import type { LevelGeometry } from './slide.js';
 
+export interface Alpha {
+  /** Which sample of a pixel it is, from 0. */
+  readonly sample: number;
+  /** The colours are multiplied with it already. */
+  readonly premultiplied: boolean;
+}
+
 /** One level as a reader thread needs it: geometry, and where every tile lies. */
 export interface TiffLevel extends LevelGeometry {
   readonly cols: number;
@@ -10,6 +17,8 @@ export interface TiffLevel extends LevelGeometry {
   readonly compression: number;
   readonly photometric: number;
   readonly samplesPerPixel: number;
+  /** Transparency, under which the slide is white; absent: there is none, or none that the file calls so. */
+  readonly alpha?: Alpha;
   readonly predictor: number;
   readonly jpegTables: Uint8Array | undefined;
 }

@@ -31,7 +31,7 @@ export function classify(
   { objects = 'annotations' }: LabelReading,
   isOutside: (shape: AnnotatedShape) => boolean,
 ): Legend {
-  const valueOf = classFinder(map);
+  const find = classFinder(map);
   const areas: ClassifiedShape[] = [];
   const regions: AnnotatedShape[] = [];
   const counts = new Counts();
@@ -42,7 +42,7 @@ export function classify(
       counts.leaveOut(shape, reason);
       continue;
     }
-    const { value, known, as } = valueOf(shape.name);
+    const { value, known, as } = find(shape.name);
     if (!known && isRegionOfInterest(shape.name)) {
       regions.push(shape);
       continue;
