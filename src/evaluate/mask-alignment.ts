@@ -76,8 +76,9 @@ function fitAxis(size: number, of: number, tile: number | undefined, ratio: numb
     [...POWERS, ...SMALL]
       .filter(factor => Math.abs(ratio / factor - 1) <= tolerance)
       .sort((a, b) => Math.abs(a - ratio) - Math.abs(b - ratio));
-  const rounded = near(NOMINAL).find(factor => isRounded(size, of, factor));
-  if (rounded !== undefined) return rounded;
+  const isFit = (factor: number) => isRounded(size, of, factor) || isPadded(size, of, factor, tile);
+  const whole = near(ROUNDED).find(isFit) ?? near(NOMINAL).find(factor => isRounded(size, of, factor));
+  if (whole !== undefined) return whole;
   if (Math.abs(size - of / ratio) <= 1.5) return of / size;
   return near(PADDED).find(factor => isPadded(size, of, factor, tile));
 }

@@ -23,7 +23,8 @@ export interface MaskPyramid {
 }
 
 /**
- * Reads a mask's levels: the first image or the largest of which that is a level, and those whose size is its size divided by a whole number, up to rounding and padding.
+ * Reads a mask's levels: the first image, or the largest of which that is a level, and those whose size is its size divided by a
+ * whole number, up to rounding and padding. The others are other pictures.
  * @throws SLIDE_UNREADABLE, SLIDE_TRUNCATED
  */
 export function readMaskLevels(path: string): MaskPyramid {
@@ -32,8 +33,9 @@ export function readMaskLevels(path: string): MaskPyramid {
     const probe = probeTiff(fd, path, fstatSync(fd).size);
     const [first, ...others] = readPages(probe);
     if (!first) return { levels: [], spacing: undefined };
+    if (first.fault) throw first.fault;
     const pages = [first, ...first.subDirectories, ...others]
-      .filter(page => page.samplesPerPixel === first.samplesPerPixel)
+      .filter(page => page === first || (!page.fault && page.samplesPerPixel === first.samplesPerPixel))
       .sort((a, b) => b.width - a.width);
     const finest = pages.find(page => wholeFactor(gridOf(first), page) !== undefined) ?? first;
     const sized = pages.flatMap(page => {
@@ -55,7 +57,7 @@ export function readMaskLevels(path: string): MaskPyramid {
         cols: Math.ceil(page.width / page.tileWidth),
         ...readTileArrays(probe, page),
       })),
-      spacing: spacingOfTiff(probe, finest) ?? (finest === first ? undefined : spacingOfTiff(probe, first)),
+      spacing: spacingOfTiff(finest),
     };
   } finally {
     closeSync(fd);

@@ -9,8 +9,16 @@ import { gridOf, type MaskLevel, type MaskPyramid, readMaskLevels } from './mask
 import { levelAreaOf, type MaskSampling, maskIndices, samplingOf } from './mask-sampling.js';
 import { MaskTiles } from './mask-tiles.js';
 
-/** Labels are numbers: what changes a pixel's value cannot hold them. */
-const LOSSLESS: readonly number[] = [
+/** Labels are numbers: what changes a pixel's value (JPEG, JPEG 2000, WebP) cannot hold them. */
+const LOSSY: readonly number[] = [
+  6,
+  COMPRESSION.jpeg,
+  COMPRESSION.j2kYCbCr,
+  COMPRESSION.j2kRgb,
+  COMPRESSION.j2k,
+  50001,
+];
+const READ: readonly number[] = [
   COMPRESSION.none,
   COMPRESSION.lzw,
   COMPRESSION.deflate,
@@ -72,7 +80,9 @@ async function openFile(path: string): Promise<{ pyramid: MaskPyramid; file: Fil
 function unreadableMask(page: TiffPage, map: LabelMap): string | undefined {
   const { samplesPerPixel: samples, compression } = page;
   if (page.bitsPerSample.some(bits => bits !== 8)) return `its samples have ${page.bitsPerSample[0]} bits, not 8`;
-  if (!LOSSLESS.includes(compression)) return `compression ${compression} cannot hold labels`;
+  if (LOSSY.includes(compression)) return `compression ${compression} cannot hold labels`;
+  if (!READ.includes(compression))
+    return `compression ${compression} is not read in masks: save it with LZW or deflate`;
   if (samples !== 1 && (samples < 3 || map.colours.size === 0)) return 'it is coloured, and no colour table is given';
   if (samples !== 1 && page.planarConfiguration !== 1) return 'separate colour planes are not supported';
   if (page.tileWidth * page.tileHeight > MAX_TILE_PIXELS) return 'its tiles are too large to stream';
