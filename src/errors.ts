@@ -13,6 +13,10 @@ export const ERRORS = {
   SLIDE_UNSUPPORTED: { exit: 1, fix: 'convert the slide to a tiled TIFF, or install OpenSlide (libopenslide)' },
   SLIDE_NO_MPP: { exit: 1, fix: 'give the spacing of the finest level with --mpp <µm per pixel>' },
   SLIDE_SPACING: { exit: 1, fix: 'choose a coarser --spacing or a model trained at the spacing of this slide' },
+  OPENSLIDE_FAILED: {
+    exit: 1,
+    fix: 'install OpenSlide 4.0.1 or newer, or convert the slide to a tiled TIFF; other slides are not affected',
+  },
   SLIDE_INCOMPLETE: { exit: 1, fix: 'the slide is taken up again when it changes or on the next start' },
   TILE_CORRUPT: { exit: 1, fix: 'the patch is reported as failed; scan the slide again if it matters' },
   MODEL_NOT_FOUND: {

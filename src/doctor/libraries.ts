@@ -1,13 +1,10 @@
-import { createRequire } from 'node:module';
 import { firstLine } from '../engine/first-line.js';
-import { loadOpenSlide } from '../slide/libopenslide.js';
+import { OpenSlideProcess } from '../slide/openslide/openslide-process.js';
 import type { Finding } from './finding.js';
-
-const require = createRequire(import.meta.url);
 
 /** The libraries pictures are read with. */
 export async function libraries(): Promise<Finding[]> {
-  return [await libvips(), openSlide()];
+  return [await libvips(), await openSlide()];
 }
 
 async function libvips(): Promise<Finding> {
@@ -21,22 +18,37 @@ async function libvips(): Promise<Finding> {
   }
 }
 
-function openSlide(): Finding {
-  const koffi = koffiVersion();
-  const library = loadOpenSlide();
-  const facts = { koffi: koffi ?? null, openslide: library?.version ?? null };
-  if (library)
-    return { what: 'OpenSlide', state: 'good', lines: [`OpenSlide ${library.version}, through koffi ${koffi}`], facts };
-  const fix = koffi
-    ? `koffi ${koffi} is installed, libopenslide is not: on Debian, apt-get install libopenslide0`
-    : 'koffi, which calls it, is not installed: npm i koffi';
-  return { what: 'OpenSlide', state: 'absent', lines: [`TIFF and DICOM only; ${fix}`], facts };
+/** The first version without the memory errors that are known (CVE-2026-48977, CVE-2026-54604). */
+const SAFE = [4, 0, 1] as const;
+
+/** Its process is asked, as for a slide. */
+async function openSlide(): Promise<Finding> {
+  const what = 'OpenSlide';
+  try {
+    const { koffi, openslide } = await OpenSlideProcess.versions();
+    const facts = { koffi: koffi ?? null, openslide: openslide ?? null };
+    if (openslide !== undefined) return { what, state: 'good', lines: found(openslide, koffi), facts };
+    const fix = koffi
+      ? `koffi ${koffi} is installed, libopenslide is not: on Debian, apt-get install libopenslide0`
+      : 'koffi, which calls it, is not installed: npm i koffi';
+    return { what, state: 'absent', lines: [`TIFF and DICOM only; ${fix}`], facts };
+  } catch (error) {
+    return { what, state: 'bad', lines: [`its process ${firstLine(error)}`, 'install it again, or remove it'] };
+  }
 }
 
-function koffiVersion(): string | undefined {
-  try {
-    return (require('koffi') as { version: string }).version;
-  } catch {
-    return undefined;
-  }
+function found(version: string, koffi: string | undefined): string[] {
+  const lines = [`OpenSlide ${version}, through koffi ${koffi}, in a process of its own`];
+  if (isOlder(version, SAFE))
+    lines.push(
+      `${version} has memory errors that a file can use (BIF and others; mended in ${SAFE.join('.')}): they cannot reach ` +
+        'other slides, but the process has the rights of this user. Newer: docs/slides.md',
+    );
+  return lines;
+}
+
+function isOlder(version: string, than: readonly number[]): boolean {
+  const numbers = version.split(/[.-]/).map(part => Number.parseInt(part, 10));
+  const at = than.findIndex((wanted, i) => (numbers[i] ?? 0) !== wanted);
+  return at >= 0 && !((numbers[at] ?? 0) > (than[at] as number));
 }

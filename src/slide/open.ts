@@ -4,8 +4,8 @@ import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
-import { askOpenSlide } from './open-openslide.js';
 import { ForeignTiff, readTiffFacts } from './open-tiff.js';
+import { askOpenSlide } from './openslide/ask-openslide.js';
 import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
@@ -70,7 +70,7 @@ async function readWhole(
   if (dicom) return readDicomFacts(path, signal);
   if (stats.isDirectory()) throw unreadable(path, 'is a folder without a slide', FOLDERS_FIX);
   if (!stats.isFile()) throw unreadable(path, 'is not a file');
-  return readFacts(fd, path, stats.size, growing ?? false);
+  return readFacts(fd, path, stats.size, growing ?? false, signal);
 }
 
 const FOLDERS_FIX =
@@ -112,14 +112,21 @@ function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
   return `${size}-${Math.trunc(mtimeMs)}-${head}`;
 }
 
-function readFacts(fd: number, path: string, size: number, growing: boolean): SlideFacts {
+async function readFacts(
+  fd: number,
+  path: string,
+  size: number,
+  growing: boolean,
+  signal: AbortSignal | undefined,
+): Promise<SlideFacts> {
   try {
     return readTiffFacts(fd, path, size, growing);
   } catch (error) {
-    // Damaged TIFFs are not handed to native code, which could take the whole process with it.
-    const facts = error instanceof ForeignTiff || !isTiff(fd) ? askOpenSlide(path) : undefined;
-    if (!facts) throw error;
-    return facts;
+    // OpenSlide reads over damage without a word.
+    if (!(error instanceof ForeignTiff) && isTiff(fd)) throw error;
+    const answer = await askOpenSlide(path, signal);
+    if ('levels' in answer) return answer;
+    throw error;
   }
 }
 
