@@ -10,7 +10,7 @@ export const ERRORS = {
   FILE_NOT_FOUND: { exit: 1, fix: 'check the path' },
   SLIDE_UNREADABLE: { exit: 1, fix: 'check that the file is a whole-slide image and was copied completely' },
   SLIDE_TRUNCATED: { exit: 1, fix: 'copy the slide again; it ends before its last tile' },
-  SLIDE_UNSUPPORTED: { exit: 1, fix: 'convert the slide to a tiled TIFF, or install OpenSlide (libopenslide)' },
+  SLIDE_UNSUPPORTED: { exit: 1, fix: 'convert the slide to a tiled TIFF of 8-bit RGB' },
   SLIDE_NO_MPP: { exit: 1, fix: 'give the spacing of the finest level with --mpp <µm per pixel>' },
   SLIDE_SPACING: { exit: 1, fix: 'choose a coarser --spacing or a model trained at the spacing of this slide' },
   OPENSLIDE_FAILED: {

@@ -1,8 +1,9 @@
 import createOpenJpeg, { type J2KDecoder } from '@cornerstonejs/codec-openjpeg/decodewasmjs';
+import { ForeignTile } from './foreign-tile.js';
 import { PlainJ2k } from './j2k/plain-j2k.js';
 import type { TiffLevel } from './tiff-description.js';
 import { COMPRESSION } from './tiff-support.js';
-import type { TileDecoder } from './tile-decoder.js';
+import type { TileDecoder, TileProblem } from './tile-decoder.js';
 
 /** What a codestream's header says (ISO/IEC 15444-1, A.5.1). */
 interface J2kHeader {
@@ -48,14 +49,14 @@ export class J2kDecoder implements TileDecoder {
     return this.#buffer.subarray(0, length);
   }
 
-  decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined {
+  decode(tile: Buffer, rows: number, into: Uint8Array): TileProblem | undefined {
     const { tileWidth, tileHeight, compression } = this.#level;
     const header = readHeader(tile);
     if (!header) return 'is not a JPEG 2000 stream';
     const { width, height, components, plain } = header;
     if (width !== tileWidth || height > tileHeight || height < rows)
       return `is ${width} × ${height} pixels instead of ${tileWidth} × ${tileHeight}`;
-    if (components !== 3 || !plain) return 'has subsampled or unusual components';
+    if (components !== 3 || !plain) return new ForeignTile('has subsampled or unusual components');
     ours ??= new PlainJ2k();
     if (ours.decode(tile, compression === COMPRESSION.j2kYCbCr, into)) return undefined;
     const { decoder, problems } = this.#codec;

@@ -11,9 +11,7 @@ import { COMPRESSION, checkSupported, PHOTOMETRIC } from './tiff-support.js';
 /** A sound TIFF of a scanner whose files only OpenSlide reads right. */
 export class ForeignTiff extends StromaflowError {
   constructor(path: string, vendor: string) {
-    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`, {
-      fix: 'install OpenSlide (libopenslide)',
-    });
+    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`);
   }
 }
 

@@ -4,8 +4,9 @@ import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
-import { ForeignTiff, readTiffFacts } from './open-tiff.js';
-import { askOpenSlide } from './openslide/ask-openslide.js';
+import { readTiffFacts } from './open-tiff.js';
+import { openSlideInstead } from './openslide/instead.js';
+import { whoeverReads } from './readable.js';
 import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
@@ -23,10 +24,10 @@ export interface OpenOptions {
 
 /**
  * Opens a slide: TIFF and DICOM (a file of a series, or its folder) by our own readers; what they cannot read by OpenSlide,
- * where it is installed. Checks everything but the pixels.
+ * where it is installed. Checks everything but the pixels; of those a few tiles are tried, unless the file is growing.
  *
  * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (no slide, or damaged), SLIDE_TRUNCATED (ends before its last tile),
- * SLIDE_UNSUPPORTED (a compression or layout that cannot be decoded), SLIDE_NO_MPP (no spacing and none given).
+ * SLIDE_UNSUPPORTED (a compression, layout or kind of tile that cannot be decoded), SLIDE_NO_MPP (no spacing and none given), OPENSLIDE_FAILED.
  */
 export async function openSlide(path: string, options: OpenOptions = {}): Promise<OpenedSlide> {
   const { id, signal } = options;
@@ -40,24 +41,27 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     const facts =
       tiles === undefined ? await readWhole(fd, path, stats, options) : await readTilesFacts(tiles, options.mpp);
     signal?.throwIfAborted();
-    const { stored, bounds } = facts;
-    const spaced = withSpacing(path, facts, options.mpp);
-    const info: SlideInfo = {
-      id: id ?? slideIdAt(path),
-      path: tiles ?? path,
-      format: facts.format,
-      ...spaced,
-      fingerprint: facts.fingerprint ?? fingerprint(fd, stats),
-      properties: facts.properties,
-      ...(bounds ? { bounds } : {}),
-    };
-    return { info, source: facts.describe(spaced.levels), ...(stored ? { stored } : {}) };
+    const settled = { id: id ?? slideIdAt(path), path: tiles ?? path, fingerprint: facts.fingerprint ?? fingerprint(fd, stats) };
+    const settle = (given: SlideFacts) => describe(settled, given, options.mpp);
+    const opened = settle(facts);
+    return options.growing ? opened : await whoeverReads(opened, facts, settle, signal);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);
   } finally {
     closeSync(fd);
   }
+}
+
+function describe(
+  settled: Pick<SlideInfo, 'id' | 'path' | 'fingerprint'>,
+  facts: SlideFacts,
+  mpp: number | undefined,
+): OpenedSlide {
+  const { format, properties, stored, bounds } = facts;
+  const spaced = withSpacing(settled.path, facts, mpp);
+  const info: SlideInfo = { ...settled, format, ...spaced, properties, ...(bounds ? { bounds } : {}) };
+  return { info, source: facts.describe(spaced.levels), ...(stored ? { stored } : {}) };
 }
 
 async function readWhole(
@@ -122,11 +126,10 @@ async function readFacts(
   try {
     return readTiffFacts(fd, path, size, growing);
   } catch (error) {
+    const tiff = isTiff(fd);
     // OpenSlide reads over damage without a word.
-    if (!(error instanceof ForeignTiff) && isTiff(fd)) throw error;
-    const answer = await askOpenSlide(path, signal);
-    if ('levels' in answer) return answer;
-    throw error;
+    if (!(error instanceof StromaflowError) || (tiff && error.code !== 'SLIDE_UNSUPPORTED')) throw error;
+    return openSlideInstead(path, error, tiff, signal);
   }
 }
 

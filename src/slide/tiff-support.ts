@@ -24,16 +24,28 @@ export const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, yCbCr: 6 } 
 /** A decoded tile larger than this is refused: a striped image of this kind must be converted first. */
 const MAX_TILE_BYTES = 256 * 2 ** 20;
 
-/** @throws SLIDE_UNSUPPORTED naming the first thing about a level that cannot be decoded. */
+/** Nothing but the compression of a TIFF is not ours: whoever can decode it reads the slide as it is meant. */
+export class ForeignCoding extends StromaflowError {
+  constructor(path: string, reason: string) {
+    super('SLIDE_UNSUPPORTED', `${path}: ${reason}`);
+  }
+}
+
+/** @throws SLIDE_UNSUPPORTED naming the first thing about a level that cannot be decoded (ForeignCoding where that is all). */
 export function checkSupported(path: string, page: TiffPage): void {
   const reason = unsupported(page);
-  if (reason) throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${reason}`);
+  if (!reason) return;
+  const known = page.photometric === PHOTOMETRIC.yCbCr ? COMPRESSION.jpeg : COMPRESSION.none;
+  if (!isKnown(page.compression) && !unsupported({ ...page, compression: known })) throw new ForeignCoding(path, reason);
+  throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${reason}`);
 }
+
+const isKnown = (compression: number): boolean => Object.values<number>(COMPRESSION).includes(compression);
 
 function unsupported(page: TiffPage): string | undefined {
   const { compression, photometric, samplesPerPixel } = page;
   const jpeg = compression === COMPRESSION.jpeg;
-  if (!Object.values<number>(COMPRESSION).includes(compression)) return `compression ${compression} is not supported`;
+  if (!isKnown(compression)) return `compression ${compression} is not supported`;
   if (!Object.values<number>(PHOTOMETRIC).includes(photometric)) return `colour model ${photometric} is not supported`;
   const j2k = isJ2k(compression);
   if (j2k && samplesPerPixel !== 3) return `JPEG 2000 of ${samplesPerPixel} samples is not supported`;

@@ -4,7 +4,7 @@ import { JpegDecoder } from '../jpeg-decoder.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff-description.js';
 import { COMPRESSION, PHOTOMETRIC } from '../tiff-support.js';
-import type { TileDecoder } from '../tile-decoder.js';
+import { type TileDecoder, type TileProblem, tileError } from '../tile-decoder.js';
 import { type ByteSource, fileBytes } from './byte-reader.js';
 import type { DicomFrames, DicomLevel, DicomPart, PartList } from './description.js';
 import { joinFragments } from './frames.js';
@@ -46,11 +46,8 @@ export class DicomSource implements TileSource {
     const index = row * geometry.cols + col;
     const part = geometry.parts[index]!;
     if (part < 0) return 'missing';
-    const corrupt = (problem: string) =>
-      new StromaflowError(
-        'TILE_CORRUPT',
-        `${this.#files.at(part)?.path}: tile (${col}, ${row}) of level ${level} ${problem}`,
-      );
+    const corrupt = (problem: TileProblem) =>
+      tileError(this.#files.at(part)?.path ?? '', level, col, row, problem);
     const start = geometry.starts[index]!;
     const length = geometry.ends[index]! - start;
     // No codec makes a frame much larger than its pixels; a length beyond that is damage, not worth its memory.

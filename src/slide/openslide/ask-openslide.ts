@@ -23,6 +23,9 @@ const VENDORS: Readonly<Record<string, string>> = {
   zeiss: 'Zeiss CZI',
 };
 
+/** Vendors whose formats store what was scanned alone. */
+const SPARSE: ReadonlySet<string> = new Set(['leica', 'mirax', 'sakura', 'ventana', 'zeiss']);
+
 /** Reading more at a time would waste what a patch does not need; less would decode stored tiles twice. */
 const DEFAULT_TILE = 512;
 const MAX_TILE = 2048;
@@ -30,16 +33,23 @@ const MAX_TILE = 2048;
 /** A library that is not there is not looked for again: each look starts a process. */
 let absent: Refusal | undefined;
 
+export interface AskOptions {
+  /** TIFFs without a vendor, too: of what lies in them OpenSlide knows less than our reader, but it may know their codec. */
+  readonly generic?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Asks OpenSlide about a file that our own reader does not read.
  *
  * @returns what it says of it, or why it does not read it.
  * @throws OPENSLIDE_FAILED when it crashes or hangs over the file; the signal's reason.
  */
-export async function askOpenSlide(path: string, signal?: AbortSignal): Promise<SlideFacts | Refusal> {
+export async function askOpenSlide(path: string, options: AskOptions = {}): Promise<SlideFacts | Refusal> {
+  const { generic = false, signal } = options;
   if (absent) return absent;
   try {
-    const opened = await OpenSlideProcess.open(path, { signal });
+    const opened = await OpenSlideProcess.open(path, { generic, signal });
     if ('process' in opened) {
       await opened.process.close();
       return factsOf(path, opened.facts);
@@ -66,15 +76,18 @@ export function factsOf(path: string, { version, vendor, levels: stated, propert
   const [first] = levels;
   if (!first || levels.some(({ width, height }) => !(width > 0 && height > 0)))
     return { version, why: 'states no level' };
+  const sparse = SPARSE.has(vendor);
   const objective = positive(properties['openslide.objective-power']);
   const bounds = boundsOf(properties, first);
   return {
     format: `${VENDORS[vendor] ?? vendor.replace(/[^\w -]/g, '')} (OpenSlide)`,
-    mpp: spacingOf(positive(properties['openslide.mpp-x']), positive(properties['openslide.mpp-y'])),
+    mpp:
+      spacingOf(positive(properties['openslide.mpp-x']), positive(properties['openslide.mpp-y'])) ??
+      (vendor === 'generic-tiff' ? resolutionOf(properties) : undefined),
     levels,
     properties: { reader: `OpenSlide ${version.replace(/[^\w .+-]/g, '')}`, ...(objective ? { objective: String(objective) } : {}) },
     ...(bounds ? { bounds, notes: [boundsNote(bounds, first)] } : {}),
-    describe: (geometry): OpenSlideDescription => ({ kind: 'openslide', path, levels: geometry }),
+    describe: (geometry): OpenSlideDescription => ({ kind: 'openslide', path, levels: geometry, sparse }),
   };
 }
 
@@ -86,6 +99,23 @@ function positive(text: string | undefined): number | undefined {
 
 function spacingOf(x: number | undefined, y: number | undefined): number | AxisSpacing | undefined {
   return x !== undefined && y !== undefined ? { x, y } : (x ?? y);
+}
+
+/** Micrometres per unit of a TIFF's resolution, by OpenSlide's names for it. */
+const UNITS: Readonly<Record<string, number>> = { inch: 25_400, centimeter: 10_000 };
+
+/** Spacings that a microscope can have; others are for printers. */
+const MICROSCOPIC = { least: 0.05, most: 10 } as const;
+
+/** OpenSlide leaves the resolution of a TIFF without a vendor as it stands. */
+function resolutionOf(properties: OpenSlideFacts['properties']): number | AxisSpacing | undefined {
+  const unit = UNITS[properties['tiff.ResolutionUnit'] ?? 'inch'];
+  const [x, y] = (['tiff.XResolution', 'tiff.YResolution'] as const).map(name => {
+    const perUnit = positive(properties[name]);
+    const spacing = unit !== undefined && perUnit !== undefined ? unit / perUnit : 0;
+    return spacing >= MICROSCOPIC.least && spacing <= MICROSCOPIC.most ? spacing : undefined;
+  });
+  return spacingOf(x, y);
 }
 
 /** The scanned part of the frame, cut to the frame; undefined where it is all of it, or not stated. */

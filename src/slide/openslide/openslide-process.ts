@@ -30,6 +30,8 @@ export interface OpenSlideProcessOptions {
   /** Room for pixels: bytes of the largest tile that will be read; none unless given. */
   readonly bytes?: number;
   readonly limits?: OpenSlideLimits;
+  /** Opens TIFFs without a vendor, too; it does unless given otherwise. */
+  readonly generic?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -71,12 +73,12 @@ export class OpenSlideProcess {
    */
   static async open(
     path: string,
-    { bytes, limits = LIMITS, signal }: OpenSlideProcessOptions = {},
+    { bytes, limits = LIMITS, generic = true, signal }: OpenSlideProcessOptions = {},
   ): Promise<{ readonly process: OpenSlideProcess; readonly facts: OpenSlideFacts } | Refusal> {
     const process = new OpenSlideProcess(bytes === undefined ? undefined : await room(bytes), limits);
     let opened = false;
     try {
-      const reply = await process.#ask({ type: 'open', path }, limits.open, signal);
+      const reply = await process.#ask({ type: 'open', path, generic }, limits.open, signal);
       if (reply.type === 'opened') {
         opened = true;
         return { process, facts: reply };

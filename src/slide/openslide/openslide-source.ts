@@ -8,10 +8,14 @@ export type OpenSlideDescription = {
   readonly kind: 'openslide';
   readonly path: string;
   readonly levels: readonly LevelGeometry[];
+  /** Its format stores what was scanned alone: pixels that are not there are glass that nobody looked at. */
+  readonly sparse: boolean;
 };
 
 /** Tries of a tile whose process is lost: what killed it may have been another's need of memory. */
 const TRIES = 2;
+
+const WHITE = 255;
 
 /** Tiles that may each cost their process, after which the slide is given up. */
 const MAX_LOST_TILES = 3;
@@ -23,6 +27,7 @@ const MAX_LOST_TILES = 3;
 export class OpenSlideSource implements TileSource {
   readonly levels: readonly LevelGeometry[];
   readonly #path: string;
+  readonly #sparse: boolean;
   readonly #limits: OpenSlideLimits;
   #process: OpenSlideProcess | undefined;
   #lostTiles = 0;
@@ -40,9 +45,10 @@ export class OpenSlideSource implements TileSource {
     return source;
   }
 
-  private constructor({ path, levels }: OpenSlideDescription, limits: OpenSlideLimits) {
+  private constructor({ path, levels, sparse }: OpenSlideDescription, limits: OpenSlideLimits) {
     this.levels = levels;
     this.#path = path;
+    this.#sparse = sparse;
     this.#limits = limits;
   }
 
@@ -68,7 +74,8 @@ export class OpenSlideSource implements TileSource {
       try {
         this.#process ??= await this.#start();
         const state = await this.#process.read(region, into);
-        if (typeof state === 'string') return state;
+        if (state === 'missing' && this.#sparse) into.fill(WHITE);
+        if (typeof state === 'string') return this.#sparse ? 'decoded' : state;
         throw new StromaflowError('TILE_CORRUPT', `${this.#path}: ${name}: ${state.problem}`);
       } catch (error) {
         if (!(error instanceof ChildLost)) throw error;

@@ -41,14 +41,19 @@ async function answer(request: OpenSlideRequest): Promise<OpenSlideReply> {
       ...(library && { openslide: library.version }),
     };
   if (!library) return { type: 'refused', why: 'is not installed' };
-  return request.type === 'open' ? open(library, request.path) : read(library, request);
+  return request.type === 'open' ? open(library, request) : read(library, request);
 }
 
-async function open(library: OpenSlideLibrary, from: string): Promise<OpenSlideReply> {
+async function open(
+  library: OpenSlideLibrary,
+  request: Extract<OpenSlideRequest, { type: 'open' }>,
+): Promise<OpenSlideReply> {
   const { version } = library;
-  path = from;
+  path = request.path;
   const vendor = await library.detectVendor(path);
   if (vendor === undefined) return { type: 'refused', version, why: 'does not know this kind of file' };
+  if (vendor === 'generic-tiff' && !request.generic)
+    return { type: 'refused', version, why: 'knows no more than that it is a TIFF' };
   const opened = await openHandle(library);
   if (typeof opened === 'string') return { type: 'refused', version, why: opened };
   handle = opened;

@@ -2,7 +2,7 @@
 
 export type OpenSlideRequest =
   | { readonly type: 'versions' }
-  | { readonly type: 'open'; readonly path: string }
+  | { readonly type: 'open'; readonly path: string; readonly generic: boolean }
   | ({ readonly type: 'read' } & LevelRegion);
 
 /** A rectangle of a level: its corner in level-0 pixels, its size in pixels of the level. */
@@ -57,6 +57,9 @@ export const PROPERTIES = [
   'openslide.bounds-y',
   'openslide.bounds-width',
   'openslide.bounds-height',
+  'tiff.XResolution',
+  'tiff.YResolution',
+  'tiff.ResolutionUnit',
 ] as const;
 
 /** Number of the shared file's descriptor in the process: after the three standard streams and the channel. */
