@@ -5,7 +5,7 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
 import { readTiffFacts } from './open-tiff.js';
-import { openSlideInstead } from './openslide/instead.js';
+import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
 import { whoeverReads } from './readable.js';
 import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
@@ -126,10 +126,11 @@ async function readFacts(
   try {
     return readTiffFacts(fd, path, size, growing);
   } catch (error) {
-    const tiff = isTiff(fd);
+    if (!(error instanceof StromaflowError)) throw error;
+    const format = isTiff(fd) ? undefined : openSlideFormat(path, readBytes(fd, 0, MAGIC_BYTES));
     // OpenSlide reads over damage without a word.
-    if (!(error instanceof StromaflowError) || (tiff && error.code !== 'SLIDE_UNSUPPORTED')) throw error;
-    return openSlideInstead(path, error, tiff, signal);
+    if (format === undefined && error.code !== 'SLIDE_UNSUPPORTED') throw error;
+    return openSlideInstead(path, error, format, signal);
   }
 }
 

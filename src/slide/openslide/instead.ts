@@ -6,7 +6,7 @@ import { ForeignCoding } from '../tiff-support.js';
 import { askOpenSlide } from './ask-openslide.js';
 import type { Refusal } from './openslide-process.js';
 
-/** Formats that are no TIFF and that OpenSlide alone reads, by extension. */
+/** Formats that are no TIFF and that OpenSlide alone reads: by extension, and by how their files begin where that tells. */
 const FORMATS: Readonly<Record<string, string>> = {
   '.czi': 'Zeiss CZI',
   '.mrxs': '3DHISTECH MRXS',
@@ -15,19 +15,34 @@ const FORMATS: Readonly<Record<string, string>> = {
   '.vmu': 'Hamamatsu VMU',
 };
 
+const MAGIC: readonly (readonly [begins: string, format: string])[] = [
+  ['ZISRAWFILE', FORMATS['.czi']!],
+  ['SQLite format 3', FORMATS['.svslide']!],
+  ['[Virtual Microscope Specimen]', FORMATS['.vms']!],
+  ['[Uncompressed Virtual Microscope Specimen]', FORMATS['.vmu']!],
+];
+
+/** How many bytes of a file tell its format. */
+export const MAGIC_BYTES = 64;
+
+/** The format of a file that is no TIFF, where only OpenSlide reads it. */
+export function openSlideFormat(path: string, head: Buffer): string | undefined {
+  const text = head.toString('latin1');
+  return FORMATS[extname(path).toLowerCase()] ?? MAGIC.find(([begins]) => text.startsWith(begins))?.[1];
+}
+
 /**
  * Asks OpenSlide for a file that our reader refused before it came to the pixels.
  *
- * @param tiff it is a TIFF, and sound but for what was refused.
+ * @param format of a file that is no TIFF; of a TIFF everything was sound but what was refused.
  * @throws `refused`, or an error that says what is true of both and what helps; OPENSLIDE_FAILED; the signal's reason.
  */
 export async function openSlideInstead(
   path: string,
   refused: StromaflowError,
-  tiff: boolean,
+  format: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<SlideFacts> {
-  const format = tiff ? undefined : FORMATS[extname(path).toLowerCase()];
   const foreign = format === undefined ? refused : onlyOpenSlide(path, format);
   const expected = format !== undefined || foreign instanceof ForeignTiff;
   const generic = foreign instanceof ForeignCoding;
