@@ -41,7 +41,11 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     const facts =
       tiles === undefined ? await readWhole(fd, path, stats, options) : await readTilesFacts(tiles, options.mpp);
     signal?.throwIfAborted();
-    const settled = { id: id ?? slideIdAt(path), path: tiles ?? path, fingerprint: facts.fingerprint ?? fingerprint(fd, stats) };
+    const settled = {
+      id: id ?? slideIdAt(path),
+      path: tiles ?? path,
+      fingerprint: facts.fingerprint ?? fingerprint(fd, stats),
+    };
     const settle = (given: SlideFacts) => describe(settled, given, options.mpp);
     const opened = settle(facts);
     return options.growing ? opened : await whoeverReads(opened, facts, settle, signal);

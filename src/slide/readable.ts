@@ -1,7 +1,7 @@
 import { StromaflowError } from '../errors.js';
 import type { SlideNote } from './note.js';
 import { askOpenSlide } from './openslide/ask-openslide.js';
-import { noted, withRefusal } from './openslide/instead.js';
+import { type FactsInstead, insteadOf, withRefusal } from './openslide/instead.js';
 import type { OpenedSlide } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
 import { tryTiles, type UnreadLevels } from './try-tiles.js';
@@ -15,41 +15,38 @@ import { tryTiles, type UnreadLevels } from './try-tiles.js';
  */
 export async function whoeverReads(
   opened: OpenedSlide,
-  facts: SlideFacts,
+  facts: SlideFacts | FactsInstead,
   settle: (facts: SlideFacts) => OpenedSlide,
   signal: AbortSignal | undefined,
 ): Promise<OpenedSlide> {
-  const unread = await trial(opened, signal);
+  const { info, source } = opened;
+  const unread = await tryTiles(source, info.levels, info.bounds, signal);
   const worst = unread.get(0);
   if (!worst) return withoutLevels(opened, unread);
-  const { path } = opened.info;
-  const refused = new StromaflowError('SLIDE_UNSUPPORTED', `${worst.message}, and so do the others that were tried`);
-  if (opened.source.kind === 'openslide') throw refused;
-  const answer = await askOpenSlide(path, { generic: true, signal });
-  if (!('levels' in answer)) throw withRefusal(refused, answer);
-  const why = /tile \(\d+, \d+\) of level .*/.exec(worst.message)?.[0] ?? 'its tiles';
-  const spacing = answer.mpp === undefined ? { mpp: facts.mpp } : {};
-  const theirs = settle({ ...noted(answer, why), ...spacing });
-  const neither = (await trial(theirs, signal)).get(0);
-  if (!neither) return theirs;
-  const { reader = 'OpenSlide' } = answer.properties;
-  throw new StromaflowError('SLIDE_UNSUPPORTED', `${refused.message}; ${reader} neither: ${neither.message}`);
+  const problem = `${tileOf(worst)}, and so do the others that were tried`;
+  if (source.kind === 'openslide') {
+    const reader = `${facts.properties['reader'] ?? 'OpenSlide'} cannot read it: ${problem}`;
+    const ours = 'ours' in facts ? `${facts.ours}; ` : '';
+    throw new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${ours}${reader}`);
+  }
+  const answer = await askOpenSlide(info.path, { generic: true, signal });
+  if (!('levels' in answer))
+    throw withRefusal(new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problem}`), answer);
+  const theirs = insteadOf({ ...answer, mpp: answer.mpp ?? facts.mpp }, problem);
+  return whoeverReads(settle(theirs), theirs, settle, signal);
 }
 
-const trial = ({ info, source }: OpenedSlide, signal: AbortSignal | undefined): Promise<UnreadLevels> =>
-  tryTiles(source, info.levels, info.bounds, signal);
+/** The part of a tile's error behind the file's name. */
+const tileOf = ({ message }: StromaflowError): string => /tile \(\d+, \d+\) of level .*/.exec(message)?.[0] ?? message;
 
 function withoutLevels(opened: OpenedSlide, unread: UnreadLevels): OpenedSlide {
   if (unread.size === 0) return opened;
   const { info, source, stored } = opened;
   const kept = info.levels.flatMap((_, level) => (unread.has(level) ? [] : [level]));
-  const notes = [...unread].map(([level, { message }]): SlideNote => {
+  const notes = [...unread].map(([level, error]): SlideNote => {
     const { width, height } = info.levels[level]!;
-    const why = /tile \(\d+, \d+\) of level .*/.exec(message)?.[0] ?? 'its tiles';
-    return {
-      code: 'level-left-out',
-      message: `the level of ${width} × ${height} pixels is left out: ${why}, and so do the others that were tried`,
-    };
+    const message = `the level of ${width} × ${height} pixels is left out: ${tileOf(error)}, and so do the others that were tried`;
+    return { code: 'level-left-out', message };
   });
   const levels = source['levels'] as readonly unknown[];
   return {

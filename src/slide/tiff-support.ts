@@ -36,7 +36,8 @@ export function checkSupported(path: string, page: TiffPage): void {
   const reason = unsupported(page);
   if (!reason) return;
   const known = page.photometric === PHOTOMETRIC.yCbCr ? COMPRESSION.jpeg : COMPRESSION.none;
-  if (!isKnown(page.compression) && !unsupported({ ...page, compression: known })) throw new ForeignCoding(path, reason);
+  if (!isKnown(page.compression) && !unsupported({ ...page, compression: known }))
+    throw new ForeignCoding(path, reason);
   throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${reason}`);
 }
 

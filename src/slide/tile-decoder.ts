@@ -15,7 +15,13 @@ export interface TileDecoder {
 export type TileProblem = string | ForeignTile;
 
 /** The error for a tile that a codec did not decode, with code TILE_CORRUPT. */
-export function tileError(path: string, level: number, col: number, row: number, problem: TileProblem): StromaflowError {
+export function tileError(
+  path: string,
+  level: number,
+  col: number,
+  row: number,
+  problem: TileProblem,
+): StromaflowError {
   const where = `${path}: tile (${col}, ${row}) of level ${level}`;
   return problem instanceof ForeignTile
     ? new ForeignTileError(`${where} ${problem.what}`)

@@ -96,7 +96,9 @@ function tryInThread(trial: Trial, signal: AbortSignal | undefined): Promise<Unr
     worker.once('error', reject);
     worker.once('exit', () => {
       signal?.removeEventListener('abort', onAbort);
-      reject(new StromaflowError('SLIDE_UNREADABLE', `${trial.description.path}: the thread that tried its tiles ended`));
+      reject(
+        new StromaflowError('SLIDE_UNREADABLE', `${trial.description.path}: the thread that tried its tiles ended`),
+      );
     });
   });
 }
@@ -123,7 +125,12 @@ function placesIn(
 ): number[] {
   const cols = Math.ceil(width / tileWidth);
   const rows = Math.ceil(height / tileHeight);
-  const { x, y, width: across, height: down } = within ?? {
+  const {
+    x,
+    y,
+    width: across,
+    height: down,
+  } = within ?? {
     x: 0,
     y: 0,
     width: width * downsample,

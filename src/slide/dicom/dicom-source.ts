@@ -46,8 +46,7 @@ export class DicomSource implements TileSource {
     const index = row * geometry.cols + col;
     const part = geometry.parts[index]!;
     if (part < 0) return 'missing';
-    const corrupt = (problem: TileProblem) =>
-      tileError(this.#files.at(part)?.path ?? '', level, col, row, problem);
+    const corrupt = (problem: TileProblem) => tileError(this.#files.at(part)?.path ?? '', level, col, row, problem);
     const start = geometry.starts[index]!;
     const length = geometry.ends[index]! - start;
     // No codec makes a frame much larger than its pixels; a length beyond that is damage, not worth its memory.

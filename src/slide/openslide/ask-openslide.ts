@@ -65,7 +65,10 @@ export async function askOpenSlide(path: string, options: AskOptions = {}): Prom
 }
 
 /** What OpenSlide said, in our terms. */
-export function factsOf(path: string, { version, vendor, levels: stated, properties }: OpenSlideFacts): SlideFacts | Refusal {
+export function factsOf(
+  path: string,
+  { version, vendor, levels: stated, properties }: OpenSlideFacts,
+): SlideFacts | Refusal {
   const levels = stated.map(({ width, height, downsample, tileWidth, tileHeight }) => ({
     width,
     height,
@@ -85,9 +88,17 @@ export function factsOf(path: string, { version, vendor, levels: stated, propert
       spacingOf(positive(properties['openslide.mpp-x']), positive(properties['openslide.mpp-y'])) ??
       (vendor === 'generic-tiff' ? resolutionOf(properties) : undefined),
     levels,
-    properties: { reader: `OpenSlide ${version.replace(/[^\w .+-]/g, '')}`, ...(objective ? { objective: String(objective) } : {}) },
+    properties: {
+      reader: `OpenSlide ${version.replace(/[^\w .+-]/g, '')}`,
+      ...(objective ? { objective: String(objective) } : {}),
+    },
     ...(bounds ? { bounds, notes: [boundsNote(bounds, first)] } : {}),
-    describe: (geometry): OpenSlideDescription => ({ kind: 'openslide', path, levels: geometry, sparse }),
+    describe: (geometry): OpenSlideDescription => ({
+      kind: 'openslide',
+      path,
+      levels: geometry.map((level, number) => ({ ...level, number })),
+      sparse,
+    }),
   };
 }
 

@@ -42,13 +42,13 @@ export async function openSlideInstead(
   refused: StromaflowError,
   format: string | undefined,
   signal: AbortSignal | undefined,
-): Promise<SlideFacts> {
+): Promise<SlideFacts | FactsInstead> {
   const foreign = format === undefined ? refused : onlyOpenSlide(path, format);
   const expected = format !== undefined || foreign instanceof ForeignTiff;
   const generic = foreign instanceof ForeignCoding;
   const answer = await askOpenSlide(path, { generic, signal });
   if (!('levels' in answer)) throw expected || generic ? withRefusal(foreign, answer) : refused;
-  return expected ? answer : noted(answer, refused.message.replace(`${path}: `, ''));
+  return expected ? answer : insteadOf(answer, refused.message.replace(`${path}: `, ''));
 }
 
 const onlyOpenSlide = (path: string, format: string): StromaflowError =>
@@ -63,11 +63,17 @@ export function withRefusal({ code, message, fix }: StromaflowError, { version, 
     : new StromaflowError(code, `${message}; OpenSlide ${version}: ${why}`, { fix });
 }
 
-/** What OpenSlide says of a slide that our reader does not read, with a word of it. */
-export const noted = (facts: SlideFacts, why: string): SlideFacts => ({
+/** What OpenSlide says of a slide that our reader might have been expected to read. */
+export interface FactsInstead extends SlideFacts {
+  /** Why it does not. */
+  readonly ours: string;
+}
+
+export const insteadOf = (facts: SlideFacts, ours: string): FactsInstead => ({
   ...facts,
+  ours,
   notes: [
     ...(facts.notes ?? []),
-    { code: 'read-by-openslide', message: `our reader does not read it (${why}); ${facts.properties['reader']} does` },
+    { code: 'read-by-openslide', message: `our reader does not read it (${ours}); ${facts.properties['reader']} does` },
   ],
 });

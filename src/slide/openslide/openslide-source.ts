@@ -3,11 +3,16 @@ import { ChildLost } from '../../process/ask-child.js';
 import type { LevelGeometry, TileSource, TileState } from '../slide.js';
 import { LIMITS, type OpenSlideLimits, OpenSlideProcess } from './openslide-process.js';
 
+/** One level, and OpenSlide's number of it. */
+export interface OpenSlideLevel extends LevelGeometry {
+  readonly number: number;
+}
+
 /** Description of a slide that OpenSlide reads (kind 'openslide'). A type, so that it fits TileSourceDescription. */
 export type OpenSlideDescription = {
   readonly kind: 'openslide';
   readonly path: string;
-  readonly levels: readonly LevelGeometry[];
+  readonly levels: readonly OpenSlideLevel[];
   /** Its format stores what was scanned alone: pixels that are not there are glass that nobody looked at. */
   readonly sparse: boolean;
 };
@@ -25,7 +30,7 @@ const MAX_LOST_TILES = 3;
  * is lost over a tile is replaced; the others go on.
  */
 export class OpenSlideSource implements TileSource {
-  readonly levels: readonly LevelGeometry[];
+  readonly levels: readonly OpenSlideLevel[];
   readonly #path: string;
   readonly #sparse: boolean;
   readonly #limits: OpenSlideLimits;
@@ -59,9 +64,9 @@ export class OpenSlideSource implements TileSource {
 
   /** @throws TILE_CORRUPT; OPENSLIDE_FAILED once too many tiles have cost their process; SLIDE_UNREADABLE. */
   async readTile(level: number, col: number, row: number, into: Uint8Array): Promise<TileState> {
-    const { width, height, downsample, tileWidth, tileHeight } = this.levels[level]!;
+    const { number, width, height, downsample, tileWidth, tileHeight } = this.levels[level]!;
     const region = {
-      level,
+      level: number,
       x: Math.round(col * tileWidth * downsample),
       y: Math.round(row * tileHeight * downsample),
       width: Math.min(tileWidth, width - col * tileWidth),
