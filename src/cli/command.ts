@@ -1,5 +1,6 @@
 import type { LoadedConfig } from '../config/load.js';
 import type { Config, OptionName } from '../config/options.js';
+import type { Interrupt } from './interrupt.js';
 import type { Terminal } from './terminal.js';
 
 export interface CommandContext {
@@ -9,6 +10,8 @@ export interface CommandContext {
   readonly terminal: Terminal;
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+  /** See Interrupt.atOnce. */
+  readonly atOnce: Interrupt['atOnce'];
 }
 
 /** One command of the command line. */

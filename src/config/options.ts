@@ -467,6 +467,12 @@ export const OPTIONS = {
     group: 'general',
     help: 'YAML or JSON file with any of these options',
   },
+  events: {
+    type: 'boolean',
+    default: false,
+    group: 'general',
+    help: 'print every event as a subscriber gets it',
+  },
   json: {
     type: 'boolean',
     default: false,

@@ -144,6 +144,7 @@ function maskHeaders({ ref, record, plan, engine, run }: MaskInput): MaskHeaders
     stromapixels: record.stromaPixels,
     tissuepixels: record.tissuePixels,
     validpixels: record.validPixels,
+    ...(record.missingPixels === undefined ? {} : { missingpixels: record.missingPixels }),
     ...(record.intersection === undefined ? {} : { intersection: record.intersection }),
     ...(record.union === undefined ? {} : { union: record.union }),
   };

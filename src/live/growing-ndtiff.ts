@@ -88,6 +88,10 @@ class GrowingNdTiff implements LiveSlide {
     return { expected, seen: this.#seen, missing, overwritten: this.#overwritten };
   }
 
+  get sparse(): boolean {
+    return doneFolders(this.#source.path).some(isMarkedDone);
+  }
+
   sourceFor(): TileSourceDescription {
     return this.#source;
   }

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { StromaflowError } from '../errors.js';
-import { readFileBelow } from '../slide/regular-file.js';
+import { readFileBelow, statFileBelow } from '../slide/regular-file.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
-import { describeTileFolder } from '../slide/tile-folder/tile-folder-facts.js';
+import { describeTileFolder, isDeclared, storedTiles } from '../slide/tile-folder/tile-folder-facts.js';
 import {
   expectedTiles,
   mostBytes,
@@ -78,6 +78,8 @@ class GrowingTileFolder implements LiveSlide {
   readonly #signs: readonly string[];
   #signTimes = '';
   #overwritten = 0;
+  /** Of the tiles that never came, those that finer levels have instead. */
+  #drawn = 0;
   #changedAt = performance.now();
 
   constructor(
@@ -121,8 +123,13 @@ class GrowingTileFolder implements LiveSlide {
   get tiles(): LiveSlide['tiles'] {
     const expected = this.#expected;
     const seen = this.#seen.size;
-    const missing = this.#state === 'complete' ? Math.max(0, expected - seen) : 0;
-    return { expected, seen, missing, overwritten: this.#overwritten };
+    const drawn = this.#drawn;
+    const missing = this.#state === 'complete' ? Math.max(0, expected - seen - drawn) : 0;
+    return { expected, seen, drawn, missing, overwritten: this.#overwritten };
+  }
+
+  get sparse(): boolean {
+    return isDeclared(this.#set, this.#level);
   }
 
   sourceFor(level: number): TileSourceDescription {
@@ -184,8 +191,17 @@ class GrowingTileFolder implements LiveSlide {
     if (this.#state !== 'growing') return [];
     if (done || this.#seen.size >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
     else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
+    if (this.#state !== 'growing') this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
     return came;
   }
+
+  readonly #has = (at: number, tile: number): boolean => {
+    if (at === this.#level) return this.#seen.has(tile);
+    const level = this.#levels[at]!;
+    return (
+      statFileBelow(this.#set.folder, tileName(level, tile % level.cols, Math.floor(tile / level.cols))) !== undefined
+    );
+  };
 
   /** A level that is written before the one that is followed is a sign of life. */
   #othersChanged(): boolean {

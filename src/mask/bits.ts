@@ -1,5 +1,6 @@
 import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
 import { validSize } from '../slide/plan.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 
 /**
  * 1-bit masks: rows top down, each of ⌈width / 8⌉ whole bytes, most significant bit left, unused bits of a row 0.
@@ -93,14 +94,37 @@ export function clearOutside(bits: Uint8Array, side: number, validWidth: number,
   }
 }
 
+/** Sets or clears, in place, every pixel of a rectangle of a mask with rows of `side` pixels. */
+export function fillRectangle(bits: Uint8Array, side: number, rectangle: PixelRectangle, value: 0 | 1): void {
+  const stride = rowBytes(side);
+  const { x, y, width, height } = rectangle;
+  const [first, last] = [x >> 3, (x + width - 1) >> 3];
+  for (let row = y * stride; row < (y + height) * stride; row += stride) {
+    for (let byte = first; byte <= last; byte++) {
+      const from = byte === first ? 0xff >> (x & 7) : 0xff;
+      const to = byte === last ? 0xff << (7 - ((x + width - 1) & 7)) : 0xff;
+      if (value === 1) bits[row + byte]! |= from & to;
+      else bits[row + byte]! &= ~(from & to);
+    }
+  }
+}
+
 /**
  * What a patch publishes of the model's mask (patchSize × patchSize bits): the margin is cropped, padding outside the
- * slide is cleared, the rest is counted. The input is left as it is.
+ * slide and pixels that it does not store are cleared, the rest is counted. The input is left as it is.
+ *
+ * @param missing in pixels of the core.
  */
-export function toCoreMask(bits: Uint8Array, plan: PatchPlan, ref: PatchRef): PatchMask {
+export function toCoreMask(
+  bits: Uint8Array,
+  plan: PatchPlan,
+  ref: PatchRef,
+  missing: readonly PixelRectangle[] = [],
+): PatchMask {
   const core = cropMask(bits, plan.patchSize, plan.margin);
   const [width, height] = validSize(plan, ref.col, ref.row);
   if (width < plan.core || height < plan.core) clearOutside(core, plan.core, width, height);
+  for (const rectangle of missing) fillRectangle(core, plan.core, rectangle, 0);
   return { side: plan.core, bits: core, stromaPixels: popcount(core) };
 }
 

@@ -27,6 +27,8 @@ export const NOTE_CODES = [
   'read-by-openslide',
   /** Stored sparsely: what was not scanned has no tiles. */
   'sparse',
+  /** What the model's maker wants said wherever its masks are shown. */
+  'model-notice',
 ] as const;
 
 export type NoteCode = (typeof NOTE_CODES)[number];

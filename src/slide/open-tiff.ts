@@ -1,7 +1,9 @@
 import { StromaflowError } from '../errors.js';
 import { adobeTransform, prepareTile } from './jpeg-stream.js';
+import { isMarkedDone } from './marked-done.js';
 import type { LevelGeometry } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
+import { countTiles } from './stored-tiles.js';
 import type { TiffDescription, TiffLevel } from './tiff-description.js';
 import { recogniseTiff, type TiffFormat } from './tiff-format.js';
 import { checkTileCount, readPages, readTileArrays, type TiffPage } from './tiff-page.js';
@@ -36,6 +38,10 @@ export function readTiffFacts(fd: number, path: string, size: number, growing: b
     mpp: format.mpp,
     levels,
     properties: { ...format.properties, ...colourNote(fd, levels[0]) },
+    stored: level => ({
+      ...countTiles({ levels, has: (at, tile) => levels[at]!.byteCounts[tile] !== 0 }, level),
+      sparse: format.sparse === true || isMarkedDone(path),
+    }),
     describe: geometry => describeTiff(path, levels, geometry),
   };
 }

@@ -1,5 +1,6 @@
 /** A patch: the unit that is planned, read, segmented, published and acknowledged. */
 
+import type { PixelRectangle } from './rectangles.js';
 import type { AxisSpacing } from './slide.js';
 
 export interface PatchRef {
@@ -57,15 +58,23 @@ export interface PatchMask {
   readonly stromaPixels: number;
 }
 
-/** What became of a patch. `stromaPixels` ≤ `validPixels` = the core's pixels inside the slide. */
+/**
+ * What became of a patch. `stromaPixels` + `missingPixels` ≤ `validPixels` = the core's pixels inside the slide.
+ *
+ * 'empty': read, and nothing but glass. 'missing': the slide stores no pixel of it, or only a part without tissue.
+ */
 export interface PatchRecord {
   readonly level: number;
   readonly col: number;
   readonly row: number;
-  readonly outcome: 'segmented' | 'empty' | 'failed';
+  readonly outcome: 'segmented' | 'empty' | 'missing' | 'failed';
   readonly validPixels: number;
   readonly tissuePixels: number;
   readonly stromaPixels: number;
+  /** Of `validPixels`, those that the slide does not store: neither tissue nor stroma. Absent: none. */
+  readonly missingPixels?: number;
+  /** Where those are, in pixels of the core: rectangles that do not overlap. */
+  readonly missingAt?: readonly PixelRectangle[];
   /** Only for replays and slides with labels: pixel counts of mask ∧ label and mask ∨ label. */
   readonly intersection?: number;
   readonly union?: number;

@@ -9,6 +9,8 @@ export interface TiffFormat {
   readonly mpp: number | undefined;
   /** Levels are halves of each other although padding makes their sizes say otherwise. */
   readonly dyadic: boolean;
+  /** It stores no tile where nothing was scanned. */
+  readonly sparse?: boolean;
   /** Why its pixels cannot be read although every image of it could. */
   readonly problem?: string;
   /** Acquisition facts that are safe to show; everything else in the description stays behind. */
@@ -69,6 +71,7 @@ function philips(pages: readonly TiffPage[]): TiffFormat | undefined {
     ),
     mpp: plausible(mpp),
     dyadic: true,
+    sparse: true,
     properties: properties(first, {
       scanner: attribute('DICOM_MANUFACTURERS_MODEL_NAME') ?? attribute('DICOM_MANUFACTURER'),
     }),

@@ -20,15 +20,23 @@ const BLACK = 25;
  *
  * @param sums RGB sums of each block's pixels inside the slide, rows of `cols` blocks.
  * @param width pixels inside the slide that the blocks cover; the last column and row may be cut.
+ * @param areas pixels that each block has, where some have fewer: those are judged, and count, by these alone.
  */
-export function countTissue(sums: Uint16Array, cols: number, width: number, height: number, rule: TissueRule): number {
+export function countTissue(
+  sums: Uint16Array,
+  cols: number,
+  width: number,
+  height: number,
+  rule: TissueRule,
+  areas?: Uint8Array,
+): number {
   const darkest = 255 * 10 ** -rule.opticalDensity;
   const { saturation } = rule;
   let pixels = 0;
   for (let y = 0, row = 0; y < height; y += BLOCK, row++) {
     const blockHeight = Math.min(BLOCK, height - y);
     for (let x = 0, at = row * cols * 3; x < width; x += BLOCK, at += 3) {
-      const area = blockHeight * Math.min(BLOCK, width - x);
+      const area = areas ? (areas[at / 3] as number) : blockHeight * Math.min(BLOCK, width - x);
       const r = sums[at] as number;
       const g = sums[at + 1] as number;
       const b = sums[at + 2] as number;

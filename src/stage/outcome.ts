@@ -1,6 +1,7 @@
 import { map, type OperatorFunction } from 'rxjs';
 import { toCoreMask } from '../mask/bits.js';
 import type { PatchRecord } from '../slide/patch.js';
+import { areaOf } from '../slide/rectangles.js';
 import type { InferredPatch, SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
 
@@ -8,7 +9,7 @@ import type { PipelineObserver } from './observer.js';
 export function outcome(observer: PipelineObserver): OperatorFunction<InferredPatch, SettledPatch> {
   return map(patch => {
     const settled = settle(patch);
-    if (settled.record.outcome !== 'segmented') observer.dropped(settled.record.outcome);
+    if (settled.record.outcome !== 'segmented') observer.dropped(settled.record.outcome, settled.ref);
     return settled;
   });
 }
@@ -30,7 +31,13 @@ function settle(patch: InferredPatch): SettledPatch {
     };
     return { ...common, record, failure: { stage: 'read', error: read.error, attempts: 1 } };
   }
-  const { validPixels, tissuePixels } = read;
+  const { validPixels, tissuePixels, missing } = read;
+  const missingPixels = missing ? areaOf(missing) : 0;
+  const absent = {
+    ...(missingPixels > 0 ? { missingPixels } : {}),
+    // Of a patch that is missing as a whole that says where, too.
+    ...(missingPixels < validPixels && missing ? { missingAt: missing } : {}),
+  };
   if (inferred && 'error' in inferred) {
     const record: PatchRecord = {
       ...place,
@@ -38,6 +45,7 @@ function settle(patch: InferredPatch): SettledPatch {
       validPixels,
       tissuePixels,
       stromaPixels: 0,
+      ...absent,
       code: inferred.error.code,
     };
     return {
@@ -51,14 +59,15 @@ function settle(patch: InferredPatch): SettledPatch {
       ...common,
       record: {
         ...place,
-        outcome: 'empty',
+        outcome: read.outcome === 'missing' ? 'missing' : 'empty',
         validPixels,
         tissuePixels,
         stromaPixels: 0,
+        ...absent,
       },
     };
   }
-  const mask = toCoreMask(inferred.bits, session.plan, ref);
+  const mask = toCoreMask(inferred.bits, session.plan, ref, missing);
   const { stromaPixels } = mask;
   const { probabilities } = inferred;
   return {
@@ -71,6 +80,7 @@ function settle(patch: InferredPatch): SettledPatch {
       validPixels,
       tissuePixels,
       stromaPixels,
+      ...absent,
     },
   };
 }

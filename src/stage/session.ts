@@ -11,6 +11,8 @@ import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
 import type { DuePatch } from './item.js';
+import { type Lack, lackOf } from './lack.js';
+import { RateMeter } from './rate.js';
 
 /** Port of the truth for a slide that has labels. */
 export interface PatchLabels {
@@ -38,8 +40,10 @@ export interface SessionParts {
   /** Segments this slide, from its first patch to its last. */
   readonly model: ServingModel;
   readonly labels?: PatchLabels;
-  /** Of a slide that grows: how its tiles stand. */
+  /** How the slide's tiles stand. */
   readonly tiles?: () => TileCounts;
+  /** What it does not store was not scanned. */
+  readonly sparse?: () => boolean;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
 }
@@ -56,10 +60,13 @@ export class SlideSession {
   readonly model: SessionParts['model'];
   readonly labels: PatchLabels | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
+  readonly #sparse: () => boolean;
   readonly aggregate: RunningAggregate;
   readonly startedAt = performance.now();
   /** Outcomes of earlier starts that stand. */
   readonly resumed: readonly PatchRecord[];
+  /** Patches that got an outcome lately. */
+  readonly rate = new RateMeter();
   readonly #failed = new AbortController();
   #revision: number;
   /** Resolves when no patch is inside the graph and none will follow: all done, failed, or stopped. */
@@ -82,11 +89,13 @@ export class SlideSession {
     this.model = parts.model;
     this.labels = parts.labels;
     this.#tiles = parts.tiles;
+    this.#sparse = parts.sparse ?? (() => false);
     this.aggregate = new RunningAggregate(parts.plan);
     this.#revision = parts.run.state.revision;
     const place = ({ col, row }: PatchRecord): number => row * this.plan.cols + col;
     const lost = new Set(parts.lost?.map(place));
-    const stands = (record: PatchRecord): boolean => record.outcome !== 'failed' && !lost.has(place(record));
+    const again: readonly PatchRecord['outcome'][] = ['failed', 'missing'];
+    const stands = (record: PatchRecord): boolean => !again.includes(record.outcome) && !lost.has(place(record));
     this.resumed = [...parts.run.records()].filter(stands);
     for (const record of this.resumed) this.aggregate.add(record);
   }
@@ -143,6 +152,22 @@ export class SlideSession {
 
   settle(record: PatchRecord): void {
     this.aggregate.add(record);
+    this.rate.add();
+  }
+
+  /** How the slide's tiles stand; undefined where only the pixels tell. */
+  get tiles(): TileCounts | undefined {
+    return this.#tiles?.();
+  }
+
+  /** What the slide does not store was not scanned. */
+  get sparse(): boolean {
+    return this.#sparse();
+  }
+
+  /** Why the slide is not completed although every patch has an outcome. */
+  get lack(): Lack | undefined {
+    return lackOf(this.aggregate.counts(true), this.tiles, this.sparse);
   }
 
   /** What runs the slide's model. */
@@ -175,13 +200,14 @@ export class SlideSession {
   nextAggregate(final: boolean): Aggregate {
     this.#revision += 1;
     const iou = this.aggregate.iou();
+    const { tiles } = this;
     return {
       slide: this.slide.id,
       revision: this.#revision,
       provisional: !final,
       patches: this.aggregate.counts(final),
       area: this.aggregate.areas(),
-      ...(this.#tiles ? { tiles: this.#tiles() } : {}),
+      ...(tiles ? { tiles } : {}),
       ...(iou ? { iou } : {}),
       model: modelTag(this.engine),
       mpp: this.plan.mpp,

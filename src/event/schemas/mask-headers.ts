@@ -17,6 +17,7 @@ export const maskHeadersSchema = document(
     stromapixels: count('Set pixels inside the slide.'),
     tissuepixels: count('Tissue pixels inside the slide, by the tissue filter.'),
     validpixels: count('Mask pixels inside the slide; what lies past its edge is 0.'),
+    'missingpixels?': count('Of those, the ones that the slide does not store; absent: none.'),
     'intersection?': count('Pixels set in mask and label; only where the slide has labels.'),
     'union?': count('Pixels set in mask or label; only where the slide has labels.'),
   }),

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import type { SlideFacts } from '../slide-facts.js';
+import { countTiles } from '../stored-tiles.js';
 import { DICOM_KIND, type DicomDescription } from './description.js';
 import { ASSOCIATED, type DicomInstance, type InstanceHeader } from './instance.js';
-import { describeLevel } from './level.js';
+import { describeLevel, isByPosition } from './level.js';
 
 /**
  * Puts a slide together from its instances; reads no pixels.
@@ -23,9 +24,16 @@ export function describeInstances(path: string, all: readonly DicomInstance[]): 
     path: file,
     deflatedFrom: syntax.deflated ? dataAt : undefined,
   }));
+  const { levels, ...facts } = outline(groups);
   return {
-    ...outline(groups),
+    ...facts,
+    levels,
     fingerprint: fingerprint(instances),
+    stored: level => {
+      const tiles = countTiles({ levels, has: (at, tile) => grids[at]!.parts[tile]! >= 0 }, level);
+      // A level whose frames state their places lists no others: where none is, nothing was scanned.
+      return isByPosition(groups[level]![0]!) ? { ...tiles, expected: tiles.seen, drawn: 0, sparse: true } : tiles;
+    },
     describe: (geometry): DicomDescription => ({
       kind: DICOM_KIND,
       path,

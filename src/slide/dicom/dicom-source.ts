@@ -44,7 +44,8 @@ export class DicomSource implements TileSource {
       throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
     const { tileWidth, tileHeight } = geometry;
     const index = row * geometry.cols + col;
-    const part = geometry.parts[index]!;
+    // A level of which nothing is known yet has no table.
+    const part = geometry.parts[index] ?? -1;
     if (part < 0) return 'missing';
     const corrupt = (problem: TileProblem) => tileError(this.#files.at(part)?.path ?? '', level, col, row, problem);
     const start = geometry.starts[index]!;

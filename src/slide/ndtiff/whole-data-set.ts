@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
+import { isMarkedDone } from '../marked-done.js';
 import type { LevelGeometry } from '../slide.js';
 import type { SlideFacts } from '../slide-facts.js';
+import { countTiles } from '../stored-tiles.js';
 import { unreadable } from '../tiff-probe.js';
-import { describeDataSet, isStored, note, placeOf, readDataSet, readIndexFile } from './data-set.js';
+import { describeDataSet, doneFolders, isStored, note, placeOf, readDataSet, readIndexFile } from './data-set.js';
 import { gridOfTiles, statedGrid } from './grid.js';
 import { planeOf, readIndex } from './read-index.js';
 
@@ -26,15 +28,15 @@ export function readNdTiffFacts(index: string): SlideFacts {
     const place = placeOf(described, entry);
     if (place) note(level, place, entry.offset);
   }
-  const expected = level.offsets.length;
-  const seen = level.offsets.reduce((count, offset) => count + (offset === 0 ? 0 : 1), 0);
+  // A grid that is made from its tiles reaches over places where nobody wanted to go.
+  const sparse = statedGrid(index, set.summary) === undefined || doneFolders(index).some(isMarkedDone);
   return {
     format: 'NDTiff',
     mpp: set.summary.mpp,
     levels: [grid],
     properties: {},
     fingerprint: `ndtiff-${Math.trunc(file.stats.mtimeMs)}-${createHash('sha256').update(file.bytes).digest('hex').slice(0, 32)}`,
-    stored: () => ({ expected, seen }),
+    stored: () => ({ ...countTiles({ levels: [level], has: (_, tile) => level.offsets[tile] !== 0 }, 0), sparse }),
     describe: ([geometry]: readonly LevelGeometry[]) => ({ ...described, levels: [{ ...level, mpp: geometry!.mpp }] }),
   };
 }

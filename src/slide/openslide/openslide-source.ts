@@ -31,6 +31,8 @@ const MAX_LOST_TILES = 3;
  */
 export class OpenSlideSource implements TileSource {
   readonly levels: readonly OpenSlideLevel[];
+  /** OpenSlide itself draws what a level lacks. */
+  readonly sameInAllLevels = true;
   readonly #path: string;
   readonly #sparse: boolean;
   readonly #limits: OpenSlideLimits;

@@ -33,7 +33,7 @@ describe('a data set that Micro-Manager’s library wrote', () => {
     const slide = await openSlide(MADE);
     expect(slide.info).toMatchObject({ id: 'pyramid', format: 'NDTiff', mpp: 0.5 });
     expect(slide.info.levels).toMatchObject([{ width: 36, height: 20, tileWidth: WIDTH, tileHeight: HEIGHT }]);
-    expect(slide.stored!(0)).toEqual({ expected: 6, seen: 5 });
+    expect(slide.stored!(0)).toMatchObject({ expected: 6, seen: 5 });
   });
 
   it('has the pixels of the middle of each image, where they overlap', async () => {
@@ -118,7 +118,7 @@ describe('an NDTiff data set', () => {
       [0, 2, { z: 3 }],
     ]);
     const slide = await openSlide(path, { mpp: 0.5 });
-    expect(slide.stored!(0)).toEqual({ expected: 3, seen: 2 });
+    expect(slide.stored!(0)).toMatchObject({ expected: 3, seen: 2 });
     const live = openGrowingNdTiff(readDataSet(path), { ...FOLLOW, id: 'planes' })!;
     for await (const { tiles } of live.follow(0, AbortSignal.timeout(5000))) expect(tiles).toEqual([1, 2]);
     expect([live.state, live.tiles]).toEqual(['stalled', { expected: 3, seen: 2, missing: 0, overwritten: 0 }]);
