@@ -1,5 +1,6 @@
 import { firstLine } from '../engine/first-line.js';
 import { OpenSlideProcess } from '../slide/openslide/openslide-process.js';
+import type { Versions } from '../slide/openslide/protocol.js';
 import type { Finding } from './finding.js';
 
 /** The libraries pictures are read with. */
@@ -23,32 +24,37 @@ const SAFE = [4, 0, 1] as const;
 
 /** Its process is asked, as for a slide. */
 async function openSlide(): Promise<Finding> {
-  const what = 'OpenSlide';
   try {
-    const { koffi, openslide } = await OpenSlideProcess.versions();
-    const facts = { koffi: koffi ?? null, openslide: openslide ?? null };
-    if (openslide !== undefined) return { what, state: 'good', lines: found(openslide, koffi), facts };
+    return openSlideFinding(await OpenSlideProcess.versions());
+  } catch (error) {
+    const lines = [`its process ${firstLine(error)}`, 'install it again, or remove it'];
+    return { what: 'OpenSlide', state: 'bad', lines };
+  }
+}
+
+/** What is installed, as a finding: old versions are told apart. */
+export function openSlideFinding({ koffi, openslide }: Omit<Versions, 'type'>): Finding {
+  const what = 'OpenSlide';
+  const outdated = openslide !== undefined && isOlder(openslide, SAFE);
+  const facts = { koffi: koffi ?? null, openslide: openslide ?? null, ...(outdated && { outdated }) };
+  if (openslide === undefined) {
     const fix = koffi
       ? `koffi ${koffi} is installed, libopenslide is not: on Debian, apt-get install libopenslide0`
       : 'koffi, which calls it, is not installed: npm i koffi';
     return { what, state: 'absent', lines: [`TIFF and DICOM only; ${fix}`], facts };
-  } catch (error) {
-    return { what, state: 'bad', lines: [`its process ${firstLine(error)}`, 'install it again, or remove it'] };
   }
-}
-
-function found(version: string, koffi: string | undefined): string[] {
-  const lines = [`OpenSlide ${version}, through koffi ${koffi}, in a process of its own`];
-  if (isOlder(version, SAFE))
+  const lines = [`OpenSlide ${openslide}, through koffi ${koffi}, in a process of its own`];
+  if (outdated)
     lines.push(
-      `${version} has memory errors that a file can use (BIF and others; mended in ${SAFE.join('.')}): they cannot reach ` +
-        'other slides, but the process has the rights of this user. Newer: docs/slides.md',
+      `warning: before ${SAFE.join('.')} a file can make it write where it must not (BIF, CVE-2026-48977; CVE-2026-54604). That ` +
+        'reaches no other slide, but the process has the rights of this user; docs/slides.md says how to have a newer one',
     );
-  return lines;
+  return { what, state: 'good', lines, facts };
 }
 
+/** Behind the numbers of a version may stand more, such as `-dev`. */
 function isOlder(version: string, than: readonly number[]): boolean {
-  const numbers = version.split(/[.-]/).map(part => Number.parseInt(part, 10));
+  const numbers = version.split(/[.-]/).map(part => Number.parseInt(part, 10) || 0);
   const at = than.findIndex((wanted, i) => (numbers[i] ?? 0) !== wanted);
-  return at >= 0 && !((numbers[at] ?? 0) > (than[at] as number));
+  return at >= 0 && (numbers[at] ?? 0) < (than[at] as number);
 }

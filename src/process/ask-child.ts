@@ -43,8 +43,10 @@ export function askChild<Reply>(child: ChildProcess, request: Serializable, opti
     child.on('message', onMessage).on('exit', onExit).on('error', onError);
     signal?.addEventListener('abort', onAbort);
     if (signal?.aborted) onAbort();
+    else if (child.pid === undefined) onError(new Error('it could not be started'));
     else if (isGone(child)) onExit(child.exitCode, child.signalCode);
-    else child.send(request, error => error && onError(error));
+    // Whom a message does not reach is about to end, and of what is known then.
+    else child.send(request, () => undefined);
   });
 }
 

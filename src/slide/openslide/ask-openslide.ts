@@ -153,6 +153,6 @@ const boundsNote = (
 ): SlideNote => ({
   code: 'sparse',
   message:
-    `scanned were ${width} × ${height} of its ${frame.width} × ${frame.height} pixels, from (${x}, ${y}); the rest is empty, ` +
-    'and mask.geojson counts from that corner, as QuPath does',
+    `${width} × ${height} of its ${frame.width} × ${frame.height} pixels were scanned, from (${x}, ${y}); the rest counts as ` +
+    'glass, and mask.geojson counts from that corner, as QuPath does',
 });
