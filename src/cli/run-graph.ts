@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
-import type { EventBus } from '../event/bus.js';
 import { describeEvent } from '../event/describe.js';
 import type { ModelBundle } from '../model/bundle.js';
 import { combineObservers } from '../stage/observer.js';

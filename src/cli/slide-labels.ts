@@ -8,6 +8,7 @@ import { truthOf } from '../evaluate/layout.js';
 import { labelLocation } from '../evaluate/layout-folder.js';
 import { openSlideTruth } from '../evaluate/slide-truth.js';
 import type { ModelBundle } from '../model/bundle.js';
+import { splitScene } from '../slide/scene-path.js';
 import { labelMapOptions } from './label-options.js';
 
 /**
@@ -25,15 +26,25 @@ export async function slideLabels(
   const facts = labels === undefined ? undefined : await stat(labels).catch(() => undefined);
   if (labels !== undefined && !facts) throw new StromaflowError('FILE_NOT_FOUND', `${labels}: no such file or folder`);
   const fixed = only !== undefined && facts?.isFile() ? labels : undefined;
-  return { labelsFor: bundle => finder(config, bundle, fixed) };
+  return { labelsFor: bundle => finder(config, bundle, fixed, only) };
 }
 
-function finder(config: Config, bundle: ModelBundle, fixed: string | undefined): NonNullable<Parts['openLabels']> {
+function finder(
+  config: Config,
+  bundle: ModelBundle,
+  fixed: string | undefined,
+  only: string | undefined,
+): NonNullable<Parts['openLabels']> {
   const options = { ...labelMapOptions(config), ...(bundle.labels && { classes: bundle.labels }) };
   // Names may be all that is given, and only annotations have them: numbers are checked when a mask is met.
   parseLabelMap({ ...options, byName: true });
   return async (slide, plan) => {
     try {
+      // One truth is not that of every scene in a file.
+      if (fixed !== undefined && splitScene(slide.path).scene !== splitScene(only!).scene)
+        throw new StromaflowError('LABELS_INVALID', `${fixed}: is one truth for the several scenes of ${only}`, {
+          fix: 'name the scene, such as slide.ome.tif#2, or give a folder with a truth for each, such as slide.ome-scene2.geojson',
+        });
       const path = fixed ?? (await truthOf(slide.path, config.labels));
       const location = path === undefined ? undefined : labelLocation(path);
       if (!location) return undefined;

@@ -143,6 +143,7 @@ function maskHeaders({ ref, record, plan, engine, run }: MaskInput): MaskHeaders
     model: engine.model,
     modelversion: engine.modelVersion,
     stromapixels: record.stromaPixels,
+    ...(record.outsidePixels ? { outsidepixels: record.outsidePixels } : {}),
     tissuepixels: record.tissuePixels,
     validpixels: record.validPixels,
     ...(record.missingPixels === undefined ? {} : { missingpixels: record.missingPixels }),

@@ -4,9 +4,10 @@ import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
-import { readTiffFacts } from './open-tiff.js';
+import { readTiffFacts, type TiffReading } from './open-tiff.js';
 import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
 import { whoeverReads } from './readable.js';
+import { splitScene } from './scene-path.js';
 import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
@@ -34,7 +35,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
   signal?.throwIfAborted();
   if (id !== undefined && !/^[A-Za-z0-9_-]{1,200}$/.test(id))
     throw new StromaflowError('CONFIG_INVALID', `slide id "${id}": only letters, digits, _ and - are allowed`);
-  const fd = openFile(splitRegion(path).manifest);
+  const fd = openFile(fileAt(path));
   try {
     const stats = fstatSync(fd);
     const tiles = findTiles(path);
@@ -44,7 +45,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     const settled = {
       id: id ?? slideIdAt(path),
       path: tiles ?? path,
-      fingerprint: facts.fingerprint ?? fingerprint(fd, stats),
+      fingerprint: `${facts.fingerprint ?? fingerprint(fd, stats)}${sceneSuffix(path)}`,
     };
     const settle = (given: SlideFacts) => describe(settled, given, options.mpp);
     const opened = settle(facts);
@@ -78,7 +79,8 @@ async function readWhole(
   if (dicom) return readDicomFacts(path, signal);
   if (stats.isDirectory()) throw unreadable(path, 'is a folder without a slide', FOLDERS_FIX);
   if (!stats.isFile()) throw unreadable(path, 'is not a file');
-  return readFacts(fd, path, stats.size, growing ?? false, signal);
+  const { file, scene } = splitScene(path);
+  return readFacts(fd, file, stats.size, { growing: growing ?? false, scene }, signal);
 }
 
 const FOLDERS_FIX =
@@ -89,8 +91,18 @@ export function slideIdAt(path: string): string {
   const tiles = findTilesOrNone(path);
   // Folders have no extension to drop.
   if (tiles !== undefined) return slideId(`${tilesName(tiles)}.`);
-  return slideId(statSync(path, { throwIfNoEntry: false })?.isDirectory() ? `${resolve(path)}.` : path);
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder ? slideId(`${resolve(path)}.`) : `${slideId(splitScene(path).file)}${sceneSuffix(path)}`;
 }
+
+/** Scenes of one file are slides of their own. */
+function sceneSuffix(path: string): string {
+  const { scene } = splitScene(path);
+  return scene === undefined ? '' : `-scene${scene}`;
+}
+
+/** The file or folder of a slide's path, which may name a region of a table or a scene of a TIFF. */
+export const fileAt = (path: string): string => splitScene(splitRegion(path).manifest).file;
 
 /** A name is wanted of what cannot be opened, too. */
 function findTilesOrNone(path: string): string | undefined {
@@ -124,11 +136,11 @@ async function readFacts(
   fd: number,
   path: string,
   size: number,
-  growing: boolean,
+  reading: TiffReading,
   signal: AbortSignal | undefined,
 ): Promise<SlideFacts> {
   try {
-    return readTiffFacts(fd, path, size, growing);
+    return readTiffFacts(fd, path, size, reading);
   } catch (error) {
     if (!(error instanceof StromaflowError)) throw error;
     const format = isTiff(fd) ? undefined : openSlideFormat(path, readBytes(fd, 0, MAGIC_BYTES));

@@ -56,7 +56,7 @@ export interface PatchPlan {
 export interface PatchMask {
   readonly side: number;
   readonly bits: Uint8Array;
-  /** Set pixels inside the slide (padding never counts). */
+  /** Set pixels (padding, missing pixels and glass never count: they are clear). */
   readonly stromaPixels: number;
 }
 
@@ -73,6 +73,8 @@ export interface PatchRecord {
   readonly validPixels: number;
   readonly tissuePixels: number;
   readonly stromaPixels: number;
+  /** Pixels that the model took for stroma outside the filter's tissue: in no mask and no area. Absent: none. */
+  readonly outsidePixels?: number;
   /** Of `validPixels`, those that the slide does not store: neither tissue nor stroma. Absent: none. */
   readonly missingPixels?: number;
   /** Where those are, in pixels of the core: rectangles that do not overlap. */

@@ -2,6 +2,7 @@ import { StromaflowError } from '../errors.js';
 import type { SlideNote } from './note.js';
 import { askOpenSlide } from './openslide/ask-openslide.js';
 import { type FactsInstead, insteadOf, withRefusal } from './openslide/instead.js';
+import { splitScene } from './scene-path.js';
 import type { OpenedSlide } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
 import { tryTiles, type UnreadLevels } from './try-tiles.js';
@@ -29,9 +30,11 @@ export async function whoeverReads(
     const ours = 'ours' in facts ? `${facts.ours}; ` : '';
     throw new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${ours}${reader}`);
   }
+  const refused = new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problem}`);
+  // OpenSlide knows one image of a file.
+  if (splitScene(info.path).scene !== undefined) throw refused;
   const answer = await askOpenSlide(info.path, { generic: true, signal });
-  if (!('levels' in answer))
-    throw withRefusal(new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problem}`), answer);
+  if (!('levels' in answer)) throw withRefusal(refused, answer);
   const theirs = insteadOf({ ...answer, mpp: answer.mpp ?? facts.mpp }, problem);
   return whoeverReads(settle(theirs), theirs, settle, signal);
 }

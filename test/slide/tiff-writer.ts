@@ -251,7 +251,8 @@ export function packBits(data: Uint8Array): Buffer {
   return Buffer.from(out);
 }
 
-export function lzw(data: Uint8Array): Buffer {
+/** @param old as before TIFF 5: bits the other way round, codes widened one later. */
+export function lzw(data: Uint8Array, old = false): Buffer {
   const out: number[] = [];
   let bits = 0;
   let held = 0;
@@ -259,12 +260,12 @@ export function lzw(data: Uint8Array): Buffer {
   let codes = new Map<string, number>();
   let next = 258;
   const put = (code: number) => {
-    bits = bits * 2 ** width + code;
+    bits = old ? bits + code * 2 ** held : bits * 2 ** width + code;
     held += width;
     while (held >= 8) {
       held -= 8;
-      out.push(Math.floor(bits / 2 ** held) & 255);
-      bits %= 2 ** held;
+      out.push(old ? bits % 256 : Math.floor(bits / 2 ** held) & 255);
+      bits = old ? Math.floor(bits / 256) : bits % 2 ** held;
     }
   };
   const codeOf = (text: string) => (text.length === 1 ? text.charCodeAt(0) : codes.get(text)!);
@@ -283,12 +284,12 @@ export function lzw(data: Uint8Array): Buffer {
       codes = new Map();
       next = 258;
       width = 9;
-    } else if (next === 2 ** width && width < 12) width++;
+    } else if (next === 2 ** width + (old ? 1 : 0) && width < 12) width++;
     text = String.fromCharCode(value);
   }
   if (text) put(codeOf(text));
   put(257);
-  if (held > 0) out.push((bits * 2 ** (8 - held)) & 255);
+  if (held > 0) out.push((old ? bits : bits * 2 ** (8 - held)) & 255);
   return Buffer.from(out);
 }
 
