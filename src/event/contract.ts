@@ -139,6 +139,7 @@ function maskHeaders({ ref, record, plan, engine, run }: MaskInput): MaskHeaders
     side: plan.core,
     mpp: plan.mpp,
     downsample: plan.downsample,
+    ...(plan.bounds ? { boundsx: plan.bounds.x, boundsy: plan.bounds.y } : {}),
     model: engine.model,
     modelversion: engine.modelVersion,
     stromapixels: record.stromaPixels,

@@ -202,6 +202,9 @@ export interface MaskHeaders {
   readonly mpp: number;
   /** Level-0 pixels per mask pixel. */
   readonly downsample: number;
+  /** Corner of the scanned part in level-0 pixels, where the slide states one: subtract it from x and y for QuPath's. */
+  readonly boundsx?: number;
+  readonly boundsy?: number;
   readonly model: string;
   readonly modelversion: string;
   readonly stromapixels: number;

@@ -19,9 +19,7 @@ import { alphaOf, COMPRESSION, checkSupported, extraSamplesOf, isGrey, PHOTOMETR
 /** A sound TIFF of a scanner whose files only OpenSlide reads right. */
 export class ForeignTiff extends StromaflowError {
   constructor(path: string, vendor: string) {
-    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`, {
-      fix: 'install OpenSlide (libopenslide)',
-    });
+    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`);
   }
 }
 

@@ -1,7 +1,7 @@
 /** A patch: the unit that is planned, read, segmented, published and acknowledged. */
 
 import type { PixelRectangle } from './rectangles.js';
-import type { AxisSpacing } from './slide.js';
+import type { AxisSpacing, SlideBounds } from './slide.js';
 
 export interface PatchRef {
   /** SlideInfo.id. */
@@ -48,6 +48,8 @@ export interface PatchPlan {
   /** Slide size in level-0 pixels. */
   readonly slideWidth: number;
   readonly slideHeight: number;
+  /** The scanned part of the slide, where its format states one. */
+  readonly bounds?: SlideBounds;
 }
 
 /** 1-bit mask of a patch's core: `side` × `side`, rows of side/8 bytes, most significant bit left, 1 = stroma. */

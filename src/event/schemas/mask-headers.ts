@@ -12,6 +12,8 @@ export const maskHeadersSchema = document(
     side: count('Side of the PNG, mask pixels.', 1),
     mpp: positive('Spacing of a mask pixel, µm.'),
     downsample: positive('Level-0 pixels per mask pixel.'),
+    'boundsx?': count('Left edge of the scanned part, where the slide states one; QuPath’s x is x − boundsx.'),
+    'boundsy?': count('Top edge of the scanned part; QuPath’s y is y − boundsy.'),
     model: text('Name of the model bundle.'),
     modelversion: text('Version of the model bundle and the start of its content hash.'),
     stromapixels: count('Set pixels: stroma in tissue.'),
