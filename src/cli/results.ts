@@ -8,7 +8,11 @@ import { type LeftOut, leftOut, leftOutLine } from './left-out.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
-export async function printResult(result: SlideResult, terminal: Terminal): Promise<void> {
+export async function printResult(
+  result: SlideResult,
+  terminal: Terminal,
+  again = 'the same command goes on from there',
+): Promise<void> {
   switch (result.state) {
     case 'completed':
       terminal.line(`${result.id}: ${found(result.summary)}`);
@@ -22,9 +26,7 @@ export async function printResult(result: SlideResult, terminal: Terminal): Prom
       return;
     }
     case 'interrupted':
-      terminal.line(
-        `${result.id}: interrupted after ${result.done} of ${result.expected} patches; the same command goes on from there`,
-      );
+      terminal.line(`${result.id}: interrupted after ${result.done} of ${result.expected} patches; ${again}`);
       terminal.json({ slide: result.id, state: 'interrupted', done: result.done, expected: result.expected });
       return;
     case 'incomplete': {
@@ -49,7 +51,7 @@ export async function printResult(result: SlideResult, terminal: Terminal): Prom
     }
     case 'failed': {
       const { code, message, fix } = result.error;
-      process.stderr.write(`stromaflow: ${result.error.line}\n`);
+      terminal.problem(result.error.line);
       terminal.json({ slide: result.id, state: 'failed', error: { code, message, fix } });
     }
   }

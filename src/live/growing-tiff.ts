@@ -2,6 +2,7 @@ import { type Stats, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMarkedDone } from '../slide/marked-done.js';
 import { openSlide } from '../slide/open.js';
+import { splitScene } from '../slide/scene-path.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import { countTiles } from '../slide/stored-tiles.js';
 import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
@@ -45,7 +46,7 @@ export interface GrowingOptions extends FollowOptions {
  */
 export async function openGrowingTiff(path: string, options: GrowingOptions): Promise<LiveSlide> {
   const { mpp, id, signal } = options;
-  const before = statSync(path);
+  const before = statSync(splitScene(path).file);
   const slide = await openSlide(path, { mpp, id, signal, growing: true });
   const again = await openSlide(path, { mpp, id, signal, growing: true });
   if (JSON.stringify(slide.info.levels) !== JSON.stringify(again.info.levels))
@@ -59,6 +60,7 @@ class GrowingTiff implements LiveSlide {
   readonly closed: Promise<boolean>;
   readonly #options: GrowingOptions;
   readonly #path: string;
+  readonly #scene: number | undefined;
   readonly #levels: readonly TiffLevel[];
   /** The file as it was when it was opened. */
   readonly #born: Stats;
@@ -83,11 +85,13 @@ class GrowingTiff implements LiveSlide {
   constructor(slide: OpenedSlide, born: Stats, options: GrowingOptions) {
     const { path, levels } = slide.source as TiffDescription;
     this.#path = path;
+    this.#scene = splitScene(slide.info.path).scene;
     this.#born = born;
     this.#options = options;
     this.#leavesOut = slide.stored?.(0).sparse ?? false;
     this.#levels = levels.map(level => ({ ...level, ...emptyArrays(level.cols * level.rows) }));
-    const identity = growthIdentity(born, slide.info.levels[0]!);
+    const scene = this.#scene === undefined ? '' : `-scene${this.#scene}`;
+    const identity = `${growthIdentity(born, slide.info.levels[0]!)}${scene}`;
     // A second scan into the same file is another run, and must have another name in events.
     const fingerprint = `${identity}-${Date.now().toString(36)}`;
     this.opened = { info: { ...slide.info, fingerprint }, source: { kind: 'tiff', path, levels: this.#levels } };
@@ -125,7 +129,7 @@ class GrowingTiff implements LiveSlide {
 
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
-    const listing = new TiffListing(this.#path, level);
+    const listing = new TiffListing(this.#path, this.#levels[level]!, this.#scene);
     return arrivals([this.#path], this.#options, signal, this.#stop, async () => {
       const tiles = await this.#look(listing);
       return { tiles, grows: this.#state === 'growing' };
@@ -179,7 +183,7 @@ class GrowingTiff implements LiveSlide {
 
   /** What never came of the followed level is drawn from them. */
   async #takeFinerLevels(): Promise<void> {
-    for (const [at, level] of this.#levels.slice(0, this.#level).entries()) {
+    for (const level of this.#levels.slice(0, this.#level)) {
       const take = ({ stats, offsets, byteCounts }: Listing): number[] => {
         for (let tile = 0; tile < Math.min(offsets.length, level.offsets.length); tile++) {
           if (offsets[tile] === 0 || offsets[tile]! + byteCounts[tile]! > stats.size) continue;
@@ -188,7 +192,7 @@ class GrowingTiff implements LiveSlide {
         }
         return [];
       };
-      await readWhenWhole(() => new TiffListing(this.#path, at).read(take));
+      await readWhenWhole(() => new TiffListing(this.#path, level, this.#scene).read(take));
     }
     const has = (at: number, tile: number): boolean => this.#levels[at]!.byteCounts[tile] !== 0;
     this.#drawn = countTiles({ levels: this.#levels, has }, this.#level).drawn;

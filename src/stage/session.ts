@@ -3,6 +3,7 @@ import type { EngineInfo } from '../engine/segmenter.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
+import type { SlideNote } from '../slide/note.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
 import { patchRefs } from '../slide/plan.js';
 import type { SlideHandle } from '../slide/reader-pool.js';
@@ -12,6 +13,7 @@ import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
 import type { DuePatch } from './item.js';
 import { type Lack, lackOf } from './lack.js';
+import { RateMeter } from './rate.js';
 
 /** Port of the truth for a slide that has labels. */
 export interface PatchLabels {
@@ -24,6 +26,8 @@ export interface PatchLabels {
     mask: PatchMask | undefined,
     probabilities?: Uint8Array,
   ): Promise<{ intersection: number; union: number } | undefined>;
+  /** What a person who reads the score must know of the labels. */
+  readonly notes?: readonly SlideNote[];
   close(): Promise<void>;
 }
 
@@ -64,6 +68,8 @@ export class SlideSession {
   readonly startedAt = performance.now();
   /** Outcomes of earlier starts that stand. */
   readonly resumed: readonly PatchRecord[];
+  /** Patches that got an outcome lately. */
+  readonly rate = new RateMeter();
   readonly #failed = new AbortController();
   #revision: number;
   /** Resolves when no patch is inside the graph and none will follow: all done, failed, or stopped. */
@@ -149,6 +155,7 @@ export class SlideSession {
 
   settle(record: PatchRecord): void {
     this.aggregate.add(record);
+    this.rate.add();
   }
 
   /** How the slide's tiles stand; undefined where only the pixels tell. */

@@ -33,7 +33,8 @@ export async function renderOverview(
 ): Promise<{ png: Uint8Array; width: number; height: number }> {
   const width = Math.max(canvas.width, NARROWEST);
   const unit = Math.max(width, canvas.height * 0.6) / 100;
-  const strip = Math.round(unit * 17);
+  const notice = summary.notes.find(note => note.code === 'model-notice')?.message;
+  const strip = Math.round(unit * (notice === undefined ? 17 : 19));
   const left = Math.floor((width - canvas.width) / 2);
   const height = canvas.height + strip;
   const frame = { left, width: canvas.width, height: canvas.height };
@@ -42,6 +43,7 @@ export async function renderOverview(
     blankSvg(blank, left) +
     scaleBarSvg(frame, unit, summary.mpp * canvas.factor) +
     stripSvg(summary, width, canvas.height, unit, blank.length > 0) +
+    (notice === undefined ? '' : noticeSvg(notice, width, height, unit)) +
     '</svg>';
   const picture = tint(canvas, coverage);
   const png = await sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
@@ -154,6 +156,12 @@ function stripSvg(summary: SlideSummary, width: number, top: number, unit: numbe
     textSvg(right, width - pad, line + unit * 2.9, { ...small, fill: state ? WARNING : MUTED, anchor: 'end' }) +
     (hasBlank ? blankLegendSvg(width - pad - rightWidth, line + unit * 2.9, unit) : '')
   );
+}
+
+/** What the model's maker wants said, below everything. */
+function noticeSvg(notice: string, width: number, bottom: number, unit: number): string {
+  const style = { size: unit * 0.95, fill: WARNING };
+  return textSvg(fitText(notice, width - unit * 6, style), unit * 3, bottom - unit * 1.3, style);
 }
 
 const swatchSvg = (x: number, y: number, side: number): string =>
