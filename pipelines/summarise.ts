@@ -66,7 +66,12 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       batchDelayMs: config['batch-delay'],
       keepEmpty: config['keep-empty'],
     },
-    notes: [...(slide.notes ?? []), ...modelNotes(session), ...notesOn(session, aggregate)],
+    notes: [
+      ...(slide.notes ?? []),
+      ...modelNotes(session),
+      ...notesOn(session, aggregate),
+      ...(session.labels?.notes ?? []),
+    ],
     errors: records
       .filter(record => record.outcome === 'failed')
       .map(({ level, col, row, code }) => ({ level, col, row, code: code ?? 'INTERNAL' })),

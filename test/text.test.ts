@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readShapes } from '#src/evaluate/annotation/source.js';
+import { readAnnotations } from '#src/evaluate/annotation/read-annotations.js';
 import { findLayout } from '#src/evaluate/layout.js';
 import { readSplit } from '#src/evaluate/split.js';
 import { PARAMETERS, readParameters } from '#src/slide/fields/parameters.js';
@@ -87,7 +87,7 @@ describe('a byte order mark, as programs on Windows write it, is no damage', () 
     const shapes = await bothWays(
       'a.geojson',
       JSON.stringify({ type: 'FeatureCollection', features: [feature] }),
-      path => readShapes({ kind: 'geojson', path }),
+      async path => (await readAnnotations(path)).shapes,
     );
     expect(shapes).toHaveLength(1);
     const split = {

@@ -59,10 +59,12 @@ export const WATCHING: readonly OptionName[] = [
 ];
 /** What label values mean. */
 export const LABEL_MAP: readonly OptionName[] = ['positive', 'ignore', 'negative', 'colours'];
+/** How labels are taken where their files do not say. */
+export const LABEL_READING: readonly OptionName[] = ['labels-frame', 'labels-objects'];
 /** A labelled set. */
-export const LABELS: readonly OptionName[] = [...LABEL_MAP, 'labels', 'patient'];
+export const LABELS: readonly OptionName[] = [...LABEL_MAP, 'labels', ...LABEL_READING, 'patient'];
 /** Labels beside slides that are segmented. */
-export const TRUTH: readonly OptionName[] = [...LABEL_MAP, 'labels', 'strict'];
+export const TRUTH: readonly OptionName[] = [...LABEL_MAP, 'labels', ...LABEL_READING, 'strict'];
 export const GRAPH: readonly OptionName[] = [
   ...OUTPUT,
   ...MODEL,

@@ -3,6 +3,7 @@ import type { EngineInfo } from '../engine/segmenter.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
+import type { SlideNote } from '../slide/note.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
 import { patchRefs } from '../slide/plan.js';
 import type { SlideHandle } from '../slide/reader-pool.js';
@@ -25,6 +26,8 @@ export interface PatchLabels {
     mask: PatchMask | undefined,
     probabilities?: Uint8Array,
   ): Promise<{ intersection: number; union: number } | undefined>;
+  /** What a person who reads the score must know of the labels. */
+  readonly notes?: readonly SlideNote[];
   close(): Promise<void>;
 }
 
