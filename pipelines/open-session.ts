@@ -76,13 +76,16 @@ export async function openSession(
   }
 }
 
+/** How masks are cut: another way makes other masks, and so another run. */
+const MASKED_BY = 'tissue blocks';
+
 /** Everything that changes a mask, and nothing else. */
 function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
   return {
     slide: info.id,
     fingerprint: info.fingerprint,
     modelVersion: segmenter.info.modelVersion,
-    plan: JSON.stringify([plan.level, plan.mpp, plan.patchSize, plan.margin, tissueRule]),
+    plan: JSON.stringify([plan.level, plan.mpp, plan.patchSize, plan.margin, tissueRule, MASKED_BY]),
   };
 }
 

@@ -37,6 +37,8 @@ export interface Areas {
   readonly stromaFraction: number;
   /** mm² of the slide that it does not store; absent: none. */
   readonly missingMm2?: number;
+  /** mm² that the model took for stroma outside the filter's tissue: in no mask and no other area; absent: none. */
+  readonly outsideMm2?: number;
 }
 
 /** Intersection over union of the positive class, micro-averaged over pixels: exact integer counts. */
@@ -200,9 +202,14 @@ export interface MaskHeaders {
   readonly mpp: number;
   /** Level-0 pixels per mask pixel. */
   readonly downsample: number;
+  /** Corner of the scanned part in level-0 pixels, where the slide states one: subtract it from x and y for QuPath's. */
+  readonly boundsx?: number;
+  readonly boundsy?: number;
   readonly model: string;
   readonly modelversion: string;
   readonly stromapixels: number;
+  /** Taken for stroma outside the filter's tissue: clear in the mask; absent: none. */
+  readonly outsidepixels?: number;
   readonly tissuepixels: number;
   /** Mask pixels inside the slide. */
   readonly validpixels: number;

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { recogniseTiff } from '../slide/tiff-format.js';
 import { readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
 import { probeTiff, type TiffProbe, unreadable } from '../slide/tiff-probe.js';
+import type { FittedLevel } from '../slide/tiff-pyramid.js';
 
 /** Where a directory says a level's tiles lie, at one moment. */
 export interface Listing {
@@ -15,8 +16,11 @@ export interface Listing {
 /** What tells a level from the others of its file. */
 export type LevelSize = Pick<TiffPage, 'width' | 'height' | 'tileWidth' | 'tileHeight'>;
 
-const isSameSize = (a: LevelSize, b: LevelSize): boolean =>
-  a.width === b.width && a.height === b.height && a.tileWidth === b.tileWidth && a.tileHeight === b.tileHeight;
+const isSame = ({ page, width, height }: FittedLevel, level: LevelSize): boolean =>
+  width === level.width &&
+  height === level.height &&
+  page.tileWidth === level.tileWidth &&
+  page.tileHeight === level.tileHeight;
 
 /**
  * Reads one level's tile arrays over and over while a scanner changes them. The directory is parsed again only when it
@@ -66,7 +70,7 @@ export class TiffListing {
     // Of a SubIFD only its parent is in the chain, so whether it moved is seen by parsing it.
     if (this.#parsed?.directories === directories && this.#parsed.inChain) return this.#parsed.page;
     const format = recogniseTiff(readPages(probe), { fileName: basename(this.#path), scene: this.#scene });
-    const page = format?.levels.find(({ page: found }) => isSameSize(found, this.#level))?.page;
+    const page = format?.levels.find(found => isSame(found, this.#level))?.page;
     if (!page) throw unreadable(this.#path, 'its directory no longer lists the level');
     const inChain = probe.directories.some(({ offset }) => offset === page.directory.offset);
     this.#parsed = { directories, page, inChain };

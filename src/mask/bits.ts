@@ -1,6 +1,7 @@
 import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
 import { validSize } from '../slide/plan.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
+import { clearGlass } from './glass.js';
 
 /**
  * 1-bit masks: rows top down, each of ⌈width / 8⌉ whole bytes, most significant bit left, unused bits of a row 0.
@@ -109,23 +110,33 @@ export function fillRectangle(bits: Uint8Array, side: number, rectangle: PixelRe
   }
 }
 
+/** A patch's mask, and what the model predicted outside the filter's tissue: clear in the mask, counted here. */
+export interface CoreMask extends PatchMask {
+  readonly outsidePixels: number;
+}
+
 /**
  * What a patch publishes of the model's mask (patchSize × patchSize bits): the margin is cropped, padding outside the
- * slide and pixels that it does not store are cleared, the rest is counted. The input is left as it is.
+ * slide, pixels that it does not store and glass are cleared, the rest is counted. The input is left as it is.
  *
  * @param missing in pixels of the core.
+ * @param tissue blocks of the core that are tissue; undefined: all of it may be.
  */
 export function toCoreMask(
   bits: Uint8Array,
   plan: PatchPlan,
   ref: PatchRef,
   missing: readonly PixelRectangle[] = [],
-): PatchMask {
+  tissue?: Uint8Array,
+): CoreMask {
   const core = cropMask(bits, plan.patchSize, plan.margin);
   const [width, height] = validSize(plan, ref.col, ref.row);
   if (width < plan.core || height < plan.core) clearOutside(core, plan.core, width, height);
   for (const rectangle of missing) fillRectangle(core, plan.core, rectangle, 0);
-  return { side: plan.core, bits: core, stromaPixels: popcount(core) };
+  const predicted = popcount(core);
+  if (tissue) clearGlass(core, plan.core, tissue);
+  const stromaPixels = tissue ? popcount(core) : predicted;
+  return { side: plan.core, bits: core, stromaPixels, outsidePixels: predicted - stromaPixels };
 }
 
 /** The eight pixels of every byte as bytes of 0 or 1: entries 2b and 2b + 1, in the machine's own byte order. */

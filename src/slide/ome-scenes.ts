@@ -44,10 +44,13 @@ export function scenesOf(
   fileName: string | undefined,
 ): readonly OmeScene[] {
   const chain = new Chain(pages);
+  const named = new Set(document.images.flatMap(({ planes }) => planes.map(each => each.fileName)));
+  // A file of its own may have been renamed.
+  const isAlone = document.uuid === undefined && named.size <= 1;
   let cursor = 0;
   const scenes = document.images.map((image, i): Bare => {
-    const isHere = (planes: OmePlanes) => liesIn(planes, document.uuid, fileName);
-    const runs = runsOf(image, document.images.length === 1, cursor, isHere);
+    const isHere = (planes: OmePlanes) => isAlone || liesIn(planes, document.uuid, fileName);
+    const runs = runsOf(image, document.images.length === 1, cursor, isHere, chain);
     cursor = runs.next;
     return sceneOf(image, i + 1, runs.here, chain);
   });
@@ -89,9 +92,9 @@ function isReduced(finer: Bare, scene: Bare): boolean {
   return same(finer.page.width, scene.page.width) && same(finer.page.height, scene.page.height);
 }
 
-/** Planes of an image that lie one behind the other in the chain, the first among all of its planes at `first`. */
+/** Planes of an image that lie one behind the other in the chain; `first` is the place of the first among all of them. */
 interface Run {
-  readonly first: Readonly<Record<Axis, number>>;
+  readonly first: number;
   readonly ifd: number;
   readonly count: number;
 }
@@ -103,21 +106,35 @@ function runsOf(
   alone: boolean,
   cursor: number,
   isHere: (planes: OmePlanes) => boolean,
+  chain: Chain,
 ): { readonly here: readonly Run[]; readonly next: number } {
-  const { Z, C, T } = image.size;
-  const all = Z * C * T;
-  if (image.planes.length === 0) return { here: [{ first: START, ifd: cursor, count: all }], next: cursor + all };
+  const ifds = image.planes.map(({ ifd }) => ifd ?? (alone ? 0 : cursor));
+  const inPage = chain.samplesAt(image.planes.length === 0 ? [cursor] : ifds);
+  const planes = planesOf(image, inPage);
+  const all = planes.Z * planes.C * planes.T;
+  if (image.planes.length === 0) return { here: [{ first: 0, ifd: cursor, count: all }], next: cursor + all };
   const here: Run[] = [];
-  let next = cursor;
-  for (const planes of image.planes) {
-    if (!isHere(planes)) continue;
-    const ifd = planes.ifd ?? (alone ? 0 : next);
-    const count = planes.count ?? (planes.ifd === undefined ? all : 1);
-    here.push({ first: planes.first, ifd, count });
+  let [next, place] = [cursor, 0];
+  for (const data of image.planes) {
+    const first = data.first
+      ? placeOf({ ...data.first, C: Math.floor(data.first.C / inPage) }, image.order, planes)
+      : place;
+    const count = data.count ?? (data.ifd === undefined ? all : 1);
+    place = first + count;
+    if (!isHere(data)) continue;
+    const ifd = data.ifd ?? (alone ? 0 : next);
+    here.push({ first, ifd, count });
     next = Math.max(next, ifd + count);
   }
   return { here, next };
 }
+
+/** Planes of an image that are directories of their own. */
+const planesOf = ({ size: { Z, C, T } }: OmeImage, inPage: number): Record<Axis, number> => ({
+  Z,
+  C: Math.max(1, Math.ceil(C / inPage)),
+  T,
+});
 
 /** A plane says by UUID which file it is in; by name where this file has no UUID. */
 function liesIn({ uuid, fileName }: OmePlanes, own: string | undefined, ownName: string | undefined): boolean {
@@ -126,10 +143,8 @@ function liesIn({ uuid, fileName }: OmePlanes, own: string | undefined, ownName:
 }
 
 function sceneOf(image: OmeImage, number: number, runs: readonly Run[], chain: Chain): Bare {
-  const inPage = runs.map(({ ifd }) => chain.at(ifd)).find(page => page !== undefined)?.samplesPerPixel ?? 1;
-  const channels = Math.max(1, Math.ceil(image.size.C / inPage));
-  const planes = { Z: image.size.Z, C: channels, T: image.size.T };
-  const stored = runs.flatMap(run => chain.planesOf(run, image.order, planes, inPage));
+  const planes = planesOf(image, chain.samplesAt(runs.map(({ ifd }) => ifd)));
+  const stored = runs.flatMap(run => chain.planesOf(run, image.order, planes));
   // In the middle a slide is sharp, if anywhere; another plane only where that one lies in another file.
   const middle = Math.floor((planes.Z - 1) / 2);
   const off = ({ plane }: StoredPlane) => (plane.T + plane.C) * planes.Z + Math.abs(plane.Z - middle);
@@ -145,7 +160,7 @@ function sceneOf(image: OmeImage, number: number, runs: readonly Run[], chain: C
     planes,
     plane: read?.plane ?? START,
     spacing: plausibleAxes(image.spacing) ?? plausibleAxes(read?.page.spacing),
-    problem: problemOf(read?.page, image, channels),
+    problem: problemOf(read?.page, image, planes.C),
   };
 }
 
@@ -168,23 +183,22 @@ class Chain {
     this.#length = (pages.at(-1)?.index ?? -1) + 1;
   }
 
-  at(ifd: number): TiffPage | undefined {
-    return this.#pages.get(ifd);
+  /** Samples a pixel of the first of some places that there is. */
+  samplesAt(ifds: readonly number[]): number {
+    for (const ifd of ifds) {
+      const page = this.#pages.get(ifd);
+      if (page) return Math.max(1, page.samplesPerPixel);
+    }
+    return 1;
   }
 
-  planesOf(
-    { first, ifd, count }: Run,
-    order: readonly Axis[],
-    planes: Readonly<Record<Axis, number>>,
-    inPage: number,
-  ): StoredPlane[] {
+  planesOf({ first, ifd, count }: Run, order: readonly Axis[], planes: Readonly<Record<Axis, number>>): StoredPlane[] {
     const found: StoredPlane[] = [];
-    const start = placeOf({ ...first, C: Math.floor(first.C / inPage) }, order, planes);
     const end = Math.min(ifd + count, this.#length, ifd + this.#left);
     for (let at = ifd; at < end; at++) {
       this.#left -= 1;
       const page = this.#pages.get(at);
-      if (page) found.push({ page, plane: planeAt(start + at - ifd, order, planes) });
+      if (page) found.push({ page, plane: planeAt(first + at - ifd, order, planes) });
     }
     return found;
   }

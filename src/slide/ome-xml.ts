@@ -7,7 +7,8 @@ export interface OmePlanes {
   readonly ifd: number | undefined;
   /** Undefined: one where `ifd` is stated, else all of the image. */
   readonly count: number | undefined;
-  readonly first: Readonly<Record<Axis, number>>;
+  /** Place of the first among all of the image; undefined: behind those of the elements before. */
+  readonly first: Readonly<Record<Axis, number>> | undefined;
   /** UUID of the file that holds them, and its name, where they are stated. */
   uuid?: string;
   fileName?: string;
@@ -165,7 +166,9 @@ class Reading {
 
   #tiffData(attributes: Attributes): void {
     const number = (name: string) => count(attributes.get(name));
-    const first = { Z: number('FirstZ') ?? 0, C: number('FirstC') ?? 0, T: number('FirstT') ?? 0 };
+    const [Z, C, T] = [number('FirstZ'), number('FirstC'), number('FirstT')];
+    const isStated = Z !== undefined || C !== undefined || T !== undefined;
+    const first = isStated ? { Z: Z ?? 0, C: C ?? 0, T: T ?? 0 } : undefined;
     this.#images.at(-1)?.planes.push({ ifd: number('IFD'), count: number('PlaneCount'), first });
     this.#planes += 1;
   }

@@ -19,9 +19,7 @@ import { alphaOf, COMPRESSION, checkSupported, extraSamplesOf, isGrey, PHOTOMETR
 /** A sound TIFF of a scanner whose files only OpenSlide reads right. */
 export class ForeignTiff extends StromaflowError {
   constructor(path: string, vendor: string) {
-    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`, {
-      fix: 'install OpenSlide (libopenslide)',
-    });
+    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`);
   }
 }
 
@@ -132,10 +130,11 @@ function describeLevels(
   const levels: UnspacedLevel[] = [];
   const leftOut: string[] = [];
   const counted: TiffPage[] = [];
-  for (const { page, downsample } of fitted) {
+  for (const level of fitted) {
+    const { page } = level;
     try {
       checkTileCount(probe.path, [...counted, page]);
-      levels.push(describeLevel(probe, page, downsample, growing));
+      levels.push(describeLevel(probe, level, growing));
       counted.push(page);
     } catch (error) {
       if (levels.length === 0 || !(error instanceof StromaflowError)) throw error;
@@ -147,7 +146,8 @@ function describeLevels(
   return { levels, notes: leftOut.length > 0 ? [{ code: 'level-left-out', message }] : [] };
 }
 
-function describeLevel(probe: TiffProbe, page: TiffPage, downsample: number, growing: boolean): UnspacedLevel {
+function describeLevel(probe: TiffProbe, level: FittedLevel, growing: boolean): UnspacedLevel {
+  const { page, downsample, width, height } = level;
   if (page.fault) throw page.fault;
   checkSupported(probe.path, page);
   const { offsets, byteCounts } = readTileArrays(probe, page);
@@ -160,8 +160,8 @@ function describeLevel(probe: TiffProbe, page: TiffPage, downsample: number, gro
   }
   const alpha = alphaOf(page);
   return {
-    width: page.width,
-    height: page.height,
+    width,
+    height,
     downsample,
     tileWidth: page.tileWidth,
     tileHeight: page.tileHeight,

@@ -1,4 +1,5 @@
 import { PatchAssembler, type Region } from './assemble.js';
+import { createMarks } from './marks.js';
 import { type OverviewCanvas, OverviewPainter } from './overview.js';
 import type { PatchPlan } from './patch.js';
 import type { PixelMemory } from './pixel-memory.js';
@@ -18,6 +19,8 @@ export interface ReadOutcome {
   readonly outcome: 'tissue' | 'empty' | 'missing';
   readonly validPixels: number;
   readonly tissuePixels: number;
+  /** Which blocks of the core are tissue (marks.ts), of a patch that has some. Absent: the filter is off. */
+  readonly tissue?: Uint8Array;
   /** Where no pixel is stored, in pixels of the core: rectangles that do not overlap. Absent: all is stored. */
   readonly missing?: readonly PixelRectangle[];
   /** Spent in the reader thread. */
@@ -34,6 +37,8 @@ export class PatchReader {
   readonly #plan: PatchPlan;
   readonly #rule: TissueRule;
   readonly #keepAll: boolean;
+  /** Of the patch that is looked at; undefined: the filter is off. */
+  readonly #marks: Uint8Array | undefined;
   readonly #painter: OverviewPainter;
   readonly #reducer: PatchReducer;
 
@@ -55,6 +60,7 @@ export class PatchReader {
     this.#plan = plan;
     this.#rule = rule ?? DEFAULT_TISSUE_RULE;
     this.#keepAll = rule === null || rule.minFraction === 0;
+    this.#marks = rule === null ? undefined : createMarks(plan.core / BLOCK);
     this.#painter = new OverviewPainter(overview, plan);
     this.#assembler = new PatchAssembler(source, memory, cache, slide);
     this.#reducer = new PatchReducer(
@@ -82,6 +88,7 @@ export class PatchReader {
       outcome: kept ? 'tissue' : otherwise,
       validPixels,
       tissuePixels,
+      ...(kept && this.#marks ? { tissue: this.#marks.slice() } : {}),
       ...(missing.length > 0 ? { missing } : {}),
       seconds: (performance.now() - start) / 1000,
     };
@@ -130,10 +137,13 @@ export class PatchReader {
     else this.#painter.paint(col, row, reducer.sums);
     const { sums } = reducer;
     const blocks = core / BLOCK;
-    if (missing.length === 0) return countTissue(sums, blocks, width, height, this.#rule);
-    if (areaOf(missing) === width * height) return 0;
+    if (missing.length === 0) return countTissue(sums, blocks, width, height, this.#rule, undefined, this.#marks);
+    if (areaOf(missing) === width * height) {
+      this.#marks?.fill(0);
+      return 0;
+    }
     const areas = withoutMissing(sums, blocks, width, height, missing);
-    return countTissue(sums, blocks, width, height, this.#rule, areas);
+    return countTissue(sums, blocks, width, height, this.#rule, areas, this.#marks);
   }
 }
 

@@ -9,6 +9,7 @@ export interface Alpha {
 
 /** One level as a reader thread needs it: geometry, and where every tile lies. */
 export interface TiffLevel extends LevelGeometry {
+  /** Of the tiles as they are stored: a padded level has more than its size needs. */
   readonly cols: number;
   readonly rows: number;
   /** Byte position and length of each tile, row by row, on shared memory. A length of 0 means: not stored. */

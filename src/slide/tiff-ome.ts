@@ -5,7 +5,7 @@ import type { AxisSpacing } from './slide.js';
 import { meanSpacing } from './slide-facts.js';
 import { axesOf, leftOutNotes, listOf, properties, sizeOf, spacingOf, type TiffFormat } from './tiff-facts.js';
 import type { TiffPage } from './tiff-page.js';
-import { fitPyramid } from './tiff-pyramid.js';
+import { fitPyramid, unreduced } from './tiff-pyramid.js';
 
 /**
  * OME-TIFF: one image or several (scenes), each of one plane or more; pyramid levels are SubIFDs of the plane (OME-TIFF 6), or
@@ -61,7 +61,7 @@ const ELSEWHERE = {
 
 const refused = (page: TiffPage, document: OmeDocument, problem: NonNullable<TiffFormat['problem']>): TiffFormat => ({
   name: 'OME-TIFF',
-  levels: [{ page, downsample: 1 }],
+  levels: [unreduced(page)],
   mpp: undefined,
   problem,
   notes: [],

@@ -7,6 +7,9 @@ export interface FittedLevel {
   readonly page: TiffPage;
   /** Pixels of the finest per pixel, ≥ 1. */
   readonly downsample: number;
+  /** Pixels, without those that only fill up the last tiles. */
+  readonly width: number;
+  readonly height: number;
 }
 
 /** An image that is no level, and why: 'same-size' as one that is, 'shape' like no reduction, or what is wrong with it. */
@@ -58,17 +61,30 @@ export function fitPyramid(
   rest: readonly TiffPage[],
   { spacing, padded = false }: { spacing?: AxisSpacing | undefined; padded?: boolean } = {},
 ): Pyramid {
-  const levels: FittedLevel[] = [{ page: first, downsample: 1 }];
+  const levels: FittedLevel[] = [unreduced(first)];
   const leftOut: LeftOutImage[] = [];
   const smaller = rest.toSorted((a, b) => b.width * b.height - a.width * a.height);
   const certainlyPadded =
     padded || smaller.some(page => isPadded(first, page) && !factors(first, page).some(n => n > 1));
   for (const page of smaller) {
     const fit = fitLevel(first, page, levels, { spacing, padded, certainlyPadded });
-    if (typeof fit === 'number') levels.push({ page, downsample: fit });
+    if (typeof fit === 'number') levels.push({ page, downsample: fit, ...unpadded(first, page, fit) });
     else leftOut.push({ page, ...fit });
   }
   return { levels, leftOut };
+}
+
+/** A pyramid's finest level. */
+export const unreduced = (page: TiffPage): FittedLevel => {
+  const { width, height } = page;
+  return { page, downsample: 1, width, height };
+};
+
+/** Where a level is larger than its factor leads to by more than rounding, the rest is padding. */
+function unpadded(first: TiffPage, page: TiffPage, factor: number): { width: number; height: number } {
+  const cut = (from: number, size: number) =>
+    size - from / factor > ROUNDING.large ? Math.ceil(from / factor - 1e-6) : size;
+  return { width: cut(first.width, page.width), height: cut(first.height, page.height) };
 }
 
 interface Known {
@@ -90,10 +106,9 @@ function fitLevel(
     return { why: 'same-size', reason: 'there is another one of this size' };
   if (page.width > last.page.width || page.height > last.page.height) return SHAPE;
   const stated = statedFactor(first, page, known.spacing);
-  if (stated === 'contradiction')
+  if (stated === undefined && first.spacing && statedRatio(first, page, known.spacing))
     return { why: 'shape', reason: 'its stated spacing and its size contradict each other' };
-  const bySize = factorBySize(first, page, levels, known, stated);
-  const downsample = stated === undefined ? bySize : nearest(bySize, stated);
+  const downsample = stated ?? factorBySize(first, page, levels, known);
   if (downsample === undefined)
     return isPadded(first, page) ? { why: 'shape', reason: 'its size fits several factors' } : SHAPE;
   return downsample > last.downsample ? downsample : SHAPE;
@@ -101,31 +116,35 @@ function fitLevel(
 
 const SHAPE = { why: 'shape', reason: 'no one factor leads to its size' } as const;
 
-const nearest = (bySize: number | undefined, stated: number): number =>
-  bySize !== undefined && Math.abs(bySize / stated - 1) <= MEANS ? bySize : stated;
-
-/** The factor by resolution tags; undefined where they state none. */
-function statedFactor(
-  first: TiffPage,
-  page: TiffPage,
-  spacing: AxisSpacing | undefined,
-): number | 'contradiction' | undefined {
+/** How much coarser an image is by its resolution tags; undefined where they state nothing. */
+function statedRatio(first: TiffPage, page: TiffPage, spacing: AxisSpacing | undefined): AxisSpacing | undefined {
   const finest = first.spacing ?? spacing;
   const stated = page.spacing;
   if (!finest || !stated || Math.max(stated.x, stated.y) > PRINTERS) return undefined;
   // Tags that do not agree with what the format says of the finest are not meant.
   if (spacing && !(near(finest.x, spacing.x) && near(finest.y, spacing.y))) return undefined;
-  const x = stated.x / finest.x;
-  const y = stated.y / finest.y;
-  if (near(x, 1) && near(y, 1)) return undefined;
-  const slack = (from: number, tile: number, factor: number, size: number, own: number) =>
-    Math.abs(from / factor - size) <= Math.max(ROUNDING.large, own, tile / factor);
-  const fits =
-    near(x, y) &&
-    slack(first.width, first.tiled ? first.tileWidth : 0, x, page.width, page.tiled ? page.tileWidth : 0) &&
-    slack(first.height, first.tiled ? first.tileHeight : 0, y, page.height, page.tiled ? page.tileHeight : 0);
-  if (fits) return Math.sqrt(x * y);
-  return first.spacing ? 'contradiction' : undefined;
+  const ratios = { x: stated.x / finest.x, y: stated.y / finest.y };
+  return near(ratios.x, 1) && near(ratios.y, 1) ? undefined : ratios;
+}
+
+/** The factor that an image's resolution tags mean; undefined where they state none, or one that its size contradicts. */
+function statedFactor(first: TiffPage, page: TiffPage, spacing: AxisSpacing | undefined): number | undefined {
+  const ratios = statedRatio(first, page, spacing);
+  if (!ratios || !near(ratios.x, ratios.y)) return undefined;
+  const stated = Math.sqrt(ratios.x * ratios.y);
+  const [least, most] = factorRange(first, page);
+  const sized = least <= most ? [Math.min(most, Math.max(least, stated))] : [];
+  const isMeant = (factor: number) => Math.abs(factor / stated - 1) <= MEANS;
+  const whole = [...factors(first, page), ...paddedFactors(first, page)].filter(isMeant);
+  const found = [...whole.toSorted((a, b) => Math.abs(a - stated) - Math.abs(b - stated)), ...sized.filter(isMeant)][0];
+  if (found !== undefined) return found;
+  const tileOf = ({ tiled, tileWidth, tileHeight }: TiffPage) =>
+    (tiled ? [tileWidth, tileHeight] : [0, 0]) as [number, number];
+  const [[firstAcross, firstDown], [across, down]] = [tileOf(first), tileOf(page)];
+  const fits = (from: number, firstTile: number, size: number, tile: number) =>
+    Math.abs(from / stated - size) <= Math.max(ROUNDING.large, tile, firstTile / stated);
+  const isSame = fits(first.width, firstAcross, page.width, across) && fits(first.height, firstDown, page.height, down);
+  return isSame ? stated : undefined;
 }
 
 const near = (a: number, b: number): boolean => Math.abs(a / b - 1) <= SAME_SPACING;
@@ -135,7 +154,6 @@ function factorBySize(
   page: TiffPage,
   levels: readonly FittedLevel[],
   known: Known,
-  stated: number | undefined,
 ): number | undefined {
   const past = levels.at(-1)!.downsample;
   const whole = factors(first, page);
@@ -143,12 +161,11 @@ function factorBySize(
   if (dyadic.length > 0) return closest(dyadic, page, first);
   const padded = paddedFactors(first, page).filter(factor => factor > past);
   if (padded.length > 0) {
-    if (stated !== undefined) return padded.find(factor => Math.abs(factor / stated - 1) <= MEANS);
     if (whole.length > 0 && !known.certainlyPadded) return undefined;
     if (padded.length === 1) return padded[0];
     const [before] = levels.slice(-2);
     const next = levels.length > 1 ? past * (past / before!.downsample) : Number.NaN;
-    return padded.includes(next) ? next : known.padded ? padded[0] : undefined;
+    return known.padded ? padded[0] : padded.find(factor => factor === next);
   }
   // Of a small image several factors are within rounding; its sizes then say as much as any.
   return whole.length === 1 ? whole[0] : ratio(first, page);

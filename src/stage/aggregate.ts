@@ -17,6 +17,7 @@ export class RunningAggregate {
     failed: 0,
     stroma: 0,
     tissue: 0,
+    outside: 0,
     missingPixels: 0,
     intersection: 0,
     union: 0,
@@ -69,11 +70,12 @@ export class RunningAggregate {
   }
 
   areas(): Areas {
-    const { stroma, tissue, missingPixels } = this.#sums;
+    const { stroma, tissue, outside, missingPixels } = this.#sums;
     return {
       stromaMm2: stroma * this.#pixelMm2,
       tissueMm2: tissue * this.#pixelMm2,
       stromaFraction: tissue > 0 ? Math.min(1, stroma / tissue) : 0,
+      ...(outside > 0 ? { outsideMm2: outside * this.#pixelMm2 } : {}),
       ...(missingPixels > 0 ? { missingMm2: missingPixels * this.#pixelMm2 } : {}),
     };
   }
@@ -98,6 +100,7 @@ export class RunningAggregate {
     this.#sums[record.outcome] += sign;
     this.#sums.stroma += sign * record.stromaPixels;
     this.#sums.tissue += sign * record.tissuePixels;
+    this.#sums.outside += sign * (record.outsidePixels ?? 0);
     this.#sums.missingPixels += sign * (record.missingPixels ?? 0);
     if (record.union === undefined || record.intersection === undefined) return;
     this.#sums.labelled += sign;

@@ -1,5 +1,6 @@
 import { map, type OperatorFunction } from 'rxjs';
 import { toCoreMask } from '../mask/bits.js';
+import { clearGlassProbabilities } from '../mask/glass.js';
 import type { PatchRecord } from '../slide/patch.js';
 import { areaOf } from '../slide/rectangles.js';
 import type { InferredPatch, SettledPatch } from './item.js';
@@ -67,9 +68,10 @@ function settle(patch: InferredPatch): SettledPatch {
       },
     };
   }
-  const mask = toCoreMask(inferred.bits, session.plan, ref, missing);
-  const { stromaPixels } = mask;
+  const mask = toCoreMask(inferred.bits, session.plan, ref, missing, read.tissue);
+  const { stromaPixels, outsidePixels } = mask;
   const { probabilities } = inferred;
+  if (probabilities && read.tissue) clearGlassProbabilities(probabilities, session.plan, read.tissue);
   return {
     ...common,
     mask,
@@ -80,6 +82,7 @@ function settle(patch: InferredPatch): SettledPatch {
       validPixels,
       tissuePixels,
       stromaPixels,
+      ...(outsidePixels > 0 ? { outsidePixels } : {}),
       ...absent,
     },
   };

@@ -29,7 +29,10 @@ const slide = object({
     ),
     type: ['object', 'null'],
   },
-  area: optional({ stromaMm2: number, tissueMm2: number, stromaFraction: number }, { missingMm2: number }),
+  area: optional(
+    { stromaMm2: number, tissueMm2: number, stromaFraction: number },
+    { missingMm2: number, outsideMm2: number },
+  ),
   iou: objectOrNull({ value: numberOrNull, intersection: number, union: number, labelledPatches: number }),
   patchesPerSecond: number,
   etaSeconds: numberOrNull,

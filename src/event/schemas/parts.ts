@@ -31,6 +31,9 @@ export const area = object('Areas of the patches done so far.', {
   stromaMm2: amount('Tumour-associated stroma, mm².'),
   tissueMm2: amount('Tissue, mm².'),
   stromaFraction: amount('stromaMm2 ÷ tissueMm2; 0 where there is no tissue.'),
+  'outsideMm2?': amount(
+    'Taken for stroma outside the filter’s tissue, mm²: in no mask and no other area; absent: none.',
+  ),
   'missingMm2?': amount('Part of the slide that it does not store, mm²; absent: none.'),
 });
 

@@ -6,6 +6,7 @@ import type { SlideFacts } from '../slide-facts.js';
 import { countTiles, type TileTable } from '../stored-tiles.js';
 import {
   expectedTiles,
+  shownBy,
   TILE_FOLDER_KIND,
   type TileFolderDescription,
   type TileSet,
@@ -24,11 +25,13 @@ export function tileFolderFacts(set: TileSet): SlideFacts {
       digest.update(`${name} ${stats.size} ${stats.mtimeMs}\n`);
       tiles[tile] = 1;
     }
+    for (let tile = 0; tile < tiles.length; tile++) tiles[tile] ||= tiles[shownBy(level, tile) ?? tile]!;
     return tiles;
   });
   return {
     format: set.format,
     mpp: set.mpp,
+    ...(set.notes ? { notes: set.notes } : {}),
     levels: set.levels,
     properties: {},
     fingerprint: `tiles-${digest.digest('hex').slice(0, 32)}`,
