@@ -102,6 +102,35 @@ describe('a truth from QuPath', () => {
     expect(replayed.stderr).not.toMatch(/label value/);
   });
 
+  it('counts nothing where the slide stores nothing: not missed, not found', async () => {
+    const folder = await emptyFolder();
+    const slide = join(folder, 'sparse.tif');
+    const picture = { ...plain(512, 512, [30, 20, 30]) };
+    // Of 64 tiles the upper left sixteen are stored nowhere, and one more in the middle of a patch.
+    const missing = (col: number, row: number) => (col < 4 && row < 4) || (col === 6 && row === 6);
+    await writeFile(slide, writeTiff([{ picture, tile: [64, 64], compression: 'lzw', resolution: 20_000, missing }]));
+    const labels = join(folder, 'sparse.geojson');
+    await writeFile(labels, JSON.stringify(square(0, 512, named('Stroma'))));
+    const out = join(folder, 'out');
+    const args = [
+      'replay',
+      slide,
+      '--labels',
+      labels,
+      '--positive',
+      'Stroma',
+      '--patch-size',
+      '256',
+      '--spacing',
+      '0.5',
+    ];
+    const { stderr } = await runCli([...args, ...NULL, '--out', out]);
+    expect(stderr).toMatch(/sparse\.tif: 1 of 4 patches are not stored, and in no score/);
+    const metrics = JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as EvaluationReport;
+    const { tp, fp, fn, tn } = metrics.models[0]!.splits.all!.counts;
+    expect([tp + fn, fp + tn]).toEqual([512 * 512 - 256 * 256 - 64 * 64, 0]);
+  });
+
   it('is named by segment for what is left out of it', async () => {
     const out = await emptyFolder();
     const options = ['--labels', await truth(), '--positive', 'Stroma', ...NULL, '--out', out];
