@@ -7,6 +7,7 @@ import { findTiles } from '../slide/tile-folder/find-tiles.js';
 import { decodeText } from '../text.js';
 import type { Candidate, Layout } from './labelled-item.js';
 import type { LabelClass } from './labels.js';
+import { labelsAt } from './labels-at.js';
 import { readLabelsFile } from './labels-file.js';
 import {
   filesByName,
@@ -67,8 +68,7 @@ export async function pairOf(imagePath: string, labelsPath: string, mpp?: number
       throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`);
     }
   }
-  const labels = labelLocation(labelsPath);
-  if (!labels) throw new StromaflowError('LABELS_INVALID', `${labelsPath}: neither a mask nor annotations by its name`);
+  const labels = await labelsAt(labelsPath);
   const isScene = splitScene(imagePath).scene !== undefined;
   const name = isTiles || isScene ? slideIdAt(imagePath) : basename(imagePath, extname(imagePath));
   const kind = isImageFile(imagePath) && !isTiffFile(imagePath) ? 'image' : 'slide';
@@ -107,7 +107,10 @@ async function findSlides(folder: string, mpp: number | undefined): Promise<Pair
   return { candidates: candidates.some(({ labels }) => labels) ? candidates : [], orphans: [], ambiguous: [] };
 }
 
-const TRUTH_NAMES = ['_mask.tif', '_mask.tiff', '_mask.png', '_labels.tif', '.xml', '.geojson', '.json'] as const;
+const TRUTH_NAMES = [
+  ...['_mask.tif', '_mask.tiff', '_mask.png', '_labels.tif'],
+  ...['.xml', '.geojson', '.json', '.xml.gz', '.geojson.gz', '.json.gz'],
+] as const;
 
 const MASK_NAMES = ['.tif', '.tiff', '.png'] as const;
 

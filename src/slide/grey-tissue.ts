@@ -1,3 +1,4 @@
+import { markBlock } from './marks.js';
 import { BLOCK } from './reduce.js';
 
 /** What of the tissue rule counts without colour. */
@@ -18,15 +19,15 @@ const REACH = 2;
 const COLOUR = 1;
 
 /** True when a patch has no colour at all: a grey slide's, or one of nothing but white or black. Parameters as of countTissue. */
-export function isGrey(sums: Uint16Array, cols: number, width: number, height: number): boolean {
+export function isGrey(sums: Uint16Array, cols: number, width: number, height: number, areas?: Uint8Array): boolean {
   for (let y = 0, row = 0; y < height; y += BLOCK, row++) {
     const blockHeight = Math.min(BLOCK, height - y);
     for (let x = 0, at = row * cols * 3; x < width; x += BLOCK, at += 3) {
       const r = sums[at] as number;
       const g = sums[at + 1] as number;
       const b = sums[at + 2] as number;
-      const area = blockHeight * Math.min(BLOCK, width - x);
-      if (Math.max(r, g, b) - Math.min(r, g, b) >= COLOUR * area) return false;
+      const area = areas ? (areas[at / 3] as number) : blockHeight * Math.min(BLOCK, width - x);
+      if (area > 0 && Math.max(r, g, b) - Math.min(r, g, b) >= COLOUR * area) return false;
     }
   }
   return true;
@@ -45,6 +46,8 @@ export function countGreyTissue(
   width: number,
   height: number,
   { opticalDensity, minFraction, black }: GreyRule,
+  present?: Uint8Array,
+  marks?: Uint8Array,
 ): number {
   const darkest = 255 * 10 ** -opticalDensity;
   const contrast = Math.max(LEAST_CONTRAST, CONTRAST * opticalDensity);
@@ -54,8 +57,12 @@ export function countGreyTissue(
   const means = new Float32Array(across * down);
   for (let row = 0, at = 0; row < down; row++)
     for (let col = 0; col < across; col++, at++) {
-      areas[at] = Math.min(BLOCK, width - col * BLOCK) * Math.min(BLOCK, height - row * BLOCK);
-      means[at] = (sums[(row * cols + col) * 3] as number) / (areas[at] as number);
+      const block = row * cols + col;
+      areas[at] = present
+        ? (present[block] as number)
+        : Math.min(BLOCK, width - col * BLOCK) * Math.min(BLOCK, height - row * BLOCK);
+      // A block none of whose pixels are there is as black: what borders on it has no texture by that.
+      means[at] = areas[at] === 0 ? 0 : (sums[block * 3] as number) / (areas[at] as number);
     }
   const isDark = (mean: number) => mean <= darkest && mean >= black;
   const hasTexture = (col: number, row: number, own: number): boolean => {
@@ -80,7 +87,11 @@ export function countGreyTissue(
   const pixelsOf = (bits: number) =>
     found.reduce((sum, each, at) => sum + (each & bits ? (areas[at] as number) : 0), 0);
   const textured = pixelsOf(1);
-  return textured > 0 && textured >= minFraction * width * height ? pixelsOf(2) : textured;
+  const kept = textured > 0 && textured >= minFraction * width * height ? 2 : 1;
+  if (marks)
+    for (let row = 0, at = 0; row < down; row++)
+      for (let col = 0; col < across; col++, at++) if ((found[at] as number) & kept) markBlock(marks, row * cols + col);
+  return kept === 2 ? pixelsOf(2) : textured;
 }
 
 /** Places of the blocks up to `reach` away, in rows of `across`. */

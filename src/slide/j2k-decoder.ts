@@ -1,9 +1,10 @@
 import createOpenJpeg, { type J2KDecoder } from '@cornerstonejs/codec-openjpeg/decodewasmjs';
+import { ForeignTile } from './foreign-tile.js';
 import { codestreamIn, type J2kComponent, readCodestream } from './j2k/codestream.js';
 import { PlainJ2k } from './j2k/plain-j2k.js';
 import type { TiffLevel } from './tiff-description.js';
 import { COMPRESSION, PHOTOMETRIC } from './tiff-support.js';
-import type { TileDecoder } from './tile-decoder.js';
+import type { TileDecoder, TileProblem } from './tile-decoder.js';
 
 /** OpenJPEG in this thread, and what it printed about what it decoded last. */
 interface Codec {
@@ -40,7 +41,7 @@ export class J2kDecoder implements TileDecoder {
     return this.#buffer.subarray(0, length);
   }
 
-  decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined {
+  decode(tile: Buffer, rows: number, into: Uint8Array): TileProblem | undefined {
     const { tileWidth, tileHeight } = this.#level;
     const stream = codestreamIn(tile);
     const header = readCodestream(stream);
@@ -49,12 +50,12 @@ export class J2kDecoder implements TileDecoder {
     if (width !== tileWidth || height > tileHeight || height < rows)
       return `is ${width} × ${height} pixels instead of ${tileWidth} × ${tileHeight}`;
     const chroma = chromaOf(components);
-    if (!chroma) return 'has subsampled or unusual components';
+    if (!chroma) return new ForeignTile('has subsampled or unusual components');
     const subsampled = chroma !== 'full';
     const yCbCr = !header.transformed && (subsampled || isYCbCr(this.#level));
     ours ??= new PlainJ2k();
     if (ours.decode(stream, yCbCr, into)) return undefined;
-    if (chroma === 'half height') return 'has subsampled or unusual components';
+    if (chroma === 'half height') return new ForeignTile('has subsampled or unusual components');
     const { decoder, problems } = this.#codec;
     problems.length = 0;
     let pixels: Uint8Array;

@@ -2,10 +2,12 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { adobeTransform, prepareTile } from './jpeg-stream.js';
+import { isMarkedDone } from './marked-done.js';
 import type { SlideNote } from './note.js';
 import { splitScene } from './scene-path.js';
 import type { LevelGeometry } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
+import { countTiles } from './stored-tiles.js';
 import type { TiffDescription, TiffLevel } from './tiff-description.js';
 import { listOf, sizeOf } from './tiff-facts.js';
 import { recogniseTiff } from './tiff-format.js';
@@ -17,9 +19,7 @@ import { alphaOf, COMPRESSION, checkSupported, extraSamplesOf, isGrey, PHOTOMETR
 /** A sound TIFF of a scanner whose files only OpenSlide reads right. */
 export class ForeignTiff extends StromaflowError {
   constructor(path: string, vendor: string) {
-    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`, {
-      fix: 'install OpenSlide (libopenslide)',
-    });
+    super('SLIDE_UNSUPPORTED', `${path}: is ${vendor}, which only OpenSlide reads`);
   }
 }
 
@@ -61,6 +61,10 @@ export function readTiffFacts(
     mpp: format.mpp,
     levels,
     properties: { ...format.properties, ...colourNote(fd, levels[0]) },
+    stored: level => ({
+      ...countTiles({ levels, has: (at, tile) => levels[at]!.byteCounts[tile] !== 0 }, level),
+      sparse: format.sparse === true || isMarkedDone(path),
+    }),
     notes: [...format.notes, ...notes, ...pixelNotes(first!.page)],
     describe: geometry => describeTiff(path, levels, geometry),
   };

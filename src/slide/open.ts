@@ -4,8 +4,9 @@ import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
-import { askOpenSlide } from './open-openslide.js';
-import { ForeignTiff, readTiffFacts, type TiffReading } from './open-tiff.js';
+import { readTiffFacts, type TiffReading } from './open-tiff.js';
+import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
+import { whoeverReads } from './readable.js';
 import { splitScene } from './scene-path.js';
 import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
@@ -24,10 +25,10 @@ export interface OpenOptions {
 
 /**
  * Opens a slide: TIFF and DICOM (a file of a series, or its folder) by our own readers; what they cannot read by OpenSlide,
- * where it is installed. Checks everything but the pixels.
+ * where it is installed. Checks everything but the pixels; of those a few tiles are tried, unless the file is growing.
  *
  * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (no slide, or damaged), SLIDE_TRUNCATED (ends before its last tile),
- * SLIDE_UNSUPPORTED (a compression or layout that cannot be decoded), SLIDE_NO_MPP (no spacing and none given).
+ * SLIDE_UNSUPPORTED (a compression, layout or kind of tile that cannot be decoded), SLIDE_NO_MPP (no spacing and none given), OPENSLIDE_FAILED.
  */
 export async function openSlide(path: string, options: OpenOptions = {}): Promise<OpenedSlide> {
   const { id, signal } = options;
@@ -41,24 +42,31 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     const facts =
       tiles === undefined ? await readWhole(fd, path, stats, options) : await readTilesFacts(tiles, options.mpp);
     signal?.throwIfAborted();
-    const { stored, bounds } = facts;
-    const spaced = withSpacing(path, facts, options.mpp);
-    const info: SlideInfo = {
+    const settled = {
       id: id ?? slideIdAt(path),
       path: tiles ?? path,
-      format: facts.format,
-      ...spaced,
       fingerprint: `${facts.fingerprint ?? fingerprint(fd, stats)}${sceneSuffix(path)}`,
-      properties: facts.properties,
-      ...(bounds ? { bounds } : {}),
     };
-    return { info, source: facts.describe(spaced.levels), ...(stored ? { stored } : {}) };
+    const settle = (given: SlideFacts) => describe(settled, given, options.mpp);
+    const opened = settle(facts);
+    return options.growing ? opened : await whoeverReads(opened, facts, settle, signal);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);
   } finally {
     closeSync(fd);
   }
+}
+
+function describe(
+  settled: Pick<SlideInfo, 'id' | 'path' | 'fingerprint'>,
+  facts: SlideFacts,
+  mpp: number | undefined,
+): OpenedSlide {
+  const { format, properties, stored, bounds } = facts;
+  const spaced = withSpacing(settled.path, facts, mpp);
+  const info: SlideInfo = { ...settled, format, ...spaced, properties, ...(bounds ? { bounds } : {}) };
+  return { info, source: facts.describe(spaced.levels), ...(stored ? { stored } : {}) };
 }
 
 async function readWhole(
@@ -72,7 +80,7 @@ async function readWhole(
   if (stats.isDirectory()) throw unreadable(path, 'is a folder without a slide', FOLDERS_FIX);
   if (!stats.isFile()) throw unreadable(path, 'is not a file');
   const { file, scene } = splitScene(path);
-  return readFacts(fd, file, stats.size, { growing: growing ?? false, scene });
+  return readFacts(fd, file, stats.size, { growing: growing ?? false, scene }, signal);
 }
 
 const FOLDERS_FIX =
@@ -124,14 +132,21 @@ function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
   return `${size}-${Math.trunc(mtimeMs)}-${head}`;
 }
 
-function readFacts(fd: number, path: string, size: number, reading: TiffReading): SlideFacts {
+async function readFacts(
+  fd: number,
+  path: string,
+  size: number,
+  reading: TiffReading,
+  signal: AbortSignal | undefined,
+): Promise<SlideFacts> {
   try {
     return readTiffFacts(fd, path, size, reading);
   } catch (error) {
-    // Damaged TIFFs are not handed to native code, which could take the whole process with it.
-    const facts = error instanceof ForeignTiff || !isTiff(fd) ? askOpenSlide(path) : undefined;
-    if (!facts) throw error;
-    return facts;
+    if (!(error instanceof StromaflowError)) throw error;
+    const format = isTiff(fd) ? undefined : openSlideFormat(path, readBytes(fd, 0, MAGIC_BYTES));
+    // OpenSlide reads over damage without a word.
+    if (format === undefined && error.code !== 'SLIDE_UNSUPPORTED') throw error;
+    return openSlideInstead(path, error, format, signal);
   }
 }
 

@@ -16,6 +16,8 @@ export interface TiffFormat {
   readonly notes: readonly SlideNote[];
   /** Scenes of tissue, by their number in the file from 1, where there are several: a slide each. */
   readonly scenes?: readonly number[];
+  /** It stores no tile where nothing was scanned. */
+  readonly sparse?: boolean;
   /** Acquisition facts that are safe to show; everything else in the description stays behind. */
   readonly properties: Readonly<Record<string, string>>;
 }

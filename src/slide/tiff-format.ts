@@ -74,6 +74,7 @@ function philips(pages: readonly TiffPage[]): TiffFormat | undefined {
   );
   return {
     name: 'Philips TIFF',
+    sparse: true,
     levels: pyramid.levels,
     mpp,
     notes: [...notes, ...leftOutNotes(pyramid, () => true)],

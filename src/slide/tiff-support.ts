@@ -44,11 +44,24 @@ export function alphaOf(page: TiffPage): Alpha | undefined {
 /** A decoded tile larger than this is refused: a striped image of this kind must be converted first. */
 const MAX_TILE_BYTES = 256 * 2 ** 20;
 
-/** @throws SLIDE_UNSUPPORTED naming the first thing about a level that cannot be decoded. */
+/** Nothing but the compression of a TIFF is not ours: whoever can decode it reads the slide as it is meant. */
+export class ForeignCoding extends StromaflowError {
+  constructor(path: string, reason: string) {
+    super('SLIDE_UNSUPPORTED', `${path}: ${reason}`);
+  }
+}
+
+/** @throws SLIDE_UNSUPPORTED naming the first thing about a level that cannot be decoded (ForeignCoding where that is all). */
 export function checkSupported(path: string, page: TiffPage): void {
   const reason = unsupported(page);
-  if (reason) throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${reason}`);
+  if (!reason) return;
+  const known = page.photometric === PHOTOMETRIC.yCbCr ? COMPRESSION.jpeg : COMPRESSION.none;
+  if (!isKnown(page.compression) && !unsupported({ ...page, compression: known }))
+    throw new ForeignCoding(path, reason);
+  throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${reason}`);
 }
+
+const isKnown = (compression: number): boolean => Object.values<number>(COMPRESSION).includes(compression);
 
 /** Compressions that are not read, by the names that people know. */
 const UNREAD: Readonly<Record<number, string>> = {
@@ -84,7 +97,7 @@ const SAMPLE_KINDS: Readonly<Record<number, string>> = { 2: 'signed', 3: 'floati
 export function unsupported(page: TiffPage): string | undefined {
   const { compression, photometric, samplesPerPixel } = page;
   const jpeg = compression === COMPRESSION.jpeg;
-  if (!Object.values<number>(COMPRESSION).includes(compression)) {
+  if (!isKnown(compression)) {
     const name = UNREAD[compression];
     return `compression ${compression}${name ? ` (${name})` : ''} is not supported`;
   }

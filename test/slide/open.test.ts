@@ -197,7 +197,7 @@ describe('openSlide refuses', () => {
     ['a floating-point predictor', { extra: [[317, 3, [3]]] }, /predictor 3/],
     ['two samples as colour', { extra: [[277, 3, [2]]] }, /2 samples/],
   ])('%s', async (name, more, message) => {
-    // Entries are written in order, and the last of equal tags counts.
+    // The last of equal tags is written.
     const error = await failureOf(() =>
       open(`${name}.tif`.replaceAll(' ', '-'), [page(64, 64, { resolution: 20_000, ...more })]),
     );

@@ -35,7 +35,7 @@ describe('checkSupported', () => {
     expect(failure.code).toBe('SLIDE_UNSUPPORTED');
     expect(failure.message).toMatch(/^\/scan\/a\.tif: /);
     expect(failure.message).toContain(message);
-    expect(failure.fix).toContain('OpenSlide');
+    expect(failure.fix).toContain('convert');
   });
 
   it.each<[string, Partial<TiffPage>]>([

@@ -136,7 +136,8 @@ class Writer {
   }
 
   #directory(given: readonly Entry[]): { position: number; linkAt: number } {
-    const entries = given.toSorted((a, b) => a[0] - b[0]);
+    // Readers differ in which of two equal tags they take.
+    const entries = [...new Map(given.map(entry => [entry[0], entry])).values()].sort((a, b) => a[0] - b[0]);
     const [countBytes, entryBytes, word] = this.#big ? [8, 20, 8] : [2, 12, 4];
     const values = entries.map(entry => this.#values(entry));
     const places = values.map(bytes => (bytes.length > word ? this.#append(bytes) : 0));
