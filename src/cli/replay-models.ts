@@ -44,6 +44,12 @@ export async function replayModel(
           `${image}: label value ${value} is not declared, its pixels are left out`,
         ),
       ),
+    onFacts: ({ maskPath }, { classes }) => {
+      for (const { name, areas } of classes.filter(({ meaning }) => meaning === 'unknown')) {
+        const message = `${maskPath}: class '${name}' is not declared, ${areas} of its annotations are left out`;
+        faults.add(new StromaflowError('LABELS_INVALID', message, { fix: DECLARE }));
+      }
+    },
   });
   let seconds = 0;
   let facts: ModelFacts = { ...factsOf(bundle), name };
@@ -65,6 +71,8 @@ export async function replayModel(
   );
   return { status, model: { facts, evaluation, spool, seconds } };
 }
+
+const DECLARE = 'declare it with --positive, --negative or --ignore';
 
 /** An image that is not, or not wholly, in the scores is named in the report too. */
 function noteFailure(result: SlideResult, faults: Faults): void {

@@ -1,7 +1,8 @@
 import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
 import { countBoundary } from './boundary.js';
 import { countPatch, intersectionUnion } from './counts.js';
-import type { LabelSource } from './label-source.js';
+import type { LabelFacts } from './label-facts.js';
+import { isAnnotation, type LabelSource } from './label-source.js';
 import type { LabelledImage } from './labelled-item.js';
 import type { LabelMap } from './labels.js';
 import { type PatchLabels, readPatchLabels } from './patch-labels.js';
@@ -18,6 +19,8 @@ export interface EvaluationOptions {
   readonly sink?: PatchSink | undefined;
   /** Called once an image for each undeclared label value: a slide's labels cannot all be checked beforehand. */
   readonly onUnknown?: (image: string, value: number) => void;
+  /** Called with what each truth holds, when it is opened. */
+  readonly onFacts?: (item: LabelledImage, facts: LabelFacts) => void;
 }
 
 /** Where scored patches go: the spool on disk that the report's rows and pictures are made from. */
@@ -29,6 +32,8 @@ export interface PatchSink {
 export interface ScoredSlide {
   readonly item: LabelledImage;
   readonly plan: PatchPlan;
+  /** What its truth holds, and what of it takes no part. */
+  readonly facts: LabelFacts;
 }
 
 /** The truth of one slide in the graph; fits the session's port of that name. */
@@ -81,7 +86,9 @@ export class Evaluation {
 
   /** Truth for one slide; closes `source` with it. */
   truth(item: LabelledImage, plan: PatchPlan, source: LabelSource): SlideTruth {
-    this.#slides.set(item.id, { item, plan });
+    const { facts } = source;
+    this.#slides.set(item.id, { item, plan, facts });
+    this.#options.onFacts?.(item, facts);
     return {
       score: async (ref, mask, probabilities) => {
         const labels = await readPatchLabels(source, plan, ref, this.#options.map);
@@ -97,14 +104,15 @@ export class Evaluation {
   }
 
   #add(
-    item: Pick<LabelledImage, 'id' | 'patient' | 'subset'>,
+    item: Pick<LabelledImage, 'id' | 'patient' | 'subset' | 'labels'>,
     plan: PatchPlan,
     { col, row }: Pick<PatchRef, 'col' | 'row'>,
     labels: PatchLabels,
     mask: PatchMask | undefined,
     probabilities: Uint8Array | undefined,
   ): PatchScore | undefined {
-    this.#reportUnknown(item.id, labels.unknownValue);
+    // Of annotations the facts name the classes that nobody declared; their values mean nothing to people.
+    if (!isAnnotation(item.labels)) this.#reportUnknown(item.id, labels.unknownValue);
     const split = splitOf(this.#options.split, item.id, col, row);
     const totals = this.#splitTally(split);
     if (labels.labelledPixels === 0) {

@@ -96,6 +96,10 @@ class GrowingNdTiff implements LiveSlide {
     return { expected, seen: this.#seen, missing, overwritten: this.#overwritten };
   }
 
+  get sparse(): boolean {
+    return doneFolders(this.#source.path).some(isMarkedDone);
+  }
+
   get lacks(): string | undefined {
     return this.#unplaced > 0
       ? `a row and a column of ${this.#unplaced} ${this.#unplaced === 1 ? 'image' : 'images'}`

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { readFileBelow } from '../slide/regular-file.js';
+import { readFileBelow, statFileBelow } from '../slide/regular-file.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import { withSpacing } from '../slide/slide-facts.js';
-import { describeTileFolder } from '../slide/tile-folder/tile-folder-facts.js';
+import { describeTileFolder, isDeclared, storedTiles } from '../slide/tile-folder/tile-folder-facts.js';
 import {
   alsoShown,
   expectedTiles,
@@ -80,6 +80,8 @@ class GrowingTileFolder implements LiveSlide {
   readonly #signs: readonly string[];
   #signTimes = '';
   #overwritten = 0;
+  /** Of the tiles that never came, those that finer levels have instead. */
+  #drawn = 0;
   #changedAt = performance.now();
 
   constructor(
@@ -122,8 +124,13 @@ class GrowingTileFolder implements LiveSlide {
   get tiles(): LiveSlide['tiles'] {
     const expected = this.#expected;
     const seen = this.#count;
-    const missing = this.#state === 'complete' ? Math.max(0, expected - seen) : 0;
-    return { expected, seen, missing, overwritten: this.#overwritten };
+    const drawn = this.#drawn;
+    const missing = this.#state === 'complete' ? Math.max(0, expected - seen - drawn) : 0;
+    return { expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, overwritten: this.#overwritten };
+  }
+
+  get sparse(): boolean {
+    return isDeclared(this.#set, this.#level);
   }
 
   get #count(): number {
@@ -193,8 +200,20 @@ class GrowingTileFolder implements LiveSlide {
     if (this.#state !== 'growing') return [];
     if (done || this.#count >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
     else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
+    if (this.#state !== 'growing') this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
     return came;
   }
+
+  readonly #has = (at: number, tile: number): boolean => {
+    const level = this.#levels[at]!;
+    const isThere = (own: number): boolean =>
+      at === this.#level
+        ? this.#seen.has(own)
+        : statFileBelow(this.#set.folder, tileName(level, own % level.cols, Math.floor(own / level.cols))) !==
+          undefined;
+    const shown = shownBy(level, tile);
+    return isThere(tile) || (shown !== undefined && isThere(shown));
+  };
 
   /** A level that is written before the one that is followed is a sign of life. */
   #othersChanged(): boolean {

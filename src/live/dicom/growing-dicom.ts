@@ -3,7 +3,7 @@ import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.
 import { followedName, identityOf, levelName } from '../../slide/dicom/describe-instances.js';
 import type { DicomLevel } from '../../slide/dicom/description.js';
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
-import { emptyGrid, unknownGrid } from '../../slide/dicom/level.js';
+import { emptyGrid, isByPosition, unknownGrid } from '../../slide/dicom/level.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
 import { arrivals } from '../arrivals.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
@@ -86,6 +86,10 @@ export class GrowingDicom implements LiveSlide {
     const expected = isKnown ? seen : cols * rows;
     const missing = this.#state === 'complete' ? expected - seen : 0;
     return { expected, seen, missing, overwritten };
+  }
+
+  get sparse(): boolean {
+    return isByPosition(this.#chosen[this.#at]!.instances[0]!) || isMarkedDone(this.#files.folder);
   }
 
   get lacks(): string | undefined {

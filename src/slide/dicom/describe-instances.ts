@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { SlideNote } from '../note.js';
 import type { SlideFacts } from '../slide-facts.js';
+import { countTiles } from '../stored-tiles.js';
 import { type ChosenLevel, type ChosenLevels, chooseLevels } from './choose-levels.js';
 import { colourNotes } from './colour-notes.js';
 import { copyNotes } from './copies.js';
 import { DICOM_KIND, type DicomDescription } from './description.js';
 import type { DicomInstance, InstanceHeader } from './instance.js';
-import { describeLevel } from './level.js';
+import { describeLevel, isByPosition } from './level.js';
 import { planeNotes } from './planes.js';
 
 /**
@@ -26,6 +27,7 @@ export function describeInstances(path: string, all: readonly DicomInstance[]): 
     deflatedFrom: syntax.deflated ? dataAt : undefined,
   }));
   const known = outline(chosen);
+  const { levels } = known;
   return {
     ...known,
     notes: [
@@ -34,6 +36,13 @@ export function describeInstances(path: string, all: readonly DicomInstance[]): 
       ...colourNotes(chosen.levels.map(level => level.instances[0]!)),
     ],
     fingerprint: fingerprint(instances),
+    stored: level => {
+      const tiles = countTiles({ levels, has: (at, tile) => grids[at]!.parts[tile]! >= 0 }, level);
+      // A level whose frames state their places lists no others: where none is, nothing was scanned.
+      return isByPosition(chosen.levels[level]!.instances[0]!)
+        ? { ...tiles, expected: tiles.seen, drawn: 0, sparse: true }
+        : tiles;
+    },
     describe: (geometry): DicomDescription => ({
       kind: DICOM_KIND,
       path,

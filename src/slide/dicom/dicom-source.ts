@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { StromaflowError } from '../../errors.js';
 import type { TileSource, TileState } from '../slide.js';
-import type { TileDecoder } from '../tile-decoder.js';
+import { type TileDecoder, type TileProblem, tileError } from '../tile-decoder.js';
 import { type ByteSource, fileBytes } from './byte-reader.js';
 import type { DicomFrames, DicomLevel, DicomPart, PartList } from './description.js';
 import { frameDecoder } from './frame-decoder.js';
@@ -41,13 +41,10 @@ export class DicomSource implements TileSource {
       throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
     const { tileWidth, tileHeight } = geometry;
     const index = row * geometry.cols + col;
-    const part = geometry.parts[index]!;
+    // A level of which nothing is known yet has no table.
+    const part = geometry.parts[index] ?? -1;
     if (part < 0) return 'missing';
-    const corrupt = (problem: string) =>
-      new StromaflowError(
-        'TILE_CORRUPT',
-        `${this.#files.at(part)?.path}: tile (${col}, ${row}) of level ${level} ${problem}`,
-      );
+    const corrupt = (problem: TileProblem) => tileError(this.#files.at(part)?.path ?? '', level, col, row, problem);
     const start = geometry.starts[index]!;
     const length = geometry.ends[index]! - start;
     // No codec makes a frame much larger than its pixels; a length beyond that is damage, not worth its memory.

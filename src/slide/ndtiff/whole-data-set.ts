@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { isMarkedDone } from '../marked-done.js';
 import type { SlideNote } from '../note.js';
 import type { LevelGeometry } from '../slide.js';
 import type { SlideFacts } from '../slide-facts.js';
+import { countTiles } from '../stored-tiles.js';
 import { unreadable } from '../tiff-probe.js';
-import { describeDataSet, isStored, note, placeOf, readDataSet, readIndexFile } from './data-set.js';
+import { describeDataSet, doneFolders, isStored, note, placeOf, readDataSet, readIndexFile } from './data-set.js';
 import { gridOfTiles, outsideOfGrid, statedGrid, withoutPlaces } from './grid.js';
 import { chosenPlane, hasPlace, type IndexEntry, planeOf, readIndex } from './read-index.js';
 
@@ -29,9 +31,9 @@ export function readNdTiffFacts(index: string): SlideFacts {
     const place = placeOf(described, entry);
     if (place) note(level, place, entry.offset);
   }
-  const expected = level.offsets.length;
-  const seen = level.offsets.reduce((count, offset) => count + (offset === 0 ? 0 : 1), 0);
-  if (seen === 0) throw outsideOfGrid(index);
+  // A grid that is made from its tiles reaches over places where nobody wanted to go.
+  const sparse = stated === undefined || doneFolders(index).some(isMarkedDone);
+  if (level.offsets.every(offset => offset === 0)) throw outsideOfGrid(index);
   return {
     format: 'NDTiff',
     mpp: set.summary.mpp,
@@ -39,7 +41,7 @@ export function readNdTiffFacts(index: string): SlideFacts {
     properties: {},
     notes: notesOf(entries, chosen),
     fingerprint: `ndtiff-${Math.trunc(file.stats.mtimeMs)}-${createHash('sha256').update(file.bytes).digest('hex').slice(0, 32)}`,
-    stored: () => ({ expected, seen }),
+    stored: () => ({ ...countTiles({ levels: [level], has: (_, tile) => level.offsets[tile] !== 0 }, 0), sparse }),
     describe: ([geometry]: readonly LevelGeometry[]) => ({ ...described, levels: [{ ...level, mpp: geometry!.mpp }] }),
   };
 }

@@ -1,5 +1,6 @@
 import { extname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
+import { ForeignTile, ForeignTileError } from '../foreign-tile.js';
 import { J2kDecoder } from '../j2k-decoder.js';
 import { readFileBelow } from '../regular-file.js';
 import type { TileSource, TileState } from '../slide.js';
@@ -89,7 +90,8 @@ async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Prom
   const tile = decoder.input(bytes.length);
   bytes.copy(tile);
   const problem = decoder.decode(tile, tileHeight, pixels);
-  if (problem) throw corrupt(path, problem);
+  if (problem instanceof ForeignTile) throw new ForeignTileError(`${path}: ${problem.what}`);
+  if (problem !== undefined) throw corrupt(path, problem);
   return { width: tileWidth, height: tileHeight, pixels };
 }
 
