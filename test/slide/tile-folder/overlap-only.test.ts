@@ -8,7 +8,7 @@ import { openGrowingTileFolder } from '#src/live/growing-tile-folder.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
-import { alsoShown, shownBy, type TileSetLevel } from '#src/slide/tile-folder/tile-set.js';
+import { alsoShown, shownBy, type TileFolderDescription, type TileSetLevel } from '#src/slide/tile-folder/tile-set.js';
 import { failureOf } from '../fixture.js';
 import { cut, gradient } from '../tiff-writer.js';
 
@@ -134,7 +134,7 @@ describe('tiles that hold nothing but overlap', () => {
           await next();
         }
         await live.close();
-        const { cols, rows } = live.sourceFor(0)['levels' as never]![0] as TileSetLevel;
+        const { cols, rows } = (live.sourceFor(0) as TileFolderDescription).levels[0]!;
         expect(came.toSorted((a, b) => a - b)).toEqual(Array.from({ length: cols * rows }, (_, tile) => tile));
         expect([live.state, live.tiles.missing]).toEqual(['complete', 0]);
         await expectPixels(manifest, picture);
