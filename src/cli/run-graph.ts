@@ -31,6 +31,8 @@ export interface GraphOptions {
   readonly probabilities?: boolean;
   /** Take up a new model when the bundle changes, or on SIGHUP. @default false */
   readonly followsModel?: boolean;
+  /** The folder that is watched: why it is away, undefined while it is there. */
+  readonly folder?: { readonly reason: string | undefined };
   /** How the truth of a slide is found; see Parts.openLabels. */
   readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
@@ -53,6 +55,7 @@ export async function runGraph(
     ledger,
     probabilities = false,
     followsModel = false,
+    folder,
     labelsFor,
   }: GraphOptions = {},
 ): Promise<number> {
@@ -64,7 +67,12 @@ export async function runGraph(
     const info = engine();
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
     if (info.choice) terminal.line(`           ${info.choice}`);
-    const metrics = createMetrics({ version: VERSION, engine, connected: () => bus.connected });
+    const metrics = createMetrics({
+      version: VERSION,
+      engine,
+      connected: () => bus.connected,
+      ...(folder && { folderUp: () => folder.reason === undefined }),
+    });
     const board = new StatusBoard({ version: VERSION, bus, engine });
     const progress = new ProgressCounter();
     signal.addEventListener('abort', () => board.drain(), { once: true });
@@ -83,7 +91,7 @@ export async function runGraph(
         metrics,
         status: () => board.report(),
         grid: slide => board.grid(slide),
-        readiness: () => readiness(bus, board, supervision),
+        readiness: () => readiness(bus, board, supervision, folder),
       });
       cleanUps.unshift(() => server.close());
       terminal.line(`status     ${server.url}`);
@@ -114,12 +122,18 @@ export async function runGraph(
   }
 }
 
-function readiness(bus: EventBus, board: StatusBoard, { failure }: EngineSupervision): Readiness {
+function readiness(
+  bus: EventBus,
+  board: StatusBoard,
+  { failure }: EngineSupervision,
+  folder: GraphOptions['folder'],
+): Readiness {
   const unless = (reason: string | false | undefined) => (reason ? { ready: false, reason } : { ready: true });
   return {
     components: {
       bus: unless(!bus.connected && `${bus.description} is away`),
       engine: unless(failure?.message),
+      ...(folder && { folder: unless(folder.reason) }),
       accepting: unless(board.draining && 'draining'),
     },
   };

@@ -4,11 +4,12 @@ import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
+import { sampleFile } from './file-samples.js';
 import { askOpenSlide } from './open-openslide.js';
 import { ForeignTiff, readTiffFacts } from './open-tiff.js';
 import type { OpenedSlide } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
-import { isTiff, readBytes, unreadable } from './tiff-probe.js';
+import { isTiff, unreadable } from './tiff-probe.js';
 import { findTiles, readTilesFacts, splitRegion, tilesName } from './tile-folder/find-tiles.js';
 
 export interface OpenOptions {
@@ -76,6 +77,9 @@ async function readWhole(
 const FOLDERS_FIX =
   'give a slide file, or a folder of DICOM instances, or one with manifest.json, a .dzi, ImageProperties.xml, coordinates.csv or NDTiff.index';
 
+/** What stands for the slide at a path: what describes its tiles, else the path itself. */
+export const slideAt = (path: string): string => findTilesOrNone(path) ?? path;
+
 /** The id of the slide at a path: from the name of its file, or of the folder that holds its tiles or instances. */
 export function slideIdAt(path: string): string {
   const tiles = findTilesOrNone(path);
@@ -104,13 +108,8 @@ export function slideId(path: string): string {
   return `${safe || 'slide'}-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 8)}`;
 }
 
-function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
-  const head = createHash('sha256')
-    .update(readBytes(fd, 0, 65_536))
-    .digest('hex')
-    .slice(0, 16);
-  return `${size}-${Math.trunc(mtimeMs)}-${head}`;
-}
+const fingerprint = (fd: number, { size, mtimeMs }: Stats): string =>
+  `${size}-${Math.trunc(mtimeMs)}-${sampleFile(fd, size)}`;
 
 function readFacts(fd: number, path: string, size: number, growing: boolean): SlideFacts {
   try {

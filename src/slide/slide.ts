@@ -23,7 +23,7 @@ export interface SlideInfo {
   /** Spacing of level 0 in µm/px, mean of both axes. */
   readonly mpp: number;
   readonly levels: readonly LevelGeometry[];
-  /** Changes when the file's content may have: size, modification time and a hash of its head. */
+  /** Changes when the file's content may have: size, modification time, and a hash of pieces of it. */
   readonly fingerprint: string;
   /** Acquisition facts only (objective, scanner, ICC present); never patient data, labels or free text. */
   readonly properties: Readonly<Record<string, string>>;

@@ -15,6 +15,9 @@ export const DEMO_SLIDE = fileURLToPath(new URL('../../../../test/fixtures/CMU-1
 /** FPN's group normalisation makes a patch's mask depend on the whole patch; context hides most of the seams. */
 const DEMO_MARGIN = 128;
 
+/** Its folder is another one each time, and its slide the same. */
+const DEMO_PLACE = '/demo';
+
 /** Long enough to see that nothing starts before the slide is whole. */
 const ARRIVAL_SECONDS = 2;
 
@@ -41,7 +44,7 @@ on a free port and publishes to it; without it the events stay in this process.`
       return await runGraph(
         { ...context, config: { ...config, nats, margin, fresh: true } },
         (parts, signal) => {
-          const results = segmentLive(folder, parts, signal).pipe(take(1));
+          const results = segmentLive(folder, parts, signal, DEMO_PLACE).pipe(take(1));
           void arriveByRename(DEMO_SLIDE, folder, { seconds: ARRIVAL_SECONDS, signal }).catch(() => undefined);
           return results;
         },

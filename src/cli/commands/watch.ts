@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { segmentLive } from '../../../pipelines/live.js';
+import { segmentLive, watchedFolder } from '../../../pipelines/live.js';
 import type { Parts } from '../../../pipelines/parts.js';
 import { StromaflowError } from '../../errors.js';
 import { type Command, GRAPH, TRUTH, WATCHING } from '../command.js';
+import { sayPresence } from '../presence.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
 
@@ -23,7 +24,8 @@ they are renamed; slides that can be read while they grow are segmented while th
     const config = { ...context.config, port: context.config.port ?? WATCH_PORT };
     context.terminal.line(`watching ${folder}`);
     const labels = await slideLabels(config);
-    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(folder, parts, signal);
-    return runGraph({ ...context, config }, graph, { ...labels, followsModel: true });
+    const watched = watchedFolder(folder, config, change => sayPresence(change, context.terminal));
+    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(watched, parts, signal);
+    return runGraph({ ...context, config }, graph, { ...labels, followsModel: true, folder: watched });
   },
 };

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { describeInstances, groupLevels, levelName, outline } from '../../slide/dicom/describe-instances.js';
 import type { DicomDescription } from '../../slide/dicom/description.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
@@ -8,6 +9,7 @@ import { unreadable } from '../../slide/tiff-probe.js';
 import type { CandidateFacts, OpenedCandidate } from '../../watch/watch-folder.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import type { LiveSlide } from '../live-slide.js';
+import { WholeSlide } from '../whole-slide.js';
 import { levelContent } from './content.js';
 import { GrowingDicom } from './growing-dicom.js';
 import { isAllThere } from './growing-level.js';
@@ -17,7 +19,7 @@ import type { SeriesFiles } from './series-files.js';
  * Opens a DICOM slide of a watched folder: as a growing one as soon as an instance of it is whole and others are announced
  * and not there; as a whole one when all that are announced are there and no file changed for the settling time. Its
  * levels are those of which a file has its header, whole or not. A level that was reduced from a finer one (RESAMPLED)
- * says that this is to come: it is waited for, until the files are so old that a slide counts as stalled.
+ * says that this is to come: it is waited for, for as long as a slide may stall.
  *
  * @returns undefined when the level that is wanted was opened whole before, and nothing of it changed.
  *
@@ -25,17 +27,17 @@ import type { SeriesFiles } from './series-files.js';
  */
 export async function openDicomSeries(
   files: SeriesFiles,
-  { quiet, age }: CandidateFacts,
+  { quiet }: CandidateFacts,
   options: GrowingOptions & { readonly spacing?: number | undefined },
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
+): Promise<OpenedCandidate<WholeSlide | LiveSlide> | undefined> {
   const { settleSeconds, stallSeconds, signal } = options;
   const { path, folder } = files;
-  const isOver = isMarkedDone(folder) || age > stallSeconds || quiet >= settleSeconds;
+  const isOver = isMarkedDone(folder) || quiet >= settleSeconds;
   await files.look(isOver);
   signal?.throwIfAborted();
   if (files.headers.length === 0) throw files.error ?? unreadable(path, 'may still be written');
   const groups = groupLevels(files.headers);
-  if (groups[0]![0]!.facts.resampled && !isMarkedDone(folder) && age <= stallSeconds) return { later: true };
+  if (groups[0]![0]!.facts.resampled && !isMarkedDone(folder) && quiet <= stallSeconds) return { later: true };
   const known = outline(groups);
   // What shares its folder with others is called by one of its files.
   const at = path === folder ? folder : groups[0]![0]!.path;
@@ -59,15 +61,36 @@ export async function openDicomSeries(
   }
   if (isThere.every(Boolean) && !files.hasStalled) {
     if (!isOver) throw unreadable(path, 'may still be written');
-    const { fingerprint, describe } = describeInstances(
-      folder,
-      groups.flat().map(instance => whole.get(instance.path)!),
-    );
-    return { value: { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) } };
+    const instances = groups.flat().map(instance => whole.get(instance.path)!);
+    return openWhole(files, instances, options, () => {
+      const { fingerprint, describe } = describeInstances(folder, instances);
+      return { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) };
+    });
   }
   if (whole.size === 0) throw files.error ?? unreadable(path, 'may still be written');
   const live = new GrowingDicom(files, info, groups, options);
   return { value: live, until: live.closed };
+}
+
+async function openWhole(
+  { followed }: SeriesFiles,
+  instances: readonly DicomInstance[],
+  options: GrowingOptions,
+  open: () => OpenedSlide,
+): Promise<OpenedCandidate<WholeSlide>> {
+  const paths = instances.map(({ path }) => path);
+  const slide = await WholeSlide.open(paths, options, () => {
+    // What was inspected before must be what is watched from now on.
+    for (const { path, size, modified } of instances) {
+      const stats = statSync(path);
+      if (stats.size !== size || stats.mtimeMs !== modified) throw unreadable(path, 'may still be written');
+    }
+    return open();
+  });
+  slide.keepLooking();
+  // What was given up is not done, though it was noted as such.
+  void slide.closed.then(again => again && followed.clear());
+  return { value: slide, until: slide.closed };
 }
 
 /** By path. */
