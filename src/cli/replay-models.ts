@@ -2,7 +2,7 @@ import { tap } from 'rxjs';
 import { replaySet } from '../../pipelines/replay.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import type { Config } from '../config/options.js';
-import { StromaflowError } from '../errors.js';
+import { isErrorCode, StromaflowError } from '../errors.js';
 import { Evaluation } from '../evaluate/evaluation.js';
 import type { LabelledSet } from '../evaluate/labelled-set.js';
 import type { ModelFacts } from '../evaluate/metrics.js';
@@ -73,7 +73,7 @@ function noteFailure(result: SlideResult, faults: Faults): void {
   const { failed, expected } = result.summary.patches;
   const [first] = result.summary.errors;
   const message = `${result.path}: ${failed} of ${expected} patches could not be segmented (${first?.code})`;
-  faults.add(new StromaflowError('SLIDE_UNREADABLE', message));
+  faults.add(new StromaflowError(first && isErrorCode(first.code) ? first.code : 'SLIDE_UNREADABLE', message));
 }
 
 function factsOf({ name, version, network, threshold, provenance }: ModelBundle): ModelFacts {

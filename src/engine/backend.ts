@@ -20,6 +20,8 @@ export interface BackendMasks {
   readonly mask: Uint8Array;
   readonly counts: Int32Array;
   readonly probabilities?: Uint8Array;
+  /** Patches, by their place, of whose scores one is NaN or infinite: their masks mean nothing. */
+  readonly notFinite: readonly number[];
 }
 
 export interface LayerOutput {

@@ -57,17 +57,27 @@ export const modelVerify: Command = {
   usage: 'model verify <bundle>',
   group: GROUP,
   summary: "check every tensor's name, shape and values, and make a trial run",
-  options: ['engine', ...GENERAL],
+  notes:
+    'The trial runs are on noise and on pictures that are black, white and of one colour. They are made in float16 too, where ' +
+    'the engine can; with --half, scores that are not finite there are a problem of the bundle.',
+  options: ['engine', 'half', ...GENERAL],
   async run({ args, config, terminal, signal }) {
-    const { bundle, problems, trial } = await verifyBundle(args[0]!, { engine: config.engine, signal });
+    const { engine, half } = config;
+    const { bundle, problems, trial, float16 } = await verifyBundle(args[0]!, { engine, half, signal });
     for (const problem of problems) process.stderr.write(`stromaflow: ${problem.line}\n`);
     if (bundle) terminal.line(`${bundle.name} ${bundle.version}: ${problems.length} problems`);
     if (trial) {
       const range = `logits from ${trial.lowest.toFixed(2)} to ${trial.highest.toFixed(2)} on noise`;
       terminal.line(`trial run   ${trial.engine}, ${trial.seconds.toFixed(2)} s, ${range}`);
     }
+    if (float16) {
+      const { notFinite } = float16;
+      terminal.line(
+        `float16     ${notFinite.length > 0 ? `not finite on ${notFinite.join(', ')}: leave --half off` : 'finite too'}`,
+      );
+    }
     const told = problems.map(({ code, message, fix }) => ({ code, message, fix }));
-    terminal.json({ bundle: bundle ?? null, problems: told, trial: trial ?? null });
+    terminal.json({ bundle: bundle ?? null, problems: told, trial: trial ?? null, float16: float16 ?? null });
     return problems.length > 0 ? 1 : 0;
   },
 };

@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly probabilities?: boolean;
   /** The network computes in float16. */
   readonly half?: boolean;
+  /** For GPUs: NaN goes through a relu as NaN, as it does on CPUs. */
+  readonly keepNaN?: boolean;
 }
 
 /**
@@ -35,8 +37,12 @@ export interface CompileOptions {
  */
 export async function compileBundle(bundle: ModelBundle, options: CompileOptions = {}): Promise<string> {
   const folder = options.cacheFolder ?? defaultCacheFolder();
-  const { layers = [], probabilities = false, half = false } = options;
-  const further = [...(probabilities ? ['probabilities'] : []), ...(half ? ['half'] : [])];
+  const { layers = [], probabilities = false, half = false, keepNaN = false } = options;
+  const further = [
+    ...(probabilities ? ['probabilities'] : []),
+    ...(half ? ['half'] : []),
+    ...(keepNaN ? ['keepNaN'] : []),
+  ];
   const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, layers, ...further]));
   const path = join(folder, `${key.digest('hex').slice(0, 32)}.onnx`);
   if (await isSealed(path)) {
@@ -46,8 +52,8 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
   try {
     await mkdir(folder, { recursive: true });
     await (bundle.network.kind === 'smp'
-      ? compileSmp(bundle, bundle.network, { layers, probabilities, half }, path)
-      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half })));
+      ? compileSmp(bundle, bundle.network, { layers, probabilities, half, keepNaN }, path)
+      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half, keepNaN })));
     await forgetOldest(folder).catch(() => {});
     return path;
   } catch (error) {

@@ -12,7 +12,7 @@ import { decide, PORTS, preprocess } from './surround.js';
 import { OnnxWriter } from './writer.js';
 
 /** Changes whenever the same bundle would give another file; part of the cache's key. */
-export const EMIT_VERSION = 5;
+export const EMIT_VERSION = 6;
 
 export interface EmitOptions {
   readonly name: string;
@@ -22,6 +22,8 @@ export interface EmitOptions {
   readonly layers?: readonly string[];
   /** Compute the network in float16; for GPUs that are faster then. Bytes in and scores out stay as they are. */
   readonly half?: boolean;
+  /** For GPUs: NaN goes through a relu as NaN, as it does on CPUs. */
+  readonly keepNaN?: boolean;
   /** Also give the probabilities, uint8 [N, H, W] of round(255 p). */
   readonly probabilities?: boolean;
   /** Compute the convolutions on bytes. */
@@ -33,11 +35,11 @@ export interface EmitOptions {
 /**
  * The network in ONNX, with what stands before and behind it (PORTS):
  * patches uint8 [N, H, W, 3] → bytes normalised, channels first → network → threshold →
- * mask uint8 [N, H, W] of 0 and 1, counts int32 [N] of ones, logits float32 [N, classes, H, W].
+ * mask uint8 [N, H, W] of 0 and 1, counts int32 [N] of ones, sums float32 [N] of scores, logits float32 [N, classes, H, W].
  * H and W are multiples of 32.
  */
 export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOptions): OnnxModel {
-  const out = new OnnxWriter({ half: options.half ?? false });
+  const out = new OnnxWriter({ half: options.half ?? false, keepNaN: options.keepNaN ?? false });
   const toNetwork = (name: string) => (out.half ? out.cast(name, 'float16') : name);
   const fromNetwork = (name: string) => (out.half ? out.cast(name, 'float') : name);
   const names = graph.nodes.map((node, id) => `v${id}_${node.op}`);
@@ -71,7 +73,7 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
   return { name: options.name, nodes: out.nodes, initializers: out.initializers, inputs, outputs };
 }
 
-/** Mask, counts, logits and, when they are asked for, probabilities; sizes that are not fixed are named. */
+/** Mask, counts, sums, logits and, when they are asked for, probabilities; sizes that are not fixed are named. */
 export function standardOutputs(
   batch: number | 'N',
   side: number | 'H',
@@ -82,6 +84,7 @@ export function standardOutputs(
   return [
     { name: PORTS.mask, type: 'uint8', shape: [batch, side, width] },
     { name: PORTS.counts, type: 'int32', shape: [batch] },
+    { name: PORTS.sums, type: 'float', shape: [batch] },
     { name: PORTS.logits, type: 'float', shape: [batch, classes, side, width] },
     ...(probabilities ? [{ name: PORTS.probabilities, type: 'uint8', shape: [batch, side, width] } as const] : []),
   ];
