@@ -9,7 +9,8 @@ import type { ModelFacts } from '../evaluate/metrics.js';
 import { PatchSpool } from '../evaluate/patch-spool.js';
 import type { Split } from '../evaluate/split.js';
 import type { EvaluatedModel } from '../evaluate/write-report.js';
-import type { ModelBundle } from '../model/bundle.js';
+import { loadBundle, type ModelBundle, normModeOf } from '../model/bundle.js';
+import type { NormMode } from '../model/norm/statistics.js';
 import { SPACING_TOLERANCE } from '../slide/image-source.js';
 import { createMemoryLedger } from '../store/memory-ledger.js';
 import { openNoOutput } from '../store/no-output.js';
@@ -48,7 +49,7 @@ export async function replayModel(
   let seconds = 0;
   let facts: ModelFacts = { ...factsOf(bundle), name };
   const status = await runGraph(
-    { ...context, config: { ...context.config, model: bundle.path } },
+    { ...context, config: { ...context.config, model: bundle.path, norm: normModeOf(bundle) } },
     (parts, signal) => {
       if (parts.models.current.segmenter.info.engine === 'null') facts = NO_MODEL;
       const startedAt = performance.now();
@@ -64,6 +65,15 @@ export async function replayModel(
     { ledger: createMemoryLedger(), quiet: true, probabilities: true },
   );
   return { status, model: { facts, evaluation, spool, seconds } };
+}
+
+/**
+ * A bundle of a list of models; `#patch` or `#frozen` behind its path says how its norms are run, so that both ways can be
+ * compared. Throws what loadBundle throws.
+ */
+export function loadNamed(model: string, norm: NormMode | undefined, signal: AbortSignal): Promise<ModelBundle> {
+  const [, path = model, own] = /^(.*)#(patch|frozen)$/.exec(model) ?? [];
+  return loadBundle(path, signal, { norm: (own as NormMode | undefined) ?? norm });
 }
 
 /** An image that is not, or not wholly, in the scores is named in the report too. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
+import type { NormMode } from '../model/norm/statistics.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { LayerOutput } from './backend.js';
 import { chooseEngine } from './choose.js';
@@ -21,6 +22,8 @@ export interface EvaluateOptions {
   readonly threads?: number;
   /** Compute the network in float16. */
   readonly half?: boolean;
+  /** How the bundle's group and instance norms are run; frozen where it has statistics, unless given. */
+  readonly norm?: NormMode | undefined;
   readonly cacheFolder?: string;
   readonly signal?: AbortSignal;
 }
@@ -57,6 +60,7 @@ export async function evaluateImages(
     threads = availableParallelism(),
     cacheFolder = defaultCacheFolder(),
     half = false,
+    norm,
     signal,
   } = options;
   const probing = { model, threads, cacheFolder, ...(signal && { signal }) };
@@ -71,6 +75,7 @@ export async function evaluateImages(
     threads,
     device: 0,
     half,
+    norm,
     layers,
     nullDelay: 0,
   };

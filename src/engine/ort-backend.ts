@@ -14,13 +14,13 @@ import { notFinitePlaces } from './not-finite.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { engine, model, cacheFolder, patchSize, layers, probabilities = false, half = false } = options;
+  const { engine, cacheFolder, patchSize, layers, probabilities = false, half = false } = options;
   const ort = await import('onnxruntime-node').catch(cause => {
     throw new StromaflowError('ENGINE_UNAVAILABLE', `onnxruntime-node cannot be loaded: ${firstLine(cause)}`, {
       cause,
     });
   });
-  const bundle = await loadExact(model, options.modelVersion, engine);
+  const bundle = await loadExact(options);
   const { network } = bundle;
   const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
   const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half, keepNaN: engine !== 'cpu' });

@@ -1,10 +1,10 @@
 import { StromaflowError } from '../errors.js';
-import { buildNetwork } from '../model/architecture/network.js';
 import { loadBundle, type ModelBundle } from '../model/bundle.js';
 import { simplify } from '../model/graph/simplify.js';
 import { importBundle } from '../model/import.js';
 import type { Range } from '../model/int8/affine.js';
 import { measuredPlaces, type Quantisation } from '../model/int8/quantisation.js';
+import { graphOf } from '../model/norm/network.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import { PORTS } from '../model/onnx/surround.js';
 import type { EngineBackend } from './backend.js';
@@ -91,7 +91,7 @@ function quantisable({ path, network }: ModelBundle) {
   if (network.kind === 'onnx')
     throw unsupported('is a ready ONNX graph, which runs as it was exported', 'quantise a bundle of save_pretrained');
   if (network.quantisation) throw unsupported('is quantised already', 'quantise the bundle it was made of');
-  return simplify(buildNetwork(network.architecture));
+  return simplify(graphOf(network));
 }
 
 /** Rounded to bytes, NaN and infinity would become numbers like any other. */

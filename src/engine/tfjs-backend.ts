@@ -1,12 +1,11 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { StromaflowError } from '../errors.js';
-import { buildNetwork } from '../model/architecture/network.js';
 import { type Decision, decisionOf } from '../model/decision.js';
 import { layerOf } from '../model/graph/graph.js';
 import { simplify } from '../model/graph/simplify.js';
 import type { InputNormalisation } from '../model/manifest.js';
+import { graphOf, openWeights } from '../model/norm/network.js';
 import { SUM_SCALE } from '../model/onnx/surround.js';
-import { SafetensorsFile } from '../model/safetensors.js';
 import type { Tf } from '../model/tfjs/layers.js';
 import { buildTfjs } from '../model/tfjs/network.js';
 import type { BackendOptions, EngineBackend, LayerOutput } from './backend.js';
@@ -16,8 +15,8 @@ import { openTfjs } from './tfjs-device.js';
 
 /** TensorFlow.js: the second engine family, running the same network from the same definition. */
 export async function createTfjsBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { engine, model, patchSize, layers } = options;
-  const bundle = await loadExact(model, options.modelVersion, engine);
+  const { engine, patchSize, layers } = options;
+  const bundle = await loadExact(options);
   if (bundle.network.kind === 'onnx')
     throw new StromaflowError(
       'MODEL_UNSUPPORTED',
@@ -28,9 +27,9 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
     );
   if (options.half)
     throw new StromaflowError('USAGE', `${engine} computes in float32 only`, { fix: 'leave --half off' });
-  const graph = simplify(buildNetwork(bundle.network.architecture), layers);
+  const graph = simplify(graphOf(bundle.network), layers);
   const { tf, version, device } = await openTfjs(engine);
-  const weights = await SafetensorsFile.open(bundle.network.weights);
+  const weights = await openWeights(bundle.network);
   const network = await buildTfjs(tf, graph, weights).finally(() => weights.close());
   const decision = decisionOf(bundle.scores, bundle);
   const normalise = normaliser(bundle.input);

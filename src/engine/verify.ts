@@ -4,7 +4,7 @@ import { parseArchitecture } from '../model/architecture/config.js';
 import { buildNetwork } from '../model/architecture/network.js';
 import { loadBundle, type ModelBundle, readJson } from '../model/bundle.js';
 import { SafetensorsFile } from '../model/safetensors.js';
-import { parameterProblems } from '../model/weights.js';
+import { negativeVariance, parameterProblems } from '../model/weights.js';
 import { entryOf } from './catalogue.js';
 import { chooseEngine } from './choose.js';
 import { type EvaluateOptions, type Evaluation, evaluateImages } from './evaluate.js';
@@ -39,7 +39,7 @@ export async function verifyBundle(path: string, options: EvaluateOptions = {}):
   const { signal } = options;
   let bundle: ModelBundle;
   try {
-    bundle = await loadBundle(path, signal);
+    bundle = await loadBundle(path, signal, { norm: options.norm });
   } catch (error) {
     signal?.throwIfAborted();
     const problem = toStromaflowError(error, 'MODEL_INVALID');
@@ -128,13 +128,7 @@ async function badValues({ network }: ModelBundle, signal?: AbortSignal): Promis
       try {
         const values = await file.read(name);
         const negative = name.endsWith('.running_var') ? values.findIndex(value => value < 0) : -1;
-        if (negative >= 0)
-          problems.push(
-            new StromaflowError(
-              'MODEL_INVALID',
-              `${file.path}: tensor ${name} holds ${values[negative]} at ${negative}, a variance below 0`,
-            ),
-          );
+        if (negative >= 0) problems.push(negativeVariance(`${file.path}: tensor ${name}`, values[negative]!, negative));
       } catch (error) {
         problems.push(toStromaflowError(error, 'MODEL_INVALID'));
       }

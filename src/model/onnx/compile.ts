@@ -4,11 +4,10 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } f
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
-import { buildNetwork } from '../architecture/network.js';
 import type { ModelBundle, OnnxNetwork, SmpNetwork } from '../bundle.js';
 import { decisionOf } from '../decision.js';
 import { simplify } from '../graph/simplify.js';
-import { SafetensorsFile } from '../safetensors.js';
+import { graphOf, openWeights } from '../norm/network.js';
 import { EMIT_VERSION, emitOnnx } from './emit.js';
 import { encodeModel } from './model.js';
 import { PORTS } from './surround.js';
@@ -21,7 +20,7 @@ export function defaultCacheFolder(): string {
 
 export interface CompileOptions {
   readonly cacheFolder?: string;
-  /** Further outputs: layers (see EmitOptions), or PORTS.ranges. */
+  /** Further outputs: layers (see EmitOptions), or PORTS.ranges and PORTS.moments. */
   readonly layers?: readonly string[];
   /** The graph also gives probabilities; it is another file then, so that other runs do not compute them. */
   readonly probabilities?: boolean;
@@ -67,19 +66,20 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
 
 async function compileSmp(
   bundle: ModelBundle,
-  { architecture, weights, quantisation }: SmpNetwork,
+  network: SmpNetwork,
   outputs: Required<Omit<CompileOptions, 'cacheFolder'>>,
   path: string,
 ) {
+  const { quantisation } = network;
   if (quantisation) checkQuantised(bundle, outputs);
-  const source = await SafetensorsFile.open(weights);
+  const source = await openWeights(network);
   try {
-    const layers = outputs.layers.filter(name => name !== PORTS.ranges);
-    const ranges = layers.length < outputs.layers.length;
-    const graph = simplify(buildNetwork(architecture), layers);
+    const measured = [PORTS.ranges, PORTS.moments].filter(port => outputs.layers.includes(port));
+    const layers = outputs.layers.filter(name => !measured.some(port => port === name));
+    const graph = simplify(graphOf(network), layers);
     const { name, input } = bundle;
     const decision = decisionOf(bundle.scores, bundle);
-    const options = { name, input, decision, ...outputs, layers, ranges, quantisation };
+    const options = { name, input, decision, ...outputs, layers, measured, quantisation };
     await writeSealed(path, encodeModel(emitOnnx(graph, source, options)));
   } finally {
     await source.close();

@@ -1,4 +1,5 @@
 import type { Decision } from '../decision.js';
+import { groupNorms } from '../graph/freeze.js';
 import { type Graph, layerOf, type Value } from '../graph/graph.js';
 import type { Affine } from '../int8/affine.js';
 import { isQuantised } from '../int8/places.js';
@@ -8,6 +9,7 @@ import type { WeightSource } from '../weights.js';
 import { emitRanges, int8Conv, throughBytes } from './bytes.js';
 import { emitLayer } from './layers.js';
 import type { OnnxModel, OnnxTensorInfo } from './model.js';
+import { emitMoments } from './moments.js';
 import { decide, PORTS, preprocess } from './surround.js';
 import { OnnxWriter } from './writer.js';
 
@@ -28,8 +30,8 @@ export interface EmitOptions {
   readonly probabilities?: boolean;
   /** Compute the convolutions on bytes. */
   readonly quantisation?: Quantisation | undefined;
-  /** Also give the ranges of the tensors that would become bytes; see emitRanges. */
-  readonly ranges?: boolean;
+  /** Also give the ranges of the tensors that would become bytes (see emitRanges), the moments of the norms (see emitMoments). */
+  readonly measured?: readonly string[];
 }
 
 /**
@@ -57,7 +59,9 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
     const made = bytes.get(value);
     if (made) names[id] = throughBytes(out, names[id]!, made);
   });
-  if (options.ranges) emitRanges(out, measuredPlaces(graph), nameOf);
+  const measured = new Set(options.measured);
+  if (measured.has(PORTS.ranges)) emitRanges(out, measuredPlaces(graph), nameOf);
+  if (measured.has(PORTS.moments)) emitMoments(out, groupNorms(graph), nameOf);
   const logits = fromNetwork(nameOf(graph.output));
   decide(out, logits, graph.output.channels, options.decision, options.probabilities);
 
@@ -67,7 +71,8 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
     out.node('Identity', [fromNetwork(nameOf(value))], {}, name);
     outputs.push({ name, type: 'float', shape: ['N', value.channels, `${name} height`, `${name} width`] });
   }
-  if (options.ranges)
+  if (measured.has(PORTS.moments)) outputs.push({ name: PORTS.moments, type: 'float', shape: [1, 'groups', 2] });
+  if (measured.has(PORTS.ranges))
     outputs.push({ name: PORTS.ranges, type: 'float', shape: [1, measuredPlaces(graph).length, 2, 1] });
   const inputs: OnnxTensorInfo[] = [{ name: PORTS.patches, type: 'uint8', shape: ['N', 'H', 'W', 3] }];
   return { name: options.name, nodes: out.nodes, initializers: out.initializers, inputs, outputs };

@@ -13,6 +13,8 @@ export const PORTS = {
   probabilities: 'stromaflow/probabilities',
   /** Only while a model is quantised: see emitRanges. */
   ranges: 'stromaflow/ranges',
+  /** Only while norms are frozen: see emitMoments. */
+  moments: 'stromaflow/moments',
 } as const;
 
 /** Bytes [N, H, W, 3] → float32 [N, 3, H, W], whose name is returned: byte / 255 × range, minus mean, over std. */
