@@ -5,7 +5,8 @@ import { openSlide } from '../slide/open.js';
 import type { PatchPlan, PatchRef } from '../slide/patch.js';
 import { patchRefs, planPatches, validSize } from '../slide/plan.js';
 import { ReaderPool } from '../slide/reader-pool.js';
-import { DEFAULT_TISSUE_RULE } from '../slide/tissue.js';
+import { BLOCK } from '../slide/reduce.js';
+import { countTissue, DEFAULT_TISSUE_RULE } from '../slide/tissue.js';
 import { Arena } from '../stage/arena.js';
 import { filesByName, isImageFile, isSlideFile, isTiffFile } from './layout-folder.js';
 import { Random } from './random.js';
@@ -19,7 +20,10 @@ export interface FolderPatchesOptions {
   /** Most patches, shared out evenly among the files. */
   readonly most: number;
   readonly seed: number;
-  /** Only patches that lie wholly inside the slide and show next to no glass; with any tissue unless given. */
+  /**
+   * Only patches that lie wholly inside the slide and show next to no glass, at any place of a grid of a quarter of their side, so
+   * that small pictures give some; patches of the slide's grid with any tissue unless given.
+   */
   readonly full?: boolean;
   /** Patches a file gives in each round, so that whoever stops early has as many of each; its whole share unless given. */
   readonly round?: number;
@@ -96,25 +100,39 @@ async function* patchesOf(
   const opened = plain
     ? await openImageAsSlide(path, { mpp: mpp ?? spacing, spacing })
     : await openSlide(path, { mpp, signal });
-  const plan = planPatches(opened.info, { spacing, patchSize });
+  const margin = full ? (patchSize - Math.max(32, (patchSize >> 7) << 5)) / 2 : 0;
+  const plan = planPatches(opened.info, { spacing, patchSize, margin });
   const slide = await readers.open(opened, plan, DEFAULT_TISSUE_RULE);
   try {
     const refs = new Random(seed).shuffle([...patchRefs(plan)].filter(ref => !full || isWhole(plan, ref)));
     const end = Math.min(refs.length, file.at + share * PATIENCE);
     for (let left = share; left > 0 && file.at < end; ) {
-      const { outcome, tissuePixels } = await slide.read(refs[file.at++]!, 0, signal);
-      if (outcome !== 'tissue' || (full && tissuePixels < FULL * patchSize ** 2)) continue;
+      if ((await slide.read(refs[file.at++]!, 0, signal)).outcome !== 'tissue') continue;
+      const patch = arena.slot(0).slice();
+      if (full && tissuePart(patch, patchSize) < FULL) continue;
       left--;
-      yield arena.slot(0).slice();
+      yield patch;
     }
   } finally {
     await slide.close();
   }
 }
 
-function isWhole(plan: PatchPlan, { col, row }: PatchRef): boolean {
-  const [width, height] = validSize(plan, col, row);
-  return width === plan.patchSize && height === plan.patchSize;
+function isWhole({ core, margin, patchSize, width, height }: PatchPlan, { col, row }: PatchRef): boolean {
+  const [left, top] = [col * core - margin, row * core - margin];
+  return left >= 0 && top >= 0 && left + patchSize <= width && top + patchSize <= height;
+}
+
+/** Of the whole patch; the reader counts in its core only. */
+function tissuePart(patch: Uint8Array, side: number): number {
+  const blocks = side / BLOCK;
+  const sums = new Uint16Array(blocks * blocks * 3);
+  for (let y = 0, at = 0; y < side; y++)
+    for (let x = 0; x < side; x++) {
+      const block = (Math.floor(y / BLOCK) * blocks + Math.floor(x / BLOCK)) * 3;
+      for (let c = 0; c < 3; c++) sums[block + c]! += patch[at++]!;
+    }
+  return countTissue(sums, blocks, side, side, DEFAULT_TISSUE_RULE) / side ** 2;
 }
 
 /** Pictures and slides that are named, or lie in the folders that are. */
