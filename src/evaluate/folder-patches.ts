@@ -3,7 +3,7 @@ import { StromaflowError } from '../errors.js';
 import { openImageAsSlide } from '../slide/image-source.js';
 import { openSlide } from '../slide/open.js';
 import type { PatchPlan, PatchRef } from '../slide/patch.js';
-import { patchRefs, planPatches, validSize } from '../slide/plan.js';
+import { patchRefs, planPatches } from '../slide/plan.js';
 import { ReaderPool } from '../slide/reader-pool.js';
 import { BLOCK } from '../slide/reduce.js';
 import { countTissue, DEFAULT_TISSUE_RULE } from '../slide/tissue.js';
