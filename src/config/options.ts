@@ -507,7 +507,7 @@ export const OPTIONS = {
     type: 'boolean',
     default: false,
     group: 'general',
-    help: "print JSON lines only; the last one is summary.json's content",
+    help: 'print JSON lines only: for each slide what summary.json has, and after several one over all of them',
   },
   verbose: {
     type: 'boolean',
