@@ -11,6 +11,7 @@ import type { TiffDescription } from '../slide/tiff-description.js';
 import { readBytes, unreadable } from '../slide/tiff-probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
 import { COORDINATES, isTileManifest, readTileSet } from '../slide/tile-folder/read-tile-set.js';
+import { tryTiles } from '../slide/try-tiles.js';
 import { isDicomName } from '../watch/names.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { openDicomSeries } from './dicom/open-series.js';
@@ -35,7 +36,8 @@ export interface LiveOptions extends GrowingOptions {
 /**
  * Opens a file of a scanner's folder, or a DICOM slide (src/live/dicom/open-series.ts). What describes a folder of tiles
  * is always followed. Another file is opened as a whole slide when it was renamed into place, is marked as done, or stands still
- * and every tile is there; as a growing one as soon as its directory can be read and tiles lack.
+ * and every tile is there; as a growing one as soon as its directory can be read and tiles lack, unless their kind is not ours
+ * to read.
  *
  * @throws the errors of openSlide while neither is possible.
  */
@@ -66,6 +68,8 @@ export async function openLiveOrWhole(
     return { value: await openSlide(path, { mpp, id, signal }) };
   const slide = await openSlide(path, { mpp, id, signal, growing: true });
   if (slide.source.kind === 'tiff' && lacksTiles(slide.source as TiffDescription)) {
+    // Whoever reads what our reader does not reads whole files alone.
+    if ((await tryTiles(slide.source, slide.info.levels, undefined, signal)).has(0)) return { later: true };
     const live = await openGrowingTiff(path, options);
     return { value: live, until: live.closed };
   }
