@@ -82,9 +82,14 @@ export const unreduced = (page: TiffPage): FittedLevel => {
 
 /** Where a level is larger than its factor leads to by more than rounding, the rest is padding. */
 function unpadded(first: TiffPage, page: TiffPage, factor: number): { width: number; height: number } {
-  const cut = (from: number, size: number) =>
-    size - from / factor > ROUNDING.large ? Math.ceil(from / factor - 1e-6) : size;
-  return { width: cut(first.width, page.width), height: cut(first.height, page.height) };
+  const cut = (from: number, size: number, tile: number) => {
+    const own = Math.ceil(from / factor - 1e-6);
+    return size - own > ROUNDING.large && Math.ceil(own / tile) === Math.ceil(size / tile) ? own : size;
+  };
+  return {
+    width: cut(first.width, page.width, page.tileWidth),
+    height: cut(first.height, page.height, page.tileHeight),
+  };
 }
 
 interface Known {
