@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import type { SlideNote } from './note.js';
+import { GREY_NOTE, type SlideNote } from './note.js';
 import { askOpenSlide } from './openslide/ask-openslide.js';
 import { type FactsInstead, insteadOf, withRefusal } from './openslide/instead.js';
 import { splitScene } from './scene-path.js';
@@ -21,9 +21,9 @@ export async function whoeverReads(
   signal: AbortSignal | undefined,
 ): Promise<OpenedSlide> {
   const { info, source } = opened;
-  const unread = await tryTiles(source, info.levels, info.bounds, signal);
+  const { unread, grey } = await tryTiles(source, info.levels, info.bounds, signal);
   const worst = unread.get(0);
-  if (!worst) return withoutLevels(opened, unread);
+  if (!worst) return withGrey(withoutLevels(opened, unread), grey);
   const problem = problemOf(worst);
   if (source.kind === 'openslide') {
     const reader = `${facts.properties['reader'] ?? 'OpenSlide'} cannot read it: ${problem}`;
@@ -56,6 +56,13 @@ const problemOf = (error: StromaflowError): string => `${tileOf(error)}, and so 
 
 /** The part of a tile's error behind the file's name. */
 const tileOf = ({ message }: StromaflowError): string => /tile \(\d+, \d+\) of level .*/.exec(message)?.[0] ?? message;
+
+/** Three equal channels are grey, whatever the file calls them. */
+function withGrey(opened: OpenedSlide, grey: boolean): OpenedSlide {
+  const notes = opened.info.notes ?? [];
+  if (!grey || notes.some(({ code }) => code === 'grey')) return opened;
+  return { ...opened, info: { ...opened.info, notes: [...notes, GREY_NOTE] } };
+}
 
 function withoutLevels(opened: OpenedSlide, unread: UnreadLevels): OpenedSlide {
   if (unread.size === 0) return opened;
