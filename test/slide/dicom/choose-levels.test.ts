@@ -188,6 +188,18 @@ describe('focal planes', () => {
       { numRuns: 30 },
     ));
 
+  it('as instances that each say how many there are in all', async () => {
+    const stack = (depth: number, more: Partial<InstanceOptions> = {}) =>
+      instance({ picture: plain(100 + depth), extra: [[TAG.totalPixelMatrixFocalPlanes, 'UL', 3]], ...more });
+    const full = folderOf(...[2, -2, 0].map(depth => stack(depth, { depth })));
+    const sparse = folderOf(
+      ...[2, -2, 0].map(depth =>
+        stack(depth, { organisation: 'TILED_SPARSE', places: PLACES, depths: PLACES.map(() => depth) }),
+      ),
+    );
+    expect([await greys(full), await greys(sparse)]).toEqual([all(100), all(100)]);
+  });
+
   it('of coarser levels: the one next to the finest’s', async () => {
     const half = (grey: number, depth: number) =>
       instance({ picture: plain(grey, 50, 35), spacing: [0.001, 0.001], depth, resampled: true });
