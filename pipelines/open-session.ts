@@ -107,7 +107,7 @@ function tilesOf(
   const { expected, seen, drawn, sparse } = stored(level);
   const missing = Math.max(0, expected - seen - drawn);
   return {
-    tiles: () => ({ expected, seen, drawn, missing, late: 0, overwritten: 0 }),
+    tiles: () => ({ expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, late: 0, overwritten: 0 }),
     sparse: () => sparse ?? false,
   };
 }

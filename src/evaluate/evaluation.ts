@@ -1,11 +1,12 @@
 import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import { countBoundary } from './boundary.js';
 import { countPatch, intersectionUnion } from './counts.js';
 import type { LabelFacts } from './label-facts.js';
 import { isAnnotation, type LabelSource } from './label-source.js';
 import type { LabelledImage } from './labelled-item.js';
 import type { LabelMap } from './labels.js';
-import { type PatchLabels, readPatchLabels } from './patch-labels.js';
+import { type PatchLabels, readPatchLabels, withoutPixels } from './patch-labels.js';
 import { type Split, type SplitName, splitOf } from './split.js';
 import { ImageTally, type PatchScore, SplitTally } from './tally.js';
 
@@ -42,12 +43,14 @@ export interface SlideTruth {
    * Compares a patch and adds it to the evaluation.
    * @param mask undefined: the patch was dropped as empty, hence no stroma
    * @param probabilities patchSize² bytes, q = round(255 p)
+   * @param missing pixels of the core that the slide does not store; they are in no score
    * @returns pixels of mask ∧ label and mask ∨ label; undefined where nothing is labelled
    */
   score(
     ref: Pick<PatchRef, 'col' | 'row'>,
     mask: PatchMask | undefined,
     probabilities?: Uint8Array,
+    missing?: readonly PixelRectangle[],
   ): Promise<{ intersection: number; union: number } | undefined>;
   close(): Promise<void>;
 }
@@ -90,8 +93,8 @@ export class Evaluation {
     this.#slides.set(item.id, { item, plan, facts });
     this.#options.onFacts?.(item, facts);
     return {
-      score: async (ref, mask, probabilities) => {
-        const labels = await readPatchLabels(source, plan, ref, this.#options.map);
+      score: async (ref, mask, probabilities, missing) => {
+        const labels = withoutPixels(await readPatchLabels(source, plan, ref, this.#options.map), missing);
         const started = performance.now();
         const patch = this.#add(item, plan, ref, labels, mask, probabilities);
         this.#seconds += (performance.now() - started) / 1000;

@@ -1,5 +1,6 @@
 import type { PatchPlan, PatchRef } from '../slide/patch.js';
 import { validSize } from '../slide/plan.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import type { SlideBounds } from '../slide/slide.js';
 import type { LabelSource, LabelWindow } from './label-source.js';
 import { IGNORED, type LabelMap, POSITIVE, UNKNOWN } from './labels.js';
@@ -114,6 +115,29 @@ export function packLabels(
     }
   }
   return { side, width, height, values, positive, ignored, labelledPixels, positivePixels, unknownValue };
+}
+
+/** The truth of a patch without some pixels of its core, which the slide does not store: they are ignored. */
+export function withoutPixels(labels: PatchLabels, rectangles: readonly PixelRectangle[] = []): PatchLabels {
+  if (rectangles.length === 0) return labels;
+  const { side } = labels;
+  const stride = side >> 3;
+  const [positive, ignored] = [new Uint8Array(labels.positive), new Uint8Array(labels.ignored)];
+  let { labelledPixels, positivePixels } = labels;
+  for (const { x, y, width, height } of rectangles) {
+    for (let row = Math.max(0, y); row < Math.min(side, y + height); row++) {
+      for (let column = Math.max(0, x); column < Math.min(side, x + width); column++) {
+        const [at, bit] = [row * stride + (column >> 3), 128 >> (column & 7)];
+        if (ignored[at]! & bit) continue;
+        ignored[at]! |= bit;
+        labelledPixels--;
+        if (!(positive[at]! & bit)) continue;
+        positive[at]! &= ~bit;
+        positivePixels--;
+      }
+    }
+  }
+  return { ...labels, positive, ignored, labelledPixels, positivePixels };
 }
 
 /** Whether eight values from `at` on are equal. */

@@ -7,7 +7,7 @@ import type { LabelReading } from './label-source.js';
 import type { LabelMap } from './labels.js';
 import { labelsAt } from './labels-at.js';
 import { openLabels } from './open-item.js';
-import { readPatchLabels } from './patch-labels.js';
+import { readPatchLabels, withoutPixels } from './patch-labels.js';
 
 /**
  * The truth of one slide outside a replay: a live or whole-slide run over a slide with labels reports its running IoU.
@@ -24,8 +24,8 @@ export async function openSlideTruth(
   const source = await openLabels({ labels: await labelsAt(labels) }, slide, map, reading);
   return {
     facts: source.facts,
-    score: async (ref, mask) => {
-      const patch = await readPatchLabels(source, plan, ref, map);
+    score: async (ref, mask, _probabilities, missing) => {
+      const patch = withoutPixels(await readPatchLabels(source, plan, ref, map), missing);
       if (patch.labelledPixels === 0) return undefined;
       return intersectionUnion(countPatch(mask?.bits ?? new Uint8Array(patch.positive.length), patch));
     },

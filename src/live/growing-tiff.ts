@@ -116,7 +116,7 @@ class GrowingTiff implements LiveSlide {
     const expected = cols * rows;
     const drawn = this.#drawn;
     const missing = this.#state === 'complete' ? expected - this.#seen - drawn : 0;
-    return { expected, seen: this.#seen, drawn, missing, overwritten: this.#overwritten };
+    return { expected, seen: this.#seen, ...(drawn > 0 ? { drawn } : {}), missing, overwritten: this.#overwritten };
   }
 
   get sparse(): boolean {

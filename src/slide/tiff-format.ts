@@ -11,7 +11,7 @@ import {
 } from './tiff-facts.js';
 import { recogniseOme } from './tiff-ome.js';
 import type { TiffPage } from './tiff-page.js';
-import { fitPyramid, type LeftOutImage } from './tiff-pyramid.js';
+import { fitPyramid, isReduction, type LeftOutImage } from './tiff-pyramid.js';
 
 export interface RecogniseOptions {
   /** The file's name: OME-XML may tell files by it. */
@@ -41,7 +41,7 @@ function aperio(pages: readonly TiffPage[]): TiffFormat | undefined {
   const { mpp, notes } = spacingOf(plausible(decimal(field('MPP'))), first);
   const pyramid = fitPyramid(
     first,
-    others.filter(page => page.tiled),
+    others.filter(page => page.tiled && !isAssociated(page)),
     { spacing: axesOf(mpp) },
   );
   return {
@@ -97,7 +97,10 @@ function generic(pages: readonly TiffPage[]): TiffFormat | undefined {
   const { mpp, notes } = spacingOf(undefined, first);
   const rest = [...first.subDirectories, ...candidates.filter(page => page !== first)];
   const pyramid = fitPyramid(first, rest, { spacing: axesOf(mpp) });
-  const isLevel = ({ page }: LeftOutImage) => (page.subfileType & 1) === 1 || first.subDirectories.includes(page);
+  const isLevel = ({ page, why }: LeftOutImage) =>
+    (page.subfileType & 1) === 1 ||
+    first.subDirectories.includes(page) ||
+    (why === 'fault' && isReduction(first, page));
   return {
     name: first.tiled ? 'generic tiled TIFF' : 'striped TIFF',
     levels: pyramid.levels,

@@ -206,6 +206,10 @@ function ratio(first: TiffPage, page: TiffPage): number | undefined {
   return least <= most ? Math.min(most, Math.max(least, mean)) : undefined;
 }
 
+/** True for the size of a reduced copy, by whatever factor. */
+export const isReduction = (first: TiffPage, page: TiffPage): boolean =>
+  ratio(first, page) !== undefined || isPadded(first, page);
+
 const isPadded = (first: TiffPage, page: TiffPage): boolean => paddedFactors(first, page).length > 0;
 
 /** Powers of two that lead to an image's size when sizes are rounded up to whole tiles; the finest may be padded itself. */

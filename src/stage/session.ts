@@ -7,6 +7,7 @@ import type { SlideNote } from '../slide/note.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
 import { patchRefs } from '../slide/plan.js';
 import type { SlideHandle } from '../slide/reader-pool.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import type { SlideInfo } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
@@ -19,12 +20,14 @@ import { RateMeter } from './rate.js';
 export interface PatchLabels {
   /**
    * Pixel counts of mask ∧ label and mask ∨ label; `mask` undefined: nothing was found. Undefined where unlabelled.
-   * `probabilities`: patchSize² bytes, round(255 p), where the engine was asked for them.
+   * `probabilities`: patchSize² bytes, round(255 p), where the engine was asked for them. `missing`: pixels of the core that the slide
+   * does not store; they are compared with nothing.
    */
   score(
     ref: PatchRef,
     mask: PatchMask | undefined,
     probabilities?: Uint8Array,
+    missing?: readonly PixelRectangle[],
   ): Promise<{ intersection: number; union: number } | undefined>;
   /** What a person who reads the score must know of the labels. */
   readonly notes?: readonly SlideNote[];

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { countPatch, ValueTable } from '#src/evaluate/counts.js';
 import { parseLabelMap } from '#src/evaluate/labels.js';
 import { maskImageSource } from '#src/evaluate/mask-image.js';
-import { readPatchLabels } from '#src/evaluate/patch-labels.js';
+import { readPatchLabels, withoutPixels } from '#src/evaluate/patch-labels.js';
 import type { PatchPlan } from '#src/slide/patch.js';
 import { maskOf } from './set-builder.js';
 
@@ -58,6 +58,31 @@ describe('readPatchLabels', () => {
     });
     const labels = await readPatchLabels(source, planOf(8, 8, 8), { col: 0, row: 0 }, map);
     expect(labels).toMatchObject({ unknownValue: 9, labelledPixels: 54 });
+  });
+
+  it('leaves out what the slide does not store, and only that', async () => {
+    const values = Uint8Array.from({ length: 32 * 32 }, (_, i) => [0, 1, 2, 6, 7][(i * 7) % 5]!);
+    const whole = await readPatchLabels(
+      maskImageSource(maskOf(32, 32, values), { width: 32, height: 32 }),
+      planOf(32, 32),
+      { col: 0, row: 0 },
+      map,
+    );
+    expect(withoutPixels(whole, undefined)).toBe(whole);
+    const side = fc.integer({ min: 0, max: 40 });
+    fc.assert(
+      fc.property(fc.array(fc.record({ x: side, y: side, width: side, height: side })), rectangles => {
+        const left = withoutPixels(whole, rectangles);
+        const isMissing = (px: number, py: number) =>
+          rectangles.some(({ x, y, width, height }) => px >= x && px < x + width && py >= y && py < y + height);
+        const kept = [...values.keys()].filter(i => values[i] !== 0 && !isMissing(i % 32, i >> 5));
+        const positives = kept.filter(i => values[i] === 2 || values[i] === 6);
+        expect([left.labelledPixels, left.positivePixels]).toEqual([kept.length, positives.length]);
+        const counts = countPatch(new Uint8Array(128), left);
+        expect([counts.fn, counts.tn]).toEqual([positives.length, kept.length - positives.length]);
+      }),
+    );
+    expect(whole.labelledPixels).toBe(values.filter(value => value !== 0).length);
   });
 
   it('counts what a pixel loop counts, whatever the sizes', async () => {

@@ -26,9 +26,17 @@ const VENDORS: Readonly<Record<string, string>> = {
 /** Vendors whose formats store what was scanned alone. */
 const SPARSE: ReadonlySet<string> = new Set(['leica', 'mirax', 'sakura', 'ventana', 'zeiss']);
 
-/** Reading more at a time would waste what a patch does not need; less would decode stored tiles twice. */
-const DEFAULT_TILE = 512;
+/**
+ * Side of what is read at a time, in pixels: whole stored tiles, as many as come nearest. Reading more would waste what a patch does
+ * not need; less would decode stored tiles twice, and every reading costs two messages.
+ */
+const TILE = 512;
 const MAX_TILE = 2048;
+
+function tileSide(stored: string | undefined): number {
+  const side = positive(stored) ?? TILE;
+  return Math.min(MAX_TILE, side * Math.max(1, Math.round(TILE / side)));
+}
 
 /** A library that is not there is not looked for again: each look starts a process. */
 let absent: Refusal | undefined;
@@ -73,8 +81,8 @@ export function factsOf(
     width,
     height,
     downsample,
-    tileWidth: Math.min(MAX_TILE, positive(tileWidth) ?? DEFAULT_TILE),
-    tileHeight: Math.min(MAX_TILE, positive(tileHeight) ?? DEFAULT_TILE),
+    tileWidth: tileSide(tileWidth),
+    tileHeight: tileSide(tileHeight),
   }));
   const [first] = levels;
   if (!first || levels.some(({ width, height }) => !(width > 0 && height > 0)))
