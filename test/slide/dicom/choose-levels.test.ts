@@ -430,6 +430,7 @@ describe('colour', () => {
     const pixels = await firstTile(folderOf(instance({ picture: grey, photometric: 'MONOCHROME1' })));
     const wanted = [...cut(grey, 0, 0, ...TILE).data].flatMap(value => Array<number>(3).fill(255 - value));
     expect([...pixels]).toEqual(wanted);
+    expect(await notesOf(folderOf(instance({ picture: grey })))).toMatchObject([{ code: 'grey' }]);
   });
 
   it('of JPEG said to be RGB and stored at lower resolution is YCbCr, with a word', async () => {
