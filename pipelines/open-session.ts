@@ -6,7 +6,7 @@ import type { LiveSlide } from '../src/live/live-slide.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
-import { type SessionParts, SlideSession } from '../src/stage/session.js';
+import { type SessionParts, SlideSession, type SourceFolder } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import type { RunGrowth, RunKey, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
@@ -66,6 +66,7 @@ export async function openSession(
       model,
       lost,
       ...tilesOf(slide, plan.level, task, run),
+      ...folderOf(task),
       ...(labels ? { labels } : {}),
     });
     await bus.publish(events.slide('opened', describe(session)), giveUp);
@@ -109,6 +110,20 @@ function tilesOf(
   return {
     tiles: () => ({ expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, late: 0, overwritten: 0 }),
     sparse: () => sparse ?? false,
+  };
+}
+
+/** Of a slide that is watched: whether what it lies in is there. */
+function folderOf({ path, presence }: SlideTask): { folder?: SourceFolder } {
+  if (!presence) return {};
+  return {
+    folder: {
+      isAway: () => presence.isAway(path),
+      back: signal => presence.back(path, signal),
+      get outages() {
+        return presence.outages;
+      },
+    },
   };
 }
 

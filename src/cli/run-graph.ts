@@ -15,7 +15,7 @@ import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
 import { exitStatus, printResult } from './results.js';
 import { ServiceLog } from './service-log.js';
-import { StatusEndpoint } from './status-endpoint.js';
+import { StatusEndpoint, type WatchedFolder } from './status-endpoint.js';
 import { superviseEngine } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
@@ -36,6 +36,8 @@ export interface GraphOptions {
   readonly note?: () => string;
   /** What starting again after an interruption does. @default the same command goes on from there */
   readonly again?: string;
+  /** The folder that is watched: why it is away, undefined while it is there. */
+  readonly folder?: WatchedFolder;
   /** How the truth of a slide is found; see Parts.openLabels. */
   readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
@@ -58,13 +60,14 @@ export async function runGraph(
     ledger,
     probabilities = false,
     followsModel = false,
+    folder,
     labelsFor,
     log = false,
     note = () => '',
     again,
   }: GraphOptions = {},
 ): Promise<number> {
-  const status = await StatusEndpoint.open(config, terminal);
+  const status = await StatusEndpoint.open(config, terminal, folder);
   const { metrics, board } = status;
   signal.addEventListener('abort', () => board.drain(), { once: true });
   const cleanUps: (() => Promise<void>)[] = [() => status.close()];

@@ -4,6 +4,7 @@ import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
+import { sampleFile } from './file-samples.js';
 import { readTiffFacts, type TiffReading } from './open-tiff.js';
 import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
 import { whoeverReads } from './readable.js';
@@ -86,6 +87,9 @@ async function readWhole(
 const FOLDERS_FIX =
   'give a slide file, or a folder of DICOM instances, or one with manifest.json, a .dzi, ImageProperties.xml, coordinates.csv or NDTiff.index';
 
+/** What stands for the slide at a path: what describes its tiles, else the path itself. */
+export const slideAt = (path: string): string => findTilesOrNone(path) ?? path;
+
 /** The id of the slide at a path: from the name of its file, or of the folder that holds its tiles or instances. */
 export function slideIdAt(path: string): string {
   const tiles = findTilesOrNone(path);
@@ -124,13 +128,8 @@ export function slideId(path: string): string {
   return `${safe || 'slide'}-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 8)}`;
 }
 
-function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
-  const head = createHash('sha256')
-    .update(readBytes(fd, 0, 65_536))
-    .digest('hex')
-    .slice(0, 16);
-  return `${size}-${Math.trunc(mtimeMs)}-${head}`;
-}
+const fingerprint = (fd: number, { size, mtimeMs }: Stats): string =>
+  `${size}-${Math.trunc(mtimeMs)}-${sampleFile(fd, size)}`;
 
 async function readFacts(
   fd: number,
