@@ -1,7 +1,7 @@
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { readImageHeader, safeId } from '../slide/image-source.js';
 import { isAnnotation } from './label-source.js';
-import { type Candidate, type LabelledImage, type Layout, patientOf } from './labelled-item.js';
+import { type Candidate, type LabelledImage, type Layout, patientOf, toldPatient } from './labelled-item.js';
 import { type LabelClass, type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';
 import { type FoundLayout, findLayout, pairOf } from './layout.js';
 import { readMaskImage, valueHistogram } from './mask-image.js';
@@ -85,6 +85,7 @@ async function openCandidate(
   const common = {
     id: uniqueId(name, subset, ids),
     patient: patientOf(name, options.patient),
+    ...(toldPatient(name, options.patient) === undefined && { patientUnknown: true as const }),
     subset,
     kind,
     imagePath,
