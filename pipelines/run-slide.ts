@@ -9,6 +9,7 @@ import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { publishAggregate, publishProgress } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import type { DuePatch } from '../src/stage/item.js';
+import type { Lack } from '../src/stage/lack.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { SlideSummary } from '../src/store/summary.js';
@@ -43,14 +44,17 @@ export type SlideResult = { readonly path: string; readonly id: string } & (
   /** The ledger says it was completed by an earlier start. */
   | { readonly state: 'done-before'; readonly folder: string }
   | { readonly state: 'interrupted'; readonly done: number; readonly expected: number }
-  /** A slide that grew ended early; it is taken up again when its file changes. */
+  /** A slide that grew ended early, or one lacks too much of what it lists; it is taken up again when its file changes. */
   | {
       readonly state: 'incomplete';
-      readonly reason: LiveReason;
+      readonly reason: LiveReason | Lack;
       readonly done: number;
       readonly expected: number;
       /** For people: what it waits for. */
       readonly lacks?: string;
+      /** Where every patch has an outcome: what was found so far, and its files. */
+      readonly summary?: SlideSummary;
+      readonly folder?: string;
     }
   | { readonly state: 'failed'; readonly error: StromaflowError }
 );
@@ -81,8 +85,7 @@ export async function runSlide(
     if (session.failure && !signal.aborted) throw session.failure;
     if (!session.aggregate.complete || isOver(task)) return await suspend(session, task, parts);
     await repaint(session, parts, signal);
-    const summary = await finish(session, task, parts, patience(signal, DRAIN_SECONDS));
-    return { path, id, state: 'completed', summary, folder };
+    return { path, id, folder, ...(await finish(session, task, parts, patience(signal, DRAIN_SECONDS))) };
   } catch (error) {
     const failure = toStromaflowError(error, 'SLIDE_UNREADABLE', path);
     if (signal.aborted && !session) return { path, id, state: 'interrupted', done: 0, expected: 0 };
@@ -112,23 +115,37 @@ async function repaint(session: SlideSession, { credits }: Parts, signal: AbortS
   await Promise.all(Array.from({ length: REPAINTS_AT_ONCE }, paint));
 }
 
-/** Writes the final outputs, then says so: on the bus, last of all in the ledger. */
-async function finish(
-  session: SlideSession,
-  { live }: SlideTask,
-  parts: Parts,
-  giveUp: AbortSignal,
-): Promise<SlideSummary> {
+/**
+ * Writes the final outputs, then says so: on the bus, last of all in the ledger. A slide that lacks too much is written as far as
+ * it goes, and stays open: what is missing and what failed is tried again by the next start.
+ */
+async function finish(session: SlideSession, { live }: SlideTask, parts: Parts, giveUp: AbortSignal): Promise<Finish> {
   const { bus, events } = parts;
-  const { run } = session;
-  const aggregate = session.nextAggregate(true);
+  const { run, lack } = session;
+  const aggregate = session.nextAggregate(lack === undefined);
   const summary = await session.output.finish(summarise(session, aggregate, parts));
   await publishAggregate(session, aggregate, bus, giveUp);
+  if (lack) {
+    await bus.publish(events.slide('incomplete', { ...finished(session), reason: lack }), giveUp);
+    await run.update({ ...run.state, ...(live && { tilesSeen: live.tiles.seen }), state: 'incomplete' });
+    const { expected, segmented, empty } = aggregate.patches;
+    return { state: 'incomplete', reason: lack, done: segmented + empty, expected, summary };
+  }
   await bus.publish(events.slide('completed', finished(session)), giveUp);
   const content = live && { finished: live.growth.content(session.plan.level) };
   await run.update({ ...run.state, ...content, state: 'completed' });
-  return summary;
+  return { state: 'completed', summary };
 }
+
+type Finish =
+  | { readonly state: 'completed'; readonly summary: SlideSummary }
+  | {
+      readonly state: 'incomplete';
+      readonly reason: Lack;
+      readonly done: number;
+      readonly expected: number;
+      readonly summary: SlideSummary;
+    };
 
 /** Ends a slide that has not all its outcomes, or outcomes of pixels that are no longer true. */
 async function suspend(session: SlideSession, task: SlideTask, { bus, events }: Parts): Promise<SlideResult> {
@@ -172,12 +189,14 @@ function duePatchesOf(session: SlideSession, { live }: SlideTask, signal: AbortS
 
 const finished = (session: SlideSession) => {
   const iou = session.aggregate.iou();
+  const { tiles } = session;
   return {
     slide: session.slide.id,
     run: session.runToken,
     revision: session.revision,
     patches: session.aggregate.counts(session.aggregate.complete),
     area: session.aggregate.areas(),
+    ...(tiles ? { tiles } : {}),
     ...(iou ? { iou } : {}),
     model: modelTag(session.engine),
     seconds: session.seconds,

@@ -45,6 +45,12 @@ export async function replayModel(
           `${image}: label value ${value} is not declared, its pixels are left out`,
         ),
       ),
+    onFacts: ({ maskPath }, { classes }) => {
+      for (const { name, areas } of classes.filter(({ meaning }) => meaning === 'unknown')) {
+        const message = `${maskPath}: class '${name}' is not declared, ${areas} of its annotations are left out`;
+        faults.add(new StromaflowError('LABELS_INVALID', message, { fix: DECLARE }));
+      }
+    },
   });
   const seen = await readSeen(bundle.path);
   let seconds = 0;
@@ -68,14 +74,20 @@ export async function replayModel(
   return { status, model: { facts, evaluation, spool, seconds, ...(facts !== NO_MODEL && { seen }) } };
 }
 
+const DECLARE = 'declare it with --positive, --negative or --ignore';
+
 /** An image that is not, or not wholly, in the scores is named in the report too. */
 function noteFailure(result: SlideResult, faults: Faults): void {
   if (result.state === 'failed') faults.add(result.error);
-  if (result.state !== 'completed' || result.summary.patches.failed === 0) return;
-  const { failed, expected } = result.summary.patches;
-  const [first] = result.summary.errors;
-  const message = `${result.path}: ${failed} of ${expected} patches could not be segmented (${first?.code})`;
-  faults.add(new StromaflowError('SLIDE_UNREADABLE', message));
+  if (result.state !== 'completed' && result.state !== 'incomplete') return;
+  const { summary } = result;
+  if (!summary) return;
+  const { failed, missing, expected } = summary.patches;
+  const left = (what: string) => faults.add(new StromaflowError('SLIDE_UNREADABLE', `${result.path}: ${what}`));
+  if (failed > 0) {
+    left(`${failed} of ${expected} patches could not be segmented (${summary.errors[0]?.code})`);
+  }
+  if (missing > 0) left(`${missing} of ${expected} patches are not stored, and in no score`);
 }
 
 function factsOf({ name, version, network, threshold, provenance }: ModelBundle): ModelFacts {

@@ -54,7 +54,7 @@ export async function* folderPatches(
         try {
           for (const ref of random.shuffle([...patchRefs(plan)])) {
             if (share === 0) break;
-            if ((await slide.read(ref, 0, signal)).outcome === 'empty') continue;
+            if ((await slide.read(ref, 0, signal)).outcome !== 'tissue') continue;
             share--;
             left--;
             yield arena.slot(0).slice();

@@ -1,8 +1,10 @@
-import { existsSync, type Stats, statSync } from 'node:fs';
-import { basename, dirname, extname, join } from 'node:path';
+import { type Stats, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isMarkedDone } from '../slide/marked-done.js';
 import { openSlide } from '../slide/open.js';
+import { splitScene } from '../slide/scene-path.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
+import { countTiles } from '../slide/stored-tiles.js';
 import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
 import { unreadable } from '../slide/tiff-probe.js';
 import { COMPRESSION } from '../slide/tiff-support.js';
@@ -19,6 +21,8 @@ const TICK_MS = 50;
 
 const TORN_READS = 4;
 const TORN_MS = 3;
+
+export { isMarkedDone };
 
 export interface GrowingOptions extends FollowOptions {
   readonly mpp?: number | undefined;
@@ -42,7 +46,7 @@ export interface GrowingOptions extends FollowOptions {
  */
 export async function openGrowingTiff(path: string, options: GrowingOptions): Promise<LiveSlide> {
   const { mpp, id, signal } = options;
-  const before = statSync(path);
+  const before = statSync(splitScene(path).file);
   const slide = await openSlide(path, { mpp, id, signal, growing: true });
   const again = await openSlide(path, { mpp, id, signal, growing: true });
   if (JSON.stringify(slide.info.levels) !== JSON.stringify(again.info.levels))
@@ -56,6 +60,7 @@ class GrowingTiff implements LiveSlide {
   readonly closed: Promise<boolean>;
   readonly #options: GrowingOptions;
   readonly #path: string;
+  readonly #scene: number | undefined;
   readonly #levels: readonly TiffLevel[];
   /** The file as it was when it was opened. */
   readonly #born: Stats;
@@ -65,6 +70,10 @@ class GrowingTiff implements LiveSlide {
   #level = 0;
   #seen = 0;
   #overwritten = 0;
+  /** Of the tiles that never came, those that finer levels have instead. */
+  #drawn = 0;
+  /** The format stores no tile where nothing was scanned. */
+  readonly #leavesOut: boolean;
   /** Where the tile that lies furthest back ends. */
   #end = 0;
   /** Tiles that lie there and do not look whole: when they were first seen so. */
@@ -76,10 +85,13 @@ class GrowingTiff implements LiveSlide {
   constructor(slide: OpenedSlide, born: Stats, options: GrowingOptions) {
     const { path, levels } = slide.source as TiffDescription;
     this.#path = path;
+    this.#scene = splitScene(slide.info.path).scene;
     this.#born = born;
     this.#options = options;
+    this.#leavesOut = slide.stored?.(0).sparse ?? false;
     this.#levels = levels.map(level => ({ ...level, ...emptyArrays(level.cols * level.rows) }));
-    const identity = growthIdentity(born, slide.info.levels[0]!);
+    const scene = this.#scene === undefined ? '' : `-scene${this.#scene}`;
+    const identity = `${growthIdentity(born, slide.info.levels[0]!)}${scene}`;
     // A second scan into the same file is another run, and must have another name in events.
     const fingerprint = `${identity}-${Date.now().toString(36)}`;
     this.opened = { info: { ...slide.info, fingerprint }, source: { kind: 'tiff', path, levels: this.#levels } };
@@ -102,8 +114,13 @@ class GrowingTiff implements LiveSlide {
   get tiles(): LiveSlide['tiles'] {
     const { cols, rows } = this.#levels[this.#level]!;
     const expected = cols * rows;
-    const missing = this.#state === 'complete' ? expected - this.#seen : 0;
-    return { expected, seen: this.#seen, missing, overwritten: this.#overwritten };
+    const drawn = this.#drawn;
+    const missing = this.#state === 'complete' ? expected - this.#seen - drawn : 0;
+    return { expected, seen: this.#seen, ...(drawn > 0 ? { drawn } : {}), missing, overwritten: this.#overwritten };
+  }
+
+  get sparse(): boolean {
+    return this.#leavesOut || isMarkedDone(this.#path);
   }
 
   sourceFor(level: number): TileSourceDescription {
@@ -112,7 +129,7 @@ class GrowingTiff implements LiveSlide {
 
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
-    const listing = new TiffListing(this.#path, level);
+    const listing = new TiffListing(this.#path, this.#levels[level]!, this.#scene);
     return arrivals([this.#path], this.#options, signal, this.#stop, async () => {
       const tiles = await this.#look(listing);
       return { tiles, grows: this.#state === 'growing' };
@@ -160,7 +177,25 @@ class GrowingTiff implements LiveSlide {
     this.#judge();
     // The writer has ended, so nothing is reserved any more.
     if (this.#state === 'complete' && this.tiles.missing > 0) tiles.push(...(await readWhenWhole(read)));
+    if (this.#state === 'complete' && this.tiles.missing > 0) await this.#takeFinerLevels();
     return tiles;
+  }
+
+  /** What never came of the followed level is drawn from them. */
+  async #takeFinerLevels(): Promise<void> {
+    for (const level of this.#levels.slice(0, this.#level)) {
+      const take = ({ stats, offsets, byteCounts }: Listing): number[] => {
+        for (let tile = 0; tile < Math.min(offsets.length, level.offsets.length); tile++) {
+          if (offsets[tile] === 0 || offsets[tile]! + byteCounts[tile]! > stats.size) continue;
+          level.offsets[tile] = offsets[tile]!;
+          level.byteCounts[tile] = byteCounts[tile]!;
+        }
+        return [];
+      };
+      await readWhenWhole(() => new TiffListing(this.#path, level, this.#scene).read(take));
+    }
+    const has = (at: number, tile: number): boolean => this.#levels[at]!.byteCounts[tile] !== 0;
+    this.#drawn = countTiles({ levels: this.#levels, has }, this.#level).drawn;
   }
 
   /** Times of files are as coarse as the kernel's clock tick: what was written right before the last look may hide behind it. */
@@ -234,14 +269,6 @@ async function readWhenWhole(read: () => Promise<number[]>): Promise<number[]> {
     await sleep(TORN_MS);
   }
   return read().catch(() => []);
-}
-
-/** `slide.svs.done` or `slide.done` beside `slide.svs`; `.done` in a folder. */
-export function isMarkedDone(path: string): boolean {
-  const name = basename(path, extname(path));
-  return (
-    existsSync(`${path}.done`) || existsSync(join(path, '.done')) || existsSync(join(dirname(path), `${name}.done`))
-  );
 }
 
 function emptyArrays(tiles: number): { offsets: Float64Array; byteCounts: Float64Array } {

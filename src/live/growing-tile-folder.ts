@@ -1,13 +1,15 @@
 import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { StromaflowError } from '../errors.js';
-import { readFileBelow } from '../slide/regular-file.js';
-import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
-import { describeTileFolder } from '../slide/tile-folder/tile-folder-facts.js';
+import { readFileBelow, statFileBelow } from '../slide/regular-file.js';
+import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
+import { withSpacing } from '../slide/slide-facts.js';
+import { describeTileFolder, isDeclared, storedTiles } from '../slide/tile-folder/tile-folder-facts.js';
 import {
+  alsoShown,
   expectedTiles,
   mostBytes,
+  shownBy,
   type TileSet,
   type TileSetLevel,
   tileFolders,
@@ -46,11 +48,9 @@ export function openGrowingTileFolder(
   options: GrowingOptions,
   still: () => boolean = () => true,
 ): LiveSlide {
-  const mpp = options.mpp ?? set.mpp;
-  if (mpp === undefined)
-    throw new StromaflowError('SLIDE_NO_MPP', `${set.manifest}: does not say how many µm a pixel spans`);
-  const levels = set.levels.map(level => ({ ...level, mpp: mpp * level.downsample }));
-  return new GrowingTileFolder(set, levels, mpp, options, still);
+  const spaced = withSpacing(set.manifest, set, options.mpp);
+  const levels = set.levels.map((level, index) => ({ ...level, mpp: spaced.levels[index]!.mpp }));
+  return new GrowingTileFolder(set, levels, spaced, options, still);
 }
 
 class GrowingTileFolder implements LiveSlide {
@@ -71,6 +71,8 @@ class GrowingTileFolder implements LiveSlide {
   #expected: number;
   #tileOf: (name: string) => number | undefined = () => undefined;
   readonly #seen = new Map<number, SeenTile>();
+  /** Tiles that came in the images of others, as their overlap: whether they have their own does not matter. */
+  #shown = 0;
   readonly #doubtful = new Map<number, number>();
   readonly #listed = new Map<string, { mtimeMs: number; listedAt: number }>();
   #folders: readonly string[] = [];
@@ -78,12 +80,14 @@ class GrowingTileFolder implements LiveSlide {
   readonly #signs: readonly string[];
   #signTimes = '';
   #overwritten = 0;
+  /** Of the tiles that never came, those that finer levels have instead. */
+  #drawn = 0;
   #changedAt = performance.now();
 
   constructor(
     set: TileSet,
     levels: readonly TileSetLevel[],
-    mpp: number,
+    spaced: Pick<SlideInfo, 'mpp' | 'axes' | 'levels' | 'notes'>,
     options: GrowingOptions,
     still: () => boolean,
   ) {
@@ -102,8 +106,7 @@ class GrowingTileFolder implements LiveSlide {
         id: options.id!,
         path: set.path,
         format: set.format,
-        mpp,
-        levels,
+        ...spaced,
         fingerprint: `${this.growth.identity}-${Date.now().toString(36)}`,
         properties: {},
       },
@@ -120,9 +123,18 @@ class GrowingTileFolder implements LiveSlide {
 
   get tiles(): LiveSlide['tiles'] {
     const expected = this.#expected;
-    const seen = this.#seen.size;
-    const missing = this.#state === 'complete' ? Math.max(0, expected - seen) : 0;
-    return { expected, seen, missing, overwritten: this.#overwritten };
+    const seen = this.#count;
+    const drawn = this.#drawn;
+    const missing = this.#state === 'complete' ? Math.max(0, expected - seen - drawn) : 0;
+    return { expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, overwritten: this.#overwritten };
+  }
+
+  get sparse(): boolean {
+    return isDeclared(this.#set, this.#level);
+  }
+
+  get #count(): number {
+    return this.#seen.size + this.#shown;
   }
 
   sourceFor(level: number): TileSourceDescription {
@@ -132,7 +144,11 @@ class GrowingTileFolder implements LiveSlide {
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
     const geometry = this.#levels[level]!;
-    this.#tileOf = tileReader(geometry);
+    const tileOf = tileReader(geometry);
+    this.#tileOf = name => {
+      const tile = tileOf(name);
+      return tile !== undefined && shownBy(geometry, tile) === undefined ? tile : undefined;
+    };
     this.#expected = expectedTiles(geometry);
     this.#folders = tileFolders(geometry).map(folder => join(this.#set.folder, folder));
     const stopped = AbortSignal.any([signal, this.#stop.signal]);
@@ -182,10 +198,22 @@ class GrowingTileFolder implements LiveSlide {
     for (const folder of this.#folders) this.#list(folder, came);
     if (this.#othersChanged() || came.length > 0) this.#changedAt = performance.now();
     if (this.#state !== 'growing') return [];
-    if (done || this.#seen.size >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
+    if (done || this.#count >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
     else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
+    if (this.#state !== 'growing') this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
     return came;
   }
+
+  readonly #has = (at: number, tile: number): boolean => {
+    const level = this.#levels[at]!;
+    const isThere = (own: number): boolean =>
+      at === this.#level
+        ? this.#seen.has(own)
+        : statFileBelow(this.#set.folder, tileName(level, own % level.cols, Math.floor(own / level.cols))) !==
+          undefined;
+    const shown = shownBy(level, tile);
+    return isThere(tile) || (shown !== undefined && isThere(shown));
+  };
 
   /** A level that is written before the one that is followed is a sign of life. */
   #othersChanged(): boolean {
@@ -206,7 +234,10 @@ class GrowingTileFolder implements LiveSlide {
     const prefix = folder === this.#set.folder ? '' : `${folder.slice(this.#set.folder.length + 1)}/`;
     for (const name of readdirSync(folder)) {
       const tile = this.#tileOf(prefix + name);
-      if (tile !== undefined && !this.#seen.has(tile) && this.#take(tile, prefix + name)) came.push(tile);
+      if (tile === undefined || this.#seen.has(tile) || !this.#take(tile, prefix + name)) continue;
+      const shown = alsoShown(this.#levels[this.#level]!, tile);
+      this.#shown += shown.length;
+      came.push(tile, ...shown);
     }
   }
 

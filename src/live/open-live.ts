@@ -4,7 +4,8 @@ import { type StromaflowError, toStromaflowError } from '../errors.js';
 import { readHead } from '../slide/dicom/instance.js';
 import { doneFolders, readDataSet } from '../slide/ndtiff/data-set.js';
 import { dataSetFolder, NDTIFF_INDEX } from '../slide/ndtiff/layout.js';
-import { openSlide } from '../slide/open.js';
+import { fileAt, openSlide } from '../slide/open.js';
+import { scenesAt } from '../slide/open-tiff.js';
 import type { OpenedSlide } from '../slide/slide.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
 import { readBytes, unreadable } from '../slide/tiff-probe.js';
@@ -59,7 +60,10 @@ export async function openLiveOrWhole(
     if (age <= stallSeconds && isReserved(path)) return { later: true };
     throw notYetDicom(path);
   }
-  if (renamed || isMarkedDone(path) || age > stallSeconds) return { value: await openSlide(path, { mpp, id, signal }) };
+  const scenes = scenesAt(path);
+  if (scenes.length > 1) return { parts: scenes };
+  if (renamed || isMarkedDone(fileAt(path)) || age > stallSeconds)
+    return { value: await openSlide(path, { mpp, id, signal }) };
   const slide = await openSlide(path, { mpp, id, signal, growing: true });
   if (slide.source.kind === 'tiff' && lacksTiles(slide.source as TiffDescription)) {
     const live = await openGrowingTiff(path, options);

@@ -51,7 +51,7 @@ export async function openDicomSource(path: string, mpp?: number): Promise<Sourc
 
 function describeLevel(path: string, level: DicomLevel, index: number, spacing: number | undefined): SourceLevel {
   const { width, height, tileWidth, tileHeight, cols, rows, codec, parts, starts, ends, samplesPerPixel } = level;
-  if (codec === 'deflate' || level.planar || samplesPerPixel !== 3)
+  if (codec === 'deflate' || level.planar || samplesPerPixel !== 3 || (codec === 'none' && level.photometric !== 'RGB'))
     throw unsupported(path, `${codec} frames of this kind`);
   const jpeg2000 = level.photometric === 'YBR_FULL' ? 33003 : 33005;
   const compression = { none: 1, jpeg: 7, jpeg2000 }[codec];

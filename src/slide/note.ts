@@ -27,6 +27,10 @@ export const NOTE_CODES = [
   'read-by-openslide',
   /** Stored sparsely: what was not scanned has no tiles. */
   'sparse',
+  /** What of the slide's labels takes no part in its score, and how they were taken. */
+  'labels-left-out',
+  /** What the model's maker wants said wherever its masks are shown. */
+  'model-notice',
 ] as const;
 
 export type NoteCode = (typeof NOTE_CODES)[number];

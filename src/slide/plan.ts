@@ -37,7 +37,7 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
   const width = Math.max(1, Math.round(geometry.width / scale));
   const height = Math.max(1, Math.round(geometry.height / scale));
   const mpp = WHOLE.includes(scale) ? geometry.mpp * scale : spacing;
-  const { axes } = info;
+  const { axes, bounds } = info;
   return {
     slide: info.id,
     level,
@@ -54,6 +54,7 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
     height,
     slideWidth: finest.width,
     slideHeight: finest.height,
+    ...(bounds ? { bounds } : {}),
   };
 }
 

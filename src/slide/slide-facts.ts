@@ -22,7 +22,7 @@ export interface SlideFacts {
   readonly notes?: readonly SlideNote[];
   /** Of slides in several files; one file's is made from its size, time and head. */
   readonly fingerprint?: string;
-  /** Of slides whose tiles lie in files of their own: how many of a level there should be, and are. */
+  /** How the tiles of a level stand, by what the slide lists; no pixel is read for it. */
   stored?(level: number): StoredTiles;
   /** What the reader threads need, once the levels have a spacing. */
   describe(levels: readonly LevelGeometry[]): TileSourceDescription;

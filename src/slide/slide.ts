@@ -60,17 +60,21 @@ export type TileSourceDescription = { readonly kind: string; readonly path: stri
 export interface OpenedSlide {
   readonly info: SlideInfo;
   readonly source: TileSourceDescription;
-  /** Of slides whose tiles lie in files of their own, when they were opened as finished ones. */
+  /** How the tiles of a level stand; absent where nobody but the reader finds out. */
   stored?(level: number): StoredTiles;
 }
 
-/** Tiles of a level: those that were to be written, and those that are there. */
+/** Tiles of a level: those that its slide lists, those that are there, and those that finer levels have instead. */
 export interface StoredTiles {
   readonly expected: number;
   readonly seen: number;
+  /** Of those that are not there. */
+  readonly drawn: number;
+  /** What is not there was not scanned: the format leaves it out, or the end of the slide was declared. */
+  readonly sparse?: boolean;
 }
 
-/** 'missing': the file stores no pixels there (sparse); the buffer is left untouched. */
+/** 'missing': the slide stores no pixels there, in this level; the buffer is left untouched. */
 export type TileState = 'decoded' | 'missing';
 
 /**
@@ -79,6 +83,8 @@ export type TileState = 'decoded' | 'missing';
  */
 export interface TileSource {
   readonly levels: readonly LevelGeometry[];
+  /** What one level does not store no finer one does either: nothing is gained by looking there. */
+  readonly sameInAllLevels?: boolean;
   /**
    * Decodes one whole stored tile to RGB, 8 bits a sample, interleaved, row stride tileWidth × 3, into `into`
    * (tileWidth × tileHeight × 3 bytes). Pixels past the edge of the level are undefined.

@@ -19,7 +19,7 @@ export interface MetricsOptions {
   /** Version of Stromaflow. */
   readonly version: string;
   /** What runs the model now, asked at every scrape; EngineInfo fits. */
-  readonly engine?: () => Pick<EngineInfo, 'name' | 'device' | 'model' | 'modelVersion' | 'batch'>;
+  readonly engine?: () => Pick<EngineInfo, 'name' | 'device' | 'model' | 'modelVersion' | 'batch'> | undefined;
   /** Asked at every scrape. */
   readonly connected?: () => boolean;
 }

@@ -6,7 +6,7 @@ import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
 export interface SlideSummary extends Aggregate {
   /** Identifies this layout; a change that breaks readers changes the number. */
   readonly schema: 'stromaflow.summary.v1';
-  /** 'incomplete': some patches have no outcome yet, or failed for good. */
+  /** 'incomplete': none of its patches was read, or most of the tiles it lists are not stored. */
   readonly state: 'completed' | 'incomplete' | 'failed';
   readonly source: {
     /** The slide's file name, without its folder. */

@@ -72,6 +72,53 @@ describe('a TIFF of a watched folder', () => {
   });
 });
 
+describe('an OME-TIFF of two scenes in a watched folder', () => {
+  const image = (mpp: number, ifd: number) =>
+    `<Image><Pixels SizeC="3" PhysicalSizeX="${mpp}" PhysicalSizeY="${mpp}"><TiffData IFD="${ifd}"/></Pixels></Image>`;
+  const description = `<OME>${image(0.5, 0)}${image(0.25, 1)}</OME>`;
+  const scenes = (missing: PageOptions['missing'] = () => false): string => {
+    const path = join(folder(), 'a.ome.tif');
+    writeFileSync(
+      path,
+      writeTiff([
+        { ...page, missing, description },
+        { ...page, picture: gradient(192, 64), missing },
+      ]),
+    );
+    return path;
+  };
+
+  it('is a slide each, which are opened as files are', async () => {
+    const path = scenes();
+    expect(await open(path)).toEqual({ parts: [`${path}#1`, `${path}#2`] });
+    const [first, second] = await Promise.all([open(`${path}#1`), open(`${path}#2`)]);
+    expect(first).toMatchObject({ value: { info: { levels: [{ width: 128 }] } } });
+    expect(second).toMatchObject({ value: { info: { levels: [{ width: 192 }] } } });
+  });
+
+  it('is followed while it grows, each under its own name', async () => {
+    const path = scenes((col, row) => col + row === 1);
+    const lives = await Promise.all([open(`${path}#1`), open(`${path}#2`)]);
+    const values = lives.map(live => (live && 'value' in live && 'growth' in live.value ? live.value : undefined)!);
+    expect(values.map(({ growth }) => growth.identity.replace(/^[0-9a-f]+/, ''))).toEqual(['-scene1', '-scene2']);
+    const seen = await Promise.all(
+      values.map(async live => {
+        const tiles: number[] = [];
+        for await (const arrived of live.follow(0, AbortSignal.timeout(60_000))) {
+          tiles.push(...arrived.tiles);
+          writeFileSync(`${path}.done`, '');
+        }
+        await live.close();
+        return tiles.toSorted((a, b) => a - b);
+      }),
+    );
+    expect(seen).toEqual([
+      [0, 3],
+      [0, 2],
+    ]);
+  });
+});
+
 describe('what describes a folder of tiles', () => {
   it('is always followed, and claims its folder', async () => {
     const set = tileSetFolder();

@@ -2,8 +2,9 @@ import { access } from 'node:fs/promises';
 import { from } from 'rxjs';
 import { segmentSlides } from '../../../pipelines/segment.js';
 import { StromaflowError } from '../../errors.js';
-import { openSlide, slideIdAt } from '../../slide/open.js';
-import { slidesAt, splitRegion } from '../../slide/tile-folder/find-tiles.js';
+import { fileAt, openSlide, slideIdAt } from '../../slide/open.js';
+import { scenesAt } from '../../slide/open-tiff.js';
+import { slidesAt } from '../../slide/tile-folder/find-tiles.js';
 import { type Command, GRAPH, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
@@ -12,7 +13,7 @@ export const segment: Command = {
   usage: 'segment <slide...>',
   summary: 'segment whole slides now',
   notes: `A slide is a file, or a folder: of DICOM instances, or of tiles with what describes them (manifest.json, .dzi,
-ImageProperties.xml, coordinates.csv, NDTiff.index). Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
+ImageProperties.xml, coordinates.csv, NDTiff.index). Of an OME-TIFF with several scenes each is a slide; slide.ome.tif#2 is the second alone. Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
 was finished before is not done again unless --fresh is given; one that was interrupted goes on where it stopped. With
 labels (--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
   options: [...GRAPH, ...TRUTH],
@@ -34,7 +35,7 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
 
 /** Before a model is loaded for nothing. */
 async function checkExists(path: string): Promise<void> {
-  await access(splitRegion(path).manifest).catch(cause => {
+  await access(fileAt(path)).catch(cause => {
     throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`, { cause });
   });
 }
@@ -42,7 +43,7 @@ async function checkExists(path: string): Promise<void> {
 /** What cannot be looked into is a slide that fails, and the others go on. */
 function slidesOrNone(path: string): string[] {
   try {
-    return slidesAt(path);
+    return slidesAt(path).flatMap(scenesAt);
   } catch {
     return [path];
   }

@@ -11,16 +11,17 @@ export const patches = object('Patches of the run by outcome.', {
   expected: count('All patches of the grid.'),
   segmented: count('With a mask.'),
   empty: count('Without tissue, by the tissue filter; not segmented.'),
-  missing: count('Never stored by the scanner, or not there when the slide was closed.'),
+  missing: count('Not stored, or only a part of it and that without tissue; or not there when the slide was closed.'),
   failed: count('Could not be read, segmented or published.'),
 });
 
 export const tiles = object(
-  'Stored tiles of the level that is read; only of slides that were opened while they grew, and of those whose tiles are files of their own.',
+  'Tiles of the level that is read, by what the slide lists; absent where only the pixels tell, as of slides that OpenSlide reads.',
   {
     expected: count('What the directory or manifest announces.'),
     seen: count('On disk, whole.'),
-    missing: count('Not there although the slide is complete.'),
+    missing: count('Not there although the slide is complete, nor in finer levels.'),
+    'drawn?': count('Not there, and drawn from finer levels; absent: none.'),
     late: count('Of those seen: came after the slide had been declared incomplete.'),
     overwritten: count('Written again with the same pixels; other pixels start the slide anew.'),
   },
@@ -30,6 +31,10 @@ export const area = object('Areas of the patches done so far.', {
   stromaMm2: amount('Tumour-associated stroma, mm².'),
   tissueMm2: amount('Tissue, mm².'),
   stromaFraction: amount('stromaMm2 ÷ tissueMm2; 0 where there is no tissue.'),
+  'outsideMm2?': amount(
+    'Taken for stroma outside the filter’s tissue, mm²: in no mask and no other area; absent: none.',
+  ),
+  'missingMm2?': amount('Part of the slide that it does not store, mm²; absent: none.'),
 });
 
 export const iou = object('Agreement with the labels of the slide, over pixels; only where there are labels.', {

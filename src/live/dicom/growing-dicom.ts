@@ -1,15 +1,16 @@
 import { StromaflowError } from '../../errors.js';
-import { groupLevels, identityOf, levelName } from '../../slide/dicom/describe-instances.js';
+import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.js';
+import { followedName, identityOf, levelName } from '../../slide/dicom/describe-instances.js';
 import type { DicomLevel } from '../../slide/dicom/description.js';
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
-import { emptyGrid, unknownGrid } from '../../slide/dicom/level.js';
+import { emptyGrid, isByPosition, unknownGrid } from '../../slide/dicom/level.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
 import { arrivals } from '../arrivals.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
 import { GROWING_DICOM_KIND, type GrowingDicomDescription } from './growing-dicom-source.js';
-import { GrowingLevel, isAllThere, lackingParts, partTableFor } from './growing-level.js';
+import { GrowingLevel, isAllThere, isStack, lackingParts, partTableFor } from './growing-level.js';
 import type { PartTable } from './part-table.js';
 import type { SeriesFiles } from './series-files.js';
 
@@ -32,7 +33,7 @@ export class GrowingDicom implements LiveSlide {
   readonly #options: GrowingOptions;
   readonly #files: SeriesFiles;
   readonly #levels: DicomLevel[];
-  readonly #firsts: readonly InstanceHeader[];
+  readonly #chosen: readonly ChosenLevel<InstanceHeader>[];
   readonly #names: readonly string[];
   readonly #parts: PartTable;
   readonly #stop = new AbortController();
@@ -45,25 +46,28 @@ export class GrowingDicom implements LiveSlide {
 
   /**
    * @param info of the levels that are known, without a fingerprint.
-   * @param groups their instances, finest level first.
+   * @param chosen those levels.
    */
   constructor(
     files: SeriesFiles,
     info: Omit<SlideInfo, 'fingerprint'>,
-    groups: readonly (readonly InstanceHeader[])[],
+    chosen: readonly ChosenLevel<InstanceHeader>[],
     options: GrowingOptions,
   ) {
     this.#files = files;
     this.#options = options;
-    this.#firsts = groups.map(([first]) => first!);
-    this.#names = groups.map(levelName);
-    this.#parts = partTableFor(files.folder, groups);
-    this.#levels = groups.map(([first], level) => ({ ...unknownGrid(first!), ...info.levels[level]! }));
+    this.#chosen = chosen;
+    this.#names = chosen.map(({ instances }) => levelName(instances));
+    this.#parts = partTableFor(files.folder, chosen);
+    this.#levels = chosen.map((level, index) => ({
+      ...unknownGrid(level.instances[0]!, level),
+      ...info.levels[index]!,
+    }));
     this.#hint = files.hint;
-    const identity = identityOf(groups);
+    const identity = identityOf(chosen);
     // A second scan of the same name is another run, and must have another name in events.
     const fingerprint = `${identity}-${Date.now().toString(36)}`;
-    this.opened = { info: { ...info, fingerprint }, source: this.sourceFor(groups.length) };
+    this.opened = { info: { ...info, fingerprint }, source: this.sourceFor(chosen.length) };
     this.growth = { identity, content: level => this.#followed(level).content };
     this.closed = new Promise(resolve => {
       this.#close = resolve;
@@ -82,6 +86,10 @@ export class GrowingDicom implements LiveSlide {
     const expected = isKnown ? seen : cols * rows;
     const missing = this.#state === 'complete' ? expected - seen : 0;
     return { expected, seen, missing, overwritten };
+  }
+
+  get sparse(): boolean {
+    return isByPosition(this.#chosen[this.#at]!.instances[0]!) || isMarkedDone(this.#files.folder);
   }
 
   get lacks(): string | undefined {
@@ -118,7 +126,8 @@ export class GrowingDicom implements LiveSlide {
 
   #remember(): void {
     try {
-      this.#files.followed.set(this.#names[this.#at]!, this.growth.content(this.#at));
+      const name = followedName(this.#chosen, this.#at);
+      this.#files.followed = { name, content: this.growth.content(this.#at) };
     } catch {
       // Its files are gone already: if they come again, it is opened again.
     }
@@ -128,8 +137,10 @@ export class GrowingDicom implements LiveSlide {
     if (this.#level && this.#at === level) return this.#level;
     this.#at = level;
     // Only the level that is read has a place for each tile: what other files claim costs nothing.
-    this.#levels[level] = { ...this.#levels[level]!, ...emptyGrid(this.#firsts[level]!) };
-    this.#level = new GrowingLevel(this.#firsts[level]!, this.#levels[level], this.#parts);
+    const chosen = this.#chosen[level]!;
+    const first = chosen.instances[0]!;
+    this.#levels[level] = { ...this.#levels[level]!, ...emptyGrid(first, chosen) };
+    this.#level = new GrowingLevel(first, this.#levels[level], this.#parts);
     return this.#level;
   }
 
@@ -152,29 +163,32 @@ export class GrowingDicom implements LiveSlide {
       this.#state = lost;
       return [];
     }
-    const came: number[] = [];
+    const came = new Set<number>();
     const settled = done ? 0 : this.#options.settleSeconds;
-    for (const { facts, path } of this.#members()) {
+    const members = this.#members();
+    if (members.length > 0 && isStack(members[0]!) && isAllThere(members) !== true && !done) return [];
+    for (const { facts, path } of members) {
       const name = path.slice(this.#files.folder.length + 1);
       const instance = this.#files.files.get(name)?.whole(settled);
       if (!instance || facts !== instance.facts) continue;
       try {
         if (level.has(name)) level.takeAgain(name, instance);
-        else for (const tile of level.take(name, instance)) came.push(tile);
+        else level.take(name, instance, came);
       } catch (error) {
         // A file that vanishes while it is read is seen to be gone by the next look.
         if (error instanceof StromaflowError) throw error;
       }
     }
-    if (came.length > 0) this.#changedAt = performance.now();
-    return came;
+    if (came.size > 0) this.#changedAt = performance.now();
+    return [...came];
   }
 
   /** Instances of the followed level, in their order. */
   #members(): readonly InstanceHeader[] {
     const { headers } = this.#files;
     if (headers.length === 0) return [];
-    return groupLevels(headers).find(group => levelName(group) === this.#names[this.#at]) ?? [];
+    const { levels } = chooseLevels(headers);
+    return levels.find(({ instances }) => levelName(instances) === this.#names[this.#at])?.instances ?? [];
   }
 
   /** 'gone' or 'replaced' when what was read is no longer what the folder holds. */
@@ -187,8 +201,8 @@ export class GrowingDicom implements LiveSlide {
       if (file.header && !this.#isOfLevel(file.header)) return 'replaced';
     }
     if (headers.length === 0) return undefined;
-    const names = groupLevels(headers).map(levelName);
-    // Of two instances of one size the first is the level's, and it may come last.
+    const names = chooseLevels(headers).levels.map(({ instances }) => levelName(instances));
+    // Of several instances of one size the one that is the level's may come last.
     const isOther = names[0] !== this.#names[0] || !names.includes(this.#names[this.#at]!);
     return isOther ? 'replaced' : undefined;
   }

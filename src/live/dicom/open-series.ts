@@ -1,6 +1,9 @@
-import { describeInstances, groupLevels, levelName, outline } from '../../slide/dicom/describe-instances.js';
-import type { DicomDescription } from '../../slide/dicom/description.js';
+import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.js';
+import { colourNotes } from '../../slide/dicom/colour-notes.js';
+import { headerCopyNotes } from '../../slide/dicom/copies.js';
+import { describeInstances, followedName, outline } from '../../slide/dicom/describe-instances.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
+import { describeLevel } from '../../slide/dicom/level.js';
 import { planPatches } from '../../slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../../slide/slide.js';
 import { withSpacing } from '../../slide/slide-facts.js';
@@ -34,39 +37,45 @@ export async function openDicomSeries(
   await files.look(isOver);
   signal?.throwIfAborted();
   if (files.headers.length === 0) throw files.error ?? unreadable(path, 'may still be written');
-  const groups = groupLevels(files.headers);
-  if (groups[0]![0]!.facts.resampled && !isMarkedDone(folder) && age <= stallSeconds) return { later: true };
-  const known = outline(groups);
+  if (mayBeReduced(files.headers) && !isMarkedDone(folder) && age <= stallSeconds) return { later: true };
+  const chosen = chooseLevels(files.headers);
+  const { levels } = chosen;
+  const whole = wholeInstances(files, isOver ? 0 : settleSeconds);
+  const known = outline(chosen);
+  const colours = colourNotes(levels.flatMap(({ instances }) => whole.get(instances[0]!.path) ?? []));
   // What shares its folder with others is called by one of its files.
-  const at = path === folder ? folder : groups[0]![0]!.path;
+  const at = path === folder ? folder : levels[0]!.instances[0]!.path;
   const info: Omit<SlideInfo, 'fingerprint'> = {
     id: options.id!,
     path: at,
     format: known.format,
     properties: known.properties,
-    ...withSpacing(at, known, options.mpp),
+    ...withSpacing(
+      at,
+      { ...known, notes: [...known.notes, ...headerCopyNotes(chosen.copies), ...colours] },
+      options.mpp,
+    ),
   };
   const { spacing } = options;
   const { level } = planPatches({ ...info, fingerprint: '' }, spacing === undefined ? {} : { spacing });
-  const whole = wholeInstances(files, isOver ? 0 : settleSeconds);
-  const isThere = groups.map(group => isLevelThere(group, whole, isOver));
+  const isThere = levels.map(({ instances }) => isLevelThere(instances, whole, isOver));
   if (isThere[level]) {
-    const name = levelName(groups[level]!);
-    const content = contentOf(folder, groups[level]!, whole);
-    if (files.followed.get(name) === content) return undefined;
+    const name = followedName(levels, level);
+    const content = contentOf(levels[level]!, whole);
+    if (files.followed?.name === name && files.followed.content === content) return undefined;
     // What comes later and leaves this level as it is changes nothing.
-    if (isOver || !isThere.every(Boolean)) files.followed.set(name, content);
-  }
+    if (isOver || !isThere.every(Boolean)) files.followed = { name, content };
+  } else files.followed = undefined;
   if (isThere.every(Boolean) && !files.hasStalled) {
     if (!isOver) throw unreadable(path, 'may still be written');
     const { fingerprint, describe } = describeInstances(
       folder,
-      groups.flat().map(instance => whole.get(instance.path)!),
+      levels.flatMap(({ instances }) => instances.map(instance => whole.get(instance.path)!)),
     );
     return { value: { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) } };
   }
   if (whole.size === 0) throw files.error ?? unreadable(path, 'may still be written');
-  const live = new GrowingDicom(files, info, groups, options);
+  const live = new GrowingDicom(files, info, levels, options);
   return { value: live, until: live.closed };
 }
 
@@ -90,15 +99,16 @@ function isLevelThere(
 }
 
 /** What the level would be when it was followed to its end now. */
-function contentOf(
-  folder: string,
-  group: readonly InstanceHeader[],
-  whole: ReadonlyMap<string, DicomInstance>,
-): string {
-  const facts = describeInstances(
-    folder,
-    group.map(({ path }) => whole.get(path)!),
-  );
-  const { files, levels } = facts.describe(facts.levels.map(level => ({ ...level, mpp: 1 }))) as DicomDescription;
-  return levelContent(levels[0]!, files);
+function contentOf(level: ChosenLevel<InstanceHeader>, whole: ReadonlyMap<string, DicomInstance>): string {
+  const instances = level.instances.map(({ path }) => whole.get(path)!);
+  const grid = describeLevel(instances, level, instance => instances.indexOf(instance));
+  const files = instances.map(({ path, syntax, dataAt }) => ({
+    path,
+    deflatedFrom: syntax.deflated ? dataAt : undefined,
+  }));
+  return levelContent(grid, files);
 }
+
+/** The largest image there is was reduced from a larger one, which is to come. */
+const mayBeReduced = (headers: readonly InstanceHeader[]): boolean =>
+  headers.reduce((a, b) => (b.facts.matrixColumns > a.facts.matrixColumns ? b : a)).facts.resampled;

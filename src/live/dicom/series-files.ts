@@ -19,8 +19,8 @@ export class SeriesFiles {
   readonly folder: string;
   /** The slide's path (SeriesIndex). */
   readonly path: string;
-  /** Levels that were followed to their end: their content by the level's name. */
-  readonly followed = new Map<string, string>();
+  /** The level that was read last, to its end: its name (followedName) and content. */
+  followed: { readonly name: string; readonly content: string } | undefined;
   /** It stalled when it was followed last: what came since is late, and counted so. */
   hasStalled = false;
   readonly #series: string;

@@ -132,7 +132,8 @@ describe('several series in one folder', () => {
     expect(folder.notice()).toEqual(new Set([null]));
     folder.put('c.dcm', Buffer.alloc(5000));
     folder.put('d.dcm', Buffer.from('text'));
-    folder.put('e.dcm', instance('1', { transferSyntax: '1.2.840.10008.1.2.5' }));
+    folder.put('e.dcm', instance('1', { transferSyntax: '1.2.840.10008.1.2.2' }));
+    folder.put('f.dcm', instance('1', { transferSyntax: '1.2.840.10008.1.2.4.203', flavour: 'THUMBNAIL' }));
     expect(folder.notice()).toEqual(new Set([null, undefined]));
     folder.put('c.dcm', instance('1'));
     expect(folder.notice()).toEqual(new Set([null, undefined, folder.path]));
