@@ -73,7 +73,7 @@ export interface PatchFailure {
 
 /** The files next to summary.json. */
 export interface SlideFilesSummary {
-  readonly mask: { readonly file: string; readonly levels: number };
+  readonly mask: { readonly file: string; readonly levels: number; readonly omeZarr?: '0.4' | '0.5' };
   readonly polygons: {
     readonly file: string;
     readonly polygons: number;
