@@ -50,7 +50,14 @@ export async function openSession(
     );
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
-    const opening = parts.openOutput({ folder, slide: info, plan, overview: reader.overview, fresh });
+    const opening = parts.openOutput({
+      folder,
+      slide: info,
+      plan,
+      overview: reader.overview,
+      fresh,
+      omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
+    });
     const output = deferredOutput(folder, opening);
     opened.push(output);
     const lost = fresh ? [] : await output.resume(run.records());
