@@ -6,7 +6,7 @@ import type { LiveSlide } from '../src/live/live-slide.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
-import { SlideSession } from '../src/stage/session.js';
+import { type SessionParts, SlideSession, type SourceFolder } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import type { RunGrowth, RunKey, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
@@ -66,6 +66,7 @@ export async function openSession(
       model,
       lost,
       ...tilesOf(slide, plan.level, task, run),
+      ...folderOf(task),
       ...(labels ? { labels } : {}),
     });
     await bus.publish(events.slide('opened', describe(session)), giveUp);
@@ -76,13 +77,16 @@ export async function openSession(
   }
 }
 
+/** How masks are cut: another way makes other masks, and so another run. */
+const MASKED_BY = 'tissue blocks';
+
 /** Everything that changes a mask, and nothing else. */
 function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
   return {
     slide: info.id,
     fingerprint: info.fingerprint,
     modelVersion: segmenter.info.modelVersion,
-    plan: JSON.stringify([plan.level, plan.mpp, plan.patchSize, plan.margin, tissueRule]),
+    plan: JSON.stringify([plan.level, plan.mpp, plan.patchSize, plan.margin, tissueRule, MASKED_BY]),
   };
 }
 
@@ -92,17 +96,35 @@ async function openRun(key: RunKey, growth: RunGrowth | undefined, { config, led
   return ledger.run(key, growth);
 }
 
-/** Of slides whose tiles are counted: those that grow, and those in files of their own. */
+/** How the tiles of the level that is read stand, where the slide can tell. */
 function tilesOf(
   { stored }: OpenedSlide,
   level: number,
   { live }: SlideTask,
   run: RunLedger,
-): { tiles?: () => TileCounts } {
-  if (live) return { tiles: tileCounts(live, run) };
+): Pick<SessionParts, 'tiles' | 'sparse'> {
+  if (live) return { tiles: tileCounts(live, run), sparse: () => live.sparse ?? false };
   if (!stored) return {};
-  const { expected, seen } = stored(level);
-  return { tiles: () => ({ expected, seen, missing: Math.max(0, expected - seen), late: 0, overwritten: 0 }) };
+  const { expected, seen, drawn, sparse } = stored(level);
+  const missing = Math.max(0, expected - seen - drawn);
+  return {
+    tiles: () => ({ expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, late: 0, overwritten: 0 }),
+    sparse: () => sparse ?? false,
+  };
+}
+
+/** Of a slide that is watched: whether what it lies in is there. */
+function folderOf({ path, presence }: SlideTask): { folder?: SourceFolder } {
+  if (!presence) return {};
+  return {
+    folder: {
+      isAway: () => presence.isAway(path),
+      back: signal => presence.back(path, signal),
+      get outages() {
+        return presence.outages;
+      },
+    },
+  };
 }
 
 function tileCounts(live: LiveSlide, { state }: RunLedger): () => TileCounts {
@@ -121,6 +143,7 @@ function growthAt(slide: OpenedSlide, level: number, { live }: SlideTask): RunGr
 function describe(session: SlideSession) {
   const { slide, plan } = session;
   const { width, height } = slide.levels[0]!;
+  const { axes, bounds, notes } = slide;
   const { cols, rows, core: side, mpp, downsample } = plan;
   return {
     slide: slide.id,
@@ -133,5 +156,8 @@ function describe(session: SlideSession) {
     mpp: slide.mpp,
     grid: { cols, rows, side, mpp, downsample },
     model: modelTag(session.engine),
+    ...(axes ? { axes } : {}),
+    ...(bounds ? { bounds } : {}),
+    ...(notes ? { notes } : {}),
   };
 }

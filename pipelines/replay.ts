@@ -38,6 +38,7 @@ function taskOf(item: LabelledImage, set: LabelledSet, evaluation: Evaluation, {
     path: item.imagePath,
     id: item.id,
     open: signal => openItem(item, { spacing, openSlide: (path, options) => openSlide(path, { ...options, signal }) }),
-    openLabels: async (slide, plan) => evaluation.truth(item, plan, await openLabels(item, slide, set.map)),
+    openLabels: async (slide, plan) =>
+      evaluation.truth(item, plan, await openLabels(item, slide, set.map, set.reading)),
   };
 }

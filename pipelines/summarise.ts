@@ -1,9 +1,27 @@
 import { basename } from 'node:path';
 import type { Aggregate } from '../src/event/payloads.js';
+import type { SlideNote } from '../src/slide/note.js';
 import type { SlideSession } from '../src/stage/session.js';
 import type { SlideSummary } from '../src/store/summary.js';
 import { VERSION } from '../src/version.js';
 import type { Parts } from './parts.js';
+
+/** What only the pixels told. */
+function notesOn({ sparse }: SlideSession, { tiles, area }: Aggregate): SlideNote[] {
+  const notes: SlideNote[] = [];
+  // Where every tile that is listed is there, what is missing was never listed.
+  const allThere = tiles !== undefined && tiles.missing + (tiles.drawn ?? 0) === 0;
+  if (area.missingMm2 !== undefined && (sparse || allThere)) {
+    const message = `${area.missingMm2.toFixed(3)} mm² were not scanned: the slide stores nothing there`;
+    notes.push({ code: 'sparse', message });
+  }
+  if (area.stromaMm2 > area.tissueMm2) {
+    const message =
+      'there is more stroma than tissue by the tissue rule, which judges by colour: its part is held at 100 %; see --tissue-saturation and --tissue-od';
+    notes.push({ code: 'assumed', message });
+  }
+  return notes;
+}
 
 /** summary.json of a slide that is over: its final aggregate, and everything needed to say how it came about. */
 export function summarise(session: SlideSession, aggregate: Aggregate, parts: Parts): SlideSummary {
@@ -16,20 +34,22 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
   return {
     ...aggregate,
     schema: 'stromaflow.summary.v1',
-    state: 'completed',
+    state: session.lack ? 'incomplete' : 'completed',
     source: {
       file: basename(slide.path),
       format: slide.format,
       mpp: slide.mpp,
+      ...(slide.axes ? { axes: slide.axes } : {}),
       width,
       height,
+      ...(slide.bounds ? { bounds: slide.bounds } : {}),
       fingerprint: slide.fingerprint,
       properties: slide.properties,
     },
     plan: { level, patchSize, margin, cols, rows, downsample },
     engine: { name, version, device, batch },
     filter: {
-      kept: records.filter(record => record.outcome !== 'empty').length,
+      kept: records.length - aggregate.patches.empty - aggregate.patches.missing,
       dropped: aggregate.patches.empty,
       rule: tissueRule,
     },
@@ -46,8 +66,18 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       batchDelayMs: config['batch-delay'],
       keepEmpty: config['keep-empty'],
     },
+    notes: [
+      ...(slide.notes ?? []),
+      ...modelNotes(session),
+      ...notesOn(session, aggregate),
+      ...(session.labels?.notes ?? []),
+    ],
     errors: records
       .filter(record => record.outcome === 'failed')
       .map(({ level, col, row, code }) => ({ level, col, row, code: code ?? 'INTERNAL' })),
   };
+}
+
+function modelNotes({ model: { bundle } }: SlideSession): SlideNote[] {
+  return bundle.notice === undefined ? [] : [{ code: 'model-notice', message: bundle.notice }];
 }

@@ -10,9 +10,13 @@ export const ERRORS = {
   FILE_NOT_FOUND: { exit: 1, fix: 'check the path' },
   SLIDE_UNREADABLE: { exit: 1, fix: 'check that the file is a whole-slide image and was copied completely' },
   SLIDE_TRUNCATED: { exit: 1, fix: 'copy the slide again; it ends before its last tile' },
-  SLIDE_UNSUPPORTED: { exit: 1, fix: 'convert the slide to a tiled TIFF, or install OpenSlide (libopenslide)' },
+  SLIDE_UNSUPPORTED: { exit: 1, fix: 'convert the slide to a tiled TIFF of 8-bit RGB' },
   SLIDE_NO_MPP: { exit: 1, fix: 'give the spacing of the finest level with --mpp <µm per pixel>' },
   SLIDE_SPACING: { exit: 1, fix: 'choose a coarser --spacing or a model trained at the spacing of this slide' },
+  OPENSLIDE_FAILED: {
+    exit: 1,
+    fix: 'install OpenSlide 4.0.1 or newer, or convert the slide to a tiled TIFF; other slides are not affected',
+  },
   SLIDE_INCOMPLETE: { exit: 1, fix: 'the slide is taken up again when it changes or on the next start' },
   TILE_CORRUPT: { exit: 1, fix: 'the patch is reported as failed; scan the slide again if it matters' },
   MODEL_NOT_FOUND: {

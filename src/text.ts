@@ -19,3 +19,17 @@ export const decodePercent = (text: string): string =>
  */
 export const printable = (text: string, blank: (char: string) => string = () => '·'): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, char => (char === '\n' || char === '\t' ? blank(char) : '·'));
+
+/** Breaks a text into lines of at most `width` characters, at spaces; lines after the first are indented. Longer words stand alone. */
+export function wrapped(text: string, width: number, indent = 0): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    const longer = line === '' ? word : `${line} ${word}`;
+    if (line !== '' && longer.length > width) {
+      lines.push(line);
+      line = `${' '.repeat(indent)}${word}`;
+    } else line = longer;
+  }
+  return [...lines, line];
+}

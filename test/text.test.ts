@@ -2,12 +2,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readShapes } from '#src/evaluate/annotation/source.js';
+import { readAnnotations } from '#src/evaluate/annotation/read-annotations.js';
 import { findLayout } from '#src/evaluate/layout.js';
 import { readSplit } from '#src/evaluate/split.js';
 import { PARAMETERS, readParameters } from '#src/slide/fields/parameters.js';
 import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
-import { decodePercent, decodeText, printable } from '#src/text.js';
+import { decodePercent, decodeText, printable, wrapped } from '#src/text.js';
 import { scratch } from './slide/fixture.js';
 
 const MARK = '\uFEFF';
@@ -87,7 +87,7 @@ describe('a byte order mark, as programs on Windows write it, is no damage', () 
     const shapes = await bothWays(
       'a.geojson',
       JSON.stringify({ type: 'FeatureCollection', features: [feature] }),
-      path => readShapes({ kind: 'geojson', path }),
+      async path => (await readAnnotations(path)).shapes,
     );
     expect(shapes).toHaveLength(1);
     const split = {
@@ -104,4 +104,26 @@ describe('a byte order mark, as programs on Windows write it, is no damage', () 
     const layout = await bothWays('labels.json', JSON.stringify({ mpp: 0.7 }), path => findLayout(join(path, '..')));
     expect(JSON.stringify(layout)).toContain('0.7');
   });
+});
+
+it('breaks a text at spaces, loses no word and indents what follows', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.stringMatching(/^[a-z]{1,12}$/), { minLength: 1, maxLength: 30 }),
+      fc.integer({ min: 20, max: 80 }),
+      fc.integer({ min: 0, max: 7 }),
+      (words, width, indent) => {
+        const lines = wrapped(words.join(' '), width, indent);
+        expect(lines.flatMap(line => line.trim().split(' '))).toEqual(words);
+        for (const [index, line] of lines.entries()) {
+          expect(line.length).toBeLessThanOrEqual(width);
+          if (index > 0) expect(line).toMatch(new RegExp(`^ {${indent}}\\S`));
+        }
+        // No line could have taken the first word of the next.
+        for (let i = 1; i < lines.length; i++)
+          expect(`${lines[i - 1]} ${lines[i]!.trim().split(' ')[0]}`.length).toBeGreaterThan(width);
+      },
+    ),
+  );
+  expect(wrapped(`a ${'x'.repeat(30)} b`, 10)).toEqual(['a', 'x'.repeat(30), 'b']);
 });

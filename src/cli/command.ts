@@ -1,5 +1,6 @@
 import type { LoadedConfig } from '../config/load.js';
 import type { Config, OptionName } from '../config/options.js';
+import type { Interrupt } from './interrupt.js';
 import type { Terminal } from './terminal.js';
 
 export interface CommandContext {
@@ -9,6 +10,8 @@ export interface CommandContext {
   readonly terminal: Terminal;
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+  /** See Interrupt.atOnce. */
+  readonly atOnce: Interrupt['atOnce'];
 }
 
 /** One command of the command line. */
@@ -57,10 +60,12 @@ export const WATCHING: readonly OptionName[] = [
 ];
 /** What label values mean. */
 export const LABEL_MAP: readonly OptionName[] = ['positive', 'ignore', 'negative', 'colours'];
+/** How labels are taken where their files do not say. */
+export const LABEL_READING: readonly OptionName[] = ['labels-frame', 'labels-objects'];
 /** A labelled set. */
-export const LABELS: readonly OptionName[] = [...LABEL_MAP, 'labels', 'patient'];
+export const LABELS: readonly OptionName[] = [...LABEL_MAP, 'labels', ...LABEL_READING, 'patient'];
 /** Labels beside slides that are segmented. */
-export const TRUTH: readonly OptionName[] = [...LABEL_MAP, 'labels', 'strict'];
+export const TRUTH: readonly OptionName[] = [...LABEL_MAP, 'labels', ...LABEL_READING, 'strict'];
 export const GRAPH: readonly OptionName[] = [
   ...OUTPUT,
   ...MODEL,

@@ -25,10 +25,11 @@ export function followModel(
       const { model: name, modelVersion } = model.segmenter.info;
       reloaded('ok');
       terminal.line(`model      ${name} ${modelVersion} for slides opened from now on`);
+      terminal.json({ event: 'model-changed', model: name, version: modelVersion });
     } catch (error) {
       if (stop.signal.aborted) return;
       reloaded('failed');
-      process.stderr.write(`stromaflow: the model stays as it is: ${toStromaflowError(error, 'MODEL_INVALID').line}\n`);
+      terminal.problem(`the model stays as it is: ${toStromaflowError(error, 'MODEL_INVALID').line}`);
     }
   };
 

@@ -1,5 +1,6 @@
 import type { Config } from '../config/options.js';
 import { StromaflowError } from '../errors.js';
+import type { LabelReading } from '../evaluate/label-source.js';
 import type { LabelledSetOptions } from '../evaluate/labelled-set.js';
 import type { LabelClass, LabelMapOptions } from '../evaluate/labels.js';
 
@@ -13,6 +14,13 @@ export function labelMapOptions({ positive, ignore, negative, colours }: Config)
   };
 }
 
+/** What the command line says of how labels are to be taken. */
+export function labelReading(config: Config): LabelReading {
+  const frame = config['labels-frame'] as LabelReading['frame'];
+  const objects = config['labels-objects'] as LabelReading['objects'];
+  return { ...(frame && { frame }), ...(objects && { objects }) };
+}
+
 /**
  * How a labelled set is opened.
  * @param fallbackClasses a model bundle's label map, for sets that have none
@@ -22,6 +30,7 @@ export function labelledSetOptions(config: Config, fallbackClasses?: readonly La
   const { mpp, labels, patient } = config;
   return {
     ...labelMapOptions(config),
+    reading: labelReading(config),
     ...(mpp !== undefined && { mpp }),
     ...(labels !== undefined && { labels }),
     ...(patient !== undefined && { patient: patternOf(patient) }),

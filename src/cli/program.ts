@@ -73,7 +73,8 @@ function addCommand(
       });
       try {
         const args = parameters.slice(0, -2).flat() as string[];
-        done(await command.run({ args, config, loaded, terminal, signal: interrupt.signal }));
+        const { signal, atOnce } = interrupt;
+        done(await command.run({ args, config, loaded, terminal, signal, atOnce }));
       } finally {
         interrupt.dispose();
         terminal.close();

@@ -1,4 +1,5 @@
 import type { FlushReason, PipelineObserver, StageName, StageResult } from '../stage/observer.js';
+import { RateMeter } from '../stage/rate.js';
 
 export interface ProgressState {
   readonly done: number;
@@ -10,28 +11,24 @@ export interface ProgressState {
 
 /** Counts patches as they are acknowledged; the rate is over the last few seconds, so that a stall shows. */
 export class ProgressCounter implements PipelineObserver {
-  readonly #times: number[] = [];
-  readonly #windowMs: number;
-  #startedAt = 0;
+  readonly #makeRate: () => RateMeter;
+  #rate: RateMeter | undefined;
   #done = 0;
   #expected = 0;
 
-  constructor(windowSeconds = 15) {
-    this.#windowMs = windowSeconds * 1000;
+  constructor(makeRate = () => new RateMeter()) {
+    this.#makeRate = makeRate;
   }
 
   /** A slide brings `patches` more, of which `done` need not be done again. */
   expect(patches: number, done: number): void {
-    this.#startedAt ||= performance.now();
+    this.#rate ??= this.#makeRate();
     this.#expected += patches;
     this.#done += done;
   }
 
   get state(): ProgressState {
-    const now = performance.now();
-    while (this.#times.length > 0 && this.#times[0]! < now - this.#windowMs) this.#times.shift();
-    const span = Math.min(this.#windowMs, now - this.#startedAt) / 1000;
-    const patchesPerSecond = this.#times.length > 0 && span > 0 ? this.#times.length / span : 0;
+    const patchesPerSecond = this.#rate?.perSecond ?? 0;
     const left = this.#expected - this.#done;
     const etaSeconds = patchesPerSecond > 0 ? left / patchesPerSecond : undefined;
     return { done: this.#done, expected: this.#expected, patchesPerSecond, etaSeconds };
@@ -39,7 +36,7 @@ export class ProgressCounter implements PipelineObserver {
 
   acknowledged(_seconds?: number): void {
     this.#done += 1;
-    this.#times.push(performance.now());
+    this.#rate?.add();
   }
   entered(_stage: StageName): void {}
   left(_stage: StageName, _result: StageResult, _seconds: number): void {}

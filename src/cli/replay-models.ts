@@ -2,7 +2,7 @@ import { tap } from 'rxjs';
 import { replaySet } from '../../pipelines/replay.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import type { Config } from '../config/options.js';
-import { isErrorCode, StromaflowError } from '../errors.js';
+import { type ErrorCode, isErrorCode, StromaflowError } from '../errors.js';
 import { Evaluation } from '../evaluate/evaluation.js';
 import type { LabelledSet } from '../evaluate/labelled-set.js';
 import type { ModelFacts } from '../evaluate/metrics.js';
@@ -45,6 +45,12 @@ export async function replayModel(
           `${image}: label value ${value} is not declared, its pixels are left out`,
         ),
       ),
+    onFacts: ({ maskPath }, { classes }) => {
+      for (const { name, areas } of classes.filter(({ meaning }) => meaning === 'unknown')) {
+        const message = `${maskPath}: class '${name}' is not declared, ${areas} of its annotations are left out`;
+        faults.add(new StromaflowError('LABELS_INVALID', message, { fix: DECLARE }));
+      }
+    },
   });
   let seconds = 0;
   let facts: ModelFacts = { ...factsOf(bundle), name };
@@ -76,14 +82,22 @@ export function loadNamed(model: string, norm: NormMode | undefined, signal: Abo
   return loadBundle(path, signal, { norm: (own as NormMode | undefined) ?? norm });
 }
 
+const DECLARE = 'declare it with --positive, --negative or --ignore';
+
 /** An image that is not, or not wholly, in the scores is named in the report too. */
 function noteFailure(result: SlideResult, faults: Faults): void {
   if (result.state === 'failed') faults.add(result.error);
-  if (result.state !== 'completed' || result.summary.patches.failed === 0) return;
-  const { failed, expected } = result.summary.patches;
-  const [first] = result.summary.errors;
-  const message = `${result.path}: ${failed} of ${expected} patches could not be segmented (${first?.code})`;
-  faults.add(new StromaflowError(first && isErrorCode(first.code) ? first.code : 'SLIDE_UNREADABLE', message));
+  if (result.state !== 'completed' && result.state !== 'incomplete') return;
+  const { summary } = result;
+  if (!summary) return;
+  const { failed, missing, expected } = summary.patches;
+  const left = (what: string, code: ErrorCode = 'SLIDE_UNREADABLE') =>
+    faults.add(new StromaflowError(code, `${result.path}: ${what}`));
+  if (failed > 0) {
+    const { code = '' } = summary.errors[0] ?? {};
+    left(`${failed} of ${expected} patches could not be segmented (${code})`, isErrorCode(code) ? code : undefined);
+  }
+  if (missing > 0) left(`${missing} of ${expected} patches are not stored, and in no score`);
 }
 
 function factsOf({ name, version, network, threshold, provenance }: ModelBundle): ModelFacts {

@@ -1,4 +1,5 @@
 import type { Interval } from '../evaluate/bootstrap.js';
+import { describeLeftOut, type LabelFacts } from '../evaluate/label-facts.js';
 import type { EvaluationReport, ImageResult, ModelResult } from '../evaluate/metrics.js';
 import { reportedSplit } from '../evaluate/report/html.js';
 import type { SplitName } from '../evaluate/split.js';
@@ -17,6 +18,16 @@ export function scoreLines(report: EvaluationReport): string[] {
     );
   const images = models[0]?.images.filter(image => image.split === split) ?? [];
   return [...models.flatMap(model => modelLines(model, split)), ...pairs, ...worstLines(images)];
+}
+
+/** What of the truths takes no part, and how those were taken that did not lie plainly on their pictures. */
+export function truthLines(truths: LabelFacts | undefined): string[] {
+  if (!truths) return [];
+  const without = describeLeftOut(truths.leftOut);
+  return [
+    ...(without.length > 0 ? [`labels     left out: ${without.join(', ')}`] : []),
+    ...truths.notes.map(note => `labels     ${note}`),
+  ];
 }
 
 function modelLines({ name, splits, chosenThreshold }: ModelResult, split: SplitName): string[] {

@@ -2,38 +2,42 @@ import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import { StromaflowError } from '../errors.js';
+import type { SlideSummary } from '../store/summary.js';
+import { lastResults } from './closing.js';
+import { type LeftOut, leftOut, leftOutLine } from './left-out.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
-export async function printResult(result: SlideResult, terminal: Terminal): Promise<void> {
+export async function printResult(
+  result: SlideResult,
+  terminal: Terminal,
+  again = 'the same command goes on from there',
+): Promise<void> {
   switch (result.state) {
-    case 'completed': {
-      const { summary, folder } = result;
-      const { area, patches } = summary;
-      terminal.line(
-        `${result.id}: stroma ${area.stromaMm2.toFixed(3)} mm², tissue ${area.tissueMm2.toFixed(3)} mm²` +
-          ` (${(area.stromaFraction * 100).toFixed(1)} %), ${patches.segmented} patches segmented, ${patches.empty} empty` +
-          `${patches.failed > 0 ? `, ${patches.failed} FAILED` : ''}`,
-      );
-      terminal.line(
-        `  pictures and results: ${shorten(folder)}/  (overview.png, mask.geojson, mask.ome.zarr, summary.json)`,
-      );
-      terminal.json(summary);
+    case 'completed':
+      terminal.line(`${result.id}: ${found(result.summary)}`);
+      printFiles(result.summary, result.folder, terminal);
+      return;
+    case 'done-before': {
+      const summary = JSON.parse(await readFile(join(result.folder, 'summary.json'), 'utf8')) as SlideSummary;
+      terminal.line(`${result.id}: done before, see ${shorten(result.folder)}/ (--fresh does it again)`);
+      printLeftOut(summary, terminal);
+      terminal.json(withLeftOut(summary));
       return;
     }
-    case 'done-before':
-      terminal.line(`${result.id}: done before, see ${shorten(result.folder)}/ (--fresh does it again)`);
-      terminal.json(JSON.parse(await readFile(join(result.folder, 'summary.json'), 'utf8')));
-      return;
     case 'interrupted':
-      terminal.line(
-        `${result.id}: interrupted after ${result.done} of ${result.expected} patches; the same command goes on from there`,
-      );
+      terminal.line(`${result.id}: interrupted after ${result.done} of ${result.expected} patches; ${again}`);
       terminal.json({ slide: result.id, state: 'interrupted', done: result.done, expected: result.expected });
       return;
     case 'incomplete': {
-      const { id, reason, done, expected, lacks } = result;
+      const { id, reason, done, expected, lacks, summary, folder } = result;
       const why = lacks === undefined ? WHY[reason] : `lacks ${lacks}`;
+      if (summary && folder !== undefined) {
+        const fix = 'missing and failed patches are tried again by the next start';
+        terminal.line(`${id}: INCOMPLETE (${why}): ${found(summary)}; ${fix}`);
+        printFiles(summary, folder, terminal);
+        return;
+      }
       terminal.line(`${id}: incomplete (${why}) after ${done} of ${expected} patches; goes on when it changes`);
       terminal.json({
         slide: id,
@@ -47,25 +51,57 @@ export async function printResult(result: SlideResult, terminal: Terminal): Prom
     }
     case 'failed': {
       const { code, message, fix } = result.error;
-      process.stderr.write(`stromaflow: ${result.error.line}\n`);
+      terminal.problem(result.error.line);
       terminal.json({ slide: result.id, state: 'failed', error: { code, message, fix } });
     }
   }
+}
+
+/** Areas and outcomes in a line. */
+function found({ area, patches }: SlideSummary): string {
+  const aside = [
+    patches.missing > 0 ? `, ${patches.missing} MISSING` : '',
+    patches.failed > 0 ? `, ${patches.failed} FAILED` : '',
+  ];
+  return (
+    `stroma ${area.stromaMm2.toFixed(3)} mm², tissue ${area.tissueMm2.toFixed(3)} mm²` +
+    ` (${(area.stromaFraction * 100).toFixed(1)} %), ${patches.segmented} patches segmented, ${patches.empty} empty` +
+    aside.join('')
+  );
+}
+
+function printFiles(summary: SlideSummary, folder: string, terminal: Terminal): void {
+  printLeftOut(summary, terminal);
+  terminal.line(
+    `  pictures and results: ${shorten(folder)}/  (overview.png, mask.geojson, mask.ome.zarr, summary.json)`,
+  );
+  terminal.json(withLeftOut(summary));
+}
+
+function printLeftOut(summary: SlideSummary, terminal: Terminal): void {
+  const left = leftOut(summary);
+  if (left) terminal.line(`  ${leftOutLine(left)}`);
+}
+
+function withLeftOut(summary: SlideSummary): SlideSummary & { leftOut?: LeftOut } {
+  const left = leftOut(summary);
+  return left ? { ...summary, leftOut: left } : summary;
 }
 
 const WHY = {
   stalled: 'the file stopped growing',
   replaced: 'the file was written anew',
   gone: 'the file was deleted',
+  'tiles-missing': 'most of its tiles are not stored',
+  'patches-failed': 'no patch could be done',
 } as const;
 
-/** 130 interrupted, 1 when a slide or a patch failed, else 0. */
+/** 130 interrupted, 1 when a slide or a patch failed or a slide is incomplete, else 0. */
 export function exitStatus(results: readonly SlideResult[], signal: AbortSignal): number {
   if (signal.aborted) return new StromaflowError('INTERRUPTED', 'interrupted').exitCode;
-  const failed = results.some(
-    result => result.state === 'failed' || (result.state === 'completed' && result.summary.patches.failed > 0),
-  );
-  return failed ? 1 : 0;
+  const isSound = (result: SlideResult): boolean =>
+    result.state === 'done-before' || (result.state === 'completed' && result.summary.patches.failed === 0);
+  return lastResults(results).every(isSound) ? 0 : 1;
 }
 
 const shorten = (path: string): string => {

@@ -2,22 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
-import type { EventBus } from '../event/bus.js';
 import { describeEvent } from '../event/describe.js';
 import type { ModelBundle } from '../model/bundle.js';
 import { combineObservers } from '../stage/observer.js';
-import { StatusBoard } from '../status/board.js';
-import { createMetrics, type Metrics } from '../status/metrics.js';
+import type { StatusBoard } from '../status/board.js';
+import type { Metrics } from '../status/metrics.js';
 import { type BusObserver, observeBus } from '../status/observe-bus.js';
-import type { Readiness } from '../status/report.js';
-import { startStatusServer } from '../status/server.js';
 import type { Ledger } from '../store/ledger.js';
-import { VERSION } from '../version.js';
+import { closingLine, closingOf } from './closing.js';
 import type { CommandContext } from './command.js';
 import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
 import { exitStatus, printResult } from './results.js';
-import { type EngineSupervision, superviseEngine } from './supervise-engine.js';
+import { ServiceLog } from './service-log.js';
+import { StatusEndpoint, type WatchedFolder } from './status-endpoint.js';
+import { superviseEngine } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
 export interface GraphOptions {
@@ -31,6 +30,14 @@ export interface GraphOptions {
   readonly probabilities?: boolean;
   /** Take up a new model when the bundle changes, or on SIGHUP. @default false */
   readonly followsModel?: boolean;
+  /** Logs as a service does: each slide that is opened, the bus away and back. @default false */
+  readonly log?: boolean;
+  /** Stands before the progress of the patches. */
+  readonly note?: () => string;
+  /** What starting again after an interruption does. @default the same command goes on from there */
+  readonly again?: string;
+  /** The folder that is watched: why it is away, undefined while it is there. */
+  readonly folder?: WatchedFolder;
   /** How the truth of a slide is found; see Parts.openLabels. */
   readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
@@ -45,7 +52,7 @@ const LAST_EVENTS_MS = 50;
  * Resolves to the exit status; whatever happens, the parts are closed.
  */
 export async function runGraph(
-  { config, terminal, signal }: CommandContext,
+  { config, terminal, signal, atOnce }: CommandContext,
   graph: (parts: Parts, signal: AbortSignal) => Observable<SlideResult>,
   {
     printEvents = false,
@@ -53,44 +60,46 @@ export async function runGraph(
     ledger,
     probabilities = false,
     followsModel = false,
+    folder,
     labelsFor,
+    log = false,
+    note = () => '',
+    again,
   }: GraphOptions = {},
 ): Promise<number> {
-  const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
-  const cleanUps: (() => Promise<void>)[] = [() => bare.close()];
+  const status = await StatusEndpoint.open(config, terminal, folder);
+  const { metrics, board } = status;
+  signal.addEventListener('abort', () => board.drain(), { once: true });
+  const cleanUps: (() => Promise<void>)[] = [() => status.close()];
   try {
+    const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
+    cleanUps.push(() => bare.close());
+    const forget = atOnce(() => bare.readers.close());
+    cleanUps.push(async () => forget());
     const { bus, models } = bare;
-    const engine = () => models.current.segmenter.info;
-    const info = engine();
+    const info = models.current.segmenter.info;
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
     if (info.choice) terminal.line(`           ${info.choice}`);
-    const metrics = createMetrics({ version: VERSION, engine, connected: () => bus.connected });
-    const board = new StatusBoard({ version: VERSION, bus, engine });
     const progress = new ProgressCounter();
-    signal.addEventListener('abort', () => board.drain(), { once: true });
     const openLabels = labelsFor?.(models.current.bundle);
-    const parts = { ...watched(bare, metrics, board, progress), ...(openLabels && { openLabels }) };
-    const supervision = superviseEngine(bare.engineEvents, event => {
-      metrics.engineEvent(event);
-      if (event.type === 'gave-up') board.fail(event.error);
-    });
+    const service = log ? new ServiceLog(terminal, bus) : undefined;
+    const parts = { ...watched(bare, metrics, board, progress, terminal, service), ...(openLabels && { openLabels }) };
+    const supervision = superviseEngine(
+      bare.engineEvents,
+      event => {
+        metrics.engineEvent(event);
+        if (event.type === 'gave-up') board.fail(event.error);
+      },
+      terminal.problem,
+    );
     cleanUps.unshift(async () => supervision.stop());
-
-    if (config.port !== undefined) {
-      const server = await startStatusServer({
-        host: config.host,
-        port: config.port,
-        metrics,
-        status: () => board.report(),
-        grid: slide => board.grid(slide),
-        readiness: () => readiness(bus, board, supervision),
-      });
-      cleanUps.unshift(() => server.close());
-      terminal.line(`status     ${server.url}`);
-    }
+    status.opened(bare, supervision);
     if (printEvents) cleanUps.unshift(startPrinting(parts, terminal));
     const redraw = setInterval(() => {
-      if (progress.state.expected > 0) terminal.status(progressLine(progress.state));
+      service?.look();
+      const said = note();
+      if (progress.state.expected > 0) terminal.status(`${said}${progressLine(progress.state)}`);
+      else if (said !== '') terminal.status(said);
     }, REDRAW_MS);
     cleanUps.unshift(async () => clearInterval(redraw));
 
@@ -102,48 +111,52 @@ export async function runGraph(
       graph(parts, AbortSignal.any([signal, over.signal, supervision.signal])).pipe(
         concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
-          if (!(quiet && result.state === 'completed')) await printResult(result, terminal);
+          if (!(quiet && result.state === 'completed')) await printResult(result, terminal, again);
           return result;
         }),
         toArray(),
       ),
     );
+    if (results.length > 1 && !quiet) {
+      const closing = closingOf(results);
+      terminal.line(closingLine(closing));
+      terminal.json(closing);
+    }
     return supervision.failure?.exitCode ?? exitStatus(results, signal);
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
 }
 
-function readiness(bus: EventBus, board: StatusBoard, { failure }: EngineSupervision): Readiness {
-  const unless = (reason: string | false | undefined) => (reason ? { ready: false, reason } : { ready: true });
+function watched(
+  parts: Parts,
+  metrics: Metrics,
+  board: StatusBoard,
+  progress: ProgressCounter,
+  terminal: Terminal,
+  service: ServiceLog | undefined,
+): Parts {
   return {
-    components: {
-      bus: unless(!bus.connected && `${bus.description} is away`),
-      engine: unless(failure?.message),
-      accepting: unless(board.draining && 'draining'),
+    ...parts,
+    observer: combineObservers([metrics.observer, board.observer, progress]),
+    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters(terminal)]),
+    onOpened: session => {
+      progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches);
+      service?.opened(session);
     },
   };
 }
 
-function watched(parts: Parts, metrics: Metrics, board: StatusBoard, progress: ProgressCounter): Parts {
-  return {
-    ...parts,
-    observer: combineObservers([metrics.observer, board.observer, progress]),
-    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters]),
-    onOpened: session => progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches),
-  };
-}
-
 /** A patch that is given up on is said at once, not only counted in the end. */
-const deadLetters: BusObserver = {
+const deadLetters = ({ problem }: Terminal): BusObserver => ({
   publishing: () => undefined,
   published: ({ content }) => {
     if (content?.kind !== 'dlq') return;
     const { slide, patch, error } = content.letter;
     const where = patch ? `${slide} patch ${patch.col},${patch.row}` : slide;
-    process.stderr.write(`stromaflow: ${where}: ${error.message} [${error.code}] ${error.fix}\n`);
+    problem(`${where}: ${error.message} [${error.code}] ${error.fix}`);
   },
-};
+});
 
 /** Prints the events as a subscriber gets them; the function that is returned stops it. */
 function startPrinting({ bus, config }: Parts, terminal: Terminal): () => Promise<void> {

@@ -10,17 +10,18 @@ export interface EngineSupervision {
   stop(): void;
 }
 
-/** Says on standard error what befalls the engine, and tells `hear`. */
+/** Says what befalls the engine, and tells `hear`. */
 export function superviseEngine(
   events: Observable<EngineEvent>,
   hear: (event: EngineEvent) => void,
+  say: (line: string) => void,
 ): EngineSupervision {
   const gaveUp = new AbortController();
   let failure: StromaflowError | undefined;
   const subscription = events.subscribe(event => {
     hear(event);
     const line = describe(event);
-    if (line) process.stderr.write(`stromaflow: ${line}\n`);
+    if (line) say(line);
     if (event.type !== 'gave-up') return;
     failure = event.error;
     gaveUp.abort();

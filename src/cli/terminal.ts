@@ -4,6 +4,8 @@ import { printable } from '../text.js';
 export interface Terminal {
   /** A line that stays. */
   line(text: string): void;
+  /** What went wrong, on standard error; the text stands behind the program's name. */
+  problem(text: string): void;
   /** A line that is drawn over by the next; only on a terminal. */
   status(text: string): void;
   /** A JSON value on a line of its own; the only thing printed under --json. */
@@ -13,7 +15,11 @@ export interface Terminal {
 }
 
 /** Lines for people on a terminal, with a live status line at the bottom; JSON lines under `json`. */
-export function createTerminal(output: Writable & { isTTY?: boolean; columns?: number }, json: boolean): Terminal {
+export function createTerminal(
+  output: Writable & { isTTY?: boolean; columns?: number },
+  json: boolean,
+  errors: Writable = process.stderr,
+): Terminal {
   const live = output.isTTY === true && !json;
   let shown = '';
   const clear = (): void => {
@@ -26,10 +32,15 @@ export function createTerminal(output: Writable & { isTTY?: boolean; columns?: n
       output.write(`${printable(text, asItIs)}\n`);
       if (shown) output.write(shown);
     },
+    problem(text) {
+      clear();
+      errors.write(`stromaflow: ${printable(text, asItIs)}\n`);
+      if (shown) output.write(shown);
+    },
     status(text) {
       if (!live) return;
       clear();
-      shown = printable(text, asItIs).slice(0, (output.columns ?? 80) - 1);
+      shown = printable(text, asItIs).slice(0, (output.columns || 80) - 1);
       output.write(shown);
     },
     json(value) {
@@ -44,3 +55,17 @@ export function createTerminal(output: Writable & { isTTY?: boolean; columns?: n
 
 /** A text may have several lines. */
 const asItIs = (blank: string): string => blank;
+
+/**
+ * What a service prints: every line and problem behind its time (RFC 3339, UTC, whole seconds), every JSON value that says no time of its
+ * own with one.
+ */
+export function timed(terminal: Terminal, now: () => Date = () => new Date()): Terminal {
+  const time = (): string => `${now().toISOString().slice(0, 19)}Z`;
+  return {
+    ...terminal,
+    line: text => terminal.line(`${time()} ${text}`),
+    problem: text => terminal.problem(`${time()} ${text}`),
+    json: value => terminal.json(typeof value === 'object' ? { time: time(), ...value } : value),
+  };
+}

@@ -344,7 +344,7 @@ export const OPTIONS = {
     type: 'string',
     unit: 'values',
     group: 'labels',
-    help: "label values that are the model's class, such as 2,6 or 1-3",
+    help: "label values or classes of annotations that are the model's class, such as 2,6, 1-3 or Stroma",
   },
   ignore: { type: 'string', unit: 'values', group: 'labels', help: 'label values that are left out of every score' },
   negative: {
@@ -364,6 +364,21 @@ export const OPTIONS = {
     unit: 'path',
     group: 'labels',
     help: "truth of the slide (mask or annotations), or a folder with one of each slide's name",
+  },
+  'labels-frame': {
+    type: 'choice',
+    unit: 'frame',
+    choices: ['bounds', 'full'],
+    group: 'labels',
+    help: 'origin of labels where a slide states its scanned part: bounds, its corner as in QuPath, or full (default: bounds for GeoJSON, full for others)',
+  },
+  'labels-objects': {
+    type: 'choice',
+    unit: 'objects',
+    choices: ['annotations', 'detections', 'all'],
+    default: 'annotations',
+    group: 'labels',
+    help: "which of QuPath's objects are areas of a class; detections are cells and tiles too",
   },
   patient: {
     type: 'string',
@@ -481,6 +496,12 @@ export const OPTIONS = {
     unit: 'file',
     group: 'general',
     help: 'YAML or JSON file with any of these options',
+  },
+  events: {
+    type: 'boolean',
+    default: false,
+    group: 'general',
+    help: 'print every event as a subscriber gets it',
   },
   json: {
     type: 'boolean',

@@ -1,5 +1,6 @@
 import { basename, extname } from 'node:path';
-import type { CheckedImage, Finding } from './check.js';
+import type { CheckedImage } from './check.js';
+import type { Finding } from './finding.js';
 import type { LabelledSet } from './labelled-set.js';
 import { SPLIT_FOLDERS } from './layout.js';
 import { type Region, regionOf, withoutRegion } from './region.js';

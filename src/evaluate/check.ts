@@ -4,54 +4,17 @@ import { type StromaflowError, toStromaflowError } from '../errors.js';
 import { readImageHeader, SPACING_TOLERANCE } from '../slide/image-source.js';
 import { checkGroups } from './check-groups.js';
 import { sampleSlideLabels } from './check-slide.js';
+import { Balance, type ClassBalance } from './class-balance.js';
+import type { Finding } from './finding.js';
+import { addFacts, describeClasses, describeLeftOut, type LabelFacts, NO_FACTS, namedFacts } from './label-facts.js';
+import { isAnnotation } from './label-source.js';
 import type { LabelledImage } from './labelled-item.js';
 import { type LabelledSetOptions, openLabelledSet } from './labelled-set.js';
-import {
-  describeLabelMap,
-  HIGHEST_UNDECLARED_VALUE,
-  LABEL_MEANINGS,
-  type LabelMap,
-  type LabelMeaning,
-  labelName,
-} from './labels.js';
+import { describeLabelMap, LABEL_MEANINGS, type LabelMap, UNKNOWN } from './labels.js';
 import { readMaskImage, valueHistogram } from './mask-image.js';
 import type { OpenItemOptions } from './open-item.js';
 import { regionOf } from './region.js';
 import type { Split } from './split.js';
-
-/** What is wrong with a set, or looks wrong. A fault leaves the item out of a replay or makes its score untrue. */
-export interface Finding {
-  readonly severity: 'fault' | 'warning';
-  readonly kind: FindingKind;
-  /** One line, naming the file. */
-  readonly message: string;
-}
-
-export type FindingKind =
-  | 'item'
-  | 'unreadable-image'
-  | 'region-size'
-  | 'patient-leak'
-  | 'duplicate-leak'
-  | 'split-mismatch'
-  | 'duplicate'
-  | 'overlap'
-  | 'spacing'
-  | 'unlabelled'
-  | 'rare-value'
-  | 'absent-class'
-  | 'lossy-mask'
-  | 'ambiguous-name';
-
-export interface ClassBalance {
-  readonly value: number;
-  readonly name: string;
-  readonly meaning: LabelMeaning;
-  /** Level-0 pixels; of slides estimated from a sample of them. */
-  readonly pixels: number;
-  /** Images in which it occurs. */
-  readonly images: number;
-}
 
 export interface LabelReport {
   readonly folder: string;
@@ -63,6 +26,8 @@ export interface LabelReport {
   /** Spacings that occur, in µm/px, and how many images have each. */
   readonly spacings: readonly { readonly mpp: number; readonly images: number }[];
   readonly classes: readonly ClassBalance[];
+  /** Of annotations: their classes, what each counts as, and what takes no part; all files together. */
+  readonly annotations: Pick<LabelFacts, 'classes' | 'leftOut'>;
   readonly findings: readonly Finding[];
 }
 
@@ -90,12 +55,15 @@ export async function checkLabels(folder: string, options: CheckOptions): Promis
     findings.push({ severity: 'fault', kind: 'item', message: fault.message });
   const set = await openLabelledSet(folder, { ...options, strict: false, onFault });
   const balance = new Balance();
+  let annotations = NO_FACTS;
   const images: CheckedImage[] = [];
   const spacings = new Map<number, number>();
   for await (const item of set) {
     try {
-      const { counts, mpp, hash } = await checkItem(item, set.map, options, findings);
+      const { counts, mpp, hash, facts } = await checkItem(item, set.map, options, findings);
       balance.add(counts, item);
+      annotations = addFacts(annotations, facts);
+      findings.push(...factFindings(item, facts, counts, set.map));
       images.push({ item, hash });
       spacings.set(mpp, (spacings.get(mpp) ?? 0) + 1);
       if (!hasLabels(counts, set.map)) {
@@ -114,6 +82,7 @@ export async function checkLabels(folder: string, options: CheckOptions): Promis
     patients: new Set(images.map(({ item }) => item.patient)).size,
     spacings: [...spacings].sort((a, b) => a[0] - b[0]).map(([mpp, count]) => ({ mpp, images: count })),
     classes: balance.classes(set.map),
+    annotations: { classes: annotations.classes, leftOut: annotations.leftOut },
     findings,
   };
 }
@@ -134,22 +103,59 @@ export function describeLabelReport(report: LabelReport): string[] {
       ({ value, name, meaning, pixels, images }) =>
         `  ${String(value).padStart(3)}  ${meaning.padEnd(8)} ${share(pixels)} of pixels  in ${images} images  ${name}`,
     ),
+    ...annotationLines(report.annotations),
     ...report.findings.map(({ severity, message }) => `${severity.padEnd(7)} ${message}`),
     `${faults.length} faults, ${report.findings.length - faults.length} warnings`,
   ];
 }
 
+/** The classes of annotations, and what takes no part. */
+function annotationLines({ classes, leftOut }: LabelReport['annotations']): string[] {
+  const without = describeLeftOut(leftOut);
+  return [
+    ...(classes.length > 0 ? ['annotations', ...describeClasses(classes).map(line => `  ${line}`)] : []),
+    ...(without.length > 0 ? ['left out', ...without.map(line => `  ${line}`)] : []),
+  ];
+}
+
+/** What a truth itself tells: how it was laid on its picture, and classes or values that nobody declared. */
+function factFindings(item: LabelledImage, facts: LabelFacts, counts: Float64Array, map: LabelMap): Finding[] {
+  const { maskPath, labels } = item;
+  const unknown = facts.classes.filter(({ meaning }) => meaning === 'unknown');
+  const values = isAnnotation(labels)
+    ? []
+    : [...counts.keys()].filter(value => counts[value]! > 0 && map.meanings[value] === UNKNOWN);
+  const outside = facts.leftOut.outside ?? 0;
+  return [
+    ...namedFacts(maskPath, facts).notes.map(note => warning('alignment', note)),
+    ...(outside > 0 ? [warning('outside', `${maskPath}: ${describeLeftOut({ outside })[0]}`)] : []),
+    ...unknown.map(({ name, areas }) =>
+      fault('unknown-class', `${maskPath}: class '${name}' is not declared, ${areas} of its annotations are left out`),
+    ),
+    ...(values.length > 0
+      ? [fault('unknown-value', `${maskPath}: label value ${values.slice(0, 5).join(', ')} is not declared`)]
+      : []),
+  ];
+}
+
+const warning = (kind: Finding['kind'], message: string): Finding => ({ severity: 'warning', kind, message });
+const fault = (kind: Finding['kind'], message: string): Finding => ({ severity: 'fault', kind, message });
+
 async function checkItem(item: LabelledImage, map: LabelMap, options: CheckOptions, findings: Finding[]) {
-  if (item.kind === 'slide') return { ...(await sampleSlideLabels(item, map, options.openSlide)), hash: undefined };
+  const { openSlide, reading } = options;
+  if (item.kind === 'slide') return { ...(await sampleSlideLabels(item, map, openSlide, reading)), hash: undefined };
   const hash = await hashPixels(item.imagePath);
   findings.push(...(await checkSpacing(item)), ...checkRegionSize(item));
   if (/\.jpe?g$/i.test(item.maskPath)) {
     findings.push({ severity: 'warning', kind: 'lossy-mask', message: `${item.maskPath}: JPEG changes label values` });
   }
   const mpp = item.mpp ?? Number.NaN;
-  if (item.labels.kind !== 'mask-image')
-    return { ...(await sampleSlideLabels(item, map, options.openSlide)), mpp, hash };
-  return { counts: valueHistogram((await readMaskImage(item.maskPath, map)).values), mpp, hash };
+  const mask = item.labels.kind === 'mask-image' ? await readMaskImage(item.maskPath, map) : undefined;
+  // A mask of the image's size has the image's counts; any other is sampled where the image is.
+  if (mask?.width === item.width && mask.height === item.height) {
+    return { counts: valueHistogram(mask.values), mpp, hash, facts: NO_FACTS, namedFacts };
+  }
+  return { ...(await sampleSlideLabels(item, map, openSlide, reading)), mpp, hash };
 }
 
 /** Decodes the whole image: damage in its middle shows only here. @throws SLIDE_UNREADABLE */
@@ -184,50 +190,3 @@ function checkRegionSize({ imagePath, width, height }: LabelledImage): Finding[]
 
 const hasLabels = (counts: Float64Array, map: LabelMap): boolean =>
   counts.some((count, value) => count > 0 && LABEL_MEANINGS[map.meanings[value]!] !== 'ignored');
-
-/** Pixels and images of every value. */
-class Balance {
-  readonly #pixels = new Float64Array(256);
-  readonly #images = new Float64Array(256);
-  readonly #first = new Map<number, string>();
-
-  add(counts: Float64Array, { maskPath }: LabelledImage): void {
-    for (const [value, count] of counts.entries()) {
-      if (count === 0) continue;
-      this.#pixels[value]! += count;
-      this.#images[value]!++;
-      if (!this.#first.has(value)) this.#first.set(value, maskPath);
-    }
-  }
-
-  classes(map: LabelMap): ClassBalance[] {
-    const declared = new Set(map.classes.map(item => item.value));
-    const values = [...this.#pixels.keys()].filter(value => this.#pixels[value]! > 0 || declared.has(value));
-    return values.map(value => ({
-      value,
-      name: labelName(map, value),
-      meaning: LABEL_MEANINGS[map.meanings[value]!]!,
-      pixels: this.#pixels[value]!,
-      images: this.#images[value]!,
-    }));
-  }
-
-  /** Values of one image alone that nobody declared, and positive classes that never occur. */
-  findings(map: LabelMap, images: number): Finding[] {
-    const declared = new Set(map.classes.map(item => item.value));
-    const rare = [...this.#first].filter(
-      ([value]) => images >= 10 && this.#images[value] === 1 && !declared.has(value),
-    );
-    const absent = map.classes.filter(({ meaning, value }) => meaning === 'positive' && this.#pixels[value] === 0);
-    return [
-      ...rare.map(([value, path]): Finding => {
-        const message = `${path}: label value ${value} occurs in no other image and is not declared (up to ${HIGHEST_UNDECLARED_VALUE} counts as negative)`;
-        return { severity: 'warning', kind: 'rare-value', message };
-      }),
-      ...absent.map(({ value, name }): Finding => {
-        const message = `positive class ${value} (${name}) occurs in no image`;
-        return { severity: 'warning', kind: 'absent-class', message };
-      }),
-    ];
-  }
-}

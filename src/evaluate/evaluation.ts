@@ -1,10 +1,12 @@
 import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import { countBoundary } from './boundary.js';
 import { countPatch, intersectionUnion } from './counts.js';
-import type { LabelSource } from './label-source.js';
+import type { LabelFacts } from './label-facts.js';
+import { isAnnotation, type LabelSource } from './label-source.js';
 import type { LabelledImage } from './labelled-item.js';
 import type { LabelMap } from './labels.js';
-import { type PatchLabels, readPatchLabels } from './patch-labels.js';
+import { type PatchLabels, readPatchLabels, withoutPixels } from './patch-labels.js';
 import { type Split, type SplitName, splitOf } from './split.js';
 import { ImageTally, type PatchScore, SplitTally } from './tally.js';
 
@@ -18,6 +20,8 @@ export interface EvaluationOptions {
   readonly sink?: PatchSink | undefined;
   /** Called once an image for each undeclared label value: a slide's labels cannot all be checked beforehand. */
   readonly onUnknown?: (image: string, value: number) => void;
+  /** Called with what each truth holds, when it is opened. */
+  readonly onFacts?: (item: LabelledImage, facts: LabelFacts) => void;
 }
 
 /** Where scored patches go: the spool on disk that the report's rows and pictures are made from. */
@@ -29,6 +33,8 @@ export interface PatchSink {
 export interface ScoredSlide {
   readonly item: LabelledImage;
   readonly plan: PatchPlan;
+  /** What its truth holds, and what of it takes no part. */
+  readonly facts: LabelFacts;
 }
 
 /** The truth of one slide in the graph; fits the session's port of that name. */
@@ -37,12 +43,14 @@ export interface SlideTruth {
    * Compares a patch and adds it to the evaluation.
    * @param mask undefined: the patch was dropped as empty, hence no stroma
    * @param probabilities patchSize² bytes, q = round(255 p)
+   * @param missing pixels of the core that the slide does not store; they are in no score
    * @returns pixels of mask ∧ label and mask ∨ label; undefined where nothing is labelled
    */
   score(
     ref: Pick<PatchRef, 'col' | 'row'>,
     mask: PatchMask | undefined,
     probabilities?: Uint8Array,
+    missing?: readonly PixelRectangle[],
   ): Promise<{ intersection: number; union: number } | undefined>;
   close(): Promise<void>;
 }
@@ -81,10 +89,12 @@ export class Evaluation {
 
   /** Truth for one slide; closes `source` with it. */
   truth(item: LabelledImage, plan: PatchPlan, source: LabelSource): SlideTruth {
-    this.#slides.set(item.id, { item, plan });
+    const { facts } = source;
+    this.#slides.set(item.id, { item, plan, facts });
+    this.#options.onFacts?.(item, facts);
     return {
-      score: async (ref, mask, probabilities) => {
-        const labels = await readPatchLabels(source, plan, ref, this.#options.map);
+      score: async (ref, mask, probabilities, missing) => {
+        const labels = withoutPixels(await readPatchLabels(source, plan, ref, this.#options.map), missing);
         const started = performance.now();
         const patch = this.#add(item, plan, ref, labels, mask, probabilities);
         this.#seconds += (performance.now() - started) / 1000;
@@ -97,14 +107,15 @@ export class Evaluation {
   }
 
   #add(
-    item: Pick<LabelledImage, 'id' | 'patient' | 'subset'>,
+    item: Pick<LabelledImage, 'id' | 'patient' | 'subset' | 'labels'>,
     plan: PatchPlan,
     { col, row }: Pick<PatchRef, 'col' | 'row'>,
     labels: PatchLabels,
     mask: PatchMask | undefined,
     probabilities: Uint8Array | undefined,
   ): PatchScore | undefined {
-    this.#reportUnknown(item.id, labels.unknownValue);
+    // Of annotations the facts name the classes that nobody declared; their values mean nothing to people.
+    if (!isAnnotation(item.labels)) this.#reportUnknown(item.id, labels.unknownValue);
     const split = splitOf(this.#options.split, item.id, col, row);
     const totals = this.#splitTally(split);
     if (labels.labelledPixels === 0) {

@@ -1,10 +1,10 @@
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { readImageHeader, safeId } from '../slide/image-source.js';
-import { isAnnotation } from './label-source.js';
+import { isAnnotation, type LabelFrame, type LabelReading } from './label-source.js';
 import { type Candidate, type LabelledImage, type Layout, patientOf } from './labelled-item.js';
 import { type LabelClass, type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';
 import { type FoundLayout, findLayout, pairOf } from './layout.js';
-import { readMaskImage, valueHistogram } from './mask-image.js';
+import { maskImageSource, readMaskImage, valueHistogram } from './mask-image.js';
 
 export interface LabelledSetOptions extends LabelMapOptions {
   /** Spacing of images whose set does not state it, in µm/px. */
@@ -13,6 +13,8 @@ export interface LabelledSetOptions extends LabelMapOptions {
   readonly fallbackClasses?: readonly LabelClass[] | undefined;
   /** Truth of a single slide or image: then `path` is that file instead of a folder. */
   readonly labels?: string;
+  /** How labels are taken where their files do not say. */
+  readonly reading?: LabelReading;
   /** Patient of an image: the first group this captures from the file's name. */
   readonly patient?: RegExp;
   /** Stop at the first fault instead of leaving the item out. */
@@ -26,6 +28,7 @@ export interface LabelledSet extends AsyncIterable<LabelledImage> {
   readonly folder: string;
   readonly layout: Layout['name'];
   readonly map: LabelMap;
+  readonly reading: LabelReading;
   /** Images found, faulty ones included. */
   readonly size: number;
   /** Images found and truths without an image, before anything was opened. */
@@ -48,6 +51,7 @@ export async function openLabelledSet(folder: string, options: LabelledSetOption
     folder,
     layout: layout.name,
     map,
+    reading: options.reading ?? {},
     size: layout.candidates.length,
     found: layout,
     [Symbol.asyncIterator]: () => walk(layout, map, options),
@@ -99,17 +103,17 @@ async function openCandidate(
   });
   const mpp = candidate.mpp ?? options.mpp ?? header.mpp;
   if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${imagePath}: its spacing is not known`);
-  if (labels.kind === 'mask-image') await checkMask(labels.path, header.width, header.height, map);
-  return { ...common, mpp, width: header.width, height: header.height };
+  const { width, height } = header;
+  if (labels.kind === 'mask-image') {
+    await checkMask(labels.path, { width, height, spacing: { x: mpp, y: mpp } }, map, options.reading);
+  }
+  return { ...common, mpp, width, height };
 }
 
-/** @throws LABELS_INVALID naming the mask: another size, or a value that no class declares. */
-export async function checkMask(path: string, width: number, height: number, map: LabelMap): Promise<Float64Array> {
+/** @throws LABELS_INVALID naming the mask: it does not fit its image, or has a value that no class declares. */
+async function checkMask(path: string, frame: LabelFrame, map: LabelMap, reading?: LabelReading): Promise<void> {
   const mask = await readMaskImage(path, map);
-  if (mask.width !== width || mask.height !== height) {
-    const sizes = `${mask.width} × ${mask.height} pixels, its image ${width} × ${height}`;
-    throw new StromaflowError('LABELS_INVALID', `${path}: it has ${sizes}`);
-  }
+  maskImageSource(mask, frame, reading);
   const counts = valueHistogram(mask.values);
   const unknown = [...counts.keys()].filter(value => counts[value]! > 0 && map.meanings[value] === UNKNOWN);
   if (unknown.length > 0) {
@@ -121,7 +125,6 @@ export async function checkMask(path: string, width: number, height: number, map
       },
     );
   }
-  return counts;
 }
 
 function uniqueId(name: string, subset: string, ids: Set<string>): string {

@@ -1,4 +1,5 @@
 import { StromaflowError } from '../errors.js';
+import { normaliseName } from './annotation/class-name.js';
 
 /** What a label value means to a binary question: is this pixel tumour-associated stroma? */
 export type LabelMeaning = 'positive' | 'negative' | 'ignored' | 'unknown';
@@ -19,8 +20,18 @@ export interface LabelMap {
   readonly meanings: Uint8Array;
   /** Value of each colour, as 0xrrggbb; empty when masks hold values themselves. */
   readonly colours: ReadonlyMap<number, number>;
-  /** Values of what no annotation covers: inside a region of interest (everywhere in files without one), and outside. */
-  readonly unannotated: { readonly inside: number; readonly outside: number };
+  readonly annotations: AnnotationValues;
+}
+
+/** Values of annotations that no class declares, and of what no annotation covers. */
+export interface AnnotationValues {
+  /** Not annotated: inside a region of interest (everywhere in files without one), and outside. */
+  readonly inside: number;
+  readonly outside: number;
+  /** Classes that their annotator wants ignored. */
+  readonly ignored: number;
+  /** Any other class. */
+  readonly other: number;
 }
 
 /** Codes used in LabelMap.meanings. */
@@ -53,10 +64,13 @@ export interface LabelMapOptions {
 }
 
 /** Classes of a set of annotations beside those named on the command line. */
-const UNANNOTATED: readonly LabelClass[] = [
-  { value: 0, name: 'outside the annotated regions', meaning: 'ignored' },
-  { value: 1, name: 'not annotated', meaning: 'negative' },
-];
+const OUTSIDE = { name: 'outside the annotated regions', meaning: 'ignored' } as const;
+const INSIDE = { name: 'not annotated', meaning: 'negative' } as const;
+const OTHER = { name: 'any other class', meaning: 'negative' } as const;
+const STARRED = { name: 'classes ending in *', meaning: 'ignored' } as const;
+
+/** Values from here on stand for annotations: far above the classes of masks, below their usual void markers. */
+const FIRST_OF_ANNOTATIONS = 200;
 
 /** TIGER's classes. Value 0 is not annotated, hence ignored: it is not background. Stroma of healthy tissue is in 7. */
 export const TIGER_CLASSES: readonly LabelClass[] = [
@@ -75,8 +89,11 @@ export const TIGER_CLASSES: readonly LabelClass[] = [
  * @throws CONFIG_INVALID for text that is no list of values, a value in two lists, or no positive class.
  */
 export function parseLabelMap(options: LabelMapOptions): LabelMap {
-  const byName = options.byName === true && options.classes === undefined;
-  const known = byName ? [...UNANNOTATED, ...nameClasses(options)] : (options.classes ?? []);
+  const { byName = false } = options;
+  const named = byName && options.classes === undefined ? nameClasses(options) : undefined;
+  const closed = options.classes !== undefined || options.negative !== undefined;
+  const extra = byName ? annotationClasses(named ?? options.classes ?? [], named !== undefined, closed) : undefined;
+  const known = [...(named ?? options.classes ?? []), ...(extra?.classes ?? [])];
   const lists: readonly (readonly [LabelMeaning, readonly number[]])[] = [
     ['positive', parseValues(options.positive, '--positive', known)],
     ['ignored', parseValues(options.ignore, '--ignore', known)],
@@ -107,33 +124,72 @@ export function parseLabelMap(options: LabelMapOptions): LabelMap {
     const at = classes.get(value) ?? { value, name: `label ${value}`, meaning: 'negative' };
     classes.set(value, { ...at, colour });
   }
-  const closed = options.classes !== undefined || options.negative !== undefined;
-  return buildLabelMap([...classes.values()], colours, closed, byName ? 1 : 0);
+  return buildLabelMap([...classes.values()], colours, closed, extra?.values ?? {});
 }
 
-/** Gives every class name in the lists a value of its own, from 2 on. */
+/**
+ * Gives every class name in the lists a value of its own, from 2 on. A number is a value of masks and may be the name of a class
+ * as well: it has that value.
+ */
 function nameClasses({ positive, negative, ignore }: LabelMapOptions): LabelClass[] {
-  const names = [positive, negative, ignore]
+  const tokens = [positive, negative, ignore]
     .flatMap(text => text?.split(',') ?? [])
     .map(token => token.trim())
-    .filter(token => token !== '' && !/^\d+(-\d+)?$/.test(token));
-  return [...new Set(names.map(name => name.toLowerCase()))].map((name, index) => ({
-    value: index + 2,
-    name,
-    meaning: 'negative',
-  }));
+    .filter(token => token !== '' && !/^\d+-\d+$/.test(token));
+  const names = new Map<string, string>();
+  for (const token of tokens) if (!names.has(normaliseName(token))) names.set(normaliseName(token), token);
+  const isValue = (name: string) => /^\d{1,3}$/.test(name) && Number(name) <= 255;
+  const taken = new Set([...names.values()].filter(isValue).map(Number));
+  return [...names.values()].map(name => {
+    const value = isValue(name) ? Number(name) : firstFree(taken, 2);
+    taken.add(value);
+    return { value, name, meaning: 'negative' };
+  });
+}
+
+/**
+ * The classes that annotations need beside the declared ones, and their values.
+ * @param own the declared classes are those of annotations, not a set's
+ */
+function annotationClasses(
+  declared: readonly LabelClass[],
+  own: boolean,
+  closed: boolean,
+): { classes: LabelClass[]; values: Partial<AnnotationValues> } {
+  const taken = new Set(declared.map(({ value }) => value));
+  const classes: LabelClass[] = [];
+  const add = (of: Omit<LabelClass, 'value'>, from: number): number => {
+    const value = firstFree(taken, from);
+    taken.add(value);
+    classes.push({ ...of, value });
+    return value;
+  };
+  if (!own) {
+    if (declared.some(({ meaning }) => meaning === 'ignored')) return { classes, values: {} };
+    return { values: { ignored: add(STARRED, FIRST_OF_ANNOTATIONS) }, classes };
+  }
+  const outside = add(OUTSIDE, taken.has(0) ? FIRST_OF_ANNOTATIONS : 0);
+  const inside = add(INSIDE, taken.has(1) ? FIRST_OF_ANNOTATIONS : 1);
+  const ignored = add(STARRED, FIRST_OF_ANNOTATIONS);
+  return { values: { outside, inside, ignored, ...(!closed && { other: add(OTHER, FIRST_OF_ANNOTATIONS) }) }, classes };
+}
+
+function firstFree(taken: ReadonlySet<number>, from: number): number {
+  let value = from;
+  while (taken.has(value) && value < 255) value++;
+  return value;
 }
 
 /**
  * @param given colours of the command line, which count before the set’s own; a class may have several
  * @param closed every value that no class declares is a fault
- * @param inside value of what nobody annotated inside a region of interest
+ * @param annotated values of annotations where they have classes of their own
  */
 function buildLabelMap(
   unsorted: readonly LabelClass[],
   given: readonly (readonly [colour: string, value: number])[],
   closed: boolean,
-  inside: number,
+  annotated: Partial<AnnotationValues>,
 ): LabelMap {
   const classes = [...unsorted].sort((a, b) => a.value - b.value);
   if (!classes.some(item => item.meaning === 'positive')) {
@@ -149,7 +205,20 @@ function buildLabelMap(
   for (const { colour, value } of classes) {
     if (colour && !given.some(([asked]) => asked === colour)) addColour(colours, colour, value);
   }
-  return { classes, meanings, colours, unannotated: { inside, outside: 0 } };
+  return { classes, meanings, colours, annotations: { ...defaultValues(meanings), ...annotated } };
+}
+
+/** Without classes of their own, annotations take what the map has: 0 is not annotated, as in TIGER's masks. */
+function defaultValues(meanings: Uint8Array): AnnotationValues {
+  const unknown = meanings.lastIndexOf(UNKNOWN);
+  const ignored = meanings.indexOf(IGNORED);
+  const isNegative = meanings[HIGHEST_UNDECLARED_VALUE] === NEGATIVE;
+  return {
+    inside: 0,
+    outside: 0,
+    ignored: ignored < 0 ? unknown : ignored,
+    other: isNegative ? HIGHEST_UNDECLARED_VALUE : unknown,
+  };
 }
 
 function addColour(colours: Map<number, number>, colour: string, value: number): void {
@@ -192,14 +261,13 @@ function parseValues(text: string | undefined, option: string, known: readonly L
   const values: number[] = [];
   for (const token of text.split(',').map(part => part.trim())) {
     const range = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(token);
-    if (range) {
-      const first = Number(range[1]);
-      const last = range[2] === undefined ? first : Number(range[2]);
-      if (last > 255 || first > last) throw badList(option, token);
+    const first = Number(range?.[1]);
+    const last = range?.[2] === undefined ? first : Number(range[2]);
+    if (last <= 255 && first <= last) {
       for (let value = first; value <= last; value++) values.push(value);
       continue;
     }
-    const named = known.filter(item => item.name.toLowerCase() === token.toLowerCase());
+    const named = known.filter(item => normaliseName(item.name) === normaliseName(token));
     if (named.length === 0) throw badList(option, token);
     values.push(...named.map(item => item.value));
   }

@@ -7,6 +7,7 @@ import type { Candidate } from './labelled-item.js';
 const IMAGE_TYPES = new Set(['.png', '.jpg', '.jpeg', '.webp', '.tif', '.tiff', '.bmp', '.gif']);
 const SLIDE_TYPES = new Set(['.svs', '.ndpi', '.mrxs', '.scn', '.bif', '.vsi', '.czi', '.dcm', '.dicom', '.dzi']);
 const TIFF_TYPES = new Set(['.tif', '.tiff']);
+const ANNOTATION_TYPES = /\.(xml|geojson|json)(\.gz)?$/i;
 
 /** Files of a folder by name; hidden ones are left out. Absent folders are empty. */
 export async function filesByName(folder: string): Promise<Map<string, string>> {
@@ -33,11 +34,17 @@ export async function filesByStem(folder: string): Promise<StemFiles> {
   const files = new Map<string, string>();
   const ambiguous: string[] = [];
   for (const [name, path] of await filesByName(folder)) {
-    const stem = basename(name, extname(name));
+    const stem = stemOf(name);
     if (files.has(stem)) ambiguous.push(path);
     else files.set(stem, path);
   }
   return { files, ambiguous };
+}
+
+/** A name without its ending; '.geojson.gz' is one. */
+export function stemOf(name: string): string {
+  const inner = /\.gz$/i.test(name) ? basename(name, extname(name)) : name;
+  return basename(inner, extname(inner));
 }
 
 export const isImageFile = (path: string): boolean => IMAGE_TYPES.has(extname(path).toLowerCase());
@@ -47,9 +54,7 @@ export const isTiffFile = (path: string): boolean => TIFF_TYPES.has(extname(path
 /** How a truth's file is written, by its name; undefined when it is none. */
 export function labelLocation(path: string): LabelLocation | undefined {
   const type = extname(path).toLowerCase();
-  if (type === '.xml') return { kind: 'asap', path };
-  if (type === '.geojson') return { kind: 'geojson', path };
-  if (type === '.json') return { kind: 'darwin', path };
+  if (ANNOTATION_TYPES.test(path)) return { kind: 'annotations', path };
   if (TIFF_TYPES.has(type)) return { kind: 'mask-tiff', path };
   return IMAGE_TYPES.has(type) ? { kind: 'mask-image', path } : undefined;
 }

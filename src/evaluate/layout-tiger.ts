@@ -116,7 +116,13 @@ function slideCandidate(
   type: 'masks' | 'xmls',
   path: string,
 ): Candidate {
-  return { name, subset, kind: 'slide', imagePath, labels: { kind: type === 'masks' ? 'mask-tiff' : 'asap', path } };
+  return {
+    name,
+    subset,
+    kind: 'slide',
+    imagePath,
+    labels: { kind: type === 'masks' ? 'mask-tiff' : 'annotations', path },
+  };
 }
 
 async function subfolders(folder: string): Promise<Set<string>> {

@@ -1,11 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { StromaflowError } from '../errors.js';
-import { slideIdAt } from '../slide/open.js';
+import { fileAt, slideIdAt } from '../slide/open.js';
+import { splitScene } from '../slide/scene-path.js';
 import { findTiles } from '../slide/tile-folder/find-tiles.js';
 import { decodeText } from '../text.js';
 import type { Candidate, Layout } from './labelled-item.js';
 import type { LabelClass } from './labels.js';
+import { labelsAt } from './labels-at.js';
 import { readLabelsFile } from './labels-file.js';
 import {
   filesByName,
@@ -62,13 +64,13 @@ export async function pairOf(imagePath: string, labelsPath: string, mpp?: number
   // A folder of tiles is a slide, by itself or by what describes it.
   const isTiles = findTiles(imagePath) !== undefined;
   for (const path of isTiles ? [labelsPath] : [imagePath, labelsPath]) {
-    if (!(await stat(path).catch(() => undefined))?.isFile()) {
+    if (!(await stat(fileAt(path)).catch(() => undefined))?.isFile()) {
       throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`);
     }
   }
-  const labels = labelLocation(labelsPath);
-  if (!labels) throw new StromaflowError('LABELS_INVALID', `${labelsPath}: neither a mask nor annotations by its name`);
-  const name = isTiles ? slideIdAt(imagePath) : basename(imagePath, extname(imagePath));
+  const labels = await labelsAt(labelsPath);
+  const isScene = splitScene(imagePath).scene !== undefined;
+  const name = isTiles || isScene ? slideIdAt(imagePath) : basename(imagePath, extname(imagePath));
   const kind = isImageFile(imagePath) && !isTiffFile(imagePath) ? 'image' : 'slide';
   const candidate = { name, subset: 'slide', kind, imagePath, labels, ...(mpp !== undefined && { mpp }) } as const;
   return { name: 'slides', candidates: [candidate], orphans: [], ambiguous: [] };
@@ -105,7 +107,10 @@ async function findSlides(folder: string, mpp: number | undefined): Promise<Pair
   return { candidates: candidates.some(({ labels }) => labels) ? candidates : [], orphans: [], ambiguous: [] };
 }
 
-const TRUTH_NAMES = ['_mask.tif', '_mask.tiff', '_mask.png', '_labels.tif', '.xml', '.geojson', '.json'] as const;
+const TRUTH_NAMES = [
+  ...['_mask.tif', '_mask.tiff', '_mask.png', '_labels.tif'],
+  ...['.xml', '.geojson', '.json', '.xml.gz', '.geojson.gz', '.json.gz'],
+] as const;
 
 const MASK_NAMES = ['.tif', '.tiff', '.png'] as const;
 
@@ -120,7 +125,9 @@ export async function truthOf(slidePath: string, place: string = dirname(slidePa
   const isThere = await isFolder(place);
   const files = isThere ? [...(await filesByName(place)).values()] : [place];
   const beside = isThere && resolve(place) === resolve(dirname(slidePath));
-  const stem = basename(slidePath, extname(slidePath));
+  const { file, scene } = splitScene(slidePath);
+  // Scenes of one file have truths of their own.
+  const stem = `${basename(file, extname(file))}${scene === undefined ? '' : `-scene${scene}`}`;
   return truthNamed(files, stem, beside ? TRUTH_NAMES : [...TRUTH_NAMES, ...MASK_NAMES]);
 }
 

@@ -1,14 +1,21 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import type { LabelSource, LabelWindow } from './label-source.js';
+import type { AxisSpacing } from '../slide/slide.js';
+import type { LabelFrame, LabelReading, LabelSource, LabelWindow } from './label-source.js';
 import type { LabelMap } from './labels.js';
-import { decodePngValues, isPng, isValuePng, lostValues, readPngHeader } from './png-values.js';
+import { alignMask } from './mask-alignment.js';
+import { levelAreaOf, maskIndices, samplingOf } from './mask-sampling.js';
+import { spacingPerMetre } from './mask-spacing.js';
+import { decodePngValues, isPng, isValuePng, lostValues, pngDensity, readPngHeader } from './png-values.js';
 
 /** A decoded mask: one label value a pixel, rows top down. */
 export interface MaskImage {
+  readonly path: string;
   readonly width: number;
   readonly height: number;
+  /** µm per pixel, where the file states it. */
+  readonly spacing: AxisSpacing | undefined;
   readonly values: Uint8Array;
 }
 
@@ -23,7 +30,8 @@ export async function readMaskImage(path: string, map: LabelMap): Promise<MaskIm
     if (isPng(file)) {
       const header = readPngHeader(file);
       if (isValuePng(header)) {
-        return { width: header.width, height: header.height, values: decodePngValues(file, header) };
+        const { width, height } = header;
+        return { path, width, height, spacing: await spacingOf(file), values: decodePngValues(file, header) };
       }
       const lost = lostValues(header);
       if (lost) throw new StromaflowError('LABELS_INVALID', lost);
@@ -33,7 +41,7 @@ export async function readMaskImage(path: string, map: LabelMap): Promise<MaskIm
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
     const values = info.channels === 1 ? new Uint8Array(data) : valuesOfColours(data, info.channels, map);
-    return { width: info.width, height: info.height, values };
+    return { path, width: info.width, height: info.height, spacing: await spacingOf(file), values };
   } catch (error) {
     const known = toStromaflowError(error, 'LABELS_INVALID');
     const code = isMissing(error) ? 'FILE_NOT_FOUND' : 'LABELS_INVALID';
@@ -48,27 +56,33 @@ export function valueHistogram(values: Uint8Array): Float64Array {
   return counts;
 }
 
-/** Labels of a whole decoded mask. Its size may differ from level 0's: both span the same picture. */
-export function maskImageSource(mask: MaskImage, slideWidth: number, slideHeight: number): LabelSource {
-  const scaleX = mask.width / slideWidth;
-  const scaleY = mask.height / slideHeight;
+/** PNG states the density of both axes; of other formats sharp tells one, in pixels per inch. */
+async function spacingOf(file: Buffer): Promise<AxisSpacing | undefined> {
+  if (isPng(file)) {
+    const perMetre = pngDensity(file);
+    return perMetre && spacingPerMetre(perMetre.x, perMetre.y);
+  }
+  const { density } = await sharp(file).metadata();
+  return density ? spacingPerMetre(density / 0.0254, density / 0.0254) : undefined;
+}
+
+/**
+ * Labels of a whole decoded mask, laid on its picture by its spacing, as alignMask says.
+ * @throws LABELS_INVALID when it does not fit
+ */
+export function maskImageSource(mask: MaskImage, frame: LabelFrame, reading: LabelReading = {}): LabelSource {
+  const alignment = alignMask(mask.path, mask, frame, reading);
+  const sampling = samplingOf(alignment, frame);
+  const covered = levelAreaOf(alignment.covered, frame);
   return {
+    facts: { classes: [], leftOut: {}, notes: alignment.notes },
+    ...(covered && { covered }),
     read: async (window, into) => {
-      const columns = sampleIndices(window.x, window.step, window.width, scaleX, mask.width);
-      const rows = sampleIndices(window.y, window.step, window.height, scaleY, mask.height);
+      const { columns, rows } = maskIndices(window, sampling, mask);
       sample(mask, columns, rows, window, into);
     },
     close: async () => {},
   };
-}
-
-/** Index of the mask pixel under each window pixel's centre, along one axis. */
-export function sampleIndices(start: number, step: number, count: number, scale: number, size: number): Int32Array {
-  const indices = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    indices[i] = Math.min(size - 1, Math.max(0, Math.floor((start + (i + 0.5) * step) * scale)));
-  }
-  return indices;
 }
 
 function sample(mask: MaskImage, columns: Int32Array, rows: Int32Array, window: LabelWindow, into: Uint8Array): void {

@@ -1,6 +1,7 @@
 import type { AreaAgreement } from './area-agreement.js';
 import type { Interval, PairedDifference } from './bootstrap.js';
 import type { Counts } from './counts.js';
+import type { LabelFacts } from './label-facts.js';
 import type { LabelMeaning } from './labels.js';
 import type { Reduction } from './reductions.js';
 import type { ReliabilityBin, ThresholdPoint } from './score-histogram.js';
@@ -31,6 +32,8 @@ export interface SetFacts {
   readonly undeclared: 'negative' | 'fault';
   /** One line for each item left out. */
   readonly faults: readonly string[];
+  /** What the truths hold and what of them takes no part, together; absent where there is nothing to say. */
+  readonly truths?: LabelFacts;
 }
 
 export interface Protocol {

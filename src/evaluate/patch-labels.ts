@@ -1,6 +1,8 @@
 import type { PatchPlan, PatchRef } from '../slide/patch.js';
 import { validSize } from '../slide/plan.js';
-import type { LabelSource } from './label-source.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
+import type { SlideBounds } from '../slide/slide.js';
+import type { LabelSource, LabelWindow } from './label-source.js';
 import { IGNORED, type LabelMap, POSITIVE, UNKNOWN } from './labels.js';
 
 /** Truth of one patch's core at the plan's pixels. Bit masks as in PatchMask: rows of side/8 bytes, most significant bit left. */
@@ -40,17 +42,41 @@ export async function readPatchLabels(
   const step = plan.downsample;
   const x = ref.col * side * step;
   const y = ref.row * side * step;
-  await source.read({ x, y, step, side, width, height }, values, signal);
-  return packLabels(values, side, width, height, map);
+  const window = { x, y, step, side, width, height };
+  await source.read(window, values, signal);
+  return packLabels(values, side, width, height, map, source.covered && coveredPart(source.covered, window));
 }
 
-/** Turns label values into bit masks. Labels come in runs, so eight equal ones are taken at once. */
+/** Columns and rows of a window, first and one past the last. */
+export interface WindowPart {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/** The part of a window whose pixels are centred inside a rectangle of level-0 pixels. */
+export function coveredPart(area: SlideBounds, { x, y, step, width, height }: LabelWindow): WindowPart {
+  const first = (from: number, start: number) => Math.max(0, Math.ceil((from - start) / step - 0.5));
+  return {
+    left: Math.min(width, first(area.x, x)),
+    top: Math.min(height, first(area.y, y)),
+    right: Math.min(width, first(area.x + area.width, x)),
+    bottom: Math.min(height, first(area.y + area.height, y)),
+  };
+}
+
+/**
+ * Turns label values into bit masks. Labels come in runs, so eight equal ones are taken at once.
+ * @param part where labels are; outside it everything is ignored
+ */
 export function packLabels(
   values: Uint8Array,
   side: number,
   width: number,
   height: number,
   map: LabelMap,
+  part: WindowPart = { left: 0, top: 0, right: width, bottom: height },
 ): PatchLabels {
   const stride = side >> 3;
   const positive = new Uint8Array(stride * side);
@@ -59,12 +85,12 @@ export function packLabels(
   let labelledPixels = 0;
   let positivePixels = 0;
   let unknownValue = -1;
-  for (let y = 0; y < height; y++) {
-    for (let start = 0; start < width; start += 8) {
+  for (let y = part.top; y < part.bottom; y++) {
+    for (let start = part.left & ~7; start < part.right; start += 8) {
       const at = y * stride + (start >> 3);
       const from = y * side + start;
-      const count = Math.min(8, width - start);
-      if (count === 8 && isRun(values, from)) {
+      const [first, end] = [Math.max(0, part.left - start), Math.min(8, part.right - start)];
+      if (end - first === 8 && isRun(values, from)) {
         const meaning = meanings[values[from]!]!;
         if (meaning === UNKNOWN) unknownValue = values[from]!;
         if (meaning >= IGNORED) continue;
@@ -75,7 +101,7 @@ export function packLabels(
         positivePixels += 8;
         continue;
       }
-      for (let i = 0; i < count; i++) {
+      for (let i = first; i < end; i++) {
         const value = values[from + i]!;
         const meaning = meanings[value]!;
         if (meaning === UNKNOWN) unknownValue = value;
@@ -89,6 +115,29 @@ export function packLabels(
     }
   }
   return { side, width, height, values, positive, ignored, labelledPixels, positivePixels, unknownValue };
+}
+
+/** The truth of a patch without some pixels of its core, which the slide does not store: they are ignored. */
+export function withoutPixels(labels: PatchLabels, rectangles: readonly PixelRectangle[] = []): PatchLabels {
+  if (rectangles.length === 0) return labels;
+  const { side } = labels;
+  const stride = side >> 3;
+  const [positive, ignored] = [new Uint8Array(labels.positive), new Uint8Array(labels.ignored)];
+  let { labelledPixels, positivePixels } = labels;
+  for (const { x, y, width, height } of rectangles) {
+    for (let row = Math.max(0, y); row < Math.min(side, y + height); row++) {
+      for (let column = Math.max(0, x); column < Math.min(side, x + width); column++) {
+        const [at, bit] = [row * stride + (column >> 3), 128 >> (column & 7)];
+        if (ignored[at]! & bit) continue;
+        ignored[at]! |= bit;
+        labelledPixels--;
+        if (!(positive[at]! & bit)) continue;
+        positive[at]! &= ~bit;
+        positivePixels--;
+      }
+    }
+  }
+  return { ...labels, positive, ignored, labelledPixels, positivePixels };
 }
 
 /** Whether eight values from `at` on are equal. */

@@ -44,6 +44,16 @@ export function lostValues({ depth, colourType, interlaced }: PngHeader): string
   return changes && interlaced ? 'it is interlaced: save it without' : undefined;
 }
 
+/** Pixels per metre along each axis, where the file states them (pHYs, unit 1). Chunks that lie are as if absent. */
+export function pngDensity(file: Buffer): { x: number; y: number } | undefined {
+  for (const { type, data } of chunks(file)) {
+    if (type === 'IDAT') return undefined;
+    if (type === 'pHYs' && data.length >= 9 && data[8] === 1)
+      return { x: data.readUInt32BE(0), y: data.readUInt32BE(4) };
+  }
+  return undefined;
+}
+
 const DEPTHS: readonly number[] = [1, 2, 4, 8];
 
 /**
@@ -75,16 +85,23 @@ export function decodePngValues(file: Buffer, header: PngHeader): Uint8Array {
 
 function imageData(file: Buffer): Buffer {
   const parts: Buffer[] = [];
+  for (const { type, data } of chunks(file)) {
+    if (type === 'IEND') return Buffer.concat(parts);
+    if (type === 'IDAT') parts.push(data);
+  }
+  throw invalid('it is truncated');
+}
+
+/** Chunks that the file holds wholly, and the last one's head. */
+function* chunks(file: Buffer): Generator<{ type: string; data: Buffer }> {
   let at = 8;
   while (at + 12 <= file.length) {
     const length = file.readUInt32BE(at);
     const type = file.toString('latin1', at + 4, at + 8);
-    if (type === 'IEND') return Buffer.concat(parts);
-    if (at + 12 + length > file.length) break;
-    if (type === 'IDAT') parts.push(file.subarray(at + 8, at + 8 + length));
+    if (at + 12 + length > file.length && type !== 'IEND') return;
+    yield { type, data: file.subarray(at + 8, at + 8 + length) };
     at += 12 + length;
   }
-  throw invalid('it is truncated');
 }
 
 /** Undoes a row's filter in place; a pixel is one byte or less, so the byte to the left is one back. */

@@ -1,12 +1,13 @@
-import { StromaflowError } from '../errors.js';
 import type { PatchPlan } from '../slide/patch.js';
 import type { SlideInfo } from '../slide/slide.js';
 import { countPatch, intersectionUnion } from './counts.js';
 import type { SlideTruth } from './evaluation.js';
+import type { LabelFacts } from './label-facts.js';
+import type { LabelReading } from './label-source.js';
 import type { LabelMap } from './labels.js';
-import { labelLocation } from './layout-folder.js';
+import { labelsAt } from './labels-at.js';
 import { openLabels } from './open-item.js';
-import { readPatchLabels } from './patch-labels.js';
+import { readPatchLabels, withoutPixels } from './patch-labels.js';
 
 /**
  * The truth of one slide outside a replay: a live or whole-slide run over a slide with labels reports its running IoU.
@@ -18,13 +19,13 @@ export async function openSlideTruth(
   slide: SlideInfo,
   plan: PatchPlan,
   map: LabelMap,
-): Promise<SlideTruth> {
-  const location = labelLocation(labels);
-  if (!location) throw new StromaflowError('LABELS_INVALID', `${labels}: neither a mask nor annotations by its name`);
-  const source = await openLabels({ labels: location }, slide, map);
+  reading: LabelReading = {},
+): Promise<SlideTruth & { readonly facts: LabelFacts }> {
+  const source = await openLabels({ labels: await labelsAt(labels) }, slide, map, reading);
   return {
-    score: async (ref, mask) => {
-      const patch = await readPatchLabels(source, plan, ref, map);
+    facts: source.facts,
+    score: async (ref, mask, _probabilities, missing) => {
+      const patch = withoutPixels(await readPatchLabels(source, plan, ref, map), missing);
       if (patch.labelledPixels === 0) return undefined;
       return intersectionUnion(countPatch(mask?.bits ?? new Uint8Array(patch.positive.length), patch));
     },

@@ -4,6 +4,7 @@ import { type StromaflowError, toStromaflowError } from '../errors.js';
 import { type BootstrapOptions, DEFAULT_RESAMPLES } from './bootstrap.js';
 import { compareModels } from './compare.js';
 import type { Evaluation, ScoredSlide } from './evaluation.js';
+import { addFacts, isPlain, NO_FACTS, namedFacts } from './label-facts.js';
 import type { LabelledSet } from './labelled-set.js';
 import { isOpen } from './labels.js';
 import { type EvaluationReport, type Example, type ModelFacts, STUDY } from './metrics.js';
@@ -48,6 +49,9 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
   const resamples = options.resamples ?? DEFAULT_RESAMPLES;
   const slides = new Map(models.flatMap(({ evaluation }) => [...evaluation.slides]));
   const tiger = isTigerQuestion(set.map);
+  const truths = [...slides.values()]
+    .map(({ item, facts }) => namedFacts(item.maskPath, facts))
+    .reduce(addFacts, NO_FACTS);
   const results = models.map(({ facts, evaluation, seconds }) =>
     summariseModel(facts, evaluation, {
       map: set.map,
@@ -72,6 +76,7 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
       labels: set.map.classes.map(({ value, name, meaning }) => ({ value, name, meaning })),
       undeclared: isOpen(set.map) ? 'negative' : 'fault',
       faults: (options.faults ?? []).map(fault => fault.message),
+      ...(!isPlain(truths) && { truths }),
     },
     protocol: {
       spacing: options.spacing,
@@ -103,7 +108,7 @@ async function drawExample(example: Example, slide: ScoredSlide, options: WriteR
   const { col, row } = example;
   const opened = await openItem(item, options);
   const source = await openPixels(opened);
-  const truth = await openLabels(item, opened.info, options.set.map);
+  const truth = await openLabels(item, opened.info, options.set.map, options.set.reading);
   try {
     const rgb = await readCorePixels(source, plan, col, row);
     const labels = await readPatchLabels(truth, plan, { col, row }, options.set.map);

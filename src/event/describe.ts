@@ -49,12 +49,12 @@ function describe(event: StromaEvent): string {
 function describeMask(mask: MaskEvent): string {
   const stroma = percent(mask.stromapixels, mask.validpixels);
   const tissue = percent(mask.tissuepixels, mask.validpixels);
-  return `patch ${mask.col},${mask.row}  stroma ${stroma}  tissue ${tissue}  at ${mask.x},${mask.y}  ${size(mask.png.byteLength)}`;
+  return `patch ${mask.col},${mask.row}  stroma ${stroma}  tissue ${tissue}  ${size(mask.png.byteLength)}`;
 }
 
 function describeAggregate(aggregate: Aggregate): string {
-  const state = aggregate.provisional ? 'provisional' : 'final';
-  return `#${aggregate.revision} ${state}  ${patches(aggregate.patches)}  ${areas(aggregate.area)}${iou(aggregate.iou)}`;
+  const state = aggregate.provisional ? '' : ' final';
+  return `#${aggregate.revision}${state}  ${patches(aggregate.patches)}  ${areas(aggregate.area)}${iou(aggregate.iou)}`;
 }
 
 function describeSlide(event: SlideEvent): string {
@@ -62,7 +62,7 @@ function describeSlide(event: SlideEvent): string {
     case 'opened': {
       const { width, height, mpp, grid, resumed, format, model } = event.payload;
       const again = resumed ? 'resumed, ' : '';
-      return `${again}${format}  ${width} × ${height} px at ${mpp} µm/px  ${grid.cols} × ${grid.rows} patches  ${model}`;
+      return `${again}${format}  ${width} × ${height} px, ${mpp} µm/px  ${grid.cols * grid.rows} patches  ${model}`;
     }
     case 'progress': {
       const { fraction, patchesPerSecond, etaSeconds } = event.payload;
@@ -95,8 +95,7 @@ function patches(counts: PatchCounts): string {
   return `${done}/${counts.expected} patches${notes}`;
 }
 
-const areas = (area: Areas): string =>
-  `stroma ${area.stromaMm2.toFixed(3)} mm²  tissue ${area.tissueMm2.toFixed(3)} mm²  (${(area.stromaFraction * 100).toFixed(1)} %)`;
+const areas = (area: Areas): string => `stroma ${area.stromaMm2.toFixed(3)} of ${area.tissueMm2.toFixed(3)} mm² tissue`;
 
 const iou = (sum: IouSum | undefined): string => (sum?.value == null ? '' : `  IoU ${sum.value.toFixed(4)}`);
 

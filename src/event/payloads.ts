@@ -8,21 +8,20 @@ export interface PatchCounts {
   readonly segmented: number;
   /** Dropped by the tissue filter: no tissue, so no stroma. */
   readonly empty: number;
-  /** The slide stores no pixels there, or they had not arrived when it was closed. */
+  /** The slide stores no pixels there, or only of a part that has no tissue, or they had not arrived when it was closed. */
   readonly missing: number;
   readonly failed: number;
 }
 
-/**
- * Tiles of the level that is read, of a slide that was opened while it grew, or whose tiles are files of their own; seen + missing =
- * expected when it is complete.
- */
+/** Tiles of the level that is read, by what the slide lists; seen + drawn + missing = expected when it is complete. */
 export interface TileCounts {
   readonly expected: number;
   /** On disk and read, or ready to be. */
   readonly seen: number;
-  /** Not there although the slide is complete. */
+  /** Not there although the slide is complete, nor in finer levels. */
   readonly missing: number;
+  /** Not there, and drawn from finer levels; absent: none. */
+  readonly drawn?: number;
   /** Of those seen: came after the slide had been declared incomplete. */
   readonly late: number;
   /** Written again with the same pixels. Other pixels start the slide anew. */
@@ -34,8 +33,12 @@ export interface Areas {
   readonly stromaMm2: number;
   /** mm², ≥ 0; tissue in segmented patches. */
   readonly tissueMm2: number;
-  /** stromaMm2 ÷ tissueMm2; 0 where there is no tissue. */
+  /** stromaMm2 ÷ tissueMm2, in [0, 1]; 0 where there is no tissue. */
   readonly stromaFraction: number;
+  /** mm² of the slide that it does not store; absent: none. */
+  readonly missingMm2?: number;
+  /** mm² that the model took for stroma outside the filter's tissue: in no mask and no other area; absent: none. */
+  readonly outsideMm2?: number;
 }
 
 /** Intersection over union of the positive class, micro-averaged over pixels: exact integer counts. */
@@ -54,7 +57,7 @@ export interface Aggregate {
   readonly provisional: boolean;
   readonly patches: PatchCounts;
   readonly area: Areas;
-  /** Only of slides that were opened while they grew, and of folders of tiles. */
+  /** Absent where only the pixels tell, as of slides that OpenSlide reads. */
   readonly tiles?: TileCounts;
   /** Only where the slide has labels. */
   readonly iou?: IouSum;
@@ -95,6 +98,20 @@ export interface SlideOpened extends RunHead {
     readonly downsample: number;
   };
   readonly model: string;
+  /** Spacing of level 0 along each axis in µm per pixel, where they differ; `mpp` is their geometric mean. */
+  readonly axes?: { readonly x: number; readonly y: number };
+  /** The scanned part of the frame in level-0 pixels, where the format states one. QuPath's origin is its corner. */
+  readonly bounds?: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+  /** What a person must know to read the result right; absent: nothing. */
+  readonly notes?: readonly Note[];
+}
+
+/** What was left out of a result, or had to be assumed. */
+export interface Note {
+  /** Stable. */
+  readonly code: string;
+  /** One line for people. */
+  readonly message: string;
 }
 
 export interface SlideProgress extends RunHead {
@@ -108,6 +125,7 @@ export interface SlideProgress extends RunHead {
 
 export interface SlideFinished extends RunHead {
   readonly patches: PatchCounts;
+  readonly tiles?: TileCounts;
   readonly area: Areas;
   readonly iou?: IouSum;
   readonly model: string;
@@ -124,7 +142,7 @@ export interface EventError {
 }
 
 export interface SlideIncomplete extends SlideFinished {
-  /** Why the run ended early: 'stalled', 'interrupted', 'patches-failed', … */
+  /** Why it is not completed: 'stalled', 'replaced', 'gone', 'interrupted', 'tiles-missing', 'patches-failed', … */
   readonly reason: string;
 }
 
@@ -184,12 +202,19 @@ export interface MaskHeaders {
   readonly mpp: number;
   /** Level-0 pixels per mask pixel. */
   readonly downsample: number;
+  /** Corner of the scanned part in level-0 pixels, where the slide states one: subtract it from x and y for QuPath's. */
+  readonly boundsx?: number;
+  readonly boundsy?: number;
   readonly model: string;
   readonly modelversion: string;
   readonly stromapixels: number;
+  /** Taken for stroma outside the filter's tissue: clear in the mask; absent: none. */
+  readonly outsidepixels?: number;
   readonly tissuepixels: number;
   /** Mask pixels inside the slide. */
   readonly validpixels: number;
+  /** Of those, the ones that the slide does not store; absent: none. */
+  readonly missingpixels?: number;
   /** Only where the slide has labels: pixels of mask ∧ label and of mask ∨ label. */
   readonly intersection?: number;
   readonly union?: number;

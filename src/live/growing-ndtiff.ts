@@ -1,5 +1,5 @@
 import { type Stats, statSync } from 'node:fs';
-import { StromaflowError } from '../errors.js';
+import { crc32 } from 'node:zlib';
 import {
   type DataSet,
   describeDataSet,
@@ -11,10 +11,14 @@ import {
   readIndexFile,
 } from '../slide/ndtiff/data-set.js';
 import type { NdTiffDescription, NdTiffLevel } from '../slide/ndtiff/description.js';
-import { statedGrid } from '../slide/ndtiff/grid.js';
-import { type IndexEntry, planeOf, readIndex } from '../slide/ndtiff/read-index.js';
-import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
+import { outsideOfGrid, statedGrid, withoutPlaces } from '../slide/ndtiff/grid.js';
+import { chosenPlane, hasPlace, type IndexEntry, planeOf, readIndex } from '../slide/ndtiff/read-index.js';
+import type { RegularFile } from '../slide/regular-file.js';
+import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
+import { withSpacing } from '../slide/slide-facts.js';
+import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { arrivals } from './arrivals.js';
+import { factsOf } from './facts-of.js';
 import { type GrowingOptions, isMarkedDone } from './growing-tiff.js';
 import { ndTiffGrowth } from './growth-of-tiles.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
@@ -24,22 +28,26 @@ import { lookAgain } from './look-again.js';
  * Opens an NDTiff data set that is being written, by its NDTiff.index.
  *
  * Completeness contract. Expected: the grid that Width, Height, TileWidth and TileHeight of the summary metadata make; tiles
- * are placed by the axes `row` and `column`, in the plane (`z`, `time`, `channel` …) of the first one. A tile may be read
+ * are placed by the axes `row` and `column`. A tile may be read
  * once its entry is whole in the index and its bytes lie inside the part, because a writer puts the image before the entry;
  * zeros behind the last entry are room that was reserved. The slide is complete when all expected tiles came, or when `.done`
  * stands in the folder.
  *
- * Undefined for a data set that does not say the size of the whole: it can be opened when it is finished.
+ * Undefined for a data set that does not say the size of the whole, and for one of several planes (`z`, `time`, `channel` …), of which
+ * nobody knows the middle one yet: it can be opened when it is finished. A second plane that comes later makes it another slide.
  *
- * @throws SLIDE_NO_MPP when nobody says the spacing; SLIDE_UNREADABLE.
+ * @throws SLIDE_NO_MPP when nobody says the spacing; SLIDE_UNREADABLE, also when none of its images has a place.
  */
 export function openGrowingNdTiff(set: DataSet, options: GrowingOptions): LiveSlide | undefined {
   const { index, summary } = set;
   const grid = statedGrid(index, summary);
   if (!grid) return undefined;
-  const mpp = options.mpp ?? summary.mpp;
-  if (mpp === undefined) throw new StromaflowError('SLIDE_NO_MPP', `${index}: does not say how many µm a pixel spans`);
-  return new GrowingNdTiff(describeDataSet(set, grid, mpp), options);
+  const entries = readIndex(index, readIndexFile(index)?.bytes ?? Buffer.alloc(0), 0);
+  const chosen = chosenPlane(entries);
+  if (entries.length > 0 && !chosen) throw withoutPlaces(index);
+  if (chosen && chosen.planes.length > 1) return undefined;
+  const spaced = withSpacing(index, { mpp: summary.mpp, levels: [grid] }, options.mpp);
+  return new GrowingNdTiff(describeDataSet(set, grid, spaced.mpp), spaced, options);
 }
 
 class GrowingNdTiff implements LiveSlide {
@@ -49,30 +57,42 @@ class GrowingNdTiff implements LiveSlide {
   readonly #options: GrowingOptions;
   readonly #source: NdTiffDescription;
   readonly #level: NdTiffLevel;
-  readonly #born: Stats;
+  #born: Stats;
+  /** Outages of its folder that it has come through. */
+  #outages: number;
   readonly #stop = new AbortController();
   #close: (again: boolean) => void = () => undefined;
   #state: LiveState = 'growing';
   #seen = 0;
   #overwritten = 0;
-  /** Of the first image; those of others are left alone. */
+  /** Images that do not say where they lie. */
+  #unplaced = 0;
+  /** The only one there is. */
   #plane: string | undefined;
   /** Where the next entry of the index begins. */
   #next = 0;
+  /** Of the index up to there. */
+  #sum = 0;
   #last: Stats | undefined;
-  #changedAt = performance.now();
+  readonly #presence: Presence;
+  #changedAt: number;
 
-  constructor(source: NdTiffDescription, options: GrowingOptions) {
+  constructor(
+    source: NdTiffDescription,
+    spaced: Pick<SlideInfo, 'mpp' | 'axes' | 'levels' | 'notes'>,
+    options: GrowingOptions,
+  ) {
     this.#source = source;
     this.#level = source.levels[0]!;
     this.#options = options;
+    this.#presence = options.presence ?? ALWAYS_THERE;
+    this.#changedAt = this.#presence.now();
+    this.#outages = this.#presence.outages;
     this.#born = statSync(source.path);
-    const { width, height, downsample, mpp, tileWidth, tileHeight } = this.#level;
-    const geometry = { width, height, downsample, mpp, tileWidth, tileHeight };
     this.growth = ndTiffGrowth(source, this.#born);
     const facts = { id: options.id!, path: source.path, format: 'NDTiff', properties: {} };
     const fingerprint = `${this.growth.identity}-${Date.now().toString(36)}`;
-    this.opened = { info: { ...facts, mpp, levels: [geometry], fingerprint }, source };
+    this.opened = { info: { ...facts, ...spaced, fingerprint }, source };
     this.closed = new Promise(resolve => {
       this.#close = resolve;
     });
@@ -86,6 +106,16 @@ class GrowingNdTiff implements LiveSlide {
     const expected = this.#level.cols * this.#level.rows;
     const missing = this.#state === 'complete' ? expected - this.#seen : 0;
     return { expected, seen: this.#seen, missing, overwritten: this.#overwritten };
+  }
+
+  get sparse(): boolean {
+    return doneFolders(this.#source.path).some(isMarkedDone);
+  }
+
+  get lacks(): string | undefined {
+    return this.#unplaced > 0
+      ? `a row and a column of ${this.#unplaced} ${this.#unplaced === 1 ? 'image' : 'images'}`
+      : undefined;
   }
 
   sourceFor(): TileSourceDescription {
@@ -105,16 +135,18 @@ class GrowingNdTiff implements LiveSlide {
   }
 
   #hasChanged(): boolean {
-    const stats = statSync(this.#source.path, { throwIfNoEntry: false });
-    const { size, mtimeMs } = this.#last ?? this.#born;
-    return stats?.size !== size || stats.mtimeMs !== mtimeMs;
+    const stats = factsOf(this.#source.path, this.#presence);
+    const { size, mtimeMs, ctimeMs } = this.#last ?? this.#born;
+    if (stats === 'away') return false;
+    return stats?.size !== size || stats.mtimeMs !== mtimeMs || stats.ctimeMs !== ctimeMs;
   }
 
   #look(): number[] {
     const { path } = this.#source;
     const done = doneFolders(path).some(isMarkedDone);
+    if (factsOf(path, this.#presence) === 'away') return [];
     const file = readIndexFile(path);
-    if (!file || file.stats.ino !== this.#born.ino || file.stats.size < this.#next) {
+    if (!file || this.#isOther(file)) {
       this.#state = file ? 'replaced' : 'gone';
       return [];
     }
@@ -126,17 +158,36 @@ class GrowingNdTiff implements LiveSlide {
       this.#take(entry, came);
       this.#next = entry.end;
     }
-    if (came.size > 0) this.#changedAt = performance.now();
+    this.#sum = crc32(file.bytes.subarray(0, this.#next));
+    if (came.size > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
+    if (done && this.#seen === 0) throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
     if (done || this.#seen === this.#level.cols * this.#level.rows) this.#state = 'complete';
-    else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
+    else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     return [...came];
+  }
+
+  #isOther({ stats, bytes }: RegularFile): boolean {
+    if (stats.size < this.#next) return true;
+    if (stats.ino === this.#born.ino) return false;
+    // A share that was away may number its files anew: it is the same one when its index begins alike.
+    const { outages } = this.#presence;
+    if (outages === this.#outages || this.#next === 0 || crc32(bytes.subarray(0, this.#next)) !== this.#sum)
+      return true;
+    this.#outages = outages;
+    this.#born = stats;
+    return false;
   }
 
   /** A later entry of a tile replaces an earlier one that nobody has read yet. */
   #take(entry: IndexEntry, came: Set<number>): void {
+    if (!hasPlace(entry)) {
+      this.#unplaced += 1;
+      return;
+    }
     this.#plane ??= planeOf(entry);
-    const place = planeOf(entry) === this.#plane ? placeOf(this.#source, entry) : undefined;
+    if (planeOf(entry) !== this.#plane) this.#state = 'replaced';
+    const place = placeOf(this.#source, entry);
     if (!place) return;
     const { tile, part, type } = place;
     const { offsets, parts, types } = this.#level;

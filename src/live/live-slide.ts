@@ -25,6 +25,8 @@ export interface LiveSlide {
   readonly state: LiveState;
   /** How the tiles of the followed level stand. */
   readonly tiles: Omit<TileCounts, 'late'>;
+  /** What is not there when it is complete was not scanned: the format leaves it out, or its end was declared. */
+  readonly sparse?: boolean;
   /** For people: what a slide that stalled lacks, where its source can tell. */
   readonly lacks?: string | undefined;
   /** What the reader threads need for patches of a level: levels that may come later than their patches are left out. */

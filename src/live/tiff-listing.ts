@@ -1,7 +1,9 @@
 import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
+import { basename } from 'node:path';
 import { recogniseTiff } from '../slide/tiff-format.js';
 import { readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
 import { probeTiff, type TiffProbe, unreadable } from '../slide/tiff-probe.js';
+import type { FittedLevel } from '../slide/tiff-pyramid.js';
 
 /** Where a directory says a level's tiles lie, at one moment. */
 export interface Listing {
@@ -11,18 +13,33 @@ export interface Listing {
   readonly byteCounts: Float64Array;
 }
 
+/** What tells a level from the others of its file. */
+export type LevelSize = Pick<TiffPage, 'width' | 'height' | 'tileWidth' | 'tileHeight'>;
+
+const isSame = ({ page, width, height }: FittedLevel, level: LevelSize): boolean =>
+  width === level.width &&
+  height === level.height &&
+  page.tileWidth === level.tileWidth &&
+  page.tileHeight === level.tileHeight;
+
 /**
  * Reads one level's tile arrays over and over while a scanner changes them. The directory is parsed again only when it
  * moved or grew; everything is read twice and must be equal, so that a directory which is being written is never used.
  */
 export class TiffListing {
   readonly #path: string;
-  readonly #level: number;
+  readonly #level: LevelSize;
+  readonly #scene: number | undefined;
   #parsed: { readonly directories: string; readonly page: TiffPage; readonly inChain: boolean } | undefined;
 
-  constructor(path: string, level: number) {
+  /**
+   * @param level found by its size, because levels before it may still be to come.
+   * @param scene its number, of several.
+   */
+  constructor(path: string, level: LevelSize, scene?: number) {
     this.#path = path;
     this.#level = level;
+    this.#scene = scene;
   }
 
   /**
@@ -52,7 +69,8 @@ export class TiffListing {
     const directories = describe(probe);
     // Of a SubIFD only its parent is in the chain, so whether it moved is seen by parsing it.
     if (this.#parsed?.directories === directories && this.#parsed.inChain) return this.#parsed.page;
-    const page = recogniseTiff(readPages(probe))?.levels[this.#level];
+    const format = recogniseTiff(readPages(probe), { fileName: basename(this.#path), scene: this.#scene });
+    const page = format?.levels.find(found => isSame(found, this.#level))?.page;
     if (!page) throw unreadable(this.#path, 'its directory no longer lists the level');
     const inChain = probe.directories.some(({ offset }) => offset === page.directory.offset);
     this.#parsed = { directories, page, inChain };

@@ -1,5 +1,7 @@
 import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
 import { validSize } from '../slide/plan.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
+import { clearGlass } from './glass.js';
 
 /**
  * 1-bit masks: rows top down, each of ⌈width / 8⌉ whole bytes, most significant bit left, unused bits of a row 0.
@@ -93,15 +95,48 @@ export function clearOutside(bits: Uint8Array, side: number, validWidth: number,
   }
 }
 
+/** Sets or clears, in place, every pixel of a rectangle of a mask with rows of `side` pixels. */
+export function fillRectangle(bits: Uint8Array, side: number, rectangle: PixelRectangle, value: 0 | 1): void {
+  const stride = rowBytes(side);
+  const { x, y, width, height } = rectangle;
+  const [first, last] = [x >> 3, (x + width - 1) >> 3];
+  for (let row = y * stride; row < (y + height) * stride; row += stride) {
+    for (let byte = first; byte <= last; byte++) {
+      const from = byte === first ? 0xff >> (x & 7) : 0xff;
+      const to = byte === last ? 0xff << (7 - ((x + width - 1) & 7)) : 0xff;
+      if (value === 1) bits[row + byte]! |= from & to;
+      else bits[row + byte]! &= ~(from & to);
+    }
+  }
+}
+
+/** A patch's mask, and what the model predicted outside the filter's tissue: clear in the mask, counted here. */
+export interface CoreMask extends PatchMask {
+  readonly outsidePixels: number;
+}
+
 /**
  * What a patch publishes of the model's mask (patchSize × patchSize bits): the margin is cropped, padding outside the
- * slide is cleared, the rest is counted. The input is left as it is.
+ * slide, pixels that it does not store and glass are cleared, the rest is counted. The input is left as it is.
+ *
+ * @param missing in pixels of the core.
+ * @param tissue blocks of the core that are tissue; undefined: all of it may be.
  */
-export function toCoreMask(bits: Uint8Array, plan: PatchPlan, ref: PatchRef): PatchMask {
+export function toCoreMask(
+  bits: Uint8Array,
+  plan: PatchPlan,
+  ref: PatchRef,
+  missing: readonly PixelRectangle[] = [],
+  tissue?: Uint8Array,
+): CoreMask {
   const core = cropMask(bits, plan.patchSize, plan.margin);
   const [width, height] = validSize(plan, ref.col, ref.row);
   if (width < plan.core || height < plan.core) clearOutside(core, plan.core, width, height);
-  return { side: plan.core, bits: core, stromaPixels: popcount(core) };
+  for (const rectangle of missing) fillRectangle(core, plan.core, rectangle, 0);
+  const predicted = popcount(core);
+  if (tissue) clearGlass(core, plan.core, tissue);
+  const stromaPixels = tissue ? popcount(core) : predicted;
+  return { side: plan.core, bits: core, stromaPixels, outsidePixels: predicted - stromaPixels };
 }
 
 /** The eight pixels of every byte as bytes of 0 or 1: entries 2b and 2b + 1, in the machine's own byte order. */

@@ -21,6 +21,8 @@ export interface Manifest {
   readonly licence: string;
   readonly provenance: string;
   readonly metrics: readonly Metric[];
+  /** What whoever looks at its masks must know: shown wherever they are. */
+  readonly notice?: string;
   /** What label values mean in sets that do not say so themselves. */
   readonly labels?: readonly LabelClass[];
   /** What the statistics beside the weights were taken from. */
@@ -58,6 +60,9 @@ export const IMAGENET: InputNormalisation = {
   std: [0.229, 0.224, 0.225],
 };
 
+/** A line or two wherever masks are shown. */
+const MAX_NOTICE = 160;
+
 /** A manifest and the names of the fields that were not given and are assumed. */
 export interface ParsedManifest {
   readonly manifest: Manifest;
@@ -90,8 +95,8 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
   function field<T>(name: string, otherwise: T, needed: string, valid: (value: unknown) => boolean): T {
     const value = given[name];
     if (value === undefined) {
-      // One class can only be the positive one.
-      if (name !== 'positiveClasses') assumed.push(name);
+      // One class can only be the positive one; most models need no notice.
+      if (name !== 'positiveClasses' && name !== 'notice') assumed.push(name);
       return otherwise;
     }
     if (!valid(value))
@@ -105,6 +110,7 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
     throw new StromaflowError('MODEL_INVALID', `${path}: positiveClasses is needed, the model has ${outputs} classes`, {
       fix: 'list the output channels that are stroma, from 0, e.g. "positiveClasses": [1]',
     });
+  const notice = field<string | undefined>('notice', undefined, `text of up to ${MAX_NOTICE} characters`, isNotice);
   const manifest: Manifest = {
     name: field('name', context.name, 'a name', isText),
     version: field('version', '0', 'a version such as "1.0.0"', isText),
@@ -126,6 +132,7 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
     licence: field('licence', 'not stated', 'text', isText),
     provenance: field('provenance', 'not stated', 'text', isText),
     metrics: field('metrics', [], 'a list of { set, metric, value }', value => isArray(value, isMetric)),
+    ...(notice === undefined ? {} : { notice }),
   };
   const { labels, normStatistics } = given;
   const wrong = (what: string) => new StromaflowError('MODEL_INVALID', `${path}: ${what}`);
@@ -140,6 +147,7 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';
+const isNotice = (value: unknown): boolean => isText(value) && value.length <= MAX_NOTICE;
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
 const isPatchSize = (value: unknown) => isNumber(value) && value % 32 === 0 && value >= 32 && value <= 4096;
 const isArray = (value: unknown, valid: (item: unknown) => boolean, length?: number): value is unknown[] =>

@@ -4,6 +4,7 @@ import { StromaflowError } from '../errors.js';
 import type { DicomDescription, DicomLevel } from '../slide/dicom/description.js';
 import { joinFragments } from '../slide/dicom/frames.js';
 import { readDicomFacts } from '../slide/dicom/open-dicom.js';
+import { meanSpacing } from '../slide/slide-facts.js';
 import type { SourceLevel, SourceSlide } from './source-slide.js';
 import type { TiffTag } from './tiff-tags.js';
 
@@ -19,7 +20,7 @@ const RATIONAL = 5;
  */
 export async function openDicomSource(path: string, mpp?: number): Promise<SourceSlide> {
   const facts = await readDicomFacts(path);
-  const spacing = mpp ?? facts.mpp;
+  const spacing = mpp ?? meanSpacing(facts.mpp);
   const geometry = facts.levels.map(level => ({ ...level, mpp: (spacing ?? 1) * level.downsample }));
   const { levels, files } = facts.describe(geometry) as DicomDescription;
   const described = levels.map((level, index) => describeLevel(path, level, index, spacing));
@@ -50,7 +51,7 @@ export async function openDicomSource(path: string, mpp?: number): Promise<Sourc
 
 function describeLevel(path: string, level: DicomLevel, index: number, spacing: number | undefined): SourceLevel {
   const { width, height, tileWidth, tileHeight, cols, rows, codec, parts, starts, ends, samplesPerPixel } = level;
-  if (codec === 'deflate' || level.planar || samplesPerPixel !== 3)
+  if (codec === 'deflate' || level.planar || samplesPerPixel !== 3 || (codec === 'none' && level.photometric !== 'RGB'))
     throw unsupported(path, `${codec} frames of this kind`);
   const jpeg2000 = level.photometric === 'YBR_FULL' ? 33003 : 33005;
   const compression = { none: 1, jpeg: 7, jpeg2000 }[codec];

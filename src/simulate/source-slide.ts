@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from '../slide/dicom/instance.js';
+import { meanSpacing } from '../slide/slide-facts.js';
 import { recogniseTiff } from '../slide/tiff-format.js';
 import { readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
 import { probeTiff, type TiffProbe, truncated } from '../slide/tiff-probe.js';
@@ -66,18 +67,12 @@ export async function openSourceSlide(path: string, mpp?: number): Promise<Sourc
     const probe = probeTiff(file.fd, path, size);
     const format = recogniseTiff(readPages(probe));
     if (!format) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: is a TIFF without an image`);
-    const [finest] = format.levels as [TiffPage];
-    const halves = (page: TiffPage): number =>
-      2 ** Math.round(Math.log2((finest.width / page.width + finest.height / page.height) / 2));
-    const levels = format.levels.map((page, index) => ({
-      ...describeLevel(probe, page),
-      ...(format.dyadic && index > 0 ? { downsample: halves(page) } : {}),
-    }));
+    const levels = format.levels.map(({ page, downsample }) => ({ ...describeLevel(probe, page), downsample }));
     return {
       name: basename(path, extname(path)),
       extension: extname(path),
       big: probe.big,
-      mpp: mpp ?? format.mpp,
+      mpp: mpp ?? meanSpacing(format.mpp),
       levels,
       read: async (level, index) => {
         const { offsets, byteCounts } = levels[level]!;

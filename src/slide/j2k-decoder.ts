@@ -1,17 +1,10 @@
 import createOpenJpeg, { type J2KDecoder } from '@cornerstonejs/codec-openjpeg/decodewasmjs';
+import { ForeignTile } from './foreign-tile.js';
+import { codestreamIn, type J2kComponent, readCodestream } from './j2k/codestream.js';
 import { PlainJ2k } from './j2k/plain-j2k.js';
 import type { TiffLevel } from './tiff-description.js';
-import { COMPRESSION } from './tiff-support.js';
-import type { TileDecoder } from './tile-decoder.js';
-
-/** What a codestream's header says (ISO/IEC 15444-1, A.5.1). */
-interface J2kHeader {
-  readonly width: number;
-  readonly height: number;
-  readonly components: number;
-  /** All components are unsigned, of 8 bits and full resolution. */
-  readonly plain: boolean;
-}
+import { COMPRESSION, PHOTOMETRIC } from './tiff-support.js';
+import type { TileDecoder, TileProblem } from './tile-decoder.js';
 
 /** OpenJPEG in this thread, and what it printed about what it decoded last. */
 interface Codec {
@@ -23,7 +16,7 @@ let codec: Promise<Codec> | undefined;
 let ours: PlainJ2k | undefined;
 
 /**
- * Decodes one level's JPEG 2000 tiles (Aperio 33003 and 33005): what slides are made of by PlainJ2k, other kinds and what is
+ * Decodes one level's JPEG 2000 tiles (Aperio 33003 and 33005, and 34712): what slides are made of by PlainJ2k, other kinds and what is
  * damaged by OpenJPEG in WebAssembly. OpenJPEG decodes what it can of a damaged stream and only prints what was wrong, so
  * what it prints decides.
  */
@@ -48,21 +41,26 @@ export class J2kDecoder implements TileDecoder {
     return this.#buffer.subarray(0, length);
   }
 
-  decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined {
-    const { tileWidth, tileHeight, compression } = this.#level;
-    const header = readHeader(tile);
+  decode(tile: Buffer, rows: number, into: Uint8Array): TileProblem | undefined {
+    const { tileWidth, tileHeight } = this.#level;
+    const stream = codestreamIn(tile);
+    const header = readCodestream(stream);
     if (!header) return 'is not a JPEG 2000 stream';
-    const { width, height, components, plain } = header;
+    const { width, height, components } = header;
     if (width !== tileWidth || height > tileHeight || height < rows)
       return `is ${width} × ${height} pixels instead of ${tileWidth} × ${tileHeight}`;
-    if (components !== 3 || !plain) return 'has subsampled or unusual components';
+    const chroma = chromaOf(components);
+    if (!chroma) return new ForeignTile('has subsampled or unusual components');
+    const subsampled = chroma !== 'full';
+    const yCbCr = !header.transformed && (subsampled || isYCbCr(this.#level));
     ours ??= new PlainJ2k();
-    if (ours.decode(tile, compression === COMPRESSION.j2kYCbCr, into)) return undefined;
+    if (ours.decode(stream, yCbCr, into)) return undefined;
+    if (chroma === 'half height') return new ForeignTile('has subsampled or unusual components');
     const { decoder, problems } = this.#codec;
     problems.length = 0;
     let pixels: Uint8Array;
     try {
-      decoder.getEncodedBuffer(tile.length).set(tile);
+      decoder.getEncodedBuffer(stream.length).set(stream);
       decoder.decode();
       pixels = decoder.getDecodedBuffer();
     } catch (error) {
@@ -70,10 +68,28 @@ export class J2kDecoder implements TileDecoder {
     }
     if (problems.length > 0) return `cannot be decoded (${problems[0]})`;
     if (pixels.length < width * height * 3) return `holds ${pixels.length} of ${width * height * 3} bytes`;
-    if (compression === COMPRESSION.j2kYCbCr) toRgb(pixels, width * height, into);
+    // OpenJPEG makes RGB of chroma at half the width by itself.
+    if (yCbCr && !subsampled) toRgb(pixels, width * height, into);
     else into.set(pixels.subarray(0, width * height * 3));
     return undefined;
   }
+}
+
+/**
+ * What is decoded without a transform of the stream's own is YCbCr in Aperio's 33003, RGB in 33005, and what the photometric tag says in
+ * 34712.
+ */
+const isYCbCr = ({ compression, photometric }: TiffLevel): boolean =>
+  compression === COMPRESSION.j2kYCbCr || (compression === COMPRESSION.j2k && photometric === PHOTOMETRIC.yCbCr);
+
+/** Resolution of the second and third component. Those at half of it can only be chroma. Undefined for other kinds. */
+function chromaOf(components: readonly J2kComponent[]): 'full' | 'half width' | 'half height' | undefined {
+  const [luma, cb, cr] = components;
+  if (components.length !== 3 || !luma || !cb || !cr || !components.every(({ isByte }) => isByte)) return undefined;
+  if (luma.across !== 1 || luma.down !== 1 || cb.across !== cr.across || cb.down !== cr.down) return undefined;
+  if (cb.across > 2 || cb.down > 2 || cb.across < 1 || cb.down < 1) return undefined;
+  if (cb.across === 2) return 'half width';
+  return cb.down === 2 ? 'half height' : 'full';
 }
 
 async function loadCodec(): Promise<Codec> {
@@ -83,23 +99,6 @@ async function loadCodec(): Promise<Codec> {
   };
   const { J2KDecoder: Decoder } = await createOpenJpeg({ print: note, printErr: note });
   return { decoder: new Decoder(), problems };
-}
-
-/** Size and components from a codestream, whose first two markers are SOC and SIZ. */
-function readHeader(tile: Buffer): J2kHeader | undefined {
-  if (tile.length < 42 || tile.readUInt32BE(0) !== 0xff4fff51) return undefined;
-  const [right, bottom, left, top] = [8, 12, 16, 20].map(at => tile.readUInt32BE(at)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const components = tile.readUInt16BE(40);
-  if (components === 0 || tile.length < 42 + components * 3) return undefined;
-  let plain = true;
-  for (let i = 0; i < components; i++)
-    plain &&= tile[42 + i * 3] === 7 && tile[43 + i * 3] === 1 && tile[44 + i * 3] === 1;
-  return { width: right - left, height: bottom - top, components, plain };
 }
 
 /** Full-range YCbCr of JFIF (ITU-T T.871), which Aperio's 33003 stores without a component transform. */

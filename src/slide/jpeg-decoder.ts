@@ -1,5 +1,6 @@
+import { ForeignTile } from './foreign-tile.js';
 import { decodeJpeg, loadJpeg } from './jpeg/decode-jpeg.js';
-import { adobeTransform, endsWithEoi, type JpegPrefix, jpegPrefix, prepareTile } from './jpeg-stream.js';
+import { adobeTransform, endsWithEoi, foreignJpeg, type JpegPrefix, jpegPrefix, prepareTile } from './jpeg-stream.js';
 import type { TiffLevel } from './tiff-description.js';
 
 /** Decodes one level's JPEG tiles; bytes are read straight behind the prepared prefix. */
@@ -26,15 +27,15 @@ export class JpegDecoder {
    * @param rows how many rows of the tile must be there (the last strip may be shorter).
    * @returns undefined, or what is wrong with the tile.
    */
-  decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined {
+  decode(tile: Buffer, rows: number, into: Uint8Array): string | ForeignTile | undefined {
     const frame = prepareTile(tile);
-    if (!frame) return 'is not a JPEG stream';
+    if (!frame) return foreign(tile) ?? 'is not a JPEG stream';
     // libjpeg takes a missing end for granted; damage before it is an error.
     if (!endsWithEoi(tile)) return 'has no end';
     const { tileWidth, tileHeight, samplesPerPixel, photometric } = this.#level;
     if (frame.width !== tileWidth || frame.height > tileHeight || frame.height < rows)
       return `is ${frame.width} × ${frame.height} pixels instead of ${tileWidth} × ${tileHeight}`;
-    if (frame.components !== samplesPerPixel) return `has ${frame.components} components`;
+    if (frame.components !== samplesPerPixel) return new ForeignTile(`has ${frame.components} components`);
     const prefix = this.#prefixes[adobeTransform(photometric, frame)].bytes;
     const start = this.#start + 2 - prefix.length;
     prefix.copy(this.#buffer, start);
@@ -43,7 +44,7 @@ export class JpegDecoder {
       decodeJpeg(stream, into);
       return undefined;
     } catch (error) {
-      return `cannot be decoded (${error instanceof Error ? error.message : error})`;
+      return foreign(tile) ?? `cannot be decoded (${error instanceof Error ? error.message : error})`;
     }
   }
 
@@ -56,4 +57,9 @@ export class JpegDecoder {
     const needed = this.#start + length;
     if (this.#buffer.length < needed) this.#buffer = Buffer.alloc(Math.max(needed, this.#buffer.length * 2));
   }
+}
+
+function foreign(tile: Uint8Array): ForeignTile | undefined {
+  const what = endsWithEoi(tile) ? foreignJpeg(tile) : undefined;
+  return what === undefined ? undefined : new ForeignTile(what);
 }

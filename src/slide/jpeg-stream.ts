@@ -71,6 +71,21 @@ export function prepareTile(tile: Uint8Array): JpegFrame | undefined {
   return undefined;
 }
 
+/** Processes that libjpeg-turbo decodes: baseline, extended, progressive, and the last two with arithmetic coding. */
+const PROCESSES: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2, 0xc9, 0xca]);
+
+/** What keeps a stream whose headers are sound from being decoded, whoever wrote it: its process or its depth. */
+export function foreignJpeg(tile: Uint8Array): string | undefined {
+  for (let at = 2; at + 5 <= tile.length && tile[at] === 0xff; at += 2 + word(tile, at + 2)) {
+    const marker = tile[at + 1] as number;
+    if (marker === MARKER.sos) return undefined;
+    if (!isFrame(marker)) continue;
+    if (!PROCESSES.has(marker)) return `is JPEG of process ${marker - 0xc0}, such as lossless or hierarchical`;
+    return tile[at + 4] === 8 ? undefined : `has ${tile[at + 4]}-bit samples`;
+  }
+  return undefined;
+}
+
 /** Progressive encoders write about ten scans. */
 const MAX_SCANS = 64;
 /** Pixels of all scans together: ten of a tile of 5000 × 5000. */

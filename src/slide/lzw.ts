@@ -5,7 +5,8 @@ const MOST_CODES = 4096;
 
 /**
  * TIFF's LZW (TIFF 6.0, section 13; codes most significant bit first, widths 9 to 12 bits, "early change"), into a buffer
- * of known size. Stops at the end code, at the end of the bytes or when the buffer is full.
+ * of known size. Stops at the end code, at the end of the bytes or when the buffer is full. Streams of writers before TIFF 5 have their
+ * bits the other way round and widen their codes one later; they are told by the clear code that all begin with.
  *
  * @returns bytes written; fewer than expected when the data is cut, −1 when a code cannot be.
  */
@@ -20,14 +21,18 @@ export function decodeLzw(bytes: Uint8Array, into: Uint8Array): number {
   let bits = 0;
   let held = 0;
   let at = 0;
+  const isOld = bytes[0] === 0 && ((bytes[1] as number) & 1) === 1;
+  const late = isOld ? 0 : 1;
   while (written < into.length) {
     while (held < width && at < bytes.length) {
-      bits = ((bits << 8) | (bytes[at++] as number)) & 0xffffff;
+      const byte = bytes[at++] as number;
+      bits = isOld ? bits | (byte << held) : ((bits << 8) | byte) & 0xffffff;
       held += 8;
     }
     if (held < width) break;
     held -= width;
-    const code = (bits >>> held) & ((1 << width) - 1);
+    const code = (isOld ? bits : bits >>> held) & ((1 << width) - 1);
+    if (isOld) bits >>>= width;
     if (code === END) break;
     if (code === CLEAR) {
       codes = FIRST;
@@ -51,7 +56,7 @@ export function decodeLzw(bytes: Uint8Array, into: Uint8Array): number {
       codes++;
     }
     previous = begin;
-    if (codes + 1 >= 1 << width && width < 12) width++;
+    if (codes + late >= 1 << width && width < 12) width++;
   }
   return written;
 }

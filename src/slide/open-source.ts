@@ -2,7 +2,7 @@ import { StromaflowError } from '../errors.js';
 import type { GrowingDicomDescription } from '../live/dicom/growing-dicom-source.js';
 import type { DicomDescription } from './dicom/description.js';
 import type { NdTiffDescription } from './ndtiff/description.js';
-import type { OpenSlideDescription } from './openslide-source.js';
+import type { OpenSlideDescription } from './openslide/openslide-source.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
 import type { TiffDescription } from './tiff-description.js';
 import type { TileFolderDescription } from './tile-folder/tile-set.js';
@@ -24,8 +24,8 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
     return openGrowingDicomSource(description as GrowingDicomDescription);
   },
   openslide: async description => {
-    const { OpenSlideSource } = await import('./openslide-source.js');
-    return new OpenSlideSource(description as OpenSlideDescription);
+    const { OpenSlideSource } = await import('./openslide/openslide-source.js');
+    return OpenSlideSource.open(description as OpenSlideDescription);
   },
   'tile-folder': async description => {
     const { TileFolderSource } = await import('./tile-folder/tile-folder-source.js');

@@ -4,9 +4,12 @@ import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
-import { askOpenSlide } from './open-openslide.js';
-import { ForeignTiff, readTiffFacts } from './open-tiff.js';
-import type { OpenedSlide } from './slide.js';
+import { sampleFile } from './file-samples.js';
+import { readTiffFacts, type TiffReading } from './open-tiff.js';
+import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
+import { whoeverReads } from './readable.js';
+import { splitScene } from './scene-path.js';
+import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { isTiff, readBytes, unreadable } from './tiff-probe.js';
 import { findTiles, readTilesFacts, splitRegion, tilesName } from './tile-folder/find-tiles.js';
@@ -23,41 +26,48 @@ export interface OpenOptions {
 
 /**
  * Opens a slide: TIFF and DICOM (a file of a series, or its folder) by our own readers; what they cannot read by OpenSlide,
- * where it is installed. Checks everything but the pixels.
+ * where it is installed. Checks everything but the pixels; of those a few tiles are tried, unless the file is growing.
  *
  * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (no slide, or damaged), SLIDE_TRUNCATED (ends before its last tile),
- * SLIDE_UNSUPPORTED (a compression or layout that cannot be decoded), SLIDE_NO_MPP (no spacing and none given).
+ * SLIDE_UNSUPPORTED (a compression, layout or kind of tile that cannot be decoded), SLIDE_NO_MPP (no spacing and none given), OPENSLIDE_FAILED.
  */
 export async function openSlide(path: string, options: OpenOptions = {}): Promise<OpenedSlide> {
   const { id, signal } = options;
   signal?.throwIfAborted();
   if (id !== undefined && !/^[A-Za-z0-9_-]{1,200}$/.test(id))
     throw new StromaflowError('CONFIG_INVALID', `slide id "${id}": only letters, digits, _ and - are allowed`);
-  const fd = openFile(splitRegion(path).manifest);
+  const fd = openFile(fileAt(path));
   try {
     const stats = fstatSync(fd);
     const tiles = findTiles(path);
     const facts =
       tiles === undefined ? await readWhole(fd, path, stats, options) : await readTilesFacts(tiles, options.mpp);
     signal?.throwIfAborted();
-    const { mpp, levels } = withSpacing(path, facts, options.mpp);
-    const info = {
+    const settled = {
       id: id ?? slideIdAt(path),
       path: tiles ?? path,
-      format: facts.format,
-      mpp,
-      levels,
-      fingerprint: facts.fingerprint ?? fingerprint(fd, stats),
-      properties: facts.properties,
+      fingerprint: `${facts.fingerprint ?? fingerprint(fd, stats)}${sceneSuffix(path)}`,
     };
-    const { stored } = facts;
-    return { info, source: facts.describe(levels), ...(stored ? { stored } : {}) };
+    const settle = (given: SlideFacts) => describe(settled, given, options.mpp);
+    const opened = settle(facts);
+    return options.growing ? opened : await whoeverReads(opened, facts, settle, signal);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);
   } finally {
     closeSync(fd);
   }
+}
+
+function describe(
+  settled: Pick<SlideInfo, 'id' | 'path' | 'fingerprint'>,
+  facts: SlideFacts,
+  mpp: number | undefined,
+): OpenedSlide {
+  const { format, properties, stored, bounds } = facts;
+  const spaced = withSpacing(settled.path, facts, mpp);
+  const info: SlideInfo = { ...settled, format, ...spaced, properties, ...(bounds ? { bounds } : {}) };
+  return { info, source: facts.describe(spaced.levels), ...(stored ? { stored } : {}) };
 }
 
 async function readWhole(
@@ -70,19 +80,33 @@ async function readWhole(
   if (dicom) return readDicomFacts(path, signal);
   if (stats.isDirectory()) throw unreadable(path, 'is a folder without a slide', FOLDERS_FIX);
   if (!stats.isFile()) throw unreadable(path, 'is not a file');
-  return readFacts(fd, path, stats.size, growing ?? false);
+  const { file, scene } = splitScene(path);
+  return readFacts(fd, file, stats.size, { growing: growing ?? false, scene }, signal);
 }
 
 const FOLDERS_FIX =
   'give a slide file, or a folder of DICOM instances, or one with manifest.json, a .dzi, ImageProperties.xml, coordinates.csv or NDTiff.index';
+
+/** What stands for the slide at a path: what describes its tiles, else the path itself. */
+export const slideAt = (path: string): string => findTilesOrNone(path) ?? path;
 
 /** The id of the slide at a path: from the name of its file, or of the folder that holds its tiles or instances. */
 export function slideIdAt(path: string): string {
   const tiles = findTilesOrNone(path);
   // Folders have no extension to drop.
   if (tiles !== undefined) return slideId(`${tilesName(tiles)}.`);
-  return slideId(statSync(path, { throwIfNoEntry: false })?.isDirectory() ? `${resolve(path)}.` : path);
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder ? slideId(`${resolve(path)}.`) : `${slideId(splitScene(path).file)}${sceneSuffix(path)}`;
 }
+
+/** Scenes of one file are slides of their own. */
+function sceneSuffix(path: string): string {
+  const { scene } = splitScene(path);
+  return scene === undefined ? '' : `-scene${scene}`;
+}
+
+/** The file or folder of a slide's path, which may name a region of a table or a scene of a TIFF. */
+export const fileAt = (path: string): string => splitScene(splitRegion(path).manifest).file;
 
 /** A name is wanted of what cannot be opened, too. */
 function findTilesOrNone(path: string): string | undefined {
@@ -104,22 +128,24 @@ export function slideId(path: string): string {
   return `${safe || 'slide'}-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 8)}`;
 }
 
-function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
-  const head = createHash('sha256')
-    .update(readBytes(fd, 0, 65_536))
-    .digest('hex')
-    .slice(0, 16);
-  return `${size}-${Math.trunc(mtimeMs)}-${head}`;
-}
+const fingerprint = (fd: number, { size, mtimeMs }: Stats): string =>
+  `${size}-${Math.trunc(mtimeMs)}-${sampleFile(fd, size)}`;
 
-function readFacts(fd: number, path: string, size: number, growing: boolean): SlideFacts {
+async function readFacts(
+  fd: number,
+  path: string,
+  size: number,
+  reading: TiffReading,
+  signal: AbortSignal | undefined,
+): Promise<SlideFacts> {
   try {
-    return readTiffFacts(fd, path, size, growing);
+    return readTiffFacts(fd, path, size, reading);
   } catch (error) {
-    // Damaged TIFFs are not handed to native code, which could take the whole process with it.
-    const facts = error instanceof ForeignTiff || !isTiff(fd) ? askOpenSlide(path) : undefined;
-    if (!facts) throw error;
-    return facts;
+    if (!(error instanceof StromaflowError)) throw error;
+    const format = isTiff(fd) ? undefined : openSlideFormat(path, readBytes(fd, 0, MAGIC_BYTES));
+    // OpenSlide reads over damage without a word.
+    if (format === undefined && error.code !== 'SLIDE_UNSUPPORTED') throw error;
+    return openSlideInstead(path, error, format, signal);
   }
 }
 

@@ -1,8 +1,10 @@
 import { PatchAssembler, type Region } from './assemble.js';
+import { createMarks } from './marks.js';
 import { type OverviewCanvas, OverviewPainter } from './overview.js';
 import type { PatchPlan } from './patch.js';
 import type { PixelMemory } from './pixel-memory.js';
 import { validSize } from './plan.js';
+import { areaOf, disjoint, type PixelRectangle } from './rectangles.js';
 import { BLOCK, PatchReducer } from './reduce.js';
 import type { TileSource } from './slide.js';
 import type { TileCache } from './tile-cache.js';
@@ -10,26 +12,23 @@ import { countTissue, DEFAULT_TISSUE_RULE, type TissueRule } from './tissue.js';
 
 /** What reading a patch came to. Pixels are plan pixels of its core inside the slide. */
 export interface ReadOutcome {
-  /** 'empty': nothing but glass by the tissue rule; the slot is then undefined. */
-  readonly outcome: 'tissue' | 'empty';
+  /**
+   * 'empty': all of it is stored, and nothing but glass by the tissue rule. 'missing': nothing of it is stored, or too little
+   * to say so: what is there has no tissue. The slot is then undefined.
+   */
+  readonly outcome: 'tissue' | 'empty' | 'missing';
   readonly validPixels: number;
   readonly tissuePixels: number;
+  /** Which blocks of the core are tissue (marks.ts), of a patch that has some. Absent: the filter is off. */
+  readonly tissue?: Uint8Array;
+  /** Where no pixel is stored, in pixels of the core: rectangles that do not overlap. Absent: all is stored. */
+  readonly missing?: readonly PixelRectangle[];
   /** Spent in the reader thread. */
   readonly seconds: number;
 }
 
-/**
- * How much coarser than the patch a level must be to be asked first whether there is tissue: reading it must cost little,
- * and its pixels must not be larger than the blocks that the tissue rule judges, or thin tissue would drown in them.
- * Stored levels are rounded to whole pixels, so that a factor of 4 may come out as 3.99.
- */
-const PREFILTER_FACTOR = { least: 4 * 0.98, most: BLOCK * 1.02 } as const;
-
-/**
- * A coarser level was filtered and coded by somebody else, so it drops a patch only when it shows less than a part of what
- * the rule wants, by thresholds a part as strict; in doubt the patch is read and judged itself.
- */
-const PREFILTER_CAUTION = { colour: 0.75, fraction: 0.25 } as const;
+/** What a missing pixel shows. */
+const WHITE = 255;
 
 /** Reads one slide's patches in one thread: pixels into a slot, tissue or not, and the picture of the whole. */
 export class PatchReader {
@@ -38,9 +37,10 @@ export class PatchReader {
   readonly #plan: PatchPlan;
   readonly #rule: TissueRule;
   readonly #keepAll: boolean;
+  /** Of the patch that is looked at; undefined: the filter is off. */
+  readonly #marks: Uint8Array | undefined;
   readonly #painter: OverviewPainter;
   readonly #reducer: PatchReducer;
-  readonly #coarse: { level: number; scale: number } | undefined;
 
   /**
    * @param rule null keeps every patch; tissue is still counted, by the default rule.
@@ -60,6 +60,7 @@ export class PatchReader {
     this.#plan = plan;
     this.#rule = rule ?? DEFAULT_TISSUE_RULE;
     this.#keepAll = rule === null || rule.minFraction === 0;
+    this.#marks = rule === null ? undefined : createMarks(plan.core / BLOCK);
     this.#painter = new OverviewPainter(overview, plan);
     this.#assembler = new PatchAssembler(source, memory, cache, slide);
     this.#reducer = new PatchReducer(
@@ -68,32 +69,27 @@ export class PatchReader {
       plan.margin,
       factor === 1 || factor === 2 || factor === 4 ? factor : undefined,
     );
-    this.#coarse = this.#keepAll ? undefined : coarseLevel(source, plan);
   }
 
   /** Fills `slot` (patchSize × patchSize × 3 bytes) with patch (col, row). Throws TILE_CORRUPT or SLIDE_UNREADABLE. */
   async read(col: number, row: number, slot: Uint8Array): Promise<ReadOutcome> {
     const start = performance.now();
     const [width, height] = validSize(this.#plan, col, row);
-    const least = this.#rule.minFraction * width * height;
-    let kept = true;
-    let tissuePixels = 0;
-    if (this.#coarse) {
-      tissuePixels = await this.#lookCoarsely(this.#coarse, col, row, width, height);
-      kept = tissuePixels > 0 && tissuePixels >= least * PREFILTER_CAUTION.fraction;
-      if (!kept) this.#painter.paint(col, row, this.#reducer.sums);
-    }
-    if (kept) {
-      const patch = this.#memory.area('patch', slot.length);
-      await this.#assembler.read(this.#region(col, row), patch);
-      tissuePixels = this.#look(patch, col, row, width, height);
-      kept = this.#keepAll || (tissuePixels > 0 && tissuePixels >= least);
-      if (kept) slot.set(this.#memory.bytes(patch, slot.length));
-    }
+    const patch = this.#memory.area('patch', slot.length);
+    const missing = this.#missing(await this.#assembler.read(this.#region(col, row), patch), width, height);
+    const validPixels = width * height;
+    const storedPixels = validPixels - areaOf(missing);
+    const tissuePixels = this.#look(patch, col, row, width, height, missing);
+    const enough = tissuePixels > 0 && tissuePixels >= this.#rule.minFraction * storedPixels;
+    const kept = storedPixels > 0 && (this.#keepAll || enough);
+    if (kept) slot.set(this.#memory.bytes(patch, slot.length));
+    const otherwise = missing.length > 0 ? 'missing' : 'empty';
     return {
-      outcome: kept ? 'tissue' : 'empty',
-      validPixels: width * height,
+      outcome: kept ? 'tissue' : otherwise,
+      validPixels,
       tissuePixels,
+      ...(kept && this.#marks ? { tissue: this.#marks.slice() } : {}),
+      ...(missing.length > 0 ? { missing } : {}),
       seconds: (performance.now() - start) / 1000,
     };
   }
@@ -117,63 +113,63 @@ export class PatchReader {
     };
   }
 
+  /** Parts of the region as parts of the core. */
+  #missing(parts: readonly PixelRectangle[], width: number, height: number): readonly PixelRectangle[] {
+    if (parts.length === 0) return NOTHING;
+    const { margin } = this.#plan;
+    const placed = parts.map(part => ({ ...part, x: part.x - margin, y: part.y - margin }));
+    return disjoint(placed, width, height);
+  }
+
   /** Tissue of the patch at an address; also paints it. */
-  #look(patch: number, col: number, row: number, width: number, height: number): number {
+  #look(
+    patch: number,
+    col: number,
+    row: number,
+    width: number,
+    height: number,
+    missing: readonly PixelRectangle[],
+  ): number {
     const { core } = this.#plan;
     const reducer = this.#reducer;
     reducer.run(patch);
     if (reducer.factor) this.#painter.copy(col, row, reducer.means(patch));
     else this.#painter.paint(col, row, reducer.sums);
-    return countTissue(reducer.sums, core / BLOCK, width, height, this.#rule);
-  }
-
-  /** Tissue of a patch as a coarser level shows it. */
-  async #lookCoarsely(
-    { level, scale }: { level: number; scale: number },
-    col: number,
-    row: number,
-    width: number,
-    height: number,
-  ): Promise<number> {
-    const blocks = this.#plan.core / BLOCK;
-    const region: Region = {
-      level,
-      scale,
-      x: col * blocks,
-      y: row * blocks,
-      width: blocks,
-      height: blocks,
-      slideWidth: Math.ceil(this.#plan.width / BLOCK),
-      slideHeight: Math.ceil(this.#plan.height / BLOCK),
-      nextTop: row + 1 < this.#plan.rows ? (row + 1) * blocks : Number.POSITIVE_INFINITY,
-    };
-    const means = this.#memory.area('coarse', blocks * blocks * 3);
-    await this.#assembler.read(region, means);
-    const pixels = this.#memory.bytes(means, blocks * blocks * 3);
-    const { sums } = this.#reducer;
-    for (let y = 0, at = 0; y < blocks; y++) {
-      const down = Math.max(0, Math.min(BLOCK, height - y * BLOCK));
-      for (let x = 0; x < blocks; x++, at += 3) {
-        const area = down * Math.max(0, Math.min(BLOCK, width - x * BLOCK));
-        sums[at] = (pixels[at] as number) * area;
-        sums[at + 1] = (pixels[at + 1] as number) * area;
-        sums[at + 2] = (pixels[at + 2] as number) * area;
-      }
+    const { sums } = reducer;
+    const blocks = core / BLOCK;
+    if (missing.length === 0) return countTissue(sums, blocks, width, height, this.#rule, undefined, this.#marks);
+    if (areaOf(missing) === width * height) {
+      this.#marks?.fill(0);
+      return 0;
     }
-    const { saturation, opticalDensity } = this.#rule;
-    const cautious = {
-      ...this.#rule,
-      saturation: saturation * PREFILTER_CAUTION.colour,
-      opticalDensity: opticalDensity * PREFILTER_CAUTION.colour,
-    };
-    return countTissue(sums, blocks, width, height, cautious);
+    const areas = withoutMissing(sums, blocks, width, height, missing);
+    return countTissue(sums, blocks, width, height, this.#rule, areas, this.#marks);
   }
 }
 
-/** The finest level that is coarse enough for the prefilter. */
-function coarseLevel(source: TileSource, plan: PatchPlan): { level: number; scale: number } | undefined {
-  const level = source.levels.findIndex(level => level.downsample >= plan.downsample * PREFILTER_FACTOR.least);
-  const geometry = source.levels[level];
-  if (!geometry || geometry.downsample > plan.downsample * PREFILTER_FACTOR.most) return undefined;
-  return { level, scale: (BLOCK * plan.downsample) / geometry.downsample };
+const NOTHING: readonly PixelRectangle[] = [];
+
+/**
+ * Takes the white of missing pixels out of the blocks' sums.
+ *
+ * @returns pixels that are left in each block.
+ */
+function withoutMissing(
+  sums: Uint16Array,
+  blocks: number,
+  width: number,
+  height: number,
+  missing: readonly PixelRectangle[],
+): Uint8Array {
+  const areas = new Uint8Array(blocks * blocks);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) areas[Math.floor(y / BLOCK) * blocks + Math.floor(x / BLOCK)]! += 1;
+  for (const { x: left, y: top, width: across, height: down } of missing)
+    for (let y = top; y < top + down; y++)
+      for (let x = left; x < left + across; x++) {
+        const block = Math.floor(y / BLOCK) * blocks + Math.floor(x / BLOCK);
+        areas[block]! -= 1;
+        for (let channel = 0; channel < 3; channel++) sums[block * 3 + channel]! -= WHITE;
+      }
+  return areas;
 }

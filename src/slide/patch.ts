@@ -1,5 +1,8 @@
 /** A patch: the unit that is planned, read, segmented, published and acknowledged. */
 
+import type { PixelRectangle } from './rectangles.js';
+import type { AxisSpacing, SlideBounds } from './slide.js';
+
 export interface PatchRef {
   /** SlideInfo.id. */
   readonly slide: string;
@@ -29,6 +32,8 @@ export interface PatchPlan {
   readonly downsample: number;
   /** Spacing of a plan pixel in µm/px: the level's own where scale is 1, else the one asked for. */
   readonly mpp: number;
+  /** Of a plan pixel along each axis, where they differ; `mpp` is their geometric mean. */
+  readonly axes?: AxisSpacing;
   /** Side of the square given to the model, in plan pixels; a multiple of 32. */
   readonly patchSize: number;
   /** Context on each side that is cropped from the mask, in plan pixels. */
@@ -43,25 +48,37 @@ export interface PatchPlan {
   /** Slide size in level-0 pixels. */
   readonly slideWidth: number;
   readonly slideHeight: number;
+  /** The scanned part of the slide, where its format states one. */
+  readonly bounds?: SlideBounds;
 }
 
 /** 1-bit mask of a patch's core: `side` × `side`, rows of side/8 bytes, most significant bit left, 1 = stroma. */
 export interface PatchMask {
   readonly side: number;
   readonly bits: Uint8Array;
-  /** Set pixels inside the slide (padding never counts). */
+  /** Set pixels (padding, missing pixels and glass never count: they are clear). */
   readonly stromaPixels: number;
 }
 
-/** What became of a patch. `stromaPixels` ≤ `validPixels` = the core's pixels inside the slide. */
+/**
+ * What became of a patch. `stromaPixels` + `missingPixels` ≤ `validPixels` = the core's pixels inside the slide.
+ *
+ * 'empty': read, and nothing but glass. 'missing': the slide stores no pixel of it, or only a part without tissue.
+ */
 export interface PatchRecord {
   readonly level: number;
   readonly col: number;
   readonly row: number;
-  readonly outcome: 'segmented' | 'empty' | 'failed';
+  readonly outcome: 'segmented' | 'empty' | 'missing' | 'failed';
   readonly validPixels: number;
   readonly tissuePixels: number;
   readonly stromaPixels: number;
+  /** Pixels that the model took for stroma outside the filter's tissue: in no mask and no area. Absent: none. */
+  readonly outsidePixels?: number;
+  /** Of `validPixels`, those that the slide does not store: neither tissue nor stroma. Absent: none. */
+  readonly missingPixels?: number;
+  /** Where those are, in pixels of the core: rectangles that do not overlap. */
+  readonly missingAt?: readonly PixelRectangle[];
   /** Only for replays and slides with labels: pixel counts of mask ∧ label and mask ∨ label. */
   readonly intersection?: number;
   readonly union?: number;

@@ -36,12 +36,15 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
   // Rounded to the nearest pixel, so that areas counted in plan pixels are not biased.
   const width = Math.max(1, Math.round(geometry.width / scale));
   const height = Math.max(1, Math.round(geometry.height / scale));
+  const mpp = WHOLE.includes(scale) ? geometry.mpp * scale : spacing;
+  const { axes, bounds } = info;
   return {
     slide: info.id,
     level,
     scale,
     downsample: geometry.downsample * scale,
-    mpp: WHOLE.includes(scale) ? geometry.mpp * scale : spacing,
+    mpp,
+    ...(axes ? { axes: { x: (axes.x * mpp) / info.mpp, y: (axes.y * mpp) / info.mpp } } : {}),
     patchSize,
     margin,
     core,
@@ -51,6 +54,7 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
     height,
     slideWidth: finest.width,
     slideHeight: finest.height,
+    ...(bounds ? { bounds } : {}),
   };
 }
 
@@ -69,7 +73,11 @@ export function* patchRefs(plan: PatchPlan): Generator<PatchRef, void, undefined
 }
 
 /** Plan pixels of patch (col, row)'s core that lie inside the slide: [width, height]. */
-export function validSize(plan: Pick<PatchPlan, 'core' | 'width' | 'height'>, col: number, row: number): readonly [number, number] {
+export function validSize(
+  plan: Pick<PatchPlan, 'core' | 'width' | 'height'>,
+  col: number,
+  row: number,
+): readonly [number, number] {
   return [
     Math.max(0, Math.min(plan.core, plan.width - col * plan.core)),
     Math.max(0, Math.min(plan.core, plan.height - row * plan.core)),

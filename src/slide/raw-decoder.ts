@@ -1,7 +1,7 @@
 import { inflateSync } from 'node:zlib';
 import { decodeLzw } from './lzw.js';
 import { decodePackBits } from './packbits.js';
-import type { TiffLevel } from './tiff-description.js';
+import type { Alpha, TiffLevel } from './tiff-description.js';
 import { COMPRESSION, PHOTOMETRIC } from './tiff-support.js';
 
 /**
@@ -91,5 +91,30 @@ function toRgb(level: TiffLevel, samples: Uint8Array, pixels: number, into: Uint
     into[to] = (samples[from] as number) ^ invert;
     into[to + 1] = (samples[from + green] as number) ^ invert;
     into[to + 2] = (samples[from + blue] as number) ^ invert;
+  }
+  if (level.alpha) overWhite(level.alpha, samples, step, pixels, invert === 255, into);
+}
+
+/**
+ * Lays colours over white (Porter and Duff's "over"). Of colours that are multiplied already, what transparency leaves is added; where white is
+ * stored as zero, what was multiplied is the distance from white, and nothing is missing.
+ */
+function overWhite(
+  { sample, premultiplied }: Alpha,
+  samples: Uint8Array,
+  step: number,
+  pixels: number,
+  whiteIsZero: boolean,
+  into: Uint8Array,
+): void {
+  if (premultiplied && whiteIsZero) return;
+  for (let pixel = 0, from = sample, to = 0; pixel < pixels; pixel++, from += step, to += 3) {
+    const alpha = samples[from] as number;
+    if (alpha === 255) continue;
+    const white = 255 - alpha;
+    for (let i = to; i < to + 3; i++) {
+      const colour = into[i] as number;
+      into[i] = premultiplied ? Math.min(255, colour + white) : Math.round((colour * alpha) / 255 + white);
+    }
   }
 }

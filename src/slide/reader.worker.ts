@@ -59,11 +59,16 @@ async function answerOther(request: OpenRequest | CloseRequest): Promise<ReaderR
   }
 }
 
+function end(): void {
+  for (const reader of readers.values()) reader.close();
+  port.close();
+}
+
 // The engine takes longer to load than this takes, and no slide is read before it is there.
 let last: Promise<void> = new Promise<void>(resolve => void setImmediate(resolve)).then(warmJpeg);
 port.on('message', (request: ReaderRequest) => {
   last = last.then(async () => {
-    if ('op' in request && request.op === 'end') port.close();
+    if ('op' in request && request.op === 'end') end();
     else port.postMessage(await answer(request));
   });
 });

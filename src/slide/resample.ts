@@ -18,9 +18,12 @@ const SPAN_BYTES = 20;
  */
 export class BoxResampler {
   readonly #memory: PixelMemory;
+  readonly #name: string;
 
-  constructor(memory: PixelMemory) {
+  /** @param name tells its areas of the memory from those of another one that runs at the same time. */
+  constructor(memory: PixelMemory, name = '') {
     this.#memory = memory;
+    this.#name = name;
   }
 
   /**
@@ -39,11 +42,11 @@ export class BoxResampler {
       kernels.fill(into, width * 3, width * 3, height, 0);
     if (across.to <= across.from || down.to <= down.from) return;
     const bandRows = Math.floor(BAND_BYTES / rowBytes);
-    const band = this.#memory.area('band', BAND_BYTES);
+    const band = this.#memory.area(`band${this.#name}`, BAND_BYTES);
     if (scale === 2 && bandRows > 1 && isWhole(across) && isWhole(down))
       return this.#halve(across, down, width, bandRows >> 1, band, into, readBand);
-    const sums = this.#memory.area('row sums', rowBytes * 4 + 64);
-    const table = this.#memory.area('spans', width * SPAN_BYTES);
+    const sums = this.#memory.area(`row sums${this.#name}`, rowBytes * 4 + 64);
+    const table = this.#memory.area(`spans${this.#name}`, width * SPAN_BYTES);
     writeSpans(across, this.#memory.view(table, width * SPAN_BYTES));
     const count = across.to - across.from;
     let top = 0;

@@ -1,11 +1,27 @@
 /** The vocabulary of the slide room: what a slide is, and the two ports its formats implement. */
 
+import type { SlideNote } from './note.js';
+
+/** Spacing in µm per pixel, an axis each. */
+export interface AxisSpacing {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** A rectangle in level-0 pixels. */
+export interface SlideBounds {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** One resolution of a slide. Level 0 is the finest. */
 export interface LevelGeometry {
   /** Pixels. */
   readonly width: number;
   readonly height: number;
-  /** Level-0 pixels per pixel of this level, ≥ 1; the mean of both axes. */
+  /** Level-0 pixels per pixel of this level, ≥ 1: by stated spacings where there are any, else by sizes. */
   readonly downsample: number;
   /** Spacing in µm per pixel of this level (mpp of level 0 × downsample). */
   readonly mpp: number;
@@ -20,13 +36,19 @@ export interface SlideInfo {
   readonly path: string;
   /** For people: 'Aperio SVS', 'generic tiled TIFF', … */
   readonly format: string;
-  /** Spacing of level 0 in µm/px, mean of both axes. */
+  /** Spacing of level 0 in µm/px: the geometric mean of both axes, so that its square is the area of a pixel. */
   readonly mpp: number;
+  /** Of level 0, where the slide states one for each axis and they differ. */
+  readonly axes?: AxisSpacing;
   readonly levels: readonly LevelGeometry[];
-  /** Changes when the file's content may have: size, modification time and a hash of its head. */
+  /** Changes when the file's content may have: size, modification time, and a hash of pieces of it. */
   readonly fingerprint: string;
   /** Acquisition facts only (objective, scanner, ICC present); never patient data, labels or free text. */
   readonly properties: Readonly<Record<string, string>>;
+  /** The scanned part of the slide's frame, where its format states one. QuPath shows this part alone, with its corner as origin. */
+  readonly bounds?: SlideBounds;
+  /** What a person must know to read the result right; absent: nothing. */
+  readonly notes?: readonly SlideNote[];
 }
 
 /** What a reader thread needs to open the slide's pixels: plain data, cloned to every thread. */
@@ -38,17 +60,21 @@ export type TileSourceDescription = { readonly kind: string; readonly path: stri
 export interface OpenedSlide {
   readonly info: SlideInfo;
   readonly source: TileSourceDescription;
-  /** Of slides whose tiles lie in files of their own, when they were opened as finished ones. */
+  /** How the tiles of a level stand; absent where nobody but the reader finds out. */
   stored?(level: number): StoredTiles;
 }
 
-/** Tiles of a level: those that were to be written, and those that are there. */
+/** Tiles of a level: those that its slide lists, those that are there, and those that finer levels have instead. */
 export interface StoredTiles {
   readonly expected: number;
   readonly seen: number;
+  /** Of those that are not there. */
+  readonly drawn: number;
+  /** What is not there was not scanned: the format leaves it out, or the end of the slide was declared. */
+  readonly sparse?: boolean;
 }
 
-/** 'missing': the file stores no pixels there (sparse); the buffer is left untouched. */
+/** 'missing': the slide stores no pixels there, in this level; the buffer is left untouched. */
 export type TileState = 'decoded' | 'missing';
 
 /**
@@ -57,6 +83,8 @@ export type TileState = 'decoded' | 'missing';
  */
 export interface TileSource {
   readonly levels: readonly LevelGeometry[];
+  /** What one level does not store no finer one does either: nothing is gained by looking there. */
+  readonly sameInAllLevels?: boolean;
   /**
    * Decodes one whole stored tile to RGB, 8 bits a sample, interleaved, row stride tileWidth × 3, into `into`
    * (tileWidth × tileHeight × 3 bytes). Pixels past the edge of the level are undefined.

@@ -1,4 +1,8 @@
+import type { StromaflowError } from '../errors.js';
+import { micrometresIn } from './length-unit.js';
+import type { AxisSpacing } from './slide.js';
 import {
+  NUMBER_TYPES,
   type ProbedDirectory,
   type ProbedEntry,
   probeDirectory,
@@ -22,6 +26,8 @@ export interface TiffPage {
   readonly photometric: number;
   readonly bitsPerSample: readonly number[];
   readonly samplesPerPixel: number;
+  /** What samples beyond the colours mean: 0 nobody says, 1 and 2 transparency, colours multiplied by it or not. */
+  readonly extraSamples: readonly number[];
   readonly planarConfiguration: number;
   readonly predictor: number;
   readonly sampleFormat: number;
@@ -30,12 +36,16 @@ export interface TiffPage {
   readonly description: string;
   readonly jpegTables: Uint8Array | undefined;
   /** Spacing by the resolution tags in µm/px, when they are given in a physical unit. */
-  readonly spacing: number | undefined;
+  readonly spacing: AxisSpacing | undefined;
   readonly hasIcc: boolean;
   /** Written by a scanner whose files break TIFF's rules, so that reading them as TIFF would give wrong pixels. */
   readonly vendor: 'Hamamatsu NDPI' | 'Ventana BIF' | 'Leica SCN' | undefined;
+  /** Why it cannot be an image of the slide: what is wrong with its directory. */
+  readonly fault: StromaflowError | undefined;
   readonly directory: ProbedDirectory;
   readonly subDirectories: readonly TiffPage[];
+  /** SubIFDs that cannot be read. */
+  readonly lostSubDirectories: number;
 }
 
 const TAG = {
@@ -43,6 +53,8 @@ const TAG = {
   stripByteCounts: 279,
   tileOffsets: 324,
   tileByteCounts: 325,
+  tileWidth: 322,
+  tileHeight: 323,
   subIfds: 330,
 } as const;
 
@@ -59,20 +71,21 @@ const MAX_TILES = 2 ** 22;
 
 /**
  * Reads every image's directory; the file must have passed `probeTiff`. Images without pixels (no tile or strip arrays,
- * size 0) are left out.
+ * size 0) are left out. What is wrong with an image is its `fault`, because it may be a thumbnail.
  *
- * @throws SLIDE_UNREADABLE when a directory contradicts itself.
+ * @throws SLIDE_UNREADABLE, SLIDE_TRUNCATED when it is the first, which says what the file is.
  */
 export function readPages(probe: TiffProbe): TiffPage[] {
-  return probe.directories.flatMap((directory, index) => readPage(probe, index, directory, true) ?? []);
+  const pages = probe.directories.flatMap((directory, index) => readPage(probe, index, directory, true) ?? []);
+  const fault = pages.find(({ index }) => index === 0)?.fault;
+  if (fault) throw fault;
+  return pages;
 }
 
 /** Offsets and byte counts of a page's tiles, one each a tile, in row-major order. */
 export function readTileArrays(probe: TiffProbe, page: TiffPage): { offsets: Float64Array; byteCounts: Float64Array } {
-  const { entries } = page.directory;
   const tiles = tilesOf(page);
-  const offsets = entries.get(page.tiled ? TAG.tileOffsets : TAG.stripOffsets);
-  const byteCounts = entries.get(page.tiled ? TAG.tileByteCounts : TAG.stripByteCounts);
+  const { offsets, byteCounts } = arraysOf(page);
   if (!offsets || !byteCounts || offsets.count < tiles || byteCounts.count < tiles)
     throw unreadable(
       probe.path,
@@ -88,14 +101,20 @@ export function readTileArrays(probe: TiffProbe, page: TiffPage): { offsets: Flo
  * @throws SLIDE_UNREADABLE
  */
 export function checkTileCount(path: string, pages: readonly TiffPage[]): void {
-  const listed = ({ directory, tiled }: TiffPage) =>
-    directory.entries.get(tiled ? TAG.tileOffsets : TAG.stripOffsets)?.count ?? 0;
+  const listed = (page: TiffPage) => arraysOf(page).offsets?.count ?? 0;
   const tiles = pages.reduce((sum, page) => sum + Math.min(tilesOf(page), listed(page)), 0);
   if (tiles > 2 * MAX_TILES) throw unreadable(path, `its images claim ${tiles} tiles`);
 }
 
 const tilesOf = ({ width, height, tileWidth, tileHeight }: TiffPage): number =>
   Math.ceil(width / tileWidth) * Math.ceil(height / tileHeight);
+
+/** Some writers tell where tiles lie by the tags for strips. */
+function arraysOf({ directory: { entries } }: TiffPage): Partial<Record<'offsets' | 'byteCounts', ProbedEntry>> {
+  const offsets = entries.get(TAG.tileOffsets) ?? entries.get(TAG.stripOffsets);
+  const byteCounts = entries.get(TAG.tileByteCounts) ?? entries.get(TAG.stripByteCounts);
+  return { ...(offsets && { offsets }), ...(byteCounts && { byteCounts }) };
+}
 
 function readPage(
   probe: TiffProbe,
@@ -104,16 +123,17 @@ function readPage(
   withChildren: boolean,
 ): TiffPage | undefined {
   const { entries } = directory;
-  const tiled = entries.has(TAG.tileOffsets);
-  if (!tiled && !entries.has(TAG.stripOffsets)) return undefined;
+  if (!entries.has(TAG.tileOffsets) && !entries.has(TAG.stripOffsets)) return undefined;
+  const tiled = entries.has(TAG.tileOffsets) || (entries.has(TAG.tileWidth) && entries.has(TAG.tileHeight));
   const values = new TiffValues(probe, directory);
   const number = (tag: number, otherwise: number) => values.integer(tag) ?? otherwise;
   const width = number(256, 0);
   const height = number(257, 0);
   if (width === 0 || height === 0) return undefined;
-  const tileWidth = tiled ? number(322, 0) : width;
-  const tileHeight = tiled ? number(323, 0) : Math.min(height, number(278, height));
-  if (tileWidth === 0 || tileHeight === 0) throw unreadable(probe.path, `image ${index} has tiles of no size`);
+  const tileWidth = tiled ? number(TAG.tileWidth, 0) : width;
+  const tileHeight = tiled ? number(TAG.tileHeight, 0) : Math.min(height, number(278, height));
+  const noSize = tileWidth === 0 || tileHeight === 0;
+  const { pages, lost } = withChildren ? readSubDirectories(probe, index, directory) : NO_CHILDREN;
   const samplesPerPixel = number(277, 1);
   const bits = values.integers(258, 16);
   const description = values.text(270, index === 0 && withChildren ? MAX_DESCRIPTION : MAX_TEXT);
@@ -128,25 +148,48 @@ function readPage(
     compression: number(259, 1),
     photometric: number(262, samplesPerPixel >= 3 ? 2 : 1),
     bitsPerSample: bits.length > 0 ? bits : [1],
+    extraSamples: values.integers(338, 16),
     planarConfiguration: number(284, 1),
     predictor: number(317, 1),
     sampleFormat: number(339, 1),
     subfileType: number(254, 0),
     description,
     jpegTables: values.bytes(347, MAX_TABLES),
-    spacing: spacingOf(values),
+    spacing: spacingOf(values, description),
     hasIcc: entries.has(34675),
     vendor: vendorOf(entries.has(65420), description, values),
+    fault: noSize ? unreadable(probe.path, `image ${index} has tiles of no size`) : faultOf(directory),
     directory,
-    subDirectories: withChildren ? readSubDirectories(probe, index, directory) : [],
+    subDirectories: pages,
+    lostSubDirectories: lost,
   };
 }
 
-function readSubDirectories(probe: TiffProbe, index: number, directory: ProbedDirectory): TiffPage[] {
+const faultOf = ({ entries }: ProbedDirectory): StromaflowError | undefined =>
+  [...entries.values()].find(({ beyond }) => beyond)?.beyond;
+
+const NO_CHILDREN = { pages: [], lost: 0 } as const;
+
+/** They are reduced copies: one that cannot be read costs no slide. */
+function readSubDirectories(
+  probe: TiffProbe,
+  index: number,
+  directory: ProbedDirectory,
+): { readonly pages: readonly TiffPage[]; readonly lost: number } {
   const entry = directory.entries.get(TAG.subIfds);
-  if (!entry || entry.count > MAX_SUB_DIRECTORIES) return [];
-  const offsets = [...readNumbers(probe, entry)].filter(offset => offset !== 0);
-  return offsets.flatMap(offset => readPage(probe, index, probeDirectory(probe, offset).directory, false) ?? []);
+  if (!entry || entry.beyond || !NUMBER_TYPES.has(entry.type)) return NO_CHILDREN;
+  const count = Math.min(entry.count, MAX_SUB_DIRECTORIES);
+  const offsets = [...readNumbers(probe, { ...entry, count })].filter(offset => offset !== 0);
+  const pages: TiffPage[] = [];
+  let lost = entry.count - count;
+  for (const offset of offsets)
+    try {
+      const page = readPage(probe, index, probeDirectory(probe, offset).directory, false);
+      if (page) pages.push(page);
+    } catch {
+      lost += 1;
+    }
+  return { pages, lost };
 }
 
 /**
@@ -159,10 +202,15 @@ function vendorOf(ndpi: boolean, description: string, values: TiffValues): TiffP
   return /<iScan\b/.test(values.bytes(700, MAX_TEXT)?.toString('latin1') ?? '') ? 'Ventana BIF' : undefined;
 }
 
-/** Mean spacing of both axes from XResolution, YResolution and ResolutionUnit (2 inch, 3 centimetre). */
-function spacingOf(values: TiffValues): number | undefined {
-  const perUnit = { 2: 25_400, 3: 10_000 }[values.integer(296) ?? 2];
+/** Spacing of each axis from XResolution, YResolution and ResolutionUnit (2 inch, 3 centimetre; 1: what ImageJ's text says). */
+function spacingOf(values: TiffValues, description: string): AxisSpacing | undefined {
+  const imageJ = /^ImageJ=[^\n]{0,64}\n(?:[^\n]{0,1024}\n){0,32}?unit=(\S{1,32})/.exec(description)?.[1];
+  const stated = { 1: imageJ === undefined ? undefined : micrometresIn(unescaped(imageJ)), 2: 25_400, 3: 10_000 };
+  const perUnit = stated[(values.integer(296) ?? 2) as 1 | 2 | 3];
   const x = values.ratio(282);
   const y = values.ratio(283) ?? x;
-  return perUnit && x && y ? (perUnit / x + perUnit / y) / 2 : undefined;
+  return perUnit && x && y ? { x: perUnit / x, y: perUnit / y } : undefined;
 }
+
+/** ImageJ writes µ as Java source does. */
+const unescaped = (unit: string): string => unit.replace('\\u00B5', 'µ');

@@ -12,6 +12,8 @@ export interface ProbedEntry {
   readonly type: number;
   readonly count: number;
   readonly offset: number;
+  /** Its values lie past the end of the file. */
+  readonly beyond?: StromaflowError;
 }
 
 export interface ProbedDirectory {
@@ -126,8 +128,10 @@ export function probeDirectory(
 
 /**
  * An array tag's values as numbers, in memory that threads share.
+ * @throws SLIDE_TRUNCATED, SLIDE_UNREADABLE
  */
 export function readNumbers(probe: Omit<TiffProbe, 'directories'>, entry: ProbedEntry): Float64Array {
+  if (entry.beyond) throw entry.beyond;
   if (!NUMBER_TYPES.has(entry.type)) throw unreadable(probe.path, `an array of offsets has type ${entry.type}`);
   const bytes = TYPE_BYTES[entry.type] as number;
   const view = viewOf(readBytes(probe.fd, entry.offset, entry.count * bytes));
@@ -158,9 +162,10 @@ function readEntry(
   const length = count * bytes;
   if (length <= inline) return { type, count, offset: position + (big ? 12 : 8) };
   const offset = big ? readOffset(view, valueAt, littleEndian) : view.getUint32(valueAt, littleEndian);
-  if (offset + length > size)
-    throw truncated(path, `tag ${view.getUint16(at, littleEndian)} lies at byte ${offset}`, size);
-  return { type, count, offset };
+  if (offset + length <= size) return { type, count, offset };
+  // It may be a thumbnail's: whoever needs the values says so.
+  const beyond = truncated(path, `tag ${view.getUint16(at, littleEndian)} lies at byte ${offset}`, size);
+  return { type, count, offset, beyond };
 }
 
 /** A 64-bit offset; one beyond 2^53 lies past the end of any file and stays so as a float. */

@@ -2,7 +2,7 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { StromaflowError } from '../errors.js';
 import type { TileSource, TileState } from './slide.js';
 import type { TiffDescription, TiffLevel } from './tiff-description.js';
-import { type TileDecoder, tileDecoderFor } from './tile-decoder.js';
+import { type TileDecoder, type TileProblem, tileDecoderFor, tileError } from './tile-decoder.js';
 
 /** Reads the tiles of a TIFF, synchronously: one pread and one decode a tile. */
 export class TiffSource implements TileSource {
@@ -61,7 +61,7 @@ export class TiffSource implements TileSource {
     }
   }
 
-  #corrupt(level: number, col: number, row: number, problem: string): StromaflowError {
-    return new StromaflowError('TILE_CORRUPT', `${this.#path}: tile (${col}, ${row}) of level ${level} ${problem}`);
+  #corrupt(level: number, col: number, row: number, problem: TileProblem): StromaflowError {
+    return tileError(this.#path, level, col, row, problem);
   }
 }

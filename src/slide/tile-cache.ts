@@ -1,8 +1,11 @@
 import type { PixelMemory } from './pixel-memory.js';
+import type { PixelRectangle } from './rectangles.js';
 
 /** Spent tiles that are kept for the next patch in the row, which shares some of them. */
 const RESERVE_BYTES = 4 * 2 ** 20;
 const RESERVE_TILES = 8;
+
+const NO_GAPS: readonly PixelRectangle[] = [];
 
 /**
  * Decoded tiles in frames of one size, least recently used first out, with two refinements for reading a slide patch by
@@ -15,6 +18,8 @@ export class TileCache {
   readonly #capacity: number;
   readonly #live = new Map<number, number>();
   readonly #spent = new Map<number, number>();
+  /** Of the tiles above, those of which a part is missing. */
+  readonly #gaps = new Map<number, readonly PixelRectangle[]>();
   #free: number[] = [];
   #frameBytes = 0;
   #start = 0;
@@ -40,6 +45,7 @@ export class TileCache {
     this.#untouched = frames;
     this.#live.clear();
     this.#spent.clear();
+    this.#gaps.clear();
     this.#free = [];
   }
 
@@ -53,13 +59,18 @@ export class TileCache {
     return at;
   }
 
+  /** What of a tile that is there no pixel is stored of, in its own pixels. */
+  gapsOf(key: number): readonly PixelRectangle[] {
+    return this.#gaps.get(key) ?? NO_GAPS;
+  }
+
   /** Address of a frame to decode into: a free one, a spent tile's, an untouched one, the oldest tile's. */
   take(): number {
     const reserve = Math.max(RESERVE_TILES, RESERVE_BYTES / this.#frameBytes);
-    const recycled = this.#free.pop() ?? (this.#spent.size > reserve ? oldest(this.#spent) : undefined);
+    const recycled = this.#free.pop() ?? (this.#spent.size > reserve ? this.#oldest(this.#spent) : undefined);
     if (recycled !== undefined) return recycled;
     if (this.#untouched > 0) return this.#start + --this.#untouched * this.#frameBytes;
-    return oldest(this.#spent) ?? oldest(this.#live)!;
+    return this.#oldest(this.#spent) ?? this.#oldest(this.#live)!;
   }
 
   /** Gives back a frame that `take` lent. */
@@ -67,8 +78,9 @@ export class TileCache {
     this.#free.push(at);
   }
 
-  put(key: number, at: number): void {
+  put(key: number, at: number, gaps = NO_GAPS): void {
     this.#live.set(key, at);
+    if (gaps.length > 0) this.#gaps.set(key, gaps);
   }
 
   /** Says that this tile will not be asked for again if patches come in order. */
@@ -85,16 +97,18 @@ export class TileCache {
       for (const [key, at] of tiles) {
         if (key < from || key >= to) continue;
         tiles.delete(key);
+        this.#gaps.delete(key);
         this.#free.push(at);
       }
     }
   }
-}
 
-function oldest(tiles: Map<number, number>): number | undefined {
-  for (const [key, at] of tiles) {
-    tiles.delete(key);
-    return at;
+  #oldest(tiles: Map<number, number>): number | undefined {
+    for (const [key, at] of tiles) {
+      tiles.delete(key);
+      this.#gaps.delete(key);
+      return at;
+    }
+    return undefined;
   }
-  return undefined;
 }

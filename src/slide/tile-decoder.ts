@@ -1,3 +1,5 @@
+import { StromaflowError } from '../errors.js';
+import { ForeignTile, ForeignTileError } from './foreign-tile.js';
 import { JpegDecoder } from './jpeg-decoder.js';
 import { RawDecoder } from './raw-decoder.js';
 import type { TiffLevel } from './tiff-description.js';
@@ -6,7 +8,24 @@ import { COMPRESSION, isJ2k } from './tiff-support.js';
 /** What a codec offers: memory for a tile's bytes, and decoding them; it says what is wrong with a tile, if anything. */
 export interface TileDecoder {
   input(length: number): Buffer;
-  decode(tile: Buffer, rows: number, into: Uint8Array): string | undefined;
+  decode(tile: Buffer, rows: number, into: Uint8Array): TileProblem | undefined;
+}
+
+/** What is damaged about a tile, or what is foreign. */
+export type TileProblem = string | ForeignTile;
+
+/** The error for a tile that a codec did not decode, with code TILE_CORRUPT. */
+export function tileError(
+  path: string,
+  level: number,
+  col: number,
+  row: number,
+  problem: TileProblem,
+): StromaflowError {
+  const where = `${path}: tile (${col}, ${row}) of level ${level}`;
+  return problem instanceof ForeignTile
+    ? new ForeignTileError(`${where} ${problem.what}`)
+    : new StromaflowError('TILE_CORRUPT', `${where} ${problem}`);
 }
 
 /** The codec of one level. Codecs allocate when they are first used, so that levels nobody reads cost nothing. */

@@ -13,9 +13,12 @@ export class RunningAggregate {
   readonly #sums = {
     segmented: 0,
     empty: 0,
+    missing: 0,
     failed: 0,
     stroma: 0,
     tissue: 0,
+    outside: 0,
+    missingPixels: 0,
     intersection: 0,
     union: 0,
     labelled: 0,
@@ -54,24 +57,26 @@ export class RunningAggregate {
     return this.settled === this.#expected;
   }
 
-  /** `over`: the slide will bring no more, so what is not here is missing. */
+  /** `over`: the slide will bring no more, so what is not here is missing, too. */
   counts(over: boolean): PatchCounts {
-    const { segmented, empty, failed } = this.#sums;
+    const { segmented, empty, missing, failed } = this.#sums;
     return {
       expected: this.#expected,
       segmented,
       empty,
-      missing: over ? this.#expected - this.settled : 0,
+      missing: missing + (over ? this.#expected - this.settled : 0),
       failed,
     };
   }
 
   areas(): Areas {
-    const { stroma, tissue } = this.#sums;
+    const { stroma, tissue, outside, missingPixels } = this.#sums;
     return {
       stromaMm2: stroma * this.#pixelMm2,
       tissueMm2: tissue * this.#pixelMm2,
-      stromaFraction: tissue > 0 ? stroma / tissue : 0,
+      stromaFraction: tissue > 0 ? Math.min(1, stroma / tissue) : 0,
+      ...(outside > 0 ? { outsideMm2: outside * this.#pixelMm2 } : {}),
+      ...(missingPixels > 0 ? { missingMm2: missingPixels * this.#pixelMm2 } : {}),
     };
   }
 
@@ -95,6 +100,8 @@ export class RunningAggregate {
     this.#sums[record.outcome] += sign;
     this.#sums.stroma += sign * record.stromaPixels;
     this.#sums.tissue += sign * record.tissuePixels;
+    this.#sums.outside += sign * (record.outsidePixels ?? 0);
+    this.#sums.missingPixels += sign * (record.missingPixels ?? 0);
     if (record.union === undefined || record.intersection === undefined) return;
     this.#sums.labelled += sign;
     this.#sums.intersection += sign * record.intersection;

@@ -36,7 +36,7 @@ export async function publishProgress(session: SlideSession, bus: EventBus, give
   await publishAggregate(session, aggregate, bus, giveUp);
   const { patches, revision } = aggregate;
   const { settled } = session.aggregate;
-  const patchesPerSecond = (settled - session.resumedPatches) / session.seconds;
+  const patchesPerSecond = session.rate.perSecond;
   const etaSeconds = patchesPerSecond > 0 ? (patches.expected - settled) / patchesPerSecond : null;
   const fraction = settled / patches.expected;
   const { slide, runToken: run, events } = session;

@@ -1,6 +1,8 @@
 import { map, type OperatorFunction } from 'rxjs';
 import { toCoreMask } from '../mask/bits.js';
+import { clearGlassProbabilities } from '../mask/glass.js';
 import type { PatchRecord } from '../slide/patch.js';
+import { areaOf } from '../slide/rectangles.js';
 import type { InferredPatch, SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
 
@@ -8,7 +10,7 @@ import type { PipelineObserver } from './observer.js';
 export function outcome(observer: PipelineObserver): OperatorFunction<InferredPatch, SettledPatch> {
   return map(patch => {
     const settled = settle(patch);
-    if (settled.record.outcome !== 'segmented') observer.dropped(settled.record.outcome);
+    if (settled.record.outcome !== 'segmented') observer.dropped(settled.record.outcome, settled.ref);
     return settled;
   });
 }
@@ -30,7 +32,13 @@ function settle(patch: InferredPatch): SettledPatch {
     };
     return { ...common, record, failure: { stage: 'read', error: read.error, attempts: 1 } };
   }
-  const { validPixels, tissuePixels } = read;
+  const { validPixels, tissuePixels, missing } = read;
+  const missingPixels = missing ? areaOf(missing) : 0;
+  const absent = {
+    ...(missingPixels > 0 ? { missingPixels } : {}),
+    // Of a patch that is missing as a whole that says where, too.
+    ...(missingPixels < validPixels && missing ? { missingAt: missing } : {}),
+  };
   if (inferred && 'error' in inferred) {
     const record: PatchRecord = {
       ...place,
@@ -38,6 +46,7 @@ function settle(patch: InferredPatch): SettledPatch {
       validPixels,
       tissuePixels,
       stromaPixels: 0,
+      ...absent,
       code: inferred.error.code,
     };
     return {
@@ -51,16 +60,18 @@ function settle(patch: InferredPatch): SettledPatch {
       ...common,
       record: {
         ...place,
-        outcome: 'empty',
+        outcome: read.outcome === 'missing' ? 'missing' : 'empty',
         validPixels,
         tissuePixels,
         stromaPixels: 0,
+        ...absent,
       },
     };
   }
-  const mask = toCoreMask(inferred.bits, session.plan, ref);
-  const { stromaPixels } = mask;
+  const mask = toCoreMask(inferred.bits, session.plan, ref, missing, read.tissue);
+  const { stromaPixels, outsidePixels } = mask;
   const { probabilities } = inferred;
+  if (probabilities && read.tissue) clearGlassProbabilities(probabilities, session.plan, read.tissue);
   return {
     ...common,
     mask,
@@ -71,6 +82,8 @@ function settle(patch: InferredPatch): SettledPatch {
       validPixels,
       tissuePixels,
       stromaPixels,
+      ...(outsidePixels > 0 ? { outsidePixels } : {}),
+      ...absent,
     },
   };
 }

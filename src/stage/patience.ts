@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** Longest time an orderly end waits for a bus that is away. */
 export const DRAIN_SECONDS = 5;
 
@@ -12,6 +14,8 @@ export function patience(signal: AbortSignal, seconds: number): AbortSignal {
   const known = signal.aborted ? undefined : waiting.get(signal)?.get(seconds);
   if (known) return known;
   const late = new AbortController();
+  // Whatever waits for a bus that is away listens: as many patches as there are credits, which is no leak.
+  setMaxListeners(0, late.signal);
   const start = (): void => {
     setTimeout(() => late.abort(), seconds * 1000).unref();
   };

@@ -1,29 +1,47 @@
 import type { ServingModel } from '../engine/model-switch.js';
 import type { EngineInfo } from '../engine/segmenter.js';
+import { toStromaflowError } from '../errors.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
+import type { SlideNote } from '../slide/note.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
 import { patchRefs } from '../slide/plan.js';
 import type { SlideHandle } from '../slide/reader-pool.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import type { SlideInfo } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
 import type { DuePatch } from './item.js';
+import { type Lack, lackOf } from './lack.js';
+import { RateMeter } from './rate.js';
 
 /** Port of the truth for a slide that has labels. */
 export interface PatchLabels {
   /**
    * Pixel counts of mask ∧ label and mask ∨ label; `mask` undefined: nothing was found. Undefined where unlabelled.
-   * `probabilities`: patchSize² bytes, round(255 p), where the engine was asked for them.
+   * `probabilities`: patchSize² bytes, round(255 p), where the engine was asked for them. `missing`: pixels of the core that the slide
+   * does not store; they are compared with nothing.
    */
   score(
     ref: PatchRef,
     mask: PatchMask | undefined,
     probabilities?: Uint8Array,
+    missing?: readonly PixelRectangle[],
   ): Promise<{ intersection: number; union: number } | undefined>;
+  /** What a person who reads the score must know of the labels. */
+  readonly notes?: readonly SlideNote[];
   close(): Promise<void>;
+}
+
+/** Port of the folder that a slide lies in: one on a share may be away for a while. */
+export interface SourceFolder {
+  isAway(): boolean;
+  /** True as soon as it is there; false when the signal aborts before. */
+  back(signal: AbortSignal): Promise<boolean>;
+  /** Times that it was away and came back. */
+  readonly outages: number;
 }
 
 export interface SessionParts {
@@ -38,8 +56,12 @@ export interface SessionParts {
   /** Segments this slide, from its first patch to its last. */
   readonly model: ServingModel;
   readonly labels?: PatchLabels;
-  /** Of a slide that grows: how its tiles stand. */
+  /** How the slide's tiles stand. */
   readonly tiles?: () => TileCounts;
+  /** What it does not store was not scanned. */
+  readonly sparse?: () => boolean;
+  /** Of a slide in a folder that is watched. */
+  readonly folder?: SourceFolder;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
 }
@@ -55,11 +77,15 @@ export class SlideSession {
   readonly events: Events;
   readonly model: SessionParts['model'];
   readonly labels: PatchLabels | undefined;
+  readonly folder: SourceFolder | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
+  readonly #sparse: () => boolean;
   readonly aggregate: RunningAggregate;
   readonly startedAt = performance.now();
   /** Outcomes of earlier starts that stand. */
   readonly resumed: readonly PatchRecord[];
+  /** Patches that got an outcome lately. */
+  readonly rate = new RateMeter();
   readonly #failed = new AbortController();
   #revision: number;
   /** Resolves when no patch is inside the graph and none will follow: all done, failed, or stopped. */
@@ -81,12 +107,15 @@ export class SlideSession {
     this.events = parts.events;
     this.model = parts.model;
     this.labels = parts.labels;
+    this.folder = parts.folder;
     this.#tiles = parts.tiles;
+    this.#sparse = parts.sparse ?? (() => false);
     this.aggregate = new RunningAggregate(parts.plan);
     this.#revision = parts.run.state.revision;
     const place = ({ col, row }: PatchRecord): number => row * this.plan.cols + col;
     const lost = new Set(parts.lost?.map(place));
-    const stands = (record: PatchRecord): boolean => record.outcome !== 'failed' && !lost.has(place(record));
+    const again: readonly PatchRecord['outcome'][] = ['failed', 'missing'];
+    const stands = (record: PatchRecord): boolean => !again.includes(record.outcome) && !lost.has(place(record));
     this.resumed = [...parts.run.records()].filter(stands);
     for (const record of this.resumed) this.aggregate.add(record);
   }
@@ -115,6 +144,9 @@ export class SlideSession {
         this.#inside += 1;
         yield { session: this, ref, dueAt: at };
       }
+    } catch (error) {
+      // What its source failed with is this slide's alone.
+      this.failure ??= toStromaflowError(error, 'SLIDE_UNREADABLE', this.slide.id);
     } finally {
       this.#exhausted = true;
       this.#checkDrained();
@@ -143,6 +175,22 @@ export class SlideSession {
 
   settle(record: PatchRecord): void {
     this.aggregate.add(record);
+    this.rate.add();
+  }
+
+  /** How the slide's tiles stand; undefined where only the pixels tell. */
+  get tiles(): TileCounts | undefined {
+    return this.#tiles?.();
+  }
+
+  /** What the slide does not store was not scanned. */
+  get sparse(): boolean {
+    return this.#sparse();
+  }
+
+  /** Why the slide is not completed although every patch has an outcome. */
+  get lack(): Lack | undefined {
+    return lackOf(this.aggregate.counts(true), this.tiles, this.sparse);
   }
 
   /** What runs the slide's model. */
@@ -175,13 +223,14 @@ export class SlideSession {
   nextAggregate(final: boolean): Aggregate {
     this.#revision += 1;
     const iou = this.aggregate.iou();
+    const { tiles } = this;
     return {
       slide: this.slide.id,
       revision: this.#revision,
       provisional: !final,
       patches: this.aggregate.counts(final),
       area: this.aggregate.areas(),
-      ...(this.#tiles ? { tiles: this.#tiles() } : {}),
+      ...(tiles ? { tiles } : {}),
       ...(iou ? { iou } : {}),
       model: modelTag(this.engine),
       mpp: this.plan.mpp,

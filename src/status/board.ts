@@ -2,8 +2,9 @@ import type { EngineInfo } from '../engine/segmenter.js';
 import { toWire } from '../errors.js';
 import type { EventBus } from '../event/bus.js';
 import type { PipelineObserver, StageName } from '../stage/observer.js';
+import { RateMeter } from '../stage/rate.js';
 import type { BusObserver } from './observe-bus.js';
-import { RateMeter } from './rate.js';
+
 import type { SlideGrid, StatusReport } from './report.js';
 import { SlideBook } from './slide-book.js';
 
@@ -11,7 +12,7 @@ export interface BoardOptions {
   readonly version: string;
   readonly bus: Pick<EventBus, 'description' | 'connected'>;
   /** What runs the model now. */
-  readonly engine?: () => EngineInfo;
+  readonly engine?: () => EngineInfo | undefined;
   readonly clock?: Clock;
 }
 
@@ -123,7 +124,9 @@ export class StatusBoard {
     return {
       entered: stage => void this.#stages.get(stage)?.entered(),
       left: (stage, result) => void this.#stages.get(stage)?.left(result === 'ok'),
-      dropped: () => {},
+      dropped: (reason, patch) => {
+        if (reason !== 'empty') this.#slides.mark(patch, reason);
+      },
       batched: () => {},
       inferred: () => {},
       credits: (free, total) => {

@@ -10,7 +10,10 @@ export interface EngineMetrics {
 }
 
 /** How the engine fares; `engine` is asked at every scrape. */
-export function createEngineMetrics(registry: Registry, engine?: () => Pick<EngineInfo, 'batch'>): EngineMetrics {
+export function createEngineMetrics(
+  registry: Registry,
+  engine?: () => Pick<EngineInfo, 'batch'> | undefined,
+): EngineMetrics {
   const registers = [registry];
   const restarts = new Counter({
     name: 'stromaflow_engine_restarts_total',
@@ -36,7 +39,7 @@ export function createEngineMetrics(registry: Registry, engine?: () => Pick<Engi
     help: 'Largest batch the engine is given: --batch, or what memory has room for.',
     registers,
     collect() {
-      const batch = engine?.().batch ?? 0;
+      const batch = engine?.()?.batch ?? 0;
       this.set(Math.min(batch, lowered ?? batch));
     },
   });

@@ -37,15 +37,22 @@ async function drawGrid(canvas, slide) {
   if (!answer.ok) { canvas.hidden = true; return; }
   const { cols, rows, cells } = await answer.json();
   canvas.hidden = false;
-  canvas.width = cols; canvas.height = rows;
-  const ctx = canvas.getContext('2d'), image = ctx.createImageData(cols, rows), bytes = atob(cells);
-  for (let i = 0; i < bytes.length; i++) {
-    const value = bytes.charCodeAt(i);
-    if (value === 0) continue;
-    const share = (value - 1) / 254;
-    image.data.set([238 - 62 * share, 222 - 174 * share, 232 - 110 * share, 255], i * 4);
+  const side = Math.max(1, Math.min(8, Math.floor(384 / Math.max(cols, rows))));
+  const width = canvas.width = cols * side, height = canvas.height = rows * side;
+  const ctx = canvas.getContext('2d'), image = ctx.createImageData(width, height), bytes = atob(cells);
+  for (let y = 0, at = 0; y < height; y++) for (let x = 0; x < width; x++, at += 4) {
+    const value = bytes.charCodeAt(Math.floor(y / side) * cols + Math.floor(x / side));
+    if (value !== 0) image.data.set(cellColour(value, x, y), at);
   }
   ctx.putImageData(image, 0, 0);
+}
+
+// Diagonal lines: missing. Level lines: failed. Else the share of stroma.
+function cellColour(value, x, y) {
+  if (value === 255) return (x + y) % 4 < 2 ? [95, 105, 120, 255] : [225, 229, 235, 255];
+  if (value === 254) return y % 4 < 2 ? [185, 28, 28, 255] : [250, 220, 220, 255];
+  const share = (value - 1) / 252;
+  return [238 - 62 * share, 222 - 174 * share, 232 - 110 * share, 255];
 }
 
 const cards = new Map();
@@ -53,7 +60,7 @@ function cardOf(slide) {
   let card = cards.get(slide);
   if (card) return card;
   const root = make('article', 'slide'), canvas = make('canvas'), body = make('div');
-  canvas.title = 'Share of stroma in each patch';
+  canvas.title = 'Share of stroma in each patch; diagonal lines: missing, level lines: failed';
   canvas.width = canvas.height = 1;
   root.append(canvas, body);
   card = { root, canvas, body, drawn: -1 };
@@ -78,6 +85,8 @@ function drawSlide(s) {
     const aside = ['empty', 'missing', 'failed'].filter(name => p[name] > 0).map(name => whole.format(p[name]) + ' ' + name);
     lines.push(make('p', '', whole.format(done) + ' of ' + whole.format(p.expected) + ' patches'
       + (aside.length ? ' (' + aside.join(', ') + ')' : '')));
+    if (s.tiles && s.tiles.missing > 0) lines.push(make('p', '', whole.format(s.tiles.missing) + ' of '
+      + whole.format(s.tiles.expected) + ' tiles missing'));
     lines.push(make('p', 'strong', 'stroma ' + s.area.stromaMm2.toFixed(3) + ' mm² of ' + s.area.tissueMm2.toFixed(3)
       + ' mm² tissue (' + (100 * s.area.stromaFraction).toFixed(1) + ' %)'));
   }

@@ -7,6 +7,11 @@ const numberOrNull = { type: ['number', 'null'] };
 
 type Properties = Record<string, object>;
 const object = (properties: Properties) => ({ type: 'object', properties, required: Object.keys(properties) });
+/** Those that need not be there. */
+const optional = (properties: Properties, more: Properties) => ({
+  ...object(properties),
+  properties: { ...properties, ...more },
+});
 const objectOrNull = (properties: Properties) => ({ ...object(properties), type: ['object', 'null'] });
 const list = (items: object) => ({ type: 'array', items });
 
@@ -17,8 +22,17 @@ const slide = object({
   state: text,
   revision: number,
   patches: object({ expected: number, segmented: number, empty: number, missing: number, failed: number }),
-  tiles: objectOrNull({ expected: number, seen: number, missing: number, late: number, overwritten: number }),
-  area: object({ stromaMm2: number, tissueMm2: number, stromaFraction: number }),
+  tiles: {
+    ...optional(
+      { expected: number, seen: number, missing: number, late: number, overwritten: number },
+      { drawn: number },
+    ),
+    type: ['object', 'null'],
+  },
+  area: optional(
+    { stromaMm2: number, tissueMm2: number, stromaFraction: number },
+    { missingMm2: number, outsideMm2: number },
+  ),
   iou: objectOrNull({ value: numberOrNull, intersection: number, union: number, labelledPatches: number }),
   patchesPerSecond: number,
   etaSeconds: numberOrNull,

@@ -47,7 +47,7 @@ export interface SlideStatus {
   readonly state: 'open' | 'completed' | 'incomplete' | 'failed';
   readonly revision: number;
   readonly patches: PatchCounts;
-  /** Only of slides that were opened while they grew, and of those whose tiles are files of their own. */
+  /** Null where only the pixels tell, as of slides that OpenSlide reads. */
   readonly tiles: TileCounts | null;
   readonly area: Areas;
   readonly iou: IouSum | null;
@@ -59,8 +59,8 @@ export interface SlideStatus {
 }
 
 /**
- * A slide as a picture of its grid, cols × rows bytes row by row: 0 no mask (yet), else 1 + the share of stroma in the
- * patch, scaled to 0–254.
+ * A slide as a picture of its grid, cols × rows bytes row by row: 0 no mask (yet), 254 failed, 255 missing, else 1 + the share of
+ * stroma in the patch, scaled to 0–252.
  */
 export interface SlideGrid {
   readonly cols: number;

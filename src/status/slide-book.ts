@@ -1,12 +1,17 @@
 import { ERRORS } from '../errors.js';
 import type { MaskEvent, SlideEvent, StromaEvent } from '../event/decode.js';
 import type { Aggregate, Areas, EventError, PatchCounts } from '../event/payloads.js';
+import type { PatchRef } from '../slide/patch.js';
 import type { SlideGrid, SlideStatus } from './report.js';
 
 /** Ended slides that are remembered. */
 const REMEMBERED = 50;
 /** Patches of the largest grid that is pictured: one byte each is kept. */
 const LARGEST_GRID = 1 << 22;
+
+/** Bytes of a grid for patches without a mask that should have one. */
+const NOT_ANALYSED = { failed: 254, missing: 255 } as const;
+const FULL_SHARE = 252;
 
 const NO_PATCHES: PatchCounts = { expected: 0, segmented: 0, empty: 0, missing: 0, failed: 0 };
 const NO_AREA: Areas = { stromaMm2: 0, tissueMm2: 0, stromaFraction: 0 };
@@ -21,6 +26,12 @@ export class SlideBook {
     if (event.kind === 'mask') this.#mask(event);
     else if (event.kind === 'aggregate') this.#aggregate(event.aggregate);
     else if (event.kind === 'slide') this.#slide(event);
+  }
+
+  /** A patch of an open slide has come to nothing that can be judged. */
+  mark({ slide, col, row }: Pick<PatchRef, 'slide' | 'col' | 'row'>, as: keyof typeof NOT_ANALYSED): void {
+    const grid = this.#slides.get(slide)?.grid;
+    if (grid && col < grid.cols && row < grid.rows) grid.cells[row * grid.cols + col] = NOT_ANALYSED[as];
   }
 
   /** Open slides in the order they came, then ended ones, the last one first. */
@@ -39,7 +50,7 @@ export class SlideBook {
     const grid = this.#slides.get(mask.slide)?.grid;
     if (!grid || mask.col >= grid.cols || mask.row >= grid.rows) return;
     const share = mask.validpixels > 0 ? mask.stromapixels / mask.validpixels : 0;
-    grid.cells[mask.row * grid.cols + mask.col] = 1 + Math.round(Math.min(1, share) * 254);
+    grid.cells[mask.row * grid.cols + mask.col] = 1 + Math.round(Math.min(1, share) * FULL_SHARE);
   }
 
   #aggregate(aggregate: Aggregate): void {

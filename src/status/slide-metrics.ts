@@ -3,7 +3,7 @@ import type { StromaEvent } from '../event/decode.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { SlideState } from '../event/subjects.js';
 
-const TILE_STATES = ['expected', 'seen', 'missing', 'late', 'overwritten'] as const;
+const TILE_STATES = ['expected', 'seen', 'drawn', 'missing', 'late', 'overwritten'] as const;
 
 /** Slides, tiles, areas and agreement, from the events that say so: no other part of the graph has to report them. */
 export function createSlideMetrics(registry: Registry, states: readonly SlideState[]): (event: StromaEvent) => void {
@@ -37,13 +37,13 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
   });
   const growing = new Gauge({
     name: 'stromaflow_growing_tiles',
-    help: 'Stored tiles of open slides that grow or are folders of tiles, by their newest aggregates.',
+    help: 'Tiles of the levels that are read of open slides, by their newest aggregates.',
     labelNames: ['state'],
     registers,
   });
   const tiles = new Counter({
     name: 'stromaflow_tiles_total',
-    help: 'Stored tiles of completed slides that grew or are folders of tiles.',
+    help: 'Tiles of the levels that were read of completed slides.',
     labelNames: ['state'],
     registers,
   });
@@ -61,7 +61,7 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
     for (const state of TILE_STATES)
       growing.set(
         { state },
-        [...tilesOf.values()].reduce((sum, counts) => sum + counts[state], 0),
+        [...tilesOf.values()].reduce((sum, counts) => sum + (counts[state] ?? 0), 0),
       );
     open.set(waiting.size);
     backlog.set([...waiting.values()].reduce((sum, patches) => sum + patches, 0));
@@ -82,7 +82,8 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
       changes.inc({ state: event.state });
       const { slide } = event.payload;
       const counts = tilesOf.get(slide);
-      if (event.state === 'completed' && counts) for (const state of TILE_STATES) tiles.inc({ state }, counts[state]);
+      if (event.state === 'completed' && counts)
+        for (const state of TILE_STATES) tiles.inc({ state }, counts[state] ?? 0);
       tilesOf.delete(slide);
       if (event.state === 'opened') waiting.set(slide, event.payload.grid.cols * event.payload.grid.rows);
       else waiting.delete(slide);

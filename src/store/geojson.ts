@@ -16,7 +16,7 @@ export interface PolygonCounts {
 
 /**
  * Streams polygons into a GeoJSON FeatureCollection as QuPath imports it: one annotation of class Stroma a polygon,
- * coordinates in level-0 pixels. An annotation's id depends on the slide and its place only, so that a run repeated
+ * coordinates in level-0 pixels, from the corner of the scanned part where the slide states one: QuPath shows no more. An annotation's id depends on the slide and its place only, so that a run repeated
  * gives the same file.
  */
 export function writeGeoJson(folder: string, plan: PatchPlan, polygons: Iterable<MaskPolygon>): PolygonCounts {
@@ -48,13 +48,15 @@ function feature({ exterior, holes, area }: MaskPolygon, plan: PatchPlan): strin
 }
 
 /** Plan pixels become level-0 pixels, to a hundredth; the last column ends where the slide does. */
-function ringText(ring: Ring, { downsample, slideWidth, slideHeight }: PatchPlan): string {
-  const scaled = (value: number, limit: number): number => Math.min(limit, Math.round(value * downsample * 100) / 100);
+function ringText(ring: Ring, { downsample, slideWidth, slideHeight, bounds }: PatchPlan): string {
+  const { x: left, y: top } = bounds ?? { x: 0, y: 0 };
+  const placed = (value: number, limit: number, origin: number): number =>
+    Math.round((Math.min(limit, value * downsample) - origin) * 100) / 100;
+  const point = (i: number): string =>
+    `[${placed(ring[i]!, slideWidth, left)},${placed(ring[i + 1]!, slideHeight, top)}]`;
   let text = '[';
-  for (let i = 0; i < ring.length; i += 2) {
-    text += `[${scaled(ring[i]!, slideWidth)},${scaled(ring[i + 1]!, slideHeight)}],`;
-  }
-  return `${text}[${scaled(ring[0]!, slideWidth)},${scaled(ring[1]!, slideHeight)}]]`;
+  for (let i = 0; i < ring.length; i += 2) text += `${point(i)},`;
+  return `${text}${point(0)}]`;
 }
 
 /** A name-based UUID (RFC 9562 §5.8, version 8) of the slide and the polygon's topmost left corner. */

@@ -1,18 +1,11 @@
 import sharp from 'sharp';
 import type { OverviewCanvas } from '../slide/overview.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import { STROMA_RGB } from './colours.js';
 import { fitText, textSvg, textWidth } from './glyphs.js';
 import type { SlideSummary } from './summary.js';
 
 export const OVERVIEW_FILE = 'overview.png';
-
-/** A part of the slide that has no outcome or failed: patch rectangles in canvas pixels. */
-export interface BlankArea {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 const INK = '#1c2430';
 const MUTED = '#6b7685';
@@ -29,17 +22,19 @@ const NARROWEST = 720;
 
 /**
  * overview.png: the slide's picture with the mask tinted and outlined, a scale bar of round length, and below it the
- * areas. `coverage`: stroma under each canvas pixel, 0 to 255. Returns the PNG and its size.
+ * areas. `coverage`: stroma under each canvas pixel, 0 to 255. `blank`: what was not analysed, in canvas pixels. Returns the PNG
+ * and its size.
  */
 export async function renderOverview(
   canvas: OverviewCanvas,
   coverage: Uint8Array,
   summary: SlideSummary,
-  blank: readonly BlankArea[],
+  blank: readonly PixelRectangle[],
 ): Promise<{ png: Uint8Array; width: number; height: number }> {
   const width = Math.max(canvas.width, NARROWEST);
   const unit = Math.max(width, canvas.height * 0.6) / 100;
-  const strip = Math.round(unit * 17);
+  const notice = summary.notes.find(note => note.code === 'model-notice')?.message;
+  const strip = Math.round(unit * (notice === undefined ? 17 : 19));
   const left = Math.floor((width - canvas.width) / 2);
   const height = canvas.height + strip;
   const frame = { left, width: canvas.width, height: canvas.height };
@@ -48,6 +43,7 @@ export async function renderOverview(
     blankSvg(blank, left) +
     scaleBarSvg(frame, unit, summary.mpp * canvas.factor) +
     stripSvg(summary, width, canvas.height, unit, blank.length > 0) +
+    (notice === undefined ? '' : noticeSvg(notice, width, height, unit)) +
     '</svg>';
   const picture = tint(canvas, coverage);
   const png = await sharp({ create: { width, height, channels: 3, background: '#ffffff' } })
@@ -90,7 +86,7 @@ function edge(coverage: Uint8Array, width: number, height: number, x: number, y:
   return least < 128 ? Math.min(1, (own - least) / 128) : 0;
 }
 
-function blankSvg(areas: readonly BlankArea[], left: number): string {
+function blankSvg(areas: readonly PixelRectangle[], left: number): string {
   if (areas.length === 0) return '';
   const rectangles = areas.map(
     ({ x, y, width, height }) => `<rect x="${left + x}" y="${y}" width="${width}" height="${height}"/>`,
@@ -160,6 +156,12 @@ function stripSvg(summary: SlideSummary, width: number, top: number, unit: numbe
     textSvg(right, width - pad, line + unit * 2.9, { ...small, fill: state ? WARNING : MUTED, anchor: 'end' }) +
     (hasBlank ? blankLegendSvg(width - pad - rightWidth, line + unit * 2.9, unit) : '')
   );
+}
+
+/** What the model's maker wants said, below everything. */
+function noticeSvg(notice: string, width: number, bottom: number, unit: number): string {
+  const style = { size: unit * 0.95, fill: WARNING };
+  return textSvg(fitText(notice, width - unit * 6, style), unit * 3, bottom - unit * 1.3, style);
 }
 
 const swatchSvg = (x: number, y: number, side: number): string =>

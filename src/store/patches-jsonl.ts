@@ -9,10 +9,12 @@ export const PATCHES_FILE = 'patches.jsonl';
 /** One line: the patch's place in level-0 pixels, what became of it, and its counts in mask pixels. */
 export function patchLine(record: PatchRecord, plan: PatchPlan): string {
   const { x, y, width, height } = patchRef(plan, record.col, record.row);
-  const { level, col, row, outcome, validPixels, tissuePixels, stromaPixels, intersection, union, code } = record;
+  const { level, col, row, outcome, validPixels, tissuePixels, stromaPixels, outsidePixels, missingPixels } = record;
+  const { intersection, union, code } = record;
   const place = { level, col, row, x, y, width, height };
+  const pixels = { validPixels, tissuePixels, stromaPixels, outsidePixels, missingPixels };
   // JSON.stringify leaves undefined fields out, so unlabelled patches carry no scores.
-  return `${JSON.stringify({ ...place, outcome, validPixels, tissuePixels, stromaPixels, intersection, union, code })}\n`;
+  return `${JSON.stringify({ ...place, outcome, ...pixels, intersection, union, code })}\n`;
 }
 
 /**

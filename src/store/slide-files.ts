@@ -6,9 +6,10 @@ import { MaskPyramid } from '../mask/reduce.js';
 import type { OverviewCanvas } from '../slide/overview.js';
 import type { PatchPlan, PatchRecord } from '../slide/patch.js';
 import { patchRefs, validSize } from '../slide/plan.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import { POLYGON_FILE, type PolygonCounts, writeGeoJson } from './geojson.js';
-import { type BlankArea, OVERVIEW_FILE, renderOverview } from './overview.js';
+import { OVERVIEW_FILE, renderOverview } from './overview.js';
 import { OverviewMask } from './overview-mask.js';
 import { OverviewPixels } from './overview-pixels.js';
 import { PATCHES_FILE, PatchLines } from './patches-jsonl.js';
@@ -164,17 +165,35 @@ export class SlideFiles {
     return writeGeoJson(folder, plan, this.#polygons.polygons({ minArea: minArea / pixel, minHole: minHole / pixel }));
   }
 
-  /** Patches without an outcome, or that failed, as rectangles of the canvas. */
-  #blankAreas(): BlankArea[] {
+  /** Patches without an outcome, that failed or are missing, and missing parts of others, as rectangles of the canvas. */
+  #blankAreas(): PixelRectangle[] {
     const { plan, overview } = this.#options;
-    const areas: BlankArea[] = [];
+    const { factor } = overview;
+    const areas: PixelRectangle[] = [];
     for (const { col, row } of patchRefs(plan)) {
-      const outcome = this.#records.get(row * plan.cols + col)?.outcome ?? 'failed';
-      if (outcome !== 'failed') continue;
-      const [width, height] = validSize(plan, col, row).map(side => side / overview.factor) as [number, number];
-      areas.push({ x: (col * plan.core) / overview.factor, y: (row * plan.core) / overview.factor, width, height });
+      for (const part of this.#blankParts(col, row)) {
+        const { width, height } = part;
+        const [x, y] = [col * plan.core + part.x, row * plan.core + part.y];
+        const last = areas.at(-1);
+        // A large slide may have more blank patches than a picture should have parts.
+        if (last && last.y === y && last.height === height && last.x + last.width === x)
+          areas[areas.length - 1] = { ...last, width: last.width + width };
+        else areas.push({ x, y, width, height });
+      }
     }
-    return areas;
+    return areas.map(({ x, y, width, height }) => ({
+      ...{ x: x / factor, y: y / factor },
+      ...{ width: width / factor, height: height / factor },
+    }));
+  }
+
+  /** In pixels of the core. */
+  #blankParts(col: number, row: number): readonly PixelRectangle[] {
+    const { plan } = this.#options;
+    const record = this.#records.get(row * plan.cols + col);
+    if (record?.outcome === 'segmented' || record?.outcome === 'empty') return record.missingAt ?? [];
+    const [width, height] = validSize(plan, col, row);
+    return [{ x: 0, y: 0, width, height }];
   }
 
   #rebuild(): void {

@@ -1,10 +1,12 @@
 import type { Aggregate } from '../event/payloads.js';
+import type { SlideNote } from '../slide/note.js';
+import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
 
 /** summary.json: what a slide's run found, and everything needed to say how. */
 export interface SlideSummary extends Aggregate {
   /** Identifies this layout; a change that breaks readers changes the number. */
   readonly schema: 'stromaflow.summary.v1';
-  /** 'incomplete': some patches have no outcome yet, or failed for good. */
+  /** 'incomplete': none of its patches was read, or most of the tiles it lists are not stored. */
   readonly state: 'completed' | 'incomplete' | 'failed';
   readonly source: {
     /** The slide's file name, without its folder. */
@@ -12,9 +14,13 @@ export interface SlideSummary extends Aggregate {
     readonly format: string;
     /** Spacing of level 0 in µm per pixel. */
     readonly mpp: number;
+    /** Along each axis, where they differ; `mpp` is their geometric mean. */
+    readonly axes?: AxisSpacing;
     /** Level-0 pixels. */
     readonly width: number;
     readonly height: number;
+    /** The scanned part of the frame, where the format states one; mask.geojson has its corner as origin. */
+    readonly bounds?: SlideBounds;
     readonly fingerprint: string;
     /** Acquisition facts; never patient data. */
     readonly properties: Readonly<Record<string, string>>;
@@ -47,6 +53,8 @@ export interface SlideSummary extends Aggregate {
   readonly versions: Readonly<Record<string, string>>;
   /** Options in force that change results. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** What a person must know to read the result right: what was left out, what had to be assumed. */
+  readonly notes: readonly SlideNote[];
   /** Patches that failed. */
   readonly errors: readonly PatchFailure[];
   /** Filled in when the files are written. */

@@ -47,6 +47,7 @@ export const arrayMetadata = ({ width, height, chunk }: StoredLevel): object => 
  */
 export function groupAttributes(name: string, plan: PatchPlan, levels: readonly StoredLevel[]): object {
   const [r, g, b] = STROMA_RGB;
+  const spacing = [plan.axes?.y ?? plan.mpp, plan.axes?.x ?? plan.mpp];
   return {
     multiscales: [
       {
@@ -57,9 +58,9 @@ export function groupAttributes(name: string, plan: PatchPlan, levels: readonly 
         datasets: levels.map(({ path, factor }) => ({
           path,
           coordinateTransformations: [
-            { type: 'scale', scale: [plan.mpp * factor, plan.mpp * factor] },
+            { type: 'scale', scale: spacing.map(mpp => mpp * factor) },
             // The centre of a coarse pixel is the mean of the centres it covers.
-            { type: 'translation', translation: [0, 1].map(() => (plan.mpp * (factor - 1)) / 2) },
+            { type: 'translation', translation: spacing.map(mpp => (mpp * (factor - 1)) / 2) },
           ],
         })),
       },

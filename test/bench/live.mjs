@@ -193,7 +193,7 @@ function startWatcher(input, out, url, more) {
     let printed = '';
     child.stdout.on('data', chunk => {
       printed += chunk;
-      if (/status {5}http/.test(printed)) resolve(child);
+      if (/engine {5}/.test(printed)) resolve(child);
     });
     child.once('exit', code => reject(new Error(`watch ended with ${code}`)));
   });

@@ -19,6 +19,7 @@ export function capture(): Written {
   });
   const terminal: Terminal = {
     line: text => void lines.push(text),
+    problem: text => void errors.push(`stromaflow: ${text}\n`),
     status: () => undefined,
     json: value => void values.push(JSON.parse(JSON.stringify(value))),
     close: () => undefined,

@@ -16,9 +16,9 @@ const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter'
 const oneLine = (code: string) => new RegExp(`^stromaflow: [^\\n]+ \\[${code}\\] [^\\n]+\\n$`);
 
 describe('stromaflow', () => {
-  it('runs the demo: a slide arrives, its events come back from a real server, its pictures are there', async () => {
+  it('runs the demo: masks come while the slide grows, its events from a real server, its pictures are there', async () => {
     const out = await emptyFolder();
-    const { status, stdout, stderr } = await runCli(['demo', '--out', out, '--margin', '0']);
+    const { status, stdout, stderr } = await runCli(['demo', '--out', out, '--events', '--engine', 'null']);
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(stdout).toMatch(/^events {5}nats:\/\/127\.0\.0\.1:\d+ \(started for this demo\)/);
@@ -29,6 +29,14 @@ describe('stromaflow', () => {
     expect(kinds).toContain('opened');
     expect(kinds).toContain('completed');
     expect(stdout).toContain('overview.png');
+    expect(stdout).toMatch(/^status {5}http:\/\/127\.0\.0\.1:\d+ /m);
+    const scanned = /^live {7}the first mask is out, with (\d+) of 130 tiles scanned$/m.exec(stdout);
+    expect(Number(scanned?.[1])).toBeLessThan(130);
+    expect(stdout).toMatch(/^scanner {4}done: [1-9]\d* masks came while it wrote/m);
+    expect(stdout).toMatch(/^model {6}a starter trained on few images of lung and colon/m);
+    // What the demo says itself fits a narrow terminal.
+    const own = stdout.split('\n').filter(line => /^(scanner|live|model|events)/.test(line));
+    expect(own.filter(line => line.length > 80)).toEqual([]);
     const picture = await sharp(join(folder, 'overview.png')).metadata();
     expect(picture.width).toBeGreaterThan(500);
   });
@@ -36,7 +44,7 @@ describe('stromaflow', () => {
   it('says so when the demo has no nats-server, and works all the same', async () => {
     const out = await emptyFolder();
     const bare = await emptyFolder();
-    const { status, stdout } = await runCli(['demo', '--out', out, '--margin', '0', '--engine', 'null'], {
+    const { status, stdout } = await runCli(['demo', '--out', out, '--engine', 'null'], {
       PATH: bare,
     });
     // Debian keeps servers in /usr/sbin, where the demo looks too: there it still finds one.
@@ -94,7 +102,7 @@ describe('stromaflow', () => {
     const nats = await startNatsServer();
     const args = ['segment', SLIDE, '--out', await emptyFolder(), '--nats', nats.url, '--batch', '1', '--verbose'];
     const running = startCli([...args, '--port', '0']);
-    await running.printed(/status {5}http/);
+    await running.printed(/engine {5}/);
     await nats.kill();
     running.process.kill('SIGINT');
     expect((await running.finished).status).toBe(130);
@@ -105,7 +113,7 @@ describe('stromaflow', () => {
     const folder = await emptyFolder();
     const args = ['watch', folder, '--out', await emptyFolder(), '--engine', 'null', '--poll', '0.1', '--port', '0'];
     const running = startCli(args);
-    await running.printed(/status {5}http:\S+\n/);
+    await running.printed(/engine {5}/);
     const stdout = new Promise<string>(resolve => running.process.stdout?.once('data', resolve));
     await cp(SLIDE, join(folder, 'slide.svs'));
     await running.printed('slide: stroma');
@@ -123,7 +131,7 @@ describe('stromaflow', () => {
     running.process.stdout?.on('data', chunk => {
       printed += chunk;
     });
-    await running.printed(/status {5}http:\S+\n/);
+    await running.printed(/engine {5}/);
     const url = /status {5}(http:\S+)/.exec(printed)![1]!.replace(/\/$/, '');
     for (const path of ['/livez', '/readyz', '/status', '/metrics']) {
       expect((await fetch(`${url}${path}`)).status, path).toBe(200);

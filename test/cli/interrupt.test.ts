@@ -30,6 +30,23 @@ describe.each(SIGNALS)('%s', name => {
     dispose();
   });
 
+  it('lets go of what must be ended first, and ends whatever becomes of that', async () => {
+    const ended = new Promise<unknown>(resolve => {
+      vi.spyOn(process, 'exit').mockImplementation(status => resolve(status) as never);
+    });
+    const gone: string[] = [];
+    const { atOnce, dispose } = interruptible(() => undefined);
+    atOnce(async () => void gone.push('threads'));
+    atOnce(() => Promise.reject(new Error('cannot')));
+    atOnce(async () => void gone.push('taken back'))();
+    raise(name);
+    expect(gone).toEqual([]);
+    raise(name);
+    expect(await ended).toBe(130);
+    expect(gone).toEqual(['threads']);
+    dispose();
+  });
+
   it('is somebody else’s again when the command is over', () => {
     const heard: string[] = [];
     const { signal, dispose } = interruptible(which => heard.push(which));

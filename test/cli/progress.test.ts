@@ -7,7 +7,7 @@ describe('ProgressCounter', () => {
   afterEach(() => vi.useRealTimers());
 
   it('gives the rate of the last seconds and what is left at that rate', () => {
-    const progress = new ProgressCounter(10);
+    const progress = new ProgressCounter();
     progress.expect(100, 40);
     vi.advanceTimersByTime(5000);
     for (let patch = 0; patch < 10; patch += 1) progress.acknowledged();
@@ -15,7 +15,7 @@ describe('ProgressCounter', () => {
   });
 
   it('shows a stall', () => {
-    const progress = new ProgressCounter(10);
+    const progress = new ProgressCounter();
     progress.expect(10, 0);
     vi.advanceTimersByTime(1000);
     progress.acknowledged();

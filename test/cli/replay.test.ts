@@ -192,7 +192,7 @@ describe('replay of a set with faults', () => {
     const { status, stderr } = await runCli([...args, '--split', 'patch']);
     expect(status).toBe(1);
     for (const line of [
-      /larger.png: it has 120 × 80 pixels, its image 100 × 80 \[LABELS_INVALID\]/,
+      /larger.png: it has 120 × 80 pixels of an unknown spacing, its image 100 × 80 of 0\.5 µm \[LABELS_INVALID\]/,
       /odd.png: label value 9 is not declared \[LABELS_INVALID\]/,
       /lonely.png: it has no mask \[LABELS_INVALID\]/,
       /broken.png: .*patches could not be segmented/,

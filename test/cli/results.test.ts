@@ -90,8 +90,9 @@ describe('the exit status', () => {
   it.each<[string, SlideResult[], number]>([
     ['nothing to do', [], 0],
     ['all well', [completed(0), { path, id, state: 'done-before', folder: '' }], 0],
-    ['a slide that goes on later', [incomplete], 0],
-    ['a slide that failed among others', [completed(0), failed, completed(0)], 1],
+    ['a slide that goes on later', [incomplete], 1],
+    ['a slide that went on and was completed', [incomplete, completed(0)], 0],
+    ['a slide that failed among others', [completed(0), { ...failed, id: 'S2' }, { ...completed(0), id: 'S3' }], 1],
     ['a patch that failed', [completed(1)], 1],
   ])('of %s', (_, results, status) => {
     expect(exitStatus(results, going)).toBe(status);

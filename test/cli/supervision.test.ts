@@ -19,7 +19,7 @@ describe('an engine under supervision', () => {
   const open = () => {
     const events = new Subject<EngineEvent>();
     const heard: EngineEvent[] = [];
-    return { events, heard, engine: superviseEngine(events, event => heard.push(event)) };
+    return { events, heard, engine: superviseEngine(events, event => heard.push(event), written.terminal.problem) };
   };
 
   it('that restarts, or is short of memory, is said so in a line each, and goes on', () => {

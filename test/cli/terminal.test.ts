@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createTerminal } from '#src/cli/terminal.js';
+import { createTerminal, timed } from '#src/cli/terminal.js';
 
 const sink = (isTTY: boolean, columns = 40) => {
   let text = '';
@@ -72,5 +72,42 @@ describe('createTerminal', () => {
     const { stream, text } = sink(true);
     createTerminal(stream, false).line('µm² – Größe 組織 😀\n\tmore');
     expect(text()).toBe('µm² – Größe 組織 😀\n\tmore\n');
+  });
+});
+
+describe('a terminal of no width', () => {
+  it('is taken for one of 80 columns', () => {
+    const { stream, text } = sink(true, 0);
+    createTerminal(stream, false).status('x'.repeat(200));
+    expect(lastLine(text())).toHaveLength(79);
+  });
+});
+
+describe('a problem', () => {
+  it('goes to standard error behind the name of the program, and the status line stays below', () => {
+    const [{ stream, text }, errors] = [sink(true), sink(false)];
+    const terminal = createTerminal(stream, false, errors.stream);
+    terminal.status('1/3');
+    terminal.problem('a.svs: damaged\u001b[31m');
+    expect(errors.text()).toBe('stromaflow: a.svs: damaged·[31m\n');
+    expect(lastLine(text())).toBe('1/3');
+  });
+});
+
+describe('timed', () => {
+  const now = () => new Date('2026-01-02T03:04:05.678Z');
+
+  it('puts the time before every line and problem, and into every JSON value that has none', () => {
+    const [out, errors] = [sink(false), sink(false)];
+    const terminal = timed(createTerminal(out.stream, false, errors.stream), now);
+    terminal.line('opened');
+    terminal.problem('failed');
+    expect(out.text()).toBe('2026-01-02T03:04:05Z opened\n');
+    expect(errors.text()).toBe('stromaflow: 2026-01-02T03:04:05Z failed\n');
+    const values = sink(false);
+    const json = timed(createTerminal(values.stream, true), now);
+    json.json({ slide: 'a' });
+    json.json({ time: 'its own' });
+    expect(values.text()).toBe('{"time":"2026-01-02T03:04:05Z","slide":"a"}\n{"time":"its own"}\n');
   });
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { engineFinding } from '#src/doctor/engines.js';
 import { writeFinding } from '#src/doctor/finding.js';
 import { inotify } from '#src/doctor/inotify.js';
-import { libraries } from '#src/doctor/libraries.js';
+import { libraries, openSlideFinding } from '#src/doctor/libraries.js';
 import { emptyFolder } from '../support/paths.js';
 
 describe('a finding on the screen', () => {
@@ -122,4 +122,31 @@ test('the libraries pictures are read with, by version', async () => {
   const [sharp, openSlide] = await libraries();
   expect(sharp).toMatchObject({ what: 'sharp', state: 'good', facts: { vips: expect.stringMatching(/^\d+\.\d+/) } });
   expect(openSlide).toMatchObject({ what: 'OpenSlide', facts: { koffi: expect.stringMatching(/^\d+\.\d+/) } });
+});
+
+describe('OpenSlide', () => {
+  test.each(['3.4.1', '3.4.1+dfsg', '4.0.0', '4.0', '2.9.9', '4.0.0-dev', 'unknown'])(
+    '%s is old, with a warning',
+    version => {
+      const { state, lines, facts } = openSlideFinding({ koffi: '3.3.4', openslide: version });
+      expect(state).toBe('good');
+      expect(facts).toEqual({ koffi: '3.3.4', openslide: version, outdated: true });
+      expect(lines.join()).toMatch(/CVE-2026-48977.*CVE-2026-54604/);
+    },
+  );
+
+  test.each(['4.0.1', '4.0.1.2', '4.0.2', '4.1', '5.0.0'])('%s is not', version => {
+    const { lines, facts } = openSlideFinding({ koffi: '3.3.4', openslide: version });
+    expect(facts).toEqual({ koffi: '3.3.4', openslide: version });
+    expect(lines).toEqual([`OpenSlide ${version}, through koffi 3.3.4, in a process of its own`]);
+  });
+
+  test('that is absent comes with what lacks', () => {
+    expect(openSlideFinding({ koffi: '3.3.4' })).toMatchObject({
+      state: 'absent',
+      lines: [expect.stringContaining('apt-get install libopenslide0')],
+      facts: { koffi: '3.3.4', openslide: null },
+    });
+    expect(openSlideFinding({}).lines.join()).toContain('npm i koffi');
+  });
 });

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAsap } from '#src/evaluate/annotation/asap.js';
 import { parseDarwin } from '#src/evaluate/annotation/darwin.js';
 import { parseGeoJson } from '#src/evaluate/annotation/geojson.js';
+import { readAnnotations } from '#src/evaluate/annotation/read-annotations.js';
 import type { AnnotatedShape } from '#src/evaluate/annotation/shape.js';
-import { openAnnotations, readShapes } from '#src/evaluate/annotation/source.js';
-import type { LabelLocation } from '#src/evaluate/label-source.js';
+import { openAnnotations } from '#src/evaluate/annotation/source.js';
 import { parseLabelMap } from '#src/evaluate/labels.js';
 import { scratch } from './set-builder.js';
 
@@ -91,19 +91,19 @@ describe('annotation files', () => {
   };
 
   it.each(kinds)('of kind %s give the labels of their areas, and errors that name the file', async (kind, write) => {
-    const location: LabelLocation = { kind, path: join(folder, kind) };
-    await writeFile(location.path, write([square]));
+    const path = join(folder, kind);
+    await writeFile(path, write([square]));
     const map = parseLabelMap({ positive: 'tumor stroma', byName: true });
-    const source = await openAnnotations(location, map);
+    const source = await openAnnotations(path, map);
     const into = new Uint8Array(8 * 8);
     await source.read({ x: 0, y: 0, step: 1, side: 8, width: 8, height: 7 }, into);
     const at = (x: number, y: number) => (y === 7 ? 0 : x >= 2 && x < 6 && y >= 2 && y < 6 ? 2 : 1);
     expect([...into]).toEqual(Array.from({ length: 64 }, (_, i) => at(i % 8, i >> 3)));
-    await writeFile(location.path, '[1');
-    for (const path of [location.path, join(folder, 'absent')]) {
-      await expect(readShapes({ kind, path })).rejects.toMatchObject({
+    await writeFile(path, '[1');
+    for (const wrong of [path, join(folder, 'absent')]) {
+      await expect(readAnnotations(wrong)).rejects.toMatchObject({
         code: 'LABELS_INVALID',
-        message: expect.stringMatching(new RegExp(`^${path}: [^\n]+$`)),
+        message: expect.stringMatching(new RegExp(`^${wrong}: [^\n]+$`)),
       });
     }
   });

@@ -25,7 +25,8 @@ describe('parseAsap', () => {
   });
 
   it.each(['Dot', 'PointSet', 'Measurement', 'None'])('takes a %s for none', type => {
-    expect(parseAsap(document(`<Annotation Type="${type}">${square}</Annotation>`))).toEqual([]);
+    const shapes = parseAsap(document(`<Annotation Type="${type}">${square}</Annotation>`));
+    expect(shapes).toEqual([{ name: '', rings: [], annotation: 0 }]);
   });
 
   it('passes over annotations that are empty, and takes the name where the group is none', () => {
@@ -35,7 +36,12 @@ describe('parseAsap', () => {
           `<Annotation Name="own" PartOfGroup="None">${square}</Annotation><Annotation PartOfGroup="g">${square}</Annotation>`,
       ),
     );
-    expect(shapes.map(shape => shape.name)).toEqual(['own', 'own', 'g']);
+    const areas = shapes.filter(({ rings }) => rings.length > 0);
+    expect(areas.map(({ name, annotation }) => [name, annotation])).toEqual([
+      ['own', 1],
+      ['own', 2],
+      ['g', 3],
+    ]);
   });
 
   it.each([
@@ -61,9 +67,11 @@ describe('parseDarwin', () => {
   it('reads version 1’s polygons of several paths, and prefers a polygon to its box', () => {
     const box = { x: 0, y: 0, w: 9, h: 9 };
     expect(of({ name: 'n', complex_polygon: { path: [path, path] }, bounding_box: box })[0]!.rings).toHaveLength(2);
-    expect(of({ polygon: { path }, bounding_box: box })).toEqual([{ name: '', rings: [expect.anything()] }]);
-    expect(of({ name: 3, polygon: { path: [] } })).toEqual([]);
-    expect(of({ name: 'tag', tag: {} })).toEqual([]);
+    expect(of({ polygon: { path }, bounding_box: box })).toEqual([
+      { name: '', rings: [expect.anything()], annotation: 0 },
+    ]);
+    expect(of({ name: 3, polygon: { path: [] } })).toEqual([{ name: '', rings: [], annotation: 0 }]);
+    expect(of({ name: 'tag', tag: {} })).toEqual([{ name: 'tag', rings: [], annotation: 0 }]);
   });
 
   it.each<[object, RegExp]>([
@@ -78,17 +86,24 @@ describe('parseDarwin', () => {
 describe('parseGeoJson', () => {
   const feature = (geometry: unknown) => JSON.stringify({ type: 'Feature', geometry, properties: null });
 
-  it('passes over features without an area', () => {
+  it('gives features without an area as annotations without rings', () => {
+    const none = [{ name: '', rings: [], annotation: 0 }];
     for (const type of ['Point', 'LineString', 'MultiPoint', 'MultiLineString'])
-      expect(parseGeoJson(feature({ type, coordinates: [[1, 2]] }))).toEqual([]);
-    expect(parseGeoJson(feature(null))).toEqual([]);
-    expect(parseGeoJson(feature({ type: 'Polygon', coordinates: [] }))).toEqual([]);
+      expect(parseGeoJson(feature({ type, coordinates: [[1, 2]] }))).toEqual(none);
+    expect(parseGeoJson(feature(null))).toEqual(none);
+    expect(parseGeoJson(feature({ type: 'Polygon', coordinates: [] }))).toEqual(none);
     const line = [
       [1, 1],
       [2, 2],
       [1, 1],
     ];
-    expect(parseGeoJson(feature({ type: 'Polygon', coordinates: [line] }))).toEqual([]);
+    const hole = [
+      [1, 1],
+      [3, 1],
+      [3, 3],
+    ];
+    expect(parseGeoJson(feature({ type: 'Polygon', coordinates: [line] }))).toEqual(none);
+    expect(parseGeoJson(feature({ type: 'Polygon', coordinates: [line, hole] }))).toEqual(none);
   });
 
   it('drops a third coordinate', () => {

@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAsap } from '#src/evaluate/annotation/asap.js';
+import { isRegionOfInterest, normaliseName } from '#src/evaluate/annotation/class-name.js';
 import { parseDarwin } from '#src/evaluate/annotation/darwin.js';
 import { parseGeoJson } from '#src/evaluate/annotation/geojson.js';
 import { drawable, drawShape } from '#src/evaluate/annotation/rasterise.js';
-import { isRegionOfInterest, normaliseName, ringArea, ringOf } from '#src/evaluate/annotation/shape.js';
+import { ringArea, ringOf } from '#src/evaluate/annotation/shape.js';
 import { openAnnotations } from '#src/evaluate/annotation/source.js';
 import type { LabelWindow } from '#src/evaluate/label-source.js';
 import { type LabelMap, parseLabelMap, TIGER_CLASSES } from '#src/evaluate/labels.js';
@@ -45,7 +46,7 @@ describe('drawShape', () => {
         (rings, offset, step) => {
           const view = window(24, offset, offset / 2, step);
           const into = new Uint8Array(24 * 24);
-          drawShape(drawable({ name: 'a', rings }, 7), view, into);
+          drawShape(drawable(rings, 7), view, into);
           for (let i = 0; i < into.length; i++) {
             const [x, y] = [view.x + ((i % 24) + 0.5) * step, view.y + (Math.floor(i / 24) + 0.5) * step];
             if (isNearEdge(x, y, rings)) continue;
@@ -71,7 +72,7 @@ describe('drawShape', () => {
           ]);
           if (!strip) continue;
           const one = new Uint8Array(32 * 32);
-          drawShape(drawable({ name: '', rings: [strip] }, 1), window(32), one);
+          drawShape(drawable([strip], 1), window(32), one);
           for (let p = 0; p < hits.length; p++) hits[p]! += one[p]!;
         }
         expect(hits.every(count => count === 1)).toBe(true);
@@ -81,17 +82,14 @@ describe('drawShape', () => {
 
   it('draws the same whether asked for at once or window by window', () => {
     const shape = drawable(
-      {
-        name: '',
-        rings: [
-          ringOf([
-            [3, 2],
-            [60, 9],
-            [31, 62],
-            [5, 40],
-          ])!,
-        ],
-      },
+      [
+        ringOf([
+          [3, 2],
+          [60, 9],
+          [31, 62],
+          [5, 40],
+        ])!,
+      ],
       1,
     );
     const whole = new Uint8Array(64 * 64);
@@ -165,7 +163,12 @@ describe('parseAsap', () => {
       <Annotation Name="cell" Type="Dot" PartOfGroup="lymphocytes"><Coordinates><Coordinate Order="0" X="1" Y="2"/></Coordinates></Annotation>
       <Annotation Name="line" Type="Polygon" PartOfGroup="a"><Coordinates><Coordinate Order="0" X="1" Y="2"/></Coordinates></Annotation>`),
     );
-    expect(shapes.map(shape => shape.name)).toEqual(['A & B', 'tumor-associated stroma']);
+    expect(shapes.map(({ name, rings }) => [name, rings.length])).toEqual([
+      ['A & B', 1],
+      ['tumor-associated stroma', 1],
+      ['lymphocytes', 0],
+      ['a', 0],
+    ]);
     expect([...shapes[1]!.rings[0]!.slice(0, 4)]).toEqual([10.5, 10, 30.5, 10]);
   });
 
@@ -258,6 +261,7 @@ describe('parseDarwin', () => {
       ['stroma (area)', 2],
       ['v1', 1],
       ['ROI (segmentation)', 1],
+      ['lymphocyte (cell)', 0],
     ]);
     expect([...shapes[2]!.rings[0]!]).toEqual([1, 2, 11, 2, 11, 22, 1, 22]);
   });
@@ -294,7 +298,7 @@ describe('openAnnotations', () => {
     const path = join(folder, 'a.xml');
     await writeFile(path, text);
     const into = new Uint8Array(view.side * view.side).fill(99);
-    await (await openAnnotations({ kind: 'asap', path }, map)).read(view, into);
+    await (await openAnnotations(path, map)).read(view, into);
     return into;
   }
   const annotation = (group: string, points: readonly (readonly [number, number])[]) =>

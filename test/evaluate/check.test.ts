@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CheckOptions, checkLabels, describeLabelReport, type FindingKind } from '#src/evaluate/check.js';
+import { type CheckOptions, checkLabels, describeLabelReport } from '#src/evaluate/check.js';
+import type { FindingKind } from '#src/evaluate/finding.js';
 import { makeSplit, type Split } from '#src/evaluate/split.js';
 import { openSlide } from '#src/slide/open.js';
 import { scratch, writeImage, writeMask } from './set-builder.js';
@@ -80,7 +81,7 @@ describe('checkLabels', () => {
     for (const expected of [
       /^fault masks\/orphan\.png: it has no image$/,
       /^fault images\/lonely\.png: it has no mask$/,
-      /^fault masks\/size\.png: it has 23 × 24 pixels, its image 24 × 24$/,
+      /^fault masks\/size\.png: it has 23 × 24 pixels of an unknown spacing, its image 24 × 24 of 0\.5 µm$/,
       /^fault masks\/value\.png: label value 200 is not declared$/,
       /^fault images\/cut-image\.png: it is cut off$/,
       /^fault masks\/cut-mask\.png: the mask cannot be read: it is truncated$/,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { compareModels } from '#src/evaluate/compare.js';
 import { addCounts, type Counts, countPatch, NO_COUNTS } from '#src/evaluate/counts.js';
 import { Evaluation } from '#src/evaluate/evaluation.js';
+import { NO_FACTS } from '#src/evaluate/label-facts.js';
 import type { ModelFacts } from '#src/evaluate/metrics.js';
 import { dice, iou } from '#src/evaluate/reductions.js';
 import { makeSplit, SPLITS } from '#src/evaluate/split.js';
@@ -91,6 +92,7 @@ describe('Evaluation', () => {
     const evaluation = await walkSet(set, {}, labels => labels.positive);
     const [slide] = evaluation.slides.values();
     const truth = evaluation.truth(slide!.item, slide!.plan, {
+      facts: NO_FACTS,
       read: async (window, into) => void into.fill(window.x === 0 ? 2 : 0),
       close: async () => {},
     });
@@ -106,6 +108,7 @@ describe('Evaluation', () => {
     const met: [string, number][] = [];
     const evaluation = new Evaluation({ map: set.map, onUnknown: (image, value) => met.push([image, value]) });
     const truth = evaluation.truth(slide!.item, slide!.plan, {
+      facts: NO_FACTS,
       read: async (_window, into) => void into.fill(2).fill(99, 0, 640),
       close: async () => {},
     });

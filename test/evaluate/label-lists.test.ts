@@ -146,17 +146,19 @@ describe('names of annotated classes', () => {
     expect(map.classes.map(({ value, name, meaning }) => [value, name, meaning])).toEqual([
       [0, 'outside the annotated regions', 'ignored'],
       [1, 'not annotated', 'negative'],
-      [2, 'stroma', 'positive'],
+      [2, 'Stroma', 'positive'],
       [3, 'fat', 'positive'],
-      [4, 'gland', 'negative'],
+      [4, 'Gland', 'negative'],
       [5, 'artefact', 'ignored'],
+      [200, 'classes ending in *', 'ignored'],
     ]);
-    expect(map.unannotated).toEqual({ inside: 1, outside: 0 });
+    expect(map.annotations).toEqual({ inside: 1, outside: 0, ignored: 200, other: 255 });
+    expect(LABEL_MEANINGS[map.meanings[255]!]).toBe('unknown');
   });
 
   it('are those of the set where it states some: a name that is none of them is refused', () => {
     const byName = { classes: TIGER_CLASSES, byName: true };
-    expect(parseLabelMap(byName).unannotated).toEqual({ inside: 0, outside: 0 });
+    expect(parseLabelMap(byName).annotations).toEqual({ inside: 0, outside: 0, ignored: 0, other: 255 });
     expect(() => parseLabelMap({ ...byName, positive: 'fat' })).toThrow(CONFIG_INVALID(/--positive: 'fat'/));
   });
 });

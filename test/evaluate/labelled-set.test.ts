@@ -56,7 +56,7 @@ describe('openLabelledSet on images/ and masks/', () => {
     const expected = [
       /g-orphan\.png: it has no image/,
       /a-lonely\.png: it has no mask/,
-      /b-size\.png: it has 9 × 8 pixels, its image 8 × 8/,
+      /b-size\.png: it has 9 × 8 pixels of an unknown spacing, its image 8 × 8 of 0\.5 µm \[LABELS_INVALID\]/,
       /c-value\.png: label value 77 is not declared/,
       /d-cut\.png: it is cut off/,
       /e-text\.png: .*unsupported/i,

@@ -50,7 +50,7 @@ describe('findLayout', () => {
       'slides',
       [
         ['a', 'slide', 'mask-tiff'],
-        ['b', 'slide', 'geojson'],
+        ['b', 'slide', 'annotations'],
         ['c', 'slide', undefined],
       ],
     ]);
@@ -62,7 +62,7 @@ describe('findLayout', () => {
     await mkdir(join(folder, 'annotations'));
     await writeFile(join(folder, 'annotations/a.xml'), '');
     const { candidates } = await findLayout(folder);
-    expect(candidates.map(item => [item.kind, item.labels?.kind])).toEqual([['slide', 'asap']]);
+    expect(candidates.map(item => [item.kind, item.labels?.kind])).toEqual([['slide', 'annotations']]);
   });
 
   it('takes a TIFF beside a mask picture for a picture', async () => {
@@ -104,9 +104,9 @@ describe('pairOf', () => {
 
 describe('labelLocation', () => {
   it.each([
-    ['a.XML', 'asap'],
-    ['a.geojson', 'geojson'],
-    ['a.json', 'darwin'],
+    ['a.XML', 'annotations'],
+    ['a.geojson', 'annotations'],
+    ['a.json', 'annotations'],
     ['a.tiff', 'mask-tiff'],
     ['a.png', 'mask-image'],
     ['a.docx', undefined],

@@ -8,7 +8,7 @@ import { maskImageSource, readMaskImage } from '#src/evaluate/mask-image.js';
 import { openMaskTiff } from '#src/evaluate/mask-tiff.js';
 import { isValuePng, readPngHeader } from '#src/evaluate/png-values.js';
 import { assemblePng } from '#src/mask/png.js';
-import { encodeMask, scratch } from './set-builder.js';
+import { encodeMask, maskOf, scratch } from './set-builder.js';
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -56,7 +56,7 @@ describe('masks whose numbers an image library would change', () => {
       .toColourspace('grey16')
       .tiff({ compression: 'lzw' })
       .toFile(tiff);
-    await expect(openMaskTiff(tiff, map, 8, 8)).rejects.toMatchObject({
+    await expect(openMaskTiff(tiff, map, { width: 8, height: 8 })).rejects.toMatchObject({
       code: 'LABELS_INVALID',
       message: expect.stringContaining('labels.tif: its samples have 16 bits, not 8'),
     });
@@ -105,31 +105,32 @@ describe('masks whose numbers an image library would change', () => {
 });
 
 describe('maskImageSource', () => {
-  it('gives at every place the pixel under the centre, for any sizes of mask, slide and window', async () => {
+  it('gives at every place the pixel under the centre, for any spacing of mask, slide and window', async () => {
     const sizes = fc.record({
       mask: fc.tuple(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 1, max: 50 })),
-      slide: fc.tuple(fc.integer({ min: 1, max: 120 }), fc.integer({ min: 1, max: 120 })),
+      spacing: fc.tuple(fc.constantFrom(0.125, 0.25, 0.5, 0.77, 2), fc.constantFrom(0.125, 0.25, 0.5, 0.77, 2)),
       start: fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 60 })),
       step: fc.constantFrom(0.5, 1, 1.02, 2, 3.7),
       window: fc.tuple(fc.integer({ min: 1, max: 32 }), fc.integer({ min: 1, max: 32 })),
     });
     await fc.assert(
-      fc.asyncProperty(sizes, async ({ mask, slide, start, step, window: [width, height] }) => {
+      fc.asyncProperty(sizes, async ({ mask, spacing: [spacingX, spacingY], start, step, window: [width, height] }) => {
         const [maskWidth, maskHeight] = mask;
         const values = Uint8Array.from({ length: maskWidth * maskHeight }, (_, i) => (i * 31) % 200);
-        const source = maskImageSource({ width: maskWidth, height: maskHeight, values }, ...slide);
+        const stated = { ...maskOf(maskWidth, maskHeight, values), spacing: { x: spacingX, y: spacingY } };
+        const source = maskImageSource(stated, { width: 997, height: 991, spacing: { x: 0.25, y: 0.25 } });
         const into = new Uint8Array(32 * 32).fill(255);
         await source.read({ x: start[0], y: start[1], step, side: 32, width, height }, into);
         for (let i = 0; i < into.length; i++) {
           const [x, y] = [i % 32, Math.floor(i / 32)];
-          const column = Math.floor((start[0] + (x + 0.5) * step) * (maskWidth / slide[0]));
-          const row = Math.floor((start[1] + (y + 0.5) * step) * (maskHeight / slide[1]));
+          const column = Math.floor((start[0] + (x + 0.5) * step) * (0.25 / spacingX));
+          const row = Math.floor((start[1] + (y + 0.5) * step) * (0.25 / spacingY));
           const at = Math.min(row, maskHeight - 1) * maskWidth + Math.min(column, maskWidth - 1);
           expect(into[i], `(${x}, ${y})`).toBe(x < width && y < height ? values[at] : 255);
         }
       }),
-      // Columns 0, 2, 2: as far from first to last as three in a row, and none.
-      { examples: [[{ mask: [3, 1], slide: [2, 1], start: [0, 0], step: 1, window: [3, 1] }]] },
+      // Columns 1, 2, 2: as far from first to last as two in a row, and none.
+      { examples: [[{ mask: [3, 1], spacing: [0.125, 0.125], start: [0, 0], step: 1, window: [3, 1] }]] },
     );
   });
 });

@@ -4,8 +4,9 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseLabelMap } from '#src/evaluate/labels.js';
-import { maskImageSource, readMaskImage, sampleIndices, valueHistogram } from '#src/evaluate/mask-image.js';
-import { scratch, writeMask } from './set-builder.js';
+import { maskImageSource, readMaskImage, valueHistogram } from '#src/evaluate/mask-image.js';
+import { sampleIndices } from '#src/evaluate/mask-sampling.js';
+import { maskOf, scratch, writeMask } from './set-builder.js';
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -93,7 +94,7 @@ describe('sampling at pixel centres', () => {
 
   it('gives every mask pixel an equal share when the image was enlarged by a whole factor', async () => {
     const values = Uint8Array.from({ length: 16 }, (_, i) => i);
-    const source = maskImageSource({ width: 4, height: 4, values }, 16, 16);
+    const source = maskImageSource(maskOf(4, 4, values), { width: 16, height: 16 });
     const into = new Uint8Array(16 * 16);
     await source.read({ x: 0, y: 0, step: 1, side: 16, width: 16, height: 16 }, into);
     await source.close();

@@ -28,7 +28,7 @@ async function write(options: TiffOptions): Promise<string> {
 }
 
 async function read(path: string, x: number, y: number, step: number, side: number, scale = 1) {
-  const source = await openMaskTiff(path, map, WIDTH * scale, HEIGHT * scale);
+  const source = await openMaskTiff(path, map, { width: WIDTH * scale, height: HEIGHT * scale });
   const into = new Uint8Array(side * side).fill(255);
   const width = Math.min(side, Math.ceil((WIDTH * scale - x) / step));
   const height = Math.min(side, Math.ceil((HEIGHT * scale - y) / step));
@@ -87,21 +87,28 @@ describe('openMaskTiff', () => {
 
   it('refuses another shape, a picture, a text and a cut file, each in one line', async () => {
     const path = await write({ compression: 'lzw', tile: true, tileWidth: 128, tileHeight: 128 });
-    await expect(openMaskTiff(path, map, 600, 600)).rejects.toMatchObject({
+    await expect(openMaskTiff(path, map, { width: 600, height: 600 })).rejects.toMatchObject({
       code: 'LABELS_INVALID',
-      message: expect.stringMatching(/600 × 400 pixels, its slide 600 × 600/),
+      message: expect.stringMatching(/600 × 400 pixels of an unknown spacing, its image 600 × 600/),
     });
     const { size } = await stat(path);
     await truncate(path, Math.floor(size / 2));
     await expect(read(path, 0, 0, 1, 512)).rejects.toMatchObject({ code: 'LABELS_INVALID' });
     await writeFile(path, 'no tiff');
-    await expect(openMaskTiff(path, map, 600, 400)).rejects.toMatchObject({ code: 'LABELS_INVALID' });
+    await expect(openMaskTiff(path, map, { width: 600, height: 400 })).rejects.toMatchObject({
+      code: 'LABELS_INVALID',
+    });
     const rgb = join(folder, 'rgb.tif');
     await sharp({ create: { width: 60, height: 40, channels: 3, background: '#ff0000' } })
       .tiff({ compression: 'lzw' })
       .toFile(rgb);
-    await expect(openMaskTiff(rgb, map, 60, 40)).rejects.toMatchObject({ message: expect.stringMatching(/coloured/) });
-    const source = await openMaskTiff(rgb, parseLabelMap({ positive: '2', colours: '#ff0000=2' }), 60, 40);
+    await expect(openMaskTiff(rgb, map, { width: 60, height: 40 })).rejects.toMatchObject({
+      message: expect.stringMatching(/coloured/),
+    });
+    const source = await openMaskTiff(rgb, parseLabelMap({ positive: '2', colours: '#ff0000=2' }), {
+      width: 60,
+      height: 40,
+    });
     const into = new Uint8Array(64);
     await source.read({ x: 0, y: 0, step: 1, side: 8, width: 8, height: 8 }, into);
     await source.close();

@@ -3,12 +3,19 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
+import type { MaskImage } from '#src/evaluate/mask-image.js';
 
 /** A folder for one test, removed by the caller through `remove`. */
 export async function scratch(): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'stromaflow-evaluate-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
+
+/** A decoded mask, of no stated spacing. */
+export const maskOf = (width: number, height: number, values: Uint8Array): MaskImage => ({
+  ...{ path: 'mask.png', width, height, values },
+  spacing: undefined,
+});
 
 /** An RGB picture by formula. */
 export async function writeImage(path: string, width: number, height: number): Promise<void> {

@@ -72,7 +72,7 @@ describe('TIGER’s layout', () => {
     expect(faults).toEqual([]);
     expect(items.map(item => [item.id, item.patient, item.kind, item.labels.kind, item.subset])).toEqual([
       ['901S', '901', 'slide', 'mask-tiff', 'tissue-bcss'],
-      ['902S', '902', 'slide', 'asap', 'tissue-cells'],
+      ['902S', '902', 'slide', 'annotations', 'tissue-cells'],
     ]);
     const [mask, xml] = await Promise.all(items.map(item => valuesOf(item, set)));
     expect(mask!.slide.info.mpp).toBeCloseTo(0.5, 6);

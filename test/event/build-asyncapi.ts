@@ -86,7 +86,12 @@ function channel({ name, address }: Message): object {
 
 const jsonMessage = ({ name, type, schema }: Message): [string, object] => [
   name,
-  { title: schema.title, contentType: 'application/json', headers: headers(type, {}), payload: plain(schema) },
+  {
+    title: schema.title,
+    contentType: 'application/json',
+    headers: headers(type, { type: 'object' }),
+    payload: plain(schema),
+  },
 ];
 
 function maskMessage(): object {
@@ -94,13 +99,13 @@ function maskMessage(): object {
     title: 'Mask of one patch',
     description: eventSchemas.maskHeaders.description,
     contentType: 'image/png',
-    headers: headers(MASK.type, eventSchemas.maskHeaders.properties ?? {}),
+    headers: headers(MASK.type, eventSchemas.maskHeaders),
     payload: { type: 'string', format: 'binary', description: 'PNG of side × side pixels, 1 bit each: 1 is stroma.' },
   };
 }
 
 /** Every header is a string on the wire; the pattern says what its text is. */
-function headers(type: string, own: Readonly<Record<string, JsonSchema>>): object {
+function headers(type: string, { properties: own = {}, required = [] }: JsonSchema): object {
   const attributes: Record<string, object> = {
     'ce-specversion': { type: 'string', const: '1.0' },
     'ce-id': { type: 'string', description: 'Names the effect: the same whenever it is published again.' },
@@ -116,7 +121,7 @@ function headers(type: string, own: Readonly<Record<string, JsonSchema>>): objec
     const pattern = schema.type === 'integer' ? { pattern: '^[0-9]+$' } : {};
     attributes[`ce-${name}`] = { type: 'string', description: schema.description, ...pattern };
   }
-  const optional = new Set(['ce-intersection', 'ce-union']);
+  const optional = new Set(Object.keys(own).flatMap(name => (required.includes(name) ? [] : [`ce-${name}`])));
   return {
     type: 'object',
     required: Object.keys(attributes).filter(name => !optional.has(name)),

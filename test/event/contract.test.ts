@@ -46,6 +46,17 @@ describe('createEvents', () => {
     expect(event.extensions).toMatchObject({ intersection: '900', union: '1100' });
   });
 
+  it('says where the scanned part of the slide begins, where there is such a thing', () => {
+    const input = maskInput();
+    const bounds = { x: 100, y: 40, width: 500, height: 300 };
+    expect(events.mask({ ...input, plan: { ...input.plan, bounds } }).extensions).toMatchObject({
+      x: '384',
+      y: '256',
+      boundsx: '100',
+      boundsy: '40',
+    });
+  });
+
   it('gives the same patch the same id, and every other effect another', () => {
     const input = maskInput();
     const same = createEvents(SITE).mask({ ...input, record: { ...input.record, stromaPixels: 1 } });

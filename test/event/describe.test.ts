@@ -15,13 +15,13 @@ describe('describeEvent', () => {
       events.dlq(deadLetter),
     ].map(describeEvent);
     expect(lines.map(line => line.replace(/[\d.]+ k?B$/, '… B')).join('\n')).toMatchInlineSnapshot(`
-      "opened     S22-0412_A1  Aperio SVS  640 × 356 px at 0.2495 µm/px  5 × 4 patches  starter@0.1.0+1a2b3c4d
+      "opened     S22-0412_A1  Aperio SVS  640 × 356 px, 0.2495 µm/px  20 patches  starter@0.1.0+1a2b3c4d
       progress   S22-0412_A1  90 %  21.3 patches/s
-      completed  S22-0412_A1  18/20 patches (5 empty, 1 failed)  stroma 0.400 mm²  tissue 0.800 mm²  (50.0 %)  IoU 0.8125  in 61.3 s
-      incomplete S22-0412_A1  stalled  18/20 patches (5 empty, 1 failed)  stroma 0.400 mm²  tissue 0.800 mm²  (50.0 %)  IoU 0.8125  in 61.3 s
+      completed  S22-0412_A1  18/20 patches (5 empty, 1 failed)  stroma 0.400 of 0.800 mm² tissue  IoU 0.8125  in 61.3 s
+      incomplete S22-0412_A1  stalled  18/20 patches (5 empty, 1 failed)  stroma 0.400 of 0.800 mm² tissue  IoU 0.8125  in 61.3 s
       failed     S22-0412_A1  states no spacing [SLIDE_NO_MPP]
-      mask       S22-0412_A1  patch 3,2  stroma 32 %  tissue 78 %  at 384,256  … B
-      aggregate  S22-0412_A1  #7 provisional  18/20 patches (5 empty, 1 failed)  stroma 0.400 mm²  tissue 0.800 mm²  (50.0 %)  IoU 0.8125
+      mask       S22-0412_A1  patch 3,2  stroma 32 %  tissue 78 %  … B
+      aggregate  S22-0412_A1  #7  18/20 patches (5 empty, 1 failed)  stroma 0.400 of 0.800 mm² tissue  IoU 0.8125
       dlq        S22-0412_A1  read  patch 3,2  tile 3,2 of level 1: not a JPEG [TILE_CORRUPT]"
     `);
   });

@@ -7,7 +7,9 @@ import { aggregate, createSampleEvents, deadLetter, maskInput, slidePayloads } f
 it('docs/events.md shows real events and every header of a mask', async () => {
   const events = createSampleEvents();
   const input = maskInput();
-  const mask = events.mask({ ...input, record: { ...input.record, intersection: 900, union: 1100 } });
+  const bounds = { x: 0, y: 16, width: 640, height: 340 };
+  const record = { ...input.record, outsidePixels: 40, missingPixels: 64, intersection: 900, union: 1100 };
+  const mask = events.mask({ ...input, plan: { ...input.plan, bounds }, record });
   const example = (event: BusEvent): string => {
     const payload: unknown = JSON.parse(new TextDecoder().decode(event.data));
     return `\`\`\`json\n${JSON.stringify(payload, null, 2)}\n\`\`\``;

@@ -60,22 +60,39 @@ describe('a growing NDTiff data set', () => {
     expect([came, pixelsCame]).toEqual([[0, 1, 2, 3, 4, 5], true]);
   });
 
-  it('reads the plane of its first image, and no place outside the grid', async () => {
+  it('reads no place outside the grid', async () => {
     const { put, open } = ndTiffFolder();
     put(0, 1, { z: 4 });
-    put(0, 99, { z: 5 });
     put(1, 2, { z: 4 });
     put(2, 3, { z: 4, row: 7 });
     put(2, 3, { z: 4, column: -1 });
     put(2, 3, { z: 4, column: 'two' });
     const live = open()!;
     expect(await followed(live)).toEqual([0, 1]);
-    expect([live.state, live.tiles.overwritten]).toEqual(['stalled', 0]);
-    const source = await openTileSource(live.sourceFor(0));
-    const rgb = new Uint8Array(48);
-    await source.readTile(0, 0, 0, rgb);
-    source.close();
-    expect(new Set(rgb)).toEqual(new Set([1]));
+    expect([live.state, live.lacks]).toEqual(['stalled', 'a row and a column of 1 image']);
+  });
+
+  it('is another slide when a second plane comes, and waits for its end', async () => {
+    const { put, open } = ndTiffFolder();
+    put(0, 1, { z: 4 });
+    const live = open(LONG)!;
+    await followed(live, () => put(0, 99, { z: 5 }));
+    expect([live.state, await live.closed]).toEqual(['replaced', true]);
+    expect(open()).toBeUndefined();
+  });
+
+  it('that is finished without a tile in its place is never complete', async () => {
+    for (const [axes, message] of [
+      [{ row: undefined, position: 3 }, /no image has a row and a column/],
+      [{ row: 9 }, /no image lies inside the size/],
+    ] as const) {
+      const { put, open, folder } = ndTiffFolder();
+      const live = open(LONG)!;
+      put(0, 1, axes);
+      writeFileSync(join(folder, '.done'), '');
+      const failure = await failureOf(() => followed(live));
+      expect([failure.code, failure.message]).toEqual(['SLIDE_UNREADABLE', expect.stringMatching(message)]);
+    }
   });
 
   it('counts a tile that is written again, and is another slide when its pixels are others', async () => {

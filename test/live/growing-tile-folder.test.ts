@@ -164,7 +164,8 @@ describe('the description of a growing folder', () => {
 });
 
 describe('a pyramid in a folder', () => {
-  const [fine, coarse] = [MANIFEST, { ...MANIFEST, width: 12, height: 8 }];
+  const { mpp: _, ...fine } = MANIFEST;
+  const coarse = { ...fine, width: 12, height: 8 };
   const levels = [
     { ...fine, pattern: '0/X{col}Y{row}.png' },
     { ...coarse, pattern: '1/X{col}Y{row}.png', tiles: 2 },

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LiveSlide } from '#src/live/live-slide.js';
 import { openFields } from '#src/live/open-fields.js';
+import { openSlide } from '#src/slide/open.js';
 import { failureOf } from '../slide/fixture.js';
 import { followed, PATIENT, QUICK, sorted } from './follow.js';
 
@@ -32,8 +33,8 @@ function folderOf(table: string, fields: readonly number[] = []) {
   return { folder, path, put, done: () => writeFileSync(join(folder, '.done'), '') };
 }
 
-const STILL = { settled: true, renamed: false, quiet: 1, age: 0.05 };
-const OLD = { ...STILL, age: QUICK.stallSeconds + 1 };
+const STILL = { settled: true, renamed: false, quiet: 0.1, notes: {} };
+const OLD = { ...STILL, quiet: QUICK.stallSeconds + 1 };
 const open = (path: string, facts = STILL) => openFields(path, facts, { ...PATIENT, stallSeconds: QUICK.stallSeconds });
 
 async function live(path: string, facts = STILL): Promise<LiveSlide> {
@@ -64,6 +65,22 @@ describe('a table of fields', () => {
     expect((await live(path, { ...STILL, settled: false, renamed: true })).tiles.expected).toBe(6);
     const few = folderOf(tableOf(row(0), row(1), row(3), row(4)), [0, 1, 3, 4]);
     expect((await live(few.path, { ...OLD, settled: false })).tiles.expected).toBe(4);
+  });
+
+  it('says which planes it leaves out, and where nothing was scanned', async () => {
+    const rows = [0, 1, 3, 4, 5].flatMap(index => [0, 1, 2].map(z => `z${z}-${row(index)},${z}`));
+    const { path, folder, done } = folderOf(`${['file,x,y,z_level', ...rows].join('\n')}\n`);
+    for (const index of [0, 1, 3, 4, 5])
+      for (const z of [0, 1, 2]) writeFileSync(join(folder, `z${z}-f${index}.png`), image);
+    done();
+    const { opened, tiles } = await live(path);
+    expect(tiles.expected).toBe(5);
+    const messages = [
+      ['plane-left-out', 'of 3 focal planes the middle one is read (z 1), 2 left out'],
+      ['sparse', '1 of 6 places of the grid were not visited'],
+    ];
+    expect(opened.info.notes?.map(({ code, message }) => [code, message])).toEqual(messages);
+    expect((await openSlide(path, { mpp: 0.5 })).info.notes).toEqual(opened.info.notes);
   });
 
   it('waits for its first image, and refuses to be a slide without any', async () => {

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { TiffListing } from '#src/live/tiff-listing.js';
+import { type LevelSize, TiffListing } from '#src/live/tiff-listing.js';
 import { failureOf, scratch } from '../slide/fixture.js';
 import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
 
@@ -11,7 +11,13 @@ afterAll(() => files.remove());
 const page: PageOptions = { picture: gradient(200, 130), tile: [64, 64], compression: 'jpeg', resolution: 20_000 };
 const half: PageOptions = { ...page, picture: gradient(100, 65), subfileType: 1 };
 const write = (pages: readonly PageOptions[], options = {}) => files.write('a.tiff', writeTiff(pages, options));
-const listed = (path: string, level = 0) => new TiffListing(path, level).read(listing => listing);
+const [FINE, HALF] = [page, half].map(({ picture: { width, height } }) => ({
+  width,
+  height,
+  tileWidth: 64,
+  tileHeight: 64,
+})) as [LevelSize, LevelSize];
+const listed = (path: string, level = FINE) => new TiffListing(path, level).read(listing => listing);
 
 /** Changes four bytes of a file where they are. */
 function patch(path: string, at: number, value: number): void {
@@ -28,7 +34,7 @@ describe('TiffListing', () => {
       fc.asyncProperty(
         fc.boolean(),
         fc.boolean(),
-        fc.constantFrom(0, 1),
+        fc.constantFrom(FINE, HALF),
         fc.uniqueArray(fc.nat(11)),
         async (big, bigEndian, level, holes) => {
           const missing = (col: number, row: number) => holes.includes(row * 4 + col);
@@ -41,10 +47,10 @@ describe('TiffListing', () => {
           );
           const { offsets, byteCounts, stats } = await listed(path, level);
           const bytes = readFileSync(path);
-          expect(offsets).toHaveLength(level === 0 ? 12 : 4);
+          expect(offsets).toHaveLength(level === FINE ? 12 : 4);
           expect(stats.size).toBe(bytes.length);
           for (const [tile, offset] of offsets.entries()) {
-            const [col, row] = level === 0 ? [tile % 4, tile >> 2] : [tile % 2, tile >> 1];
+            const [col, row] = level === FINE ? [tile % 4, tile >> 2] : [tile % 2, tile >> 1];
             expect([offset, byteCounts[tile]].includes(0)).toBe(missing(col, row));
             if (offset > 0) expect(bytes.readUInt16BE(offset)).toBe(0xffd8);
             if (offset > 0) expect(bytes.readUInt16BE(offset + byteCounts[tile]! - 2)).toBe(0xffd9);
@@ -56,7 +62,7 @@ describe('TiffListing', () => {
 
   it('sees tiles that are entered in place', async () => {
     const path = write([{ ...page, missing: (col, row) => col + row === 0 }]);
-    const listing = new TiffListing(path, 0);
+    const listing = new TiffListing(path, FINE);
     const { offsets } = await listing.read(found => found);
     expect(offsets[0]).toBe(0);
     const bytes = readFileSync(path);
@@ -67,7 +73,7 @@ describe('TiffListing', () => {
 
   it('reads a directory again that has moved, in a file that took the place of the first', async () => {
     const path = write([page]);
-    const listing = new TiffListing(path, 0);
+    const listing = new TiffListing(path, FINE);
     await listing.read(() => undefined);
     rmSync(path);
     write([{ ...page, description: 'another scan, whose directory lies elsewhere', missing: col => col === 3 }]);
@@ -77,7 +83,7 @@ describe('TiffListing', () => {
 
   it('reads a level in a SubIFD again that has moved, though the chain says nothing of it', async () => {
     const path = write([{ ...page, children: [half] }]);
-    const listing = new TiffListing(path, 1);
+    const listing = new TiffListing(path, HALF);
     const { offsets } = await listing.read(found => found);
     expect([offsets.length, offsets.every(offset => offset > 0)]).toEqual([4, true]);
     const bytes = readFileSync(path);
@@ -98,7 +104,7 @@ describe('TiffListing', () => {
 
   it('hands on what the reader makes of it, its failure too, and closes the file', async () => {
     const path = write([page]);
-    const listing = new TiffListing(path, 0);
+    const listing = new TiffListing(path, FINE);
     let held = -1;
     await expect(
       listing.read((_, fd) => {
@@ -113,7 +119,7 @@ describe('TiffListing', () => {
 
   it('refuses a file that is gone, cut, or whose level is no longer listed', async () => {
     const path = write([page, half]);
-    const coarse = new TiffListing(path, 1);
+    const coarse = new TiffListing(path, HALF);
     await coarse.read(() => undefined);
     write([page]);
     expect(await failureOf(() => coarse.read(() => undefined))).toMatchObject({

@@ -157,3 +157,15 @@ describe('a manifest', () => {
     expect(() => parse({ labels: [{ ...labels[0], meaning: 'good' }] })).toThrow('labels[0].meaning');
   });
 });
+
+describe('a notice', () => {
+  test('is taken as it is, and nobody misses it', () => {
+    expect(parse({ notice: 'lung only' }).manifest.notice).toBe('lung only');
+    expect(parse({}).assumed).not.toContain('notice');
+    expect('notice' in parse({}).manifest).toBe(false);
+  });
+
+  test.each([[''], [7], ['x'.repeat(161)]])('%j is refused', notice => {
+    expect(() => parse({ notice })).toThrow(expect.objectContaining({ code: 'MODEL_INVALID' }));
+  });
+});

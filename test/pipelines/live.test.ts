@@ -4,7 +4,7 @@ import { lastValueFrom, take, tap, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { segmentLive } from '#pipelines/live.js';
 import type { SlideResult } from '#pipelines/run-slide.js';
-import { arriveByRename } from '#src/watch/arrive-by-rename.js';
+import { simulateScan } from '#src/simulate/simulate-scan.js';
 import { partsWith } from '../support/parts.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 
@@ -28,7 +28,7 @@ const states = (results: SlideResult[]) => Object.fromEntries(results.map(({ id,
 describe('segmentLive', () => {
   it('segments a slide that arrives as a scanner writes it', async () => {
     const { results } = await watchFor(1, async (folder, signal) => {
-      await arriveByRename(SLIDE, folder, { seconds: 0.5, signal });
+      await simulateScan(SLIDE, folder, { as: 'rename', order: 'rows', rate: 0, signal });
     });
     expect(results[0]).toMatchObject({ id: 'CMU-1-Small-Region', state: 'completed' });
   });

@@ -6,7 +6,7 @@ import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import type { TiffLevel } from '#src/slide/tiff-description.js';
 import { failureOf, scratch } from './fixture.js';
-import { cut, gradient, type PageOptions, type Picture, plain, writeTiff } from './tiff-writer.js';
+import { cut, gradient, type PageOptions, type Picture, writeTiff } from './tiff-writer.js';
 
 const files = scratch();
 afterAll(() => files.remove());
@@ -41,6 +41,32 @@ function encode({ width, height, samples, data }: Picture): Buffer {
   encoder.setQuality(true, 0);
   encoder.encode();
   return Buffer.from(encoder.getEncodedBuffer());
+}
+
+interface Golden {
+  readonly width: number;
+  readonly height: number;
+  readonly plain: boolean;
+  readonly j2k: string;
+  readonly sha256: string;
+  /** Base64. */
+  readonly rgb?: string;
+}
+const golden = (name: string): Record<string, Golden> =>
+  JSON.parse(readFileSync(new URL(`../golden/${name}.json`, import.meta.url), 'utf8'));
+const GOLDEN = golden('j2k_plain');
+const SUBSAMPLED = golden('j2k_subsampled');
+const hash = (pixels: Uint8Array): string => createHash('sha256').update(pixels).digest('hex');
+
+async function decode(level: Partial<TiffLevel>, width: number, height: number, j2k: string): Promise<Uint8Array> {
+  const decoder = await J2kDecoder.load({ ...level, tileWidth: width, tileHeight: height } as TiffLevel);
+  const bytes = Buffer.from(j2k, 'base64');
+  const tile = decoder.input(bytes.length);
+  bytes.copy(tile);
+  const pixels = new Uint8Array(width * height * 3);
+  const problem = decoder.decode(tile, height, pixels);
+  if (problem !== undefined) throw new Error(String(problem));
+  return pixels;
 }
 
 let counter = 0;
@@ -80,16 +106,61 @@ describe('JPEG 2000 tiles', () => {
     tiles.close();
   });
 
-  it('of 33003 are YCbCr, whatever the photometric tag says', async () => {
-    // Full-range YCbCr of (180, 90, 140), by ITU-T T.871.
-    const colour = [0.299 * 180 + 0.587 * 90 + 0.114 * 140, 0, 0];
-    colour[1] = 128 + (140 - colour[0]!) * 0.564;
-    colour[2] = 128 + (180 - colour[0]!) * 0.713;
-    const { tiles } = await open({ picture: plain(64, 64, colour.map(Math.round)), tile: [64, 64] }, 33003);
-    const into = new Uint8Array(64 * 64 * 3);
-    tiles.readTile(0, 0, 0, into);
-    for (const [channel, value] of [180, 90, 140].entries())
-      expect(Math.abs(into[channel]! - value)).toBeLessThanOrEqual(1);
+  it.each([
+    ['33003', { compression: 33003, photometric: 2 }],
+    ['34712 that is tagged so', { compression: 34712, photometric: 6 }],
+  ])('of %s are YCbCr where the stream has no transform of its own', async (_, level) => {
+    const { width, height, j2k } = GOLDEN['lossless without a component transform']!;
+    const raw = await decode({ compression: 33005, photometric: 2 }, width, height, j2k);
+    const pixels = await decode(level, width, height, j2k);
+    for (let at = 0; at < raw.length; at += 3) {
+      // Full-range YCbCr, by ITU-T T.871.
+      const [y, cb, cr] = [raw[at]!, raw[at + 1]! - 128, raw[at + 2]! - 128];
+      const rgb = [y + 1.402 * cr, y - 0.344136 * cb - 0.714136 * cr, y + 1.772 * cb];
+      for (const [i, value] of rgb.entries())
+        expect(Math.abs(pixels[at + i]! - Math.min(255, Math.max(0, value)))).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it.each([33003, 33005, 34712])('of %i are RGB where the stream has one, whatever its tags say', async compression => {
+    const colours = gradient(64, 64);
+    const stream = encode(colours).toString('base64');
+    expect(Buffer.compare(await decode({ compression, photometric: 6 }, 64, 64, stream), colours.data)).toBe(0);
+  });
+
+  it.each(Object.entries(SUBSAMPLED).filter(([, { plain }]) => plain))(
+    'with chroma at lower resolution are OpenSlide’s to the bit: %s',
+    async (_, { width, height, j2k, sha256 }) => {
+      expect(hash(await decode({ compression: 33003, photometric: 2 }, width, height, j2k))).toBe(sha256);
+      // What is not at full resolution is no colour channel.
+      expect(hash(await decode({ compression: 33005, photometric: 2 }, width, height, j2k))).toBe(sha256);
+    },
+  );
+
+  it.each(Object.entries(SUBSAMPLED).filter(([, { plain }]) => !plain))(
+    'with chroma at half the width are read by OpenJPEG where they are not plain: %s',
+    async (_, { width, height, j2k, rgb }) => {
+      const expected = Buffer.from(rgb!, 'base64');
+      const pixels = await decode({ compression: 33003, photometric: 2 }, width, height, j2k);
+      expect(pixels.every((value, i) => Math.abs(value - expected[i]!) <= 1)).toBe(true);
+    },
+  );
+
+  it('in a JP2 file are read', async () => {
+    const { width, height, j2k, sha256 } = GOLDEN['lossless']!;
+    const box = (type: string, content: Buffer) => {
+      const head = Buffer.alloc(8);
+      head.writeUInt32BE(8 + content.length);
+      head.write(type, 4, 'latin1');
+      return Buffer.concat([head, content]);
+    };
+    const signature = box('jP  ', Buffer.from([0x0d, 0x0a, 0x87, 0x0a]));
+    const stream = Buffer.from(j2k, 'base64');
+    const jp2 = Buffer.concat([signature, box('ftyp', Buffer.from('jp2 \0\0\0\0jp2 ')), box('jp2c', stream)]);
+    const level = { compression: 34712, photometric: 2 };
+    expect(hash(await decode(level, width, height, jp2.toString('base64')))).toBe(sha256);
+    const broken = Buffer.concat([signature, Buffer.alloc(200)]);
+    await expect(decode(level, width, height, broken.toString('base64'))).rejects.toThrow('is not a JPEG 2000 stream');
   });
 
   it.each<[string, (bytes: Buffer) => Buffer, RegExp]>([
@@ -117,15 +188,8 @@ describe('JPEG 2000 tiles', () => {
   it.each(['precincts', 'tiles', 'lossy'])(
     'of any kind are read, by OpenJPEG where they are not plain: %s',
     async name => {
-      const all = JSON.parse(readFileSync(new URL('../golden/j2k_plain.json', import.meta.url), 'utf8'));
-      const { width, height, j2k, sha256 } = all[name];
-      const decoder = await J2kDecoder.load({ tileWidth: width, tileHeight: height, compression: 33005 } as TiffLevel);
-      const bytes = Buffer.from(j2k, 'base64');
-      const tile = decoder.input(bytes.length);
-      bytes.copy(tile);
-      const pixels = new Uint8Array(width * height * 3);
-      expect(decoder.decode(tile, height, pixels)).toBeUndefined();
-      expect(createHash('sha256').update(pixels).digest('hex')).toBe(sha256);
+      const { width, height, j2k, sha256 } = GOLDEN[name]!;
+      expect(hash(await decode({ compression: 33005, photometric: 2 }, width, height, j2k))).toBe(sha256);
     },
   );
 

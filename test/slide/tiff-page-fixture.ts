@@ -12,6 +12,7 @@ export const tiffPage = (facts: Partial<TiffPage> = {}): TiffPage => ({
   photometric: 6,
   bitsPerSample: [8, 8, 8],
   samplesPerPixel: 3,
+  extraSamples: [],
   planarConfiguration: 1,
   predictor: 1,
   sampleFormat: 1,
@@ -21,7 +22,9 @@ export const tiffPage = (facts: Partial<TiffPage> = {}): TiffPage => ({
   spacing: undefined,
   hasIcc: false,
   vendor: undefined,
+  fault: undefined,
   directory: { offset: 0, entries: new Map() },
   subDirectories: [],
+  lostSubDirectories: 0,
   ...facts,
 });

@@ -136,7 +136,8 @@ class Writer {
   }
 
   #directory(given: readonly Entry[]): { position: number; linkAt: number } {
-    const entries = given.toSorted((a, b) => a[0] - b[0]);
+    // Readers differ in which of two equal tags they take.
+    const entries = [...new Map(given.map(entry => [entry[0], entry])).values()].sort((a, b) => a[0] - b[0]);
     const [countBytes, entryBytes, word] = this.#big ? [8, 20, 8] : [2, 12, 4];
     const values = entries.map(entry => this.#values(entry));
     const places = values.map(bytes => (bytes.length > word ? this.#append(bytes) : 0));
@@ -250,7 +251,8 @@ export function packBits(data: Uint8Array): Buffer {
   return Buffer.from(out);
 }
 
-export function lzw(data: Uint8Array): Buffer {
+/** @param old as before TIFF 5: bits the other way round, codes widened one later. */
+export function lzw(data: Uint8Array, old = false): Buffer {
   const out: number[] = [];
   let bits = 0;
   let held = 0;
@@ -258,12 +260,12 @@ export function lzw(data: Uint8Array): Buffer {
   let codes = new Map<string, number>();
   let next = 258;
   const put = (code: number) => {
-    bits = bits * 2 ** width + code;
+    bits = old ? bits + code * 2 ** held : bits * 2 ** width + code;
     held += width;
     while (held >= 8) {
       held -= 8;
-      out.push(Math.floor(bits / 2 ** held) & 255);
-      bits %= 2 ** held;
+      out.push(old ? bits % 256 : Math.floor(bits / 2 ** held) & 255);
+      bits = old ? Math.floor(bits / 256) : bits % 2 ** held;
     }
   };
   const codeOf = (text: string) => (text.length === 1 ? text.charCodeAt(0) : codes.get(text)!);
@@ -282,12 +284,12 @@ export function lzw(data: Uint8Array): Buffer {
       codes = new Map();
       next = 258;
       width = 9;
-    } else if (next === 2 ** width && width < 12) width++;
+    } else if (next === 2 ** width + (old ? 1 : 0) && width < 12) width++;
     text = String.fromCharCode(value);
   }
   if (text) put(codeOf(text));
   put(257);
-  if (held > 0) out.push((bits * 2 ** (8 - held)) & 255);
+  if (held > 0) out.push((old ? bits : bits * 2 ** (8 - held)) & 255);
   return Buffer.from(out);
 }
 

@@ -30,12 +30,30 @@ describe('RunningAggregate', () => {
     expect(aggregate.areas().stromaFraction).toBe(0.5);
   });
 
-  it('knows missing patches only once the slide is over', () => {
-    const aggregate = new RunningAggregate({ cols: 3, rows: 1, mpp: 1 });
+  it('counts missing patches as they come, and once the slide is over those that never came, too', () => {
+    const aggregate = new RunningAggregate({ cols: 4, rows: 1, mpp: 1 });
     aggregate.add(record(0, 0));
     expect(aggregate.counts(false).missing).toBe(0);
-    expect(aggregate.counts(true).missing).toBe(2);
+    aggregate.add(record(1, 0, { outcome: 'missing', tissuePixels: 0, stromaPixels: 0, missingPixels: 100 }));
+    expect(aggregate.counts(false)).toEqual({ expected: 4, segmented: 1, empty: 0, missing: 1, failed: 0 });
+    expect(aggregate.counts(true).missing).toBe(3);
     expect(aggregate.complete).toBe(false);
+  });
+
+  it('has the area that is missing only while some is', () => {
+    const aggregate = new RunningAggregate({ cols: 2, rows: 1, mpp: 0.5 });
+    aggregate.add(record(0, 0));
+    expect(aggregate.areas()).not.toHaveProperty('missingMm2');
+    aggregate.add(record(1, 0, { missingPixels: 4_000_000 }));
+    expect(aggregate.areas().missingMm2).toBe(1);
+    aggregate.add(record(1, 0));
+    expect(aggregate.areas()).not.toHaveProperty('missingMm2');
+  });
+
+  it('never has more than all of the tissue as stroma', () => {
+    const aggregate = new RunningAggregate({ cols: 1, rows: 1, mpp: 0.5 });
+    aggregate.add(record(0, 0, { stromaPixels: 90, tissuePixels: 60 }));
+    expect(aggregate.areas().stromaFraction).toBe(1);
   });
 
   it('gives an IoU only where there were labels, and no value while nothing is positive', () => {

@@ -45,6 +45,43 @@ describe('the outcome of a patch', () => {
     expect(['mask' in settled, 'failure' in settled, observer.drops]).toEqual([false, false, ['empty']]);
   });
 
+  it('that misses a part has no mask there, and says where it is', async () => {
+    const { session } = await sessionOf();
+    const missing = [
+      { x: 0, y: 0, width: 64, height: 11 },
+      { x: 3, y: 11, width: 14, height: 20 },
+    ];
+    const read = { outcome: 'tissue', validPixels: 4096, tissuePixels: 5, missing, seconds: 0 } as const;
+    const { record, mask } = await settle(inferred(session, 0, { read }));
+    expect(record).toEqual({
+      ...{ level: 0, col: 0, row: 0, outcome: 'segmented', validPixels: 4096, tissuePixels: 5 },
+      ...{ stromaPixels: 4096 - 64 * 11 - 14 * 20, missingPixels: 64 * 11 + 14 * 20, missingAt: missing },
+    });
+    for (let y = 0; y < 64; y++)
+      for (let x = 0; x < 64; x++) {
+        const isMissing = y < 11 || (y < 31 && x >= 3 && x < 17);
+        expect((mask!.bits[y * 8 + (x >> 3)]! >> (7 - (x & 7))) & 1, `${x},${y}`).toBe(isMissing ? 0 : 1);
+      }
+  });
+
+  it('that is missing as a whole, or has no tissue beside what is missing, is not empty', async () => {
+    const { session } = await sessionOf();
+    const observer = new RecordingObserver();
+    const { inferred: _, ...unseen } = inferred(session, 1);
+    const whole = [{ x: 0, y: 0, width: 7, height: 1 }];
+    const of = (missing: typeof whole) =>
+      settle(
+        { ...unseen, read: { outcome: 'missing', validPixels: 7, tissuePixels: 0, missing, seconds: 0 } },
+        observer,
+      );
+    const { record } = await of(whole);
+    expect(record).toMatchObject({ outcome: 'missing', validPixels: 7, missingPixels: 7, stromaPixels: 0 });
+    expect(record).not.toHaveProperty('missingAt');
+    const part = [{ x: 0, y: 0, width: 3, height: 1 }];
+    expect((await of(part)).record).toMatchObject({ outcome: 'missing', missingPixels: 3, missingAt: part });
+    expect(observer.drops).toEqual(['missing', 'missing']);
+  });
+
   it('that could not be read is failed after one try, and counts nothing', async () => {
     const { session } = await sessionOf();
     const observer = new RecordingObserver();

@@ -33,4 +33,16 @@ describe('patience', () => {
     expect(late.aborted).toBe(false);
     await fired(late);
   });
+
+  it('may be waited on by as many patches as there are, without a word of Node’s', async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error) => warnings.push(warning);
+    process.on('warning', hear);
+    const signal = patience(new AbortController().signal, 5);
+    for (let i = 0; i < 50; i++) signal.addEventListener('abort', () => undefined);
+    // Warnings are emitted on the next tick.
+    await new Promise(resolve => setImmediate(resolve));
+    process.off('warning', hear);
+    expect(warnings).toEqual([]);
+  });
 });

@@ -22,7 +22,10 @@ describe('score', () => {
     const patch = settled(session, 0, { probabilities: Uint8Array.of(9) });
     const { record } = await firstValueFrom(of(patch).pipe(score()));
     expect(record).toEqual({ ...patch.record, intersection: 3, union: 5 });
-    expect(asked).toEqual([[patch.ref, patch.mask, patch.probabilities]]);
+    expect(asked).toEqual([[patch.ref, patch.mask, patch.probabilities, undefined]]);
+    const missingAt = [{ x: 0, y: 0, width: 8, height: 8 }];
+    await firstValueFrom(of({ ...patch, record: { ...patch.record, missingAt } }).pipe(score()));
+    expect(asked[1]).toEqual([patch.ref, patch.mask, patch.probabilities, missingAt]);
   });
 
   it('leaves patches alone that have no labels, or no outcome to compare', async () => {
@@ -30,8 +33,10 @@ describe('score', () => {
     const { session } = await sessionOf({ labels });
     const patch = settled(session, 0);
     expect(await firstValueFrom(of(patch).pipe(score()))).toBe(patch);
-    const failed = settled(session, 0, { record: { ...patch.record, outcome: 'failed' } });
-    expect(await firstValueFrom(of(failed).pipe(score()))).toBe(failed);
+    for (const outcome of ['failed', 'missing'] as const) {
+      const without = settled(session, 0, { record: { ...patch.record, outcome } });
+      expect(await firstValueFrom(of(without).pipe(score()))).toBe(without);
+    }
     expect(asked).toHaveLength(1);
     const unlabelled = settled((await sessionOf()).session, 0);
     expect(await firstValueFrom(of(unlabelled).pipe(score()))).toBe(unlabelled);

@@ -104,7 +104,7 @@ describe('StatusBoard', () => {
     const grid = board.grid(id);
     expect(grid).toMatchObject({ cols: 5, rows: 4 });
     const cells = new Array(20).fill(0);
-    cells[2 * 5 + 3] = 1 + Math.round((1024 / 3200) * 254);
+    cells[2 * 5 + 3] = 1 + Math.round((1024 / 3200) * 252);
     expect([...(grid?.cells ?? [])]).toEqual(cells);
     await publish(
       events.mask(maskInput({ col: 5 })),

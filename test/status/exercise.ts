@@ -41,7 +41,8 @@ export async function exercise(
       observer.acknowledged(0.3 * (col + 1));
       await bus.publish(events.mask(maskInput({ slide: id, col })));
     }
-    for (const reason of ['empty', 'failed', 'missing'] as const) observer.dropped(reason);
+    for (const reason of ['empty', 'failed', 'missing'] as const)
+      observer.dropped(reason, maskInput({ slide: id }).ref);
     for (const reason of ['full', 'delay', 'end'] as const) observer.batched(4, reason, 0.03);
     observer.inferred(4, 0.7);
     engineEvent({ type: 'restarted', failures: 1, error: new StromaflowError('ENGINE_FAILED', 'crashed') });

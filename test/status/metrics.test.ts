@@ -22,7 +22,7 @@ describe('createMetrics', () => {
     observer.left('read', 'ok', 0.02);
     observer.entered('segment');
     observer.left('segment', 'failed', 2);
-    observer.dropped('empty');
+    observer.dropped('empty', maskInput().ref);
     observer.batched(16, 'full', 0.004);
     observer.batched(3, 'end', 0.2);
     observer.credits(5, 24, 0);
@@ -102,7 +102,7 @@ describe('createMetrics', () => {
 
   it('keeps instances apart', async () => {
     const [one, two] = [createMetrics({ version: '1' }), createMetrics({ version: '1' })];
-    one.observer.dropped('failed');
+    one.observer.dropped('failed', maskInput().ref);
     expect((await scrape(two))('stromaflow_patches_dropped_total', { reason: 'failed' })).toBe(0);
   });
 

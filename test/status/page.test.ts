@@ -14,12 +14,13 @@ const events = createSampleEvents();
 let browser: Browser;
 let server: StatusServer;
 let bus: EventBus;
+let board: StatusBoard;
 
 beforeAll(async () => {
   const executablePath = requireBinary('chromium', 'apt-get install chromium');
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
   const raw = createMemoryBus();
-  const board = new StatusBoard({ version: '1.2.3', bus: raw, engine });
+  board = new StatusBoard({ version: '1.2.3', bus: raw, engine });
   bus = observeBus(raw, [board.busObserver]);
   server = await startStatusServer({
     port: 0,
@@ -53,15 +54,29 @@ describe('the page for people', () => {
 
     await bus.publish(events.slide('opened', slidePayloads.opened));
     await bus.publish(events.mask(maskInput()));
-    await bus.publish(events.aggregate(aggregate, 'r'));
+    const { ref } = maskInput();
+    board.observer.dropped('missing', { ...ref, col: 0, row: 0 });
+    board.observer.dropped('failed', { ...ref, col: 1, row: 0 });
+    board.observer.dropped('empty', { ...ref, col: 2, row: 0 });
+    const tiles = { expected: 40, seen: 36, missing: 3, drawn: 1, late: 0, overwritten: 0 };
+    await bus.publish(events.aggregate({ ...aggregate, tiles }, 'r'));
     const card = page.locator('article', { hasText: aggregate.slide });
     await card.getByText('18 of 20 patches (5 empty, 1 failed)').waitFor();
     await card.getByText('stroma 0.400 mm² of 0.800 mm² tissue (50.0 %)').waitFor();
     await card.getByText('IoU 0.8125 on 12 labelled patches').waitFor();
+    await card.getByText('3 of 40 tiles missing').waitFor();
     const canvas = 'document.querySelector("article canvas")';
-    // Opaque at column 3, row 2 of a 5 × 4 picture: the one patch with a mask.
-    await page.waitForFunction(`${canvas}.getContext('2d').getImageData(3, 2, 1, 1).data[3] === 255`);
-    expect(await page.evaluate(`[${canvas}.width, ${canvas}.height]`)).toEqual([5, 4]);
+    // The colours of a patch of 8 × 8 in a grid of 5 × 4: one for a mask, none where nothing is known, lines for the others.
+    const colours = (col: number, row: number): string =>
+      `(data => [...new Set(Array.from({ length: 64 }, (_, i) => [...data.slice(i * 4, i * 4 + 4)].join()))])` +
+      `(${canvas}.getContext('2d').getImageData(${col * 8}, ${row * 8}, 8, 8).data)`;
+    await page.waitForFunction(`${colours(3, 2)}[0].endsWith(',255')`);
+    expect(await page.evaluate(`[${canvas}.width, ${canvas}.height]`)).toEqual([40, 32]);
+    expect(await page.evaluate(`${colours(3, 2)}.length`)).toBe(1);
+    expect(await page.evaluate(colours(2, 0))).toEqual(['0,0,0,0']);
+    const [missing, failed] = [await page.evaluate(colours(0, 0)), await page.evaluate(colours(1, 0))] as string[][];
+    expect([missing!.length, failed!.length]).toEqual([2, 2]);
+    expect(missing).not.toEqual(failed);
 
     await bus.publish(events.slide('completed', slidePayloads.completed));
     await card.getByText('completed').waitFor();

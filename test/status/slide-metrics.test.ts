@@ -22,7 +22,7 @@ function metrics() {
   return { hear, at: async () => parseMetrics(await registry.metrics()) };
 }
 
-const TILES = { expected: 9, seen: 7, missing: 0, late: 2, overwritten: 1 };
+const TILES = { expected: 9, seen: 7, drawn: 1, missing: 1, late: 2, overwritten: 1 };
 
 describe('open slides and their backlog', () => {
   it('are those a naive book of the same events has, whatever comes in whatever order', async () => {
@@ -80,6 +80,7 @@ describe('tiles', () => {
     for (const name of Object.keys(TILES)) expect(found('stromaflow_growing_tiles', { state: name })).toBe(0);
     expect(found('stromaflow_tiles_total', { state: 'seen' })).toBe(9);
     expect(found('stromaflow_tiles_total', { state: 'late' })).toBe(2);
+    expect(found('stromaflow_tiles_total', { state: 'drawn' })).toBe(1);
   });
 
   it('of a slide that nobody opened here, or that has ended, are not its tiles', async () => {

@@ -88,6 +88,26 @@ describe('polygons as GeoJSON', () => {
     expect(Math.abs(level0 / stroma - 1)).toBeLessThan(0.005);
   });
 
+  it('count from the corner of the scanned part, which is all that QuPath shows', () => {
+    const { slide, features: whole } = written({ width: 1000, height: 701, mpp: 0.23, spacing: 0.5 });
+    const plan = { ...slide.plan, bounds: { x: 130, y: 77, width: 800, height: 600 } };
+    const polygons = new MaskPolygons(plan);
+    for (const { ref, mask } of slide.patches) if (mask) polygons.add(ref.col, ref.row, mask.bits);
+    writeGeoJson(folder.path, plan, polygons.polygons());
+    const { features } = JSON.parse(readFileSync(join(folder.path, 'mask.geojson'), 'utf8')) as {
+      features: Annotation[];
+    };
+    expect(features).toHaveLength(whole.length);
+    for (const [i, { id, geometry, properties }] of features.entries()) {
+      expect({ id, properties }).toEqual({ id: whole[i]!.id, properties: whole[i]!.properties });
+      for (const [r, ring] of geometry.coordinates.entries())
+        for (const [p, [x, y]] of ring.entries()) {
+          const [fromX, fromY] = whole[i]!.geometry.coordinates[r]![p]!;
+          expect([x, y]).toEqual([Math.round((fromX - 130) * 100) / 100, Math.round((fromY - 77) * 100) / 100]);
+        }
+    }
+  });
+
   it('are an empty collection where there is no stroma', () => {
     const { plan } = maskedSlide({ width: 64, height: 64 });
     const counts = writeGeoJson(folder.path, plan, new MaskPolygons(plan).polygons());

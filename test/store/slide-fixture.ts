@@ -104,7 +104,7 @@ function summaryOf(plan: PatchPlan, patches: readonly MaskedPatch[]): SlideSumma
     },
     engine: { name: 'none', version: '0', device: 'cpu', batch: 1 },
     filter: { kept: segmented, dropped: patches.length - segmented, rule: null },
-    ...{ timings: { total: 1 }, versions: {}, options: {}, errors: [] },
+    ...{ timings: { total: 1 }, versions: {}, options: {}, notes: [], errors: [] },
   };
 }
 

@@ -4,48 +4,50 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { take } from 'rxjs';
 import { segmentLive } from '../../../pipelines/live.js';
-import { arriveByRename } from '../../watch/arrive-by-rename.js';
+import type { Parts } from '../../../pipelines/parts.js';
+import { simulateScan } from '../../simulate/simulate-scan.js';
 import { type Command, GRAPH, WATCHING } from '../command.js';
+import { DemoStory } from '../demo-story.js';
 import { findProgram, startNatsServer } from '../nats-server.js';
 import { runGraph } from '../run-graph.js';
 
 /** CC0, from OpenSlide's test data. */
 export const DEMO_SLIDE = fileURLToPath(new URL('../../../../test/fixtures/CMU-1-Small-Region.svs', import.meta.url));
 
-/** FPN's group normalisation makes a patch's mask depend on the whole patch; context hides most of the seams. */
-const DEMO_MARGIN = 128;
+/** Tiles a second: the slide's 130 take some ten seconds, about as long as a laptop takes to segment them. */
+const SCAN_RATE = 12;
 
-/** Long enough to see that nothing starts before the slide is whole. */
-const ARRIVAL_SECONDS = 2;
+/** Its folder is another one each time, and its slide the same. */
+const DEMO_PLACE = '/demo';
 
 export const demo: Command = {
   usage: 'demo',
-  summary: 'watch an empty folder, let a real slide arrive there as a scanner writes it, and segment it live',
+  summary: 'let a simulated scanner write a real slide into an empty folder, and segment it while it grows',
   notes: `Needs nothing else: the slide and the starter model are in the package. With nats-server on the PATH it starts one
-on a free port and publishes to it; without it the events stay in this process.`,
-  options: [...GRAPH, ...WATCHING],
+on a free port and publishes to it; without it the events stay in this process. --events prints each event as a subscriber gets it.`,
+  options: ['events', ...GRAPH, ...WATCHING],
   async run(context) {
     const { terminal, config } = context;
     const folder = await mkdtemp(join(tmpdir(), 'stromaflow-demo-'));
     const program = config.nats === undefined ? findProgram('nats-server') : undefined;
     const server = program ? await startNatsServer(program) : undefined;
     const nats = config.nats ?? server?.url;
-    const margin = context.loaded.settings.margin.origin === 'default' ? DEMO_MARGIN : config.margin;
     terminal.line(
       nats
         ? `events     ${nats}${server ? ' (started for this demo)' : ''}`
         : 'events     in this process only: nats-server is not on the PATH',
     );
-    terminal.line(`scanner    writes into ${folder}`);
+    const story = new DemoStory(terminal);
     try {
       return await runGraph(
-        { ...context, config: { ...config, nats, margin, fresh: true } },
-        (parts, signal) => {
-          const results = segmentLive(folder, parts, signal).pipe(take(1));
-          void arriveByRename(DEMO_SLIDE, folder, { seconds: ARRIVAL_SECONDS, signal }).catch(() => undefined);
-          return results;
+        { ...context, config: { ...config, nats, port: config.port ?? 0, fresh: true } },
+        (parts: Parts, signal: AbortSignal) => {
+          story.begin(folder, parts.models.current.bundle);
+          void story.follow(parts, signal);
+          void scan(folder, story, signal);
+          return segmentLive(folder, parts, signal, DEMO_PLACE).pipe(take(1));
         },
-        { printEvents: true },
+        { printEvents: config.events, note: () => story.status, again: 'stromaflow demo starts over' },
       );
     } finally {
       await server?.stop();
@@ -53,3 +55,19 @@ on a free port and publishes to it; without it the events stay in this process.`
     }
   },
 };
+
+/** Its slide grows under its own name, row by row of tiles. A scan that cannot be written ends the demo by its missing tiles. */
+async function scan(folder: string, story: DemoStory, signal: AbortSignal): Promise<void> {
+  try {
+    await simulateScan(DEMO_SLIDE, folder, {
+      as: 'growing-tiff',
+      order: 'rows',
+      rate: SCAN_RATE,
+      signal,
+      onTile: () => story.tile(),
+    });
+    story.scanned();
+  } catch (error) {
+    if (!signal.aborted) story.scanFailed(error);
+  }
+}

@@ -13,7 +13,7 @@ import { type Command, GRAPH, LABELS } from '../command.js';
 import { Faults } from '../faults.js';
 import { labelledSetOptions } from '../label-options.js';
 import { loadNamed, replayModel, reportNames, sharedPatches } from '../replay-models.js';
-import { scoreLines } from '../replay-scores.js';
+import { scoreLines, truthLines } from '../replay-scores.js';
 
 /** Runs a labelled set through the same graph as a scanner's slides and says how good the model is. */
 export const replay: Command = {
@@ -65,7 +65,7 @@ every number in it, <out>/patches.csv a row a patch.`,
       }
       const spacing = config.spacing!;
       const report = await writeReport(out, { set, models, split, faults: faults.list, seed, spacing, openSlide });
-      for (const line of scoreLines(report)) terminal.line(line);
+      for (const line of [...scoreLines(report), ...truthLines(report.set.truths)]) terminal.line(line);
       terminal.line(`report     ${join(out, 'report.html')}, with metrics.json and patches.csv beside it`);
       terminal.json(report);
     } finally {

@@ -1,9 +1,11 @@
 import { access } from 'node:fs/promises';
-import { from } from 'rxjs';
+import { concatAll, from } from 'rxjs';
+import { nameSlides } from '../../../pipelines/name-slides.js';
 import { segmentSlides } from '../../../pipelines/segment.js';
 import { StromaflowError } from '../../errors.js';
-import { openSlide, slideIdAt } from '../../slide/open.js';
-import { slidesAt, splitRegion } from '../../slide/tile-folder/find-tiles.js';
+import { fileAt } from '../../slide/open.js';
+import { scenesAt } from '../../slide/open-tiff.js';
+import { slidesAt } from '../../slide/tile-folder/find-tiles.js';
 import { type Command, GRAPH, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
@@ -12,7 +14,7 @@ export const segment: Command = {
   usage: 'segment <slide...>',
   summary: 'segment whole slides now',
   notes: `A slide is a file, or a folder: of DICOM instances, or of tiles with what describes them (manifest.json, .dzi,
-ImageProperties.xml, coordinates.csv, NDTiff.index). Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
+ImageProperties.xml, coordinates.csv, NDTiff.index). Of an OME-TIFF with several scenes each is a slide; slide.ome.tif#2 is the second alone. Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
 was finished before is not done again unless --fresh is given; one that was interrupted goes on where it stopped. With
 labels (--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
   options: [...GRAPH, ...TRUTH],
@@ -20,13 +22,10 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
     const { args, config } = context;
     if (args.length === 1) await checkExists(args[0]!);
     const labels = await slideLabels(config, args.length === 1 ? args[0] : undefined);
+    const say = context.terminal.problem;
     const graph: Parameters<typeof runGraph>[1] = (parts, signal) => {
-      const tasks = args.flatMap(slidesOrNone).map(path => ({
-        path,
-        id: slideIdAt(path),
-        open: () => openSlide(path, { mpp: config.mpp, signal }),
-      }));
-      return segmentSlides(from(tasks), parts, signal);
+      const tasks = from(nameSlides(args.flatMap(slidesOrNone), parts, say)).pipe(concatAll());
+      return segmentSlides(tasks, parts, signal);
     };
     return runGraph(context, graph, labels);
   },
@@ -34,7 +33,7 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
 
 /** Before a model is loaded for nothing. */
 async function checkExists(path: string): Promise<void> {
-  await access(splitRegion(path).manifest).catch(cause => {
+  await access(fileAt(path)).catch(cause => {
     throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`, { cause });
   });
 }
@@ -42,7 +41,7 @@ async function checkExists(path: string): Promise<void> {
 /** What cannot be looked into is a slide that fails, and the others go on. */
 function slidesOrNone(path: string): string[] {
   try {
-    return slidesAt(path);
+    return slidesAt(path).flatMap(scenesAt);
   } catch {
     return [path];
   }

@@ -1,10 +1,12 @@
 import { stat } from 'node:fs/promises';
-import { segmentLive } from '../../../pipelines/live.js';
+import { segmentLive, watchedFolder } from '../../../pipelines/live.js';
 import type { Parts } from '../../../pipelines/parts.js';
 import { StromaflowError } from '../../errors.js';
 import { type Command, GRAPH, TRUTH, WATCHING } from '../command.js';
+import { sayPresence } from '../presence.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
+import { timed } from '../terminal.js';
 
 /** Where Prometheus looks for it unless told otherwise. */
 export const WATCH_PORT = 9464;
@@ -20,10 +22,17 @@ they are renamed; slides that can be read while they grow are segmented while th
     const folder = context.args[0]!;
     const facts = await stat(folder).catch(() => undefined);
     if (!facts?.isDirectory()) throw new StromaflowError('FILE_NOT_FOUND', `${folder}: no such folder`);
+    const terminal = timed(context.terminal);
     const config = { ...context.config, port: context.config.port ?? WATCH_PORT };
-    context.terminal.line(`watching ${folder}`);
+    terminal.line(`watching ${folder}`);
     const labels = await slideLabels(config);
-    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(folder, parts, signal);
-    return runGraph({ ...context, config }, graph, { ...labels, followsModel: true });
+    const watched = watchedFolder(folder, config, change => sayPresence(change, terminal));
+    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(watched, parts, signal);
+    return runGraph({ ...context, config, terminal }, graph, {
+      ...labels,
+      followsModel: true,
+      log: true,
+      folder: watched,
+    });
   },
 };

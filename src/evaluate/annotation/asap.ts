@@ -1,9 +1,9 @@
-import { type AnnotatedShape, ringOf } from './shape.js';
+import { type AnnotatedShape, ringOf, shapesOf } from './shape.js';
 
 /**
  * ASAP's XML: <Annotation Name Type PartOfGroup> with <Coordinate Order X Y>, in level-0 pixels. The class is the group, or
- * the annotation's name where it has no group. Points and measurements have no area. A spline's control points are taken
- * as its corners, as ASAP's own mask conversion does.
+ * the annotation's name where it has no group, unless the name is the one ASAP gives by itself ('Annotation 3'). Points and
+ * measurements have no area. A spline's control points are taken as its corners, as ASAP's own mask conversion does.
  */
 const AREAS = new Set(['polygon', 'spline', 'rectangle']);
 
@@ -11,14 +11,19 @@ const AREAS = new Set(['polygon', 'spline', 'rectangle']);
 export function parseAsap(text: string): AnnotatedShape[] {
   if (!/<ASAP_Annotations[\s>/]/.test(text)) throw new Error('it has no ASAP_Annotations');
   const shapes: AnnotatedShape[] = [];
+  let annotation = 0;
   for (const { head, body } of annotations(text)) {
     const { Name = '', Type = 'Polygon', PartOfGroup = 'None' } = attributes(head);
-    if (!AREAS.has(Type.toLowerCase())) continue;
-    const ring = ringOf(coordinates(body, Name));
-    if (ring) shapes.push({ name: PartOfGroup === 'None' || PartOfGroup === '' ? Name : PartOfGroup, rings: [ring] });
+    const isArea = AREAS.has(Type.toLowerCase());
+    const own = DEFAULT_NAME.test(Name) ? '' : Name;
+    const name = PartOfGroup === 'None' || PartOfGroup === '' ? own : PartOfGroup;
+    shapes.push(...shapesOf({ name, annotation }, isArea ? [[ringOf(coordinates(body, Name))]] : []));
+    annotation++;
   }
   return shapes;
 }
+
+const DEFAULT_NAME = /^Annotation \d{1,9}$/;
 
 /** Every <Annotation …>, in time linear in the text, which a regular expression over unclosed tags would not be. */
 function* annotations(text: string): Generator<{ head: string; body: string }> {

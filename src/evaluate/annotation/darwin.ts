@@ -1,4 +1,4 @@
-import { type AnnotatedShape, ringOf } from './shape.js';
+import { type AnnotatedShape, ringOf, shapesOf } from './shape.js';
 
 /**
  * Darwin JSON (V7), versions 1 and 2: annotations with a name and a polygon (version 2: polygon.paths; version 1:
@@ -7,16 +7,17 @@ import { type AnnotatedShape, ringOf } from './shape.js';
  */
 /** @throws Error saying what is wrong with the text */
 export function parseDarwin(text: string): AnnotatedShape[] {
-  const json: unknown = JSON.parse(text);
+  return darwinShapes(JSON.parse(text));
+}
+
+/** @throws Error saying what is wrong */
+export function darwinShapes(json: unknown): AnnotatedShape[] {
   const annotations = isRecord(json) ? json['annotations'] : undefined;
   if (!Array.isArray(annotations)) throw new Error('it has no annotations');
-  return annotations.flatMap(annotation => {
-    if (!isRecord(annotation)) throw new Error('an annotation is no object');
-    const name = typeof annotation['name'] === 'string' ? annotation['name'] : '';
-    const rings = paths(annotation)
-      .map(path => ringOf(path.map(point)))
-      .filter(ring => ring !== undefined);
-    return rings.length > 0 ? [{ name, rings }] : [];
+  return annotations.flatMap((item, annotation) => {
+    if (!isRecord(item)) throw new Error('an annotation is no object');
+    const name = typeof item['name'] === 'string' ? item['name'] : '';
+    return shapesOf({ name, annotation }, [paths(item).map(path => ringOf(path.map(point)))]);
   });
 }
 

@@ -1,19 +1,29 @@
-import { type AnnotatedShape, ringOf } from './shape.js';
+import { derivedName } from './class-name.js';
+import { type AnnotatedShape, type ObjectType, ringOf, shapesOf } from './shape.js';
 
 /**
- * GeoJSON as QuPath writes it: a FeatureCollection, an array of features, one feature or a bare geometry, in level-0
- * pixels. The class is properties.classification.name (a string in older exports), else properties.name. Polygons and
- * multipolygons with holes; points and lines have no area.
+ * GeoJSON as QuPath writes it: a FeatureCollection, an array of features, one feature or a bare geometry. The class is
+ * properties.classification: a text, `name`, `names` of a derived class since 0.4, `parentClass` with `name` before it. What QuPath
+ * wrote says what it is (properties.objectType; the feature's id in 0.2), and its properties.name is no class; of other programs'
+ * features without a classification it is. Children may stand inside their parent. Polygons and multipolygons with holes; points
+ * and lines have no area.
  */
 /** @throws Error saying what is wrong with the text */
 export function parseGeoJson(text: string): AnnotatedShape[] {
-  const json: unknown = JSON.parse(text);
+  return geoJsonShapes(JSON.parse(text));
+}
+
+/** @throws Error saying what is wrong */
+export function geoJsonShapes(json: unknown): AnnotatedShape[] {
   const shapes: AnnotatedShape[] = [];
-  for (const { geometry, name } of features(json, 0)) {
-    for (const polygon of polygons(geometry, 0)) {
-      const rings = polygon.map(ring => ringOf(ring)).filter(ring => ring !== undefined);
-      if (rings.length > 0) shapes.push({ name, rings });
-    }
+  let annotation = 0;
+  for (const { geometry, name, object } of features(json, 0)) {
+    const areas = [...polygons(geometry, 0)].map(([exterior = [], ...holes]) => {
+      const outline = ringOf(exterior);
+      return outline ? [outline, ...holes.map(ringOf)] : [];
+    });
+    shapes.push(...shapesOf({ name, annotation, ...(object && { object }) }, areas));
+    annotation++;
   }
   return shapes;
 }
@@ -21,6 +31,7 @@ export function parseGeoJson(text: string): AnnotatedShape[] {
 interface Feature {
   readonly geometry: unknown;
   readonly name: string;
+  readonly object?: ObjectType;
 }
 
 const MAX_DEPTH = 16;
@@ -36,18 +47,62 @@ function* features(json: unknown, depth: number): Generator<Feature> {
     if (!Array.isArray(json['features'])) throw new Error('its FeatureCollection has no features');
     for (const item of json['features']) yield* features(item, depth + 1);
   } else if (json['type'] === 'Feature') {
-    yield { geometry: json['geometry'], name: className(json['properties']) };
+    const properties = isRecord(json['properties']) ? json['properties'] : {};
+    const object = objectType(json['id'], properties);
+    // The root of a hierarchy is the slide itself.
+    if (object !== ROOT) yield { geometry: json['geometry'], ...describe(object, properties) };
+    const children = properties['childObjects'] ?? properties['children'];
+    if (Array.isArray(children)) for (const child of children) yield* features(child, depth + 1);
   } else if (typeof json['type'] === 'string') {
     yield { geometry: json, name: '' };
   } else throw new Error('it is no GeoJSON');
 }
 
-function className(properties: unknown): string {
-  if (!isRecord(properties)) return '';
+const ROOT = 'root';
+/** Names of object types; QuPath 0.2 has its own in the feature's id. */
+const OBJECT_TYPES: ReadonlyMap<unknown, ObjectType | typeof ROOT> = new Map([
+  ['annotation', 'annotation'],
+  ['PathAnnotationObject', 'annotation'],
+  ['detection', 'detection'],
+  ['PathDetectionObject', 'detection'],
+  ['cell', 'detection'],
+  ['PathCellObject', 'detection'],
+  ['tile', 'detection'],
+  ['PathTileObject', 'detection'],
+  ['tmaCore', 'tma-core'],
+  ['tma_core', 'tma-core'],
+  ['TMACoreObject', 'tma-core'],
+  ['root', ROOT],
+  ['PathRootObject', ROOT],
+]);
+
+/** What QuPath would take the feature for; undefined when it is not known to be QuPath's. */
+function objectType(id: unknown, properties: Record<string, unknown>): ObjectType | typeof ROOT | undefined {
+  const stated = properties['objectType'] ?? properties['object_type'];
+  // An object type QuPath does not know is an annotation to it; 'type' may be any program's.
+  if (typeof stated === 'string') return OBJECT_TYPES.get(stated) ?? 'annotation';
+  return OBJECT_TYPES.get(id) ?? OBJECT_TYPES.get(properties['type']);
+}
+
+function describe(object: ObjectType | undefined, properties: Record<string, unknown>): Omit<Feature, 'geometry'> {
   const { classification, name } = properties;
+  const own = typeof name === 'string' && object === undefined ? name : '';
+  return { name: className(classification, 0) || own, ...(object && { object }) };
+}
+
+function className(classification: unknown, depth: number): string {
   if (typeof classification === 'string') return classification;
-  if (isRecord(classification) && typeof classification['name'] === 'string') return classification['name'];
-  return typeof name === 'string' ? name : '';
+  if (!isRecord(classification) || depth > MAX_DEPTH) return '';
+  const { names, name, parentClass } = classification;
+  if (names !== undefined && names !== null) {
+    if (!Array.isArray(names) || !names.every(part => typeof part === 'string')) {
+      throw new Error('a classification has names that are no texts');
+    }
+    return derivedName(names);
+  }
+  if (typeof name !== 'string') return '';
+  const parent = className(parentClass, depth + 1);
+  return parent === '' ? name : derivedName([parent, name]);
 }
 
 type Ring = readonly (readonly [number, number])[];
@@ -79,4 +134,5 @@ function rings(value: unknown): Ring[] {
   });
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

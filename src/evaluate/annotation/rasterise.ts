@@ -12,11 +12,11 @@ export interface DrawableShape {
   readonly right: number;
 }
 
-export function drawable(shape: AnnotatedShape, value: number): DrawableShape {
-  const edges = new Float64Array(shape.rings.reduce((sum, ring) => sum + ring.length * 2, 0));
+export function drawable(rings: AnnotatedShape['rings'], value: number): DrawableShape {
+  const edges = new Float64Array(rings.reduce((sum, ring) => sum + ring.length * 2, 0));
   let at = 0;
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (const ring of shape.rings) {
+  for (const ring of rings) {
     for (let i = 0; i < ring.length; i += 2) {
       const next = (i + 2) % ring.length;
       const [x, y] = [ring[i]!, ring[i + 1]!];
@@ -31,15 +31,19 @@ export function drawable(shape: AnnotatedShape, value: number): DrawableShape {
   return { value, edges, left, top, right, bottom };
 }
 
+/** Whether any of a shape may lie in a window. */
+export const touches = (shape: DrawableShape, { x, y, step, width, height }: LabelWindow): boolean =>
+  shape.right > x && shape.left < x + width * step && shape.bottom > y && shape.top < y + height * step;
+
 /**
  * Fills the window pixels whose centres lie inside the shape (even-odd rule): per row, the edges crossing its centre line
  * are sorted by x, and every second gap is filled. An edge takes its upper end and leaves its lower one, so shared corners
  * count once and neighbouring areas leave neither gap nor overlap.
  */
-export function drawShape(shape: DrawableShape, window: LabelWindow, into: Uint8Array): void {
-  const { edges, value } = shape;
+export function drawShape(shape: DrawableShape, window: LabelWindow, into: Uint8Array, value = shape.value): void {
+  const { edges } = shape;
   const { x, y, step, side, width, height } = window;
-  if (shape.right <= x || shape.left >= x + width * step || shape.bottom <= y || shape.top >= y + height * step) return;
+  if (!touches(shape, window)) return;
   const crossings: number[][] = Array.from({ length: height }, () => []);
   for (let i = 0; i < edges.length; i += 4) {
     const [x0, y0, x1, y1] = [edges[i]!, edges[i + 1]!, edges[i + 2]!, edges[i + 3]!];

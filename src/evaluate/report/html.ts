@@ -1,4 +1,5 @@
 import { BOUNDARY_TOLERANCES } from '../boundary.js';
+import { describeClasses, describeLeftOut } from '../label-facts.js';
 import type { EvaluationReport, Example, ModelResult } from '../metrics.js';
 import type { SplitName } from '../split.js';
 import { escapeText, fixed, grouped, percent, withInterval } from './markup.js';
@@ -182,6 +183,7 @@ function methods({ protocol, set, models, createdAt }: EvaluationReport, split: 
         : 'none: the whole set is scored',
     ],
     ['Labels', labels],
+    ...truthRows(set.truths),
     ...(result ? [['Left out', leftOut(result.patches)] as [string, string]] : []),
     [
       'Scores',
@@ -212,6 +214,18 @@ function methods({ protocol, set, models, createdAt }: EvaluationReport, split: 
       : '';
   return `<h2>How it was measured</h2><dl>${rows.map(([term, text]) => `<dt>${escapeText(term)}</dt><dd>${escapeText(text)}</dd>`).join('')}</dl>${faults}
 <p class="note">Every number stands in metrics.json beside this file; every patch in patches.csv. For research; not a medical device.</p>`;
+}
+
+/** Classes of annotations with what each counts as, and what takes no part. */
+function truthRows(truths: EvaluationReport['set']['truths']): [string, string][] {
+  if (!truths) return [];
+  const { classes, leftOut, notes } = truths;
+  const without = describeLeftOut(leftOut);
+  return [
+    ...(classes.length > 0 ? [['Annotations', describeClasses(classes, 0).join('; ')] as [string, string]] : []),
+    ...(without.length > 0 ? [['Annotations left out', without.join(', ')] as [string, string]] : []),
+    ...notes.map((note): [string, string] => ['Note', note]),
+  ];
 }
 
 function leftOut({

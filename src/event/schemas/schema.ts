@@ -4,7 +4,8 @@ export interface JsonSchema {
   readonly $id?: string;
   readonly title?: string;
   readonly description?: string;
-  readonly type: 'object' | 'string' | 'number' | 'integer' | 'boolean' | readonly ['number', 'null'];
+  readonly type: 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | readonly ['number', 'null'];
+  readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
   readonly enum?: readonly string[];
@@ -26,6 +27,7 @@ export function object(description: string, properties: Readonly<Record<string, 
   };
 }
 
+export const list = (description: string, items: JsonSchema): JsonSchema => ({ type: 'array', description, items });
 export const text = (description: string): JsonSchema => ({ type: 'string', description });
 export const oneOf = (description: string, values: readonly string[]): JsonSchema => ({
   type: 'string',

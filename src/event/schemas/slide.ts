@@ -1,5 +1,5 @@
 import { SLIDE_STATES, type SlideState } from '../subjects.js';
-import { area, error, iou, model, patches, run, slide } from './parts.js';
+import { area, axes, bounds, error, iou, model, notes, patches, run, slide, tiles } from './parts.js';
 import { amount, count, document, flag, type JsonSchema, object, orNull, positive, ratio, text } from './schema.js';
 
 const head = { slide, run, revision: count('Revision of the newest aggregate when this was said.') };
@@ -8,6 +8,7 @@ const finished = {
   ...head,
   patches,
   area,
+  'tiles?': tiles,
   'iou?': iou,
   model,
   seconds: amount('From opening to here, seconds.'),
@@ -29,6 +30,9 @@ const bodies: Readonly<Record<SlideState, JsonSchema>> = {
       downsample: positive('Level-0 pixels per mask pixel.'),
     }),
     model,
+    'axes?': axes,
+    'bounds?': bounds,
+    'notes?': notes,
   }),
   progress: object('How far a slide is.', {
     ...head,
@@ -38,9 +42,11 @@ const bodies: Readonly<Record<SlideState, JsonSchema>> = {
     etaSeconds: orNull(amount('Seconds still to go at this rate; null while it is not known.')),
   }),
   completed: object('Every patch of the slide has an outcome; the areas are final.', finished),
-  incomplete: object('The run ended before every patch had an outcome; it may go on later.', {
+  incomplete: object('The slide is not completed; the run may go on later.', {
     ...finished,
-    reason: text('Why it ended, in a word or two.'),
+    reason: text(
+      'Why: stalled, replaced, gone or interrupted before every patch had an outcome; tiles-missing or patches-failed after.',
+    ),
   }),
   failed: object('The slide could not be processed.', { slide, 'run?': run, error }),
 };

@@ -10,6 +10,7 @@ export function firstProblem(schema: JsonSchema, value: unknown, path = ''): str
   if (!types.some(type => hasType(type, value))) return `${at}: is not ${types.join(' or ')}`;
   if (typeof value === 'number') return checkNumber(schema, value, at);
   if (typeof value === 'string') return checkString(schema, value, at);
+  if (Array.isArray(value)) return firstOf(schema.items, value, path);
   if (schema.type !== 'object') return undefined;
   const record = value as Readonly<Record<string, unknown>>;
   for (const name of schema.required ?? []) {
@@ -24,8 +25,18 @@ export function firstProblem(schema: JsonSchema, value: unknown, path = ''): str
   return undefined;
 }
 
+function firstOf(items: JsonSchema | undefined, values: readonly unknown[], path: string): string | undefined {
+  if (!items) return undefined;
+  for (const [index, value] of values.entries()) {
+    const problem = firstProblem(items, value, `${path}[${index}]`);
+    if (problem) return problem;
+  }
+  return undefined;
+}
+
 function hasType(type: string, value: unknown): boolean {
   if (type === 'null') return value === null;
+  if (type === 'array') return Array.isArray(value);
   if (type === 'object') return typeof value === 'object' && value !== null && !Array.isArray(value);
   if (type === 'integer') return Number.isInteger(value);
   if (type === 'number') return Number.isFinite(value);

@@ -1,15 +1,17 @@
 import { StromaflowError } from '../../errors.js';
-import { groupLevels, identityOf, levelName } from '../../slide/dicom/describe-instances.js';
+import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.js';
+import { followedName, identityOf, levelName } from '../../slide/dicom/describe-instances.js';
 import type { DicomLevel } from '../../slide/dicom/description.js';
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
-import { emptyGrid, unknownGrid } from '../../slide/dicom/level.js';
+import { emptyGrid, isByPosition, unknownGrid } from '../../slide/dicom/level.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
+import { ALWAYS_THERE, type Presence } from '../../watch/presence.js';
 import { arrivals } from '../arrivals.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
 import { GROWING_DICOM_KIND, type GrowingDicomDescription } from './growing-dicom-source.js';
-import { GrowingLevel, isAllThere, lackingParts, partTableFor } from './growing-level.js';
+import { GrowingLevel, isAllThere, isStack, lackingParts, partTableFor } from './growing-level.js';
 import type { PartTable } from './part-table.js';
 import type { SeriesFiles } from './series-files.js';
 
@@ -32,7 +34,7 @@ export class GrowingDicom implements LiveSlide {
   readonly #options: GrowingOptions;
   readonly #files: SeriesFiles;
   readonly #levels: DicomLevel[];
-  readonly #firsts: readonly InstanceHeader[];
+  readonly #chosen: readonly ChosenLevel<InstanceHeader>[];
   readonly #names: readonly string[];
   readonly #parts: PartTable;
   readonly #stop = new AbortController();
@@ -41,29 +43,35 @@ export class GrowingDicom implements LiveSlide {
   #at = 0;
   #level: GrowingLevel | undefined;
   #hint = '';
-  #changedAt = performance.now();
+  readonly #presence: Presence;
+  #changedAt: number;
 
   /**
    * @param info of the levels that are known, without a fingerprint.
-   * @param groups their instances, finest level first.
+   * @param chosen those levels.
    */
   constructor(
     files: SeriesFiles,
     info: Omit<SlideInfo, 'fingerprint'>,
-    groups: readonly (readonly InstanceHeader[])[],
+    chosen: readonly ChosenLevel<InstanceHeader>[],
     options: GrowingOptions,
   ) {
     this.#files = files;
     this.#options = options;
-    this.#firsts = groups.map(([first]) => first!);
-    this.#names = groups.map(levelName);
-    this.#parts = partTableFor(files.folder, groups);
-    this.#levels = groups.map(([first], level) => ({ ...unknownGrid(first!), ...info.levels[level]! }));
+    this.#presence = options.presence ?? ALWAYS_THERE;
+    this.#changedAt = this.#presence.now();
+    this.#chosen = chosen;
+    this.#names = chosen.map(({ instances }) => levelName(instances));
+    this.#parts = partTableFor(files.folder, chosen);
+    this.#levels = chosen.map((level, index) => ({
+      ...unknownGrid(level.instances[0]!, level),
+      ...info.levels[index]!,
+    }));
     this.#hint = files.hint;
-    const identity = identityOf(groups);
+    const identity = identityOf(chosen);
     // A second scan of the same name is another run, and must have another name in events.
     const fingerprint = `${identity}-${Date.now().toString(36)}`;
-    this.opened = { info: { ...info, fingerprint }, source: this.sourceFor(groups.length) };
+    this.opened = { info: { ...info, fingerprint }, source: this.sourceFor(chosen.length) };
     this.growth = { identity, content: level => this.#followed(level).content };
     this.closed = new Promise(resolve => {
       this.#close = resolve;
@@ -82,6 +90,10 @@ export class GrowingDicom implements LiveSlide {
     const expected = isKnown ? seen : cols * rows;
     const missing = this.#state === 'complete' ? expected - seen : 0;
     return { expected, seen, missing, overwritten };
+  }
+
+  get sparse(): boolean {
+    return isByPosition(this.#chosen[this.#at]!.instances[0]!) || isMarkedDone(this.#files.folder);
   }
 
   get lacks(): string | undefined {
@@ -113,12 +125,17 @@ export class GrowingDicom implements LiveSlide {
     this.#stop.abort();
     this.#files.hasStalled = this.#state === 'stalled';
     if (this.#state === 'complete') this.#remember();
-    void lookAgain(this.#state, this.#options, () => this.#files.hint !== this.#hint).then(this.#close);
+    void lookAgain(this.#state, this.#options, () => this.#hasChanged()).then(this.#close);
+  }
+
+  #hasChanged(): boolean {
+    return !this.#presence.isAway(this.#files.folder) && this.#files.hint !== this.#hint;
   }
 
   #remember(): void {
     try {
-      this.#files.followed.set(this.#names[this.#at]!, this.growth.content(this.#at));
+      const name = followedName(this.#chosen, this.#at);
+      this.#files.followed = { name, content: this.growth.content(this.#at) };
     } catch {
       // Its files are gone already: if they come again, it is opened again.
     }
@@ -128,8 +145,10 @@ export class GrowingDicom implements LiveSlide {
     if (this.#level && this.#at === level) return this.#level;
     this.#at = level;
     // Only the level that is read has a place for each tile: what other files claim costs nothing.
-    this.#levels[level] = { ...this.#levels[level]!, ...emptyGrid(this.#firsts[level]!) };
-    this.#level = new GrowingLevel(this.#firsts[level]!, this.#levels[level], this.#parts);
+    const chosen = this.#chosen[level]!;
+    const first = chosen.instances[0]!;
+    this.#levels[level] = { ...this.#levels[level]!, ...emptyGrid(first, chosen) };
+    this.#level = new GrowingLevel(first, this.#levels[level], this.#parts);
     return this.#level;
   }
 
@@ -138,7 +157,9 @@ export class GrowingDicom implements LiveSlide {
     // The marker is looked for first: parts that were written before it are then seen by this very look.
     const done = isMarkedDone(this.#files.folder);
     const changed = await this.#files.look(done);
-    if (changed) this.#changedAt = performance.now();
+    // What cannot be found while the folder is away is not lost.
+    if (this.#presence.isAway(this.#files.folder)) return [];
+    if (changed) this.#changedAt = this.#presence.now();
     this.#hint = this.#files.hint;
     const came = changed || !this.#files.isReady || level.instances.length === 0 ? this.#meet(level, done) : [];
     if (this.#state === 'growing') this.#judge(level, done);
@@ -152,29 +173,32 @@ export class GrowingDicom implements LiveSlide {
       this.#state = lost;
       return [];
     }
-    const came: number[] = [];
+    const came = new Set<number>();
     const settled = done ? 0 : this.#options.settleSeconds;
-    for (const { facts, path } of this.#members()) {
+    const members = this.#members();
+    if (members.length > 0 && isStack(members[0]!) && isAllThere(members) !== true && !done) return [];
+    for (const { facts, path } of members) {
       const name = path.slice(this.#files.folder.length + 1);
       const instance = this.#files.files.get(name)?.whole(settled);
       if (!instance || facts !== instance.facts) continue;
       try {
         if (level.has(name)) level.takeAgain(name, instance);
-        else for (const tile of level.take(name, instance)) came.push(tile);
+        else level.take(name, instance, came);
       } catch (error) {
         // A file that vanishes while it is read is seen to be gone by the next look.
         if (error instanceof StromaflowError) throw error;
       }
     }
-    if (came.length > 0) this.#changedAt = performance.now();
-    return came;
+    if (came.size > 0) this.#changedAt = this.#presence.now();
+    return [...came];
   }
 
   /** Instances of the followed level, in their order. */
   #members(): readonly InstanceHeader[] {
     const { headers } = this.#files;
     if (headers.length === 0) return [];
-    return groupLevels(headers).find(group => levelName(group) === this.#names[this.#at]) ?? [];
+    const { levels } = chooseLevels(headers);
+    return levels.find(({ instances }) => levelName(instances) === this.#names[this.#at])?.instances ?? [];
   }
 
   /** 'gone' or 'replaced' when what was read is no longer what the folder holds. */
@@ -187,8 +211,8 @@ export class GrowingDicom implements LiveSlide {
       if (file.header && !this.#isOfLevel(file.header)) return 'replaced';
     }
     if (headers.length === 0) return undefined;
-    const names = groupLevels(headers).map(levelName);
-    // Of two instances of one size the first is the level's, and it may come last.
+    const names = chooseLevels(headers).levels.map(({ instances }) => levelName(instances));
+    // Of several instances of one size the one that is the level's may come last.
     const isOther = names[0] !== this.#names[0] || !names.includes(this.#names[this.#at]!);
     return isOther ? 'replaced' : undefined;
   }
@@ -198,7 +222,7 @@ export class GrowingDicom implements LiveSlide {
   }
 
   #judge(level: GrowingLevel, done: boolean): void {
-    const quiet = (performance.now() - this.#changedAt) / 1000;
+    const quiet = (this.#presence.now() - this.#changedAt) / 1000;
     const there = level.instances.length > 0 ? isAllThere(level.instances) : false;
     const isOver = done || there === true || (there === undefined && quiet >= this.#options.settleSeconds);
     if (level.wasReplaced) this.#state = 'replaced';

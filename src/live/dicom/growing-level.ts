@@ -1,6 +1,8 @@
+import type { ChosenLevel } from '../../slide/dicom/choose-levels.js';
 import type { DicomGrid } from '../../slide/dicom/description.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
-import { checkFits, placeFrame, tilesOfFrames } from '../../slide/dicom/level.js';
+import { checkFits, FramePlaces, type Placed } from '../../slide/dicom/level.js';
+import { isByPosition, layersOf, tilesOf } from '../../slide/dicom/planes.js';
 import { bytesAt, instanceContent, levelContent } from './content.js';
 import { PartTable } from './part-table.js';
 
@@ -20,6 +22,9 @@ export class GrowingLevel {
   readonly #first: InstanceHeader;
   readonly #parts: PartTable;
   readonly #grid: DicomGrid;
+  readonly #places: FramePlaces;
+  /** Names of files that hold the same as one that was taken, under the same UID. */
+  readonly #twins = new Set<string>();
   /** By the file's name. */
   readonly #taken = new Map<string, Taken>();
   readonly #byPart: DicomInstance[] = [];
@@ -31,6 +36,7 @@ export class GrowingLevel {
   constructor(first: InstanceHeader, grid: DicomGrid, parts: PartTable) {
     this.#first = first;
     this.#grid = grid;
+    this.#places = new FramePlaces(grid);
     this.#parts = parts;
   }
 
@@ -54,7 +60,7 @@ export class GrowingLevel {
   }
 
   has(name: string): boolean {
-    return this.#taken.has(name);
+    return this.#taken.has(name) || this.#twins.has(name);
   }
 
   /** Names of the files that were taken. */
@@ -67,32 +73,32 @@ export class GrowingLevel {
   }
 
   /**
-   * Places the frames of a part that is whole; the tiles that came by it.
+   * Places the frames of a part that is whole.
    *
+   * @param came tiles that came by this look and were not given out yet; those of the part are added.
    * @throws SLIDE_UNREADABLE, SLIDE_UNSUPPORTED when it does not fit the level.
    */
-  take(name: string, instance: DicomInstance): number[] {
+  take(name: string, instance: DicomInstance, came: Set<number>): void {
     checkFits(this.#first, instance);
     const content = instanceContent(instance);
+    const uid = instance.facts.instance;
+    const twin =
+      uid === '' ? undefined : [...this.#taken.values()].find(other => other.instance.facts.instance === uid);
+    if (twin) {
+      this.#twins.add(name);
+      if (twin.content !== content) this.#wasReplaced = true;
+      return;
+    }
     const part = this.#parts.add(name, instance.syntax.deflated ? instance.dataAt : undefined);
     this.#taken.set(name, { instance, part, content });
     this.#byPart[part] = instance;
-    const came: number[] = [];
-    for (const [frame, tile] of tilesOfFrames(this.#grid, instance)) {
-      if (this.#grid.parts[tile] !== -1) this.#meetAgain(tile, instance, frame);
-      else {
-        placeFrame(this.#grid, tile, instance, frame, part);
-        came.push(tile);
-      }
-    }
-    this.#seen += came.length;
-    return came;
+    this.#places.add(instance, part, placed => this.#meet(placed, instance, came));
   }
 
   /** A file that was taken has changed, and is whole: the same frames change nothing. */
   takeAgain(name: string, instance: DicomInstance): void {
-    const taken = this.#taken.get(name)!;
-    if (taken.instance === instance) return;
+    const taken = this.#taken.get(name);
+    if (!taken || taken.instance === instance) return;
     if (instanceContent(instance) !== taken.content) {
       this.#wasReplaced = true;
       return;
@@ -101,20 +107,25 @@ export class GrowingLevel {
     this.#taken.set(name, { ...taken, instance });
   }
 
-  /** A further plane of the same place, or the tile once more. Of two, that of the earlier part is the slide's. */
-  #meetAgain(tile: number, instance: DicomInstance, frame: number): void {
-    const { parts, starts, ends } = this.#grid;
-    const other = this.#byPart[parts[tile]!]!;
-    const [start, end] = [instance.frames.starts[frame]!, instance.frames.ends[frame]!];
-    const length = ends[tile]! - starts[tile]!;
-    const isSame =
-      end - start === length &&
-      !instance.syntax.deflated &&
-      bytesAt(other.path, starts[tile]!, length).equals(bytesAt(instance.path, start, length));
-    if (isSame) this.#overwritten += 1;
-    else if (instance.facts.part < other.facts.part) this.#wasReplaced = true;
+  #meet({ tile, placing, frame, before }: Placed, instance: DicomInstance, came: Set<number>): void {
+    if (placing === 'first') {
+      came.add(tile);
+      this.#seen += 1;
+    } else if (placing !== 'further' && this.#isSame(before, instance, frame)) this.#overwritten += 1;
+    // Pixels that nobody has read yet may still become others.
+    else if (placing === 'other' && !came.has(tile)) this.#wasReplaced = true;
+  }
+
+  #isSame({ part, start, end }: Placed['before'], instance: DicomInstance, frame: number): boolean {
+    const from = instance.frames.starts[frame]!;
+    const length = instance.frames.ends[frame]! - from;
+    if (instance.syntax.deflated || length !== end - start) return false;
+    return bytesAt(this.#byPart[part]!.path, start, length).equals(bytesAt(instance.path, from, length));
   }
 }
+
+/** Of frames that say where they lie nobody knows the middle plane before all are there. */
+export const isStack = (first: InstanceHeader): boolean => isByPosition(first) && first.facts.planes > 1;
 
 /** True when a level's parts are all there; undefined when nothing says how many there will be. */
 export function isAllThere(parts: readonly InstanceHeader[]): boolean | undefined {
@@ -123,8 +134,8 @@ export function isAllThere(parts: readonly InstanceHeader[]): boolean | undefine
   const announced = Math.max(...parts.map(part => part.facts.parts));
   if (announced > 0) return new Set(parts.map(part => part.facts.part)).size >= announced;
   const frames = parts.reduce((sum, part) => sum + part.facts.frames, 0);
-  const grid = Math.ceil(facts.matrixColumns / facts.columns) * Math.ceil(facts.matrixRows / facts.rows);
-  return frames >= grid ? true : undefined;
+  const { planes, paths } = layersOf(parts[0]!);
+  return frames >= tilesOf(parts[0]!) * planes * paths ? true : undefined;
 }
 
 /** For people: which of the parts that are announced are not there. */
@@ -138,6 +149,7 @@ export function lackingParts(parts: readonly InstanceHeader[]): string | undefin
 }
 
 /** @param levels of the slide. */
-export function partTableFor(folder: string, levels: readonly (readonly InstanceHeader[])[]): PartTable {
-  return PartTable.create(folder, Math.max(...levels.flat().map(({ facts }) => facts.parts)));
+export function partTableFor(folder: string, levels: readonly ChosenLevel<InstanceHeader>[]): PartTable {
+  const instances = levels.flatMap(level => level.instances);
+  return PartTable.create(folder, Math.max(...instances.map(({ facts }) => facts.parts)));
 }

@@ -1,6 +1,10 @@
-import { describeInstances, groupLevels, levelName, outline } from '../../slide/dicom/describe-instances.js';
-import type { DicomDescription } from '../../slide/dicom/description.js';
+import { statSync } from 'node:fs';
+import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.js';
+import { colourNotes } from '../../slide/dicom/colour-notes.js';
+import { headerCopyNotes } from '../../slide/dicom/copies.js';
+import { describeInstances, followedName, outline } from '../../slide/dicom/describe-instances.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
+import { describeLevel } from '../../slide/dicom/level.js';
 import { planPatches } from '../../slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../../slide/slide.js';
 import { withSpacing } from '../../slide/slide-facts.js';
@@ -8,6 +12,7 @@ import { unreadable } from '../../slide/tiff-probe.js';
 import type { CandidateFacts, OpenedCandidate } from '../../watch/watch-folder.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import type { LiveSlide } from '../live-slide.js';
+import { WholeSlide } from '../whole-slide.js';
 import { levelContent } from './content.js';
 import { GrowingDicom } from './growing-dicom.js';
 import { isAllThere } from './growing-level.js';
@@ -17,7 +22,7 @@ import type { SeriesFiles } from './series-files.js';
  * Opens a DICOM slide of a watched folder: as a growing one as soon as an instance of it is whole and others are announced
  * and not there; as a whole one when all that are announced are there and no file changed for the settling time. Its
  * levels are those of which a file has its header, whole or not. A level that was reduced from a finer one (RESAMPLED)
- * says that this is to come: it is waited for, until the files are so old that a slide counts as stalled.
+ * says that this is to come: it is waited for, for as long as a slide may stall.
  *
  * @returns undefined when the level that is wanted was opened whole before, and nothing of it changed.
  *
@@ -25,49 +30,78 @@ import type { SeriesFiles } from './series-files.js';
  */
 export async function openDicomSeries(
   files: SeriesFiles,
-  { quiet, age }: CandidateFacts,
+  { quiet }: CandidateFacts,
   options: GrowingOptions & { readonly spacing?: number | undefined },
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
+): Promise<OpenedCandidate<WholeSlide | LiveSlide> | undefined> {
   const { settleSeconds, stallSeconds, signal } = options;
   const { path, folder } = files;
-  const isOver = isMarkedDone(folder) || age > stallSeconds || quiet >= settleSeconds;
+  const isOver = isMarkedDone(folder) || quiet >= settleSeconds;
   await files.look(isOver);
   signal?.throwIfAborted();
   if (files.headers.length === 0) throw files.error ?? unreadable(path, 'may still be written');
-  const groups = groupLevels(files.headers);
-  if (groups[0]![0]!.facts.resampled && !isMarkedDone(folder) && age <= stallSeconds) return { later: true };
-  const known = outline(groups);
+  if (mayBeReduced(files.headers) && !isMarkedDone(folder) && quiet <= stallSeconds) return { later: true };
+  const chosen = chooseLevels(files.headers);
+  const { levels } = chosen;
+  const whole = wholeInstances(files, isOver ? 0 : settleSeconds);
+  const known = outline(chosen);
+  const colours = colourNotes(levels.flatMap(({ instances }) => whole.get(instances[0]!.path) ?? []));
   // What shares its folder with others is called by one of its files.
-  const at = path === folder ? folder : groups[0]![0]!.path;
+  const at = path === folder ? folder : levels[0]!.instances[0]!.path;
   const info: Omit<SlideInfo, 'fingerprint'> = {
     id: options.id!,
     path: at,
     format: known.format,
     properties: known.properties,
-    ...withSpacing(at, known, options.mpp),
+    ...withSpacing(
+      at,
+      { ...known, notes: [...known.notes, ...headerCopyNotes(chosen.copies), ...colours] },
+      options.mpp,
+    ),
   };
   const { spacing } = options;
   const { level } = planPatches({ ...info, fingerprint: '' }, spacing === undefined ? {} : { spacing });
-  const whole = wholeInstances(files, isOver ? 0 : settleSeconds);
-  const isThere = groups.map(group => isLevelThere(group, whole, isOver));
+  const isThere = levels.map(({ instances }) => isLevelThere(instances, whole, isOver));
   if (isThere[level]) {
-    const name = levelName(groups[level]!);
-    const content = contentOf(folder, groups[level]!, whole);
-    if (files.followed.get(name) === content) return undefined;
+    const name = followedName(levels, level);
+    const content = contentOf(levels[level]!, whole);
+    if (files.followed?.name === name && files.followed.content === content) return undefined;
     // What comes later and leaves this level as it is changes nothing.
-    if (isOver || !isThere.every(Boolean)) files.followed.set(name, content);
-  }
+    if (isOver || !isThere.every(Boolean)) files.followed = { name, content };
+  } else files.followed = undefined;
   if (isThere.every(Boolean) && !files.hasStalled) {
     if (!isOver) throw unreadable(path, 'may still be written');
-    const { fingerprint, describe } = describeInstances(
-      folder,
-      groups.flat().map(instance => whole.get(instance.path)!),
-    );
-    return { value: { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) } };
+    const instances = levels.flatMap(level => level.instances.map(instance => whole.get(instance.path)!));
+    return openWhole(files, instances, options, () => {
+      const { fingerprint, describe } = describeInstances(folder, instances);
+      return { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) };
+    });
   }
   if (whole.size === 0) throw files.error ?? unreadable(path, 'may still be written');
-  const live = new GrowingDicom(files, info, groups, options);
+  const live = new GrowingDicom(files, info, levels, options);
   return { value: live, until: live.closed };
+}
+
+async function openWhole(
+  files: SeriesFiles,
+  instances: readonly DicomInstance[],
+  options: GrowingOptions,
+  open: () => OpenedSlide,
+): Promise<OpenedCandidate<WholeSlide>> {
+  const paths = instances.map(({ path }) => path);
+  const slide = await WholeSlide.open(paths, options, () => {
+    // What was inspected before must be what is watched from now on.
+    for (const { path, size, modified } of instances) {
+      const stats = statSync(path);
+      if (stats.size !== size || stats.mtimeMs !== modified) throw unreadable(path, 'may still be written');
+    }
+    return open();
+  });
+  slide.keepLooking();
+  // What was given up is not done, though it was noted as such.
+  void slide.closed.then(again => {
+    if (again) files.followed = undefined;
+  });
+  return { value: slide, until: slide.closed };
 }
 
 /** By path. */
@@ -90,15 +124,16 @@ function isLevelThere(
 }
 
 /** What the level would be when it was followed to its end now. */
-function contentOf(
-  folder: string,
-  group: readonly InstanceHeader[],
-  whole: ReadonlyMap<string, DicomInstance>,
-): string {
-  const facts = describeInstances(
-    folder,
-    group.map(({ path }) => whole.get(path)!),
-  );
-  const { files, levels } = facts.describe(facts.levels.map(level => ({ ...level, mpp: 1 }))) as DicomDescription;
-  return levelContent(levels[0]!, files);
+function contentOf(level: ChosenLevel<InstanceHeader>, whole: ReadonlyMap<string, DicomInstance>): string {
+  const instances = level.instances.map(({ path }) => whole.get(path)!);
+  const grid = describeLevel(instances, level, instance => instances.indexOf(instance));
+  const files = instances.map(({ path, syntax, dataAt }) => ({
+    path,
+    deflatedFrom: syntax.deflated ? dataAt : undefined,
+  }));
+  return levelContent(grid, files);
 }
+
+/** The largest image there is was reduced from a larger one, which is to come. */
+const mayBeReduced = (headers: readonly InstanceHeader[]): boolean =>
+  headers.reduce((a, b) => (b.facts.matrixColumns > a.facts.matrixColumns ? b : a)).facts.resampled;

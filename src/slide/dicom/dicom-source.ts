@@ -1,15 +1,12 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { StromaflowError } from '../../errors.js';
-import { JpegDecoder } from '../jpeg-decoder.js';
 import type { TileSource, TileState } from '../slide.js';
-import type { TiffLevel } from '../tiff-description.js';
-import { COMPRESSION, PHOTOMETRIC } from '../tiff-support.js';
-import type { TileDecoder } from '../tile-decoder.js';
+import { type TileDecoder, type TileProblem, tileError } from '../tile-decoder.js';
 import { type ByteSource, fileBytes } from './byte-reader.js';
 import type { DicomFrames, DicomLevel, DicomPart, PartList } from './description.js';
+import { frameDecoder } from './frame-decoder.js';
 import { joinFragments } from './frames.js';
 import { inflateDataSet } from './inflate.js';
-import { NativeDecoder } from './native-decoder.js';
 
 /** Files kept open: a concatenation may have more parts than a process may have open files. */
 const MAX_OPEN = 32;
@@ -29,7 +26,7 @@ export class DicomSource implements TileSource {
   #item = Buffer.alloc(0);
 
   static async open(description: DicomFrames): Promise<DicomSource> {
-    return new DicomSource(description, await Promise.all(description.levels.map(decoderOf)));
+    return new DicomSource(description, await Promise.all(description.levels.map(frameDecoder)));
   }
 
   private constructor(description: DicomFrames, decoders: readonly TileDecoder[]) {
@@ -44,13 +41,10 @@ export class DicomSource implements TileSource {
       throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
     const { tileWidth, tileHeight } = geometry;
     const index = row * geometry.cols + col;
-    const part = geometry.parts[index]!;
+    // A level of which nothing is known yet has no table.
+    const part = geometry.parts[index] ?? -1;
     if (part < 0) return 'missing';
-    const corrupt = (problem: string) =>
-      new StromaflowError(
-        'TILE_CORRUPT',
-        `${this.#files.at(part)?.path}: tile (${col}, ${row}) of level ${level} ${problem}`,
-      );
+    const corrupt = (problem: TileProblem) => tileError(this.#files.at(part)?.path ?? '', level, col, row, problem);
     const start = geometry.starts[index]!;
     const length = geometry.ends[index]! - start;
     // No codec makes a frame much larger than its pixels; a length beyond that is damage, not worth its memory.
@@ -103,30 +97,6 @@ function openPart({ path, deflatedFrom }: DicomPart): OpenPart {
     if (error instanceof StromaflowError) throw error;
     throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened again`, { cause: error });
   }
-}
-
-async function decoderOf(level: DicomLevel): Promise<TileDecoder> {
-  if (level.codec === 'jpeg') return new JpegDecoder(asTiff(level, COMPRESSION.jpeg));
-  if (level.codec !== 'jpeg2000') return new NativeDecoder(level);
-  const { J2kDecoder } = await import('../j2k-decoder.js');
-  // YBR_ICT and YBR_RCT name the transform inside the codestream, which the decoder undoes; YBR_FULL is outside of it.
-  const yCbCr = level.photometric === 'YBR_FULL';
-  return J2kDecoder.load(asTiff(level, yCbCr ? COMPRESSION.j2kYCbCr : COMPRESSION.j2kRgb));
-}
-
-/** What the codecs of TIFF tiles need to know of a level. */
-function asTiff(level: DicomLevel, compression: number): TiffLevel {
-  const grey = level.samplesPerPixel === 1;
-  const colour = level.photometric === 'RGB' ? PHOTOMETRIC.rgb : PHOTOMETRIC.yCbCr;
-  return {
-    ...level,
-    offsets: level.starts,
-    byteCounts: level.ends,
-    compression,
-    photometric: grey ? PHOTOMETRIC.blackIsZero : colour,
-    predictor: 1,
-    jpegTables: undefined,
-  };
 }
 
 /** Fragments have an even length; a pad byte may follow the end of a JPEG or JPEG 2000 stream (FF D9). */

@@ -1,13 +1,15 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
+import type { AxisSpacing } from '../slide.js';
 import { ByteReader, type ByteSource, fileBytes } from './byte-reader.js';
+import { checkFacts } from './check-facts.js';
 import { type Element, readDataSet } from './data-set.js';
-import { type Facts, MAX_FRAMES, newFacts, wantedFacts } from './facts.js';
+import { type Facts, newFacts, wantedFacts } from './facts.js';
 import { type FrameTable, findFrames } from './frames.js';
 import { inflateDataSet } from './inflate.js';
 import { readMeta } from './meta.js';
 import { TAG } from './tags.js';
-import { TRANSFER_SYNTAXES, type TransferSyntax } from './transfer-syntax.js';
+import { type TransferSyntax, transferSyntax } from './transfer-syntax.js';
 
 /** What one file of a DICOM whole slide says in front of its pixels. No patient attributes. */
 export interface InstanceHeader {
@@ -17,21 +19,27 @@ export interface InstanceHeader {
   readonly modified: number;
   readonly syntax: TransferSyntax;
   readonly facts: Readonly<Facts>;
-  /** µm/px; undefined when the file does not say. */
-  readonly mpp: number | undefined;
+  /** Undefined when the file does not say. */
+  readonly spacing: InstanceSpacing | undefined;
+  /** Why its pixels cannot be decoded. */
+  readonly unsupported?: StromaflowError;
   /** Where the data set starts; a deflated one is inflated from there, and frames are counted in what comes out. */
   readonly dataAt: number;
 }
 
+/** µm/px. */
+export interface InstanceSpacing extends AxisSpacing {
+  /** By Pixel Spacing; else by the size of what the whole matrix shows, filled-up tiles and all. */
+  readonly stated: boolean;
+}
+
 /** One whole file: its header, and where its frames lie. */
 export interface DicomInstance extends InstanceHeader {
+  /** Empty where they cannot be decoded. */
   readonly frames: FrameTable;
 }
 
 const WHOLE_SLIDE = '1.2.840.10008.5.1.4.1.1.77.1.6';
-
-/** A decoded frame larger than this is refused. */
-const MAX_FRAME_BYTES = 256 * 2 ** 20;
 
 export function isDicom(fd: number): boolean {
   const magic = Buffer.alloc(4);
@@ -40,23 +48,16 @@ export function isDicom(fd: number): boolean {
 
 /**
  * Reads one instance's facts and finds its frames; no pixels are read. Attributes that are not needed are skipped without
- * being read. Memory is bounded by the file's size: 16 bytes a frame, and 256 MiB for a deflated data set.
+ * being read. Memory is bounded by the file's size: 32 bytes a frame, and 256 MiB for a deflated data set. Of what is no
+ * instance of a whole slide (labels, overviews and other kinds of objects) nothing but its first elements is looked at: what is wrong
+ * with the rest does not matter.
  *
- * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (no DICOM whole slide, or damaged), SLIDE_TRUNCATED, SLIDE_UNSUPPORTED.
+ * @returns undefined for an instance of something else.
+ * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (damaged), SLIDE_TRUNCATED; SLIDE_UNSUPPORTED for a data set that cannot be read at all.
  */
-export function readInstance(path: string): DicomInstance {
-  const instance = tryInstance(path);
-  if (!instance) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: is a DICOM file, but not a whole-slide image`);
-  return instance;
-}
-
-/** As `readInstance`; undefined for another kind of DICOM object, or one that is not accepted by its facts. */
-export function tryInstance(
-  path: string,
-  accept: (facts: Readonly<Facts>) => boolean = () => true,
-): DicomInstance | undefined {
+export function readInstance(path: string): DicomInstance | undefined {
   return withDicomFile(path, (file, modified) => {
-    const begun = readHeader(file, modified, accept);
+    const begun = readHeader(file, modified);
     return begun && locateFrames(begun);
   });
 }
@@ -75,7 +76,7 @@ export function inspectInstance(path: string): Inspection {
   let header: InstanceHeader | undefined;
   try {
     const instance = withDicomFile(path, (file, modified) => {
-      const begun = readHeader(file, modified, () => true);
+      const begun = readHeader(file, modified);
       header = begun?.header;
       return begun && locateFrames(begun);
     });
@@ -98,17 +99,18 @@ export const ASSOCIATED: ReadonlySet<string> = new Set(['LABEL', 'OVERVIEW', 'TH
 /** @throws FILE_NOT_FOUND, SLIDE_UNREADABLE, SLIDE_TRUNCATED, SLIDE_UNSUPPORTED as long as these elements cannot be read. */
 export function readHead(path: string): InstanceHead {
   return withDicomFile(path, file => {
-    const { reader, syntax } = openDataSet(file);
+    const opened = openDataSet(file);
+    if (!opened) return { series: '', isSlide: false };
     const facts = newFacts();
     let passed = false;
-    readDataSet(reader, reader.source.size, wantedFacts(facts), {
-      explicit: syntax.explicit,
+    readDataSet(opened.reader, opened.reader.source.size, wantedFacts(facts), {
+      explicit: opened.syntax.explicit,
       stopAt: ({ tag }) => {
         passed = tag > TAG.seriesInstanceUid;
         return passed;
       },
     });
-    if (!passed) throw reader.truncated();
+    if (!passed) throw opened.reader.truncated();
     const { series, sopClass, flavour } = facts;
     return { series, isSlide: sopClass === WHOLE_SLIDE && !ASSOCIATED.has(flavour) };
   });
@@ -132,14 +134,13 @@ function withDicomFile<T>(path: string, use: (file: ByteSource, modified: number
   }
 }
 
-/** The data set behind the meta information, and how it is written. */
-function openDataSet(file: ByteSource): { reader: ByteReader; syntax: TransferSyntax; dataAt: number } {
+/** The data set behind the meta information, and how it is written; undefined for an object of another kind. */
+function openDataSet(file: ByteSource): { reader: ByteReader; syntax: TransferSyntax; dataAt: number } | undefined {
   const meta = readMeta(file);
-  const syntax = TRANSFER_SYNTAXES[meta.syntax];
-  if (!syntax) {
-    const name = /^[\d.]{1,64}$/.test(meta.syntax) ? ` ${meta.syntax}` : '';
-    throw new StromaflowError('SLIDE_UNSUPPORTED', `${file.path}: its DICOM transfer syntax${name} is not supported`);
-  }
+  if (meta.sopClass !== '' && meta.sopClass !== WHOLE_SLIDE) return undefined;
+  const syntax = transferSyntax(meta.syntax);
+  if (!syntax)
+    throw new StromaflowError('SLIDE_UNSUPPORTED', `${file.path}: is not in a DICOM transfer syntax that can be read`);
   const source = syntax.deflated ? inflateDataSet(file, meta.end) : file;
   return { reader: new ByteReader(source, syntax.deflated ? 0 : meta.end), syntax, dataAt: meta.end };
 }
@@ -151,68 +152,51 @@ interface Begun {
   readonly pixels: Element;
 }
 
-function readHeader(
-  file: ByteSource,
-  modified: number,
-  accept: (facts: Readonly<Facts>) => boolean,
-): Begun | undefined {
+function readHeader(file: ByteSource, modified: number): Begun | undefined {
   const { path, size } = file;
-  const { reader, syntax, dataAt } = openDataSet(file);
+  const opened = openDataSet(file);
+  if (!opened) return undefined;
+  const { reader, syntax, dataAt } = opened;
   const facts = newFacts();
   const pixels = readFacts(reader, facts, syntax);
-  if (facts.sopClass !== WHOLE_SLIDE || !accept(facts)) return undefined;
+  if (facts.sopClass !== WHOLE_SLIDE || ASSOCIATED.has(facts.flavour)) return undefined;
   if (!pixels) throw new StromaflowError('SLIDE_TRUNCATED', `${path}: ends before its pixels`);
-  checkFacts(path, facts, reader.source.size, syntax);
-  const [down, across] = facts.spacing;
-  const mean = across !== undefined && down !== undefined ? ((across + down) / 2) * 1000 : undefined;
-  const mpp = mean !== undefined && mean > 0 ? mean : undefined;
-  return { header: { path, size, modified, syntax, facts, mpp, dataAt }, reader, pixels };
+  const unsupported = checkFacts(path, facts, reader.source.size, syntax);
+  const header = { path, size, modified, syntax, facts, spacing: spacingOf(facts), dataAt };
+  return { header: unsupported ? { ...header, unsupported } : header, reader, pixels };
+}
+
+function spacingOf({ spacing: [down, across], volume: [width, height], matrixColumns, matrixRows }: Facts) {
+  const isSpacing = (value: number | undefined): value is number => value !== undefined && value > 0 && value < 1e3;
+  if (isSpacing(across) && isSpacing(down)) return { x: across * 1000, y: down * 1000, stated: true };
+  const [x, y] = [width / matrixColumns, height / matrixRows];
+  return isSpacing(x) && isSpacing(y) ? { x: x * 1000, y: y * 1000, stated: false } : undefined;
 }
 
 function locateFrames({ header, reader, pixels }: Begun): DicomInstance {
-  const { facts, syntax } = header;
+  const { facts, syntax, unsupported } = header;
+  if (unsupported) return { ...header, frames: { starts: new Float64Array(), ends: new Float64Array() } };
   const frameBytes = facts.rows * facts.columns * facts.samplesPerPixel;
   return { ...header, frames: findFrames(reader, pixels, { ...facts, frameBytes }, syntax) };
 }
 
-/** Fills `facts` and stops at the pixels, the last thing of interest in a data set; undefined when there are none. */
+/**
+ * Fills `facts` and stops at the pixels, the last thing of interest in a data set; undefined when there are none, and for images of
+ * other things than the specimen, of which the rest may be damaged.
+ */
 function readFacts(reader: ByteReader, facts: Facts, { explicit }: TransferSyntax): Element | undefined {
   let pixels: Element | undefined;
-  readDataSet(reader, reader.source.size, wantedFacts(facts), {
-    explicit,
-    stopAt: element => {
-      const table = { at: reader.position, length: element.length };
-      if (element.tag === TAG.extendedOffsetTable) facts.offsetTable = table;
-      if (element.tag === TAG.extendedOffsetTableLengths) facts.lengthTable = table;
-      if (element.tag === TAG.pixelData) pixels = element;
-      return pixels !== undefined;
-    },
-  });
+  const stopAt = (element: Element): boolean => {
+    const table = { at: reader.position, length: element.length };
+    if (element.tag === TAG.extendedOffsetTable) facts.offsetTable = table;
+    if (element.tag === TAG.extendedOffsetTableLengths) facts.lengthTable = table;
+    if (element.tag === TAG.pixelData) pixels = element;
+    return pixels !== undefined || ASSOCIATED.has(facts.flavour);
+  };
+  try {
+    readDataSet(reader, reader.source.size, wantedFacts(facts), { explicit, stopAt });
+  } catch (error) {
+    if (!ASSOCIATED.has(facts.flavour)) throw error;
+  }
   return pixels;
 }
-
-function checkFacts(path: string, facts: Facts, size: number, { codec }: TransferSyntax): void {
-  const { rows, columns, frames, matrixColumns, matrixRows, samplesPerPixel } = facts;
-  const unreadable = (what: string) => new StromaflowError('SLIDE_UNREADABLE', `${path}: ${what}`);
-  const unsupported = (what: string) => new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${what}`);
-  if (!(rows > 0 && columns > 0 && matrixColumns > 0 && matrixRows > 0)) throw unreadable('states no size');
-  // A frame takes some bytes: a count beyond the file's size is damage, found before anything is allocated by it.
-  if (!(Number.isInteger(frames) && frames > 0 && frames <= MAX_FRAMES && frames <= size))
-    throw unreadable('states an impossible number of frames');
-  if (facts.bitsAllocated !== 8 || facts.signed)
-    throw unsupported(`${facts.signed ? 'signed ' : ''}${facts.bitsAllocated}-bit samples`);
-  const colour = samplesPerPixel === 3;
-  if (!colour && samplesPerPixel !== 1) throw unsupported(`${samplesPerPixel} samples a pixel`);
-  const allowed = colour ? COLOURS[codec] : ['MONOCHROME2'];
-  if (!allowed.includes(facts.photometric))
-    throw unsupported('its colour model is not supported with this compression');
-  if (rows * columns * 3 > MAX_FRAME_BYTES) throw unsupported(`frames of ${columns} × ${rows} pixels`);
-}
-
-/** Photometric interpretations by codec (PS3.5, section 8.2); the decoder makes all of them RGB. */
-const COLOURS: Readonly<Record<TransferSyntax['codec'], readonly string[]>> = {
-  none: ['RGB'],
-  deflate: ['RGB'],
-  jpeg: ['RGB', 'YBR_FULL_422', 'YBR_FULL'],
-  jpeg2000: ['RGB', 'YBR_ICT', 'YBR_RCT', 'YBR_FULL'],
-};

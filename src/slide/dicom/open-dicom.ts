@@ -5,19 +5,21 @@ import { setImmediate } from 'node:timers/promises';
 import { StromaflowError } from '../../errors.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { describeInstances } from './describe-instances.js';
-import { type DicomInstance, isDicom, readInstance, tryInstance } from './instance.js';
+import { type DicomInstance, isDicom, readHead, readInstance } from './instance.js';
 
 /** Entries of a folder that are looked at. */
 const MAX_FILES = 4096;
 
 /**
- * The instances of the slide at `path`. A file stands for its series: levels are instances of their own, beside it. A
- * folder must hold one series; entries that are no DICOM files are passed over.
+ * The instances of the slide at `path`: those that show the specimen. A file stands for its series: levels are instances of their
+ * own, beside it. A folder must hold one series; what is no instance of a whole slide, or of a label and the like, is passed over,
+ * whatever is wrong with it.
  *
  * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE, SLIDE_TRUNCATED, SLIDE_UNSUPPORTED
  */
 export async function readSeries(path: string, signal?: AbortSignal): Promise<DicomInstance[]> {
   const folder = (await stat(path)).isDirectory();
+  const series = folder ? undefined : readHead(path).series;
   const given = folder ? undefined : readInstance(path);
   const instances = given ? [given] : [];
   for (const name of await dicomFiles(folder ? path : dirname(path))) {
@@ -26,13 +28,19 @@ export async function readSeries(path: string, signal?: AbortSignal): Promise<Di
     signal?.throwIfAborted();
     const file = join(folder ? path : dirname(path), name);
     if (file === join(path)) continue;
-    const instance = given ? sibling(file, given) : tryInstance(file);
+    const instance = series === undefined ? readInstance(file) : sibling(file, series);
     if (instance) instances.push(instance);
   }
-  const series = new Set(instances.map(({ facts }) => facts.series));
-  if (instances.length === 0) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: holds no DICOM whole slide`);
-  if (series.size > 1)
-    throw new StromaflowError('SLIDE_UNREADABLE', `${path}: holds ${series.size} slides`, {
+  if (instances.length === 0)
+    throw new StromaflowError(
+      'SLIDE_UNREADABLE',
+      folder
+        ? `${path}: holds no DICOM whole slide, or a label or an overview of one alone`
+        : `${path}: is a DICOM file, but not a whole-slide image, nor beside one of its series`,
+    );
+  const found = new Set(instances.map(({ facts }) => facts.series));
+  if (found.size > 1)
+    throw new StromaflowError('SLIDE_UNREADABLE', `${path}: holds ${found.size} slides`, {
       fix: 'give one file of the slide that is meant',
     });
   return instances;
@@ -52,13 +60,12 @@ export async function readDicomFacts(path: string, signal?: AbortSignal): Promis
  * An instance beside the given one, when it belongs to its series. Files that are something else do not matter, but one
  * of the series that is damaged does.
  */
-function sibling(path: string, given: DicomInstance): DicomInstance | undefined {
+function sibling(path: string, series: string): DicomInstance | undefined {
   let belongs = false;
   try {
-    return tryInstance(path, ({ series }) => {
-      belongs = series === given.facts.series && series !== '';
-      return belongs;
-    });
+    const head = readHead(path);
+    belongs = head.isSlide && head.series === series && series !== '';
+    return belongs ? readInstance(path) : undefined;
   } catch (error) {
     if (belongs) throw error;
     return undefined;

@@ -15,7 +15,9 @@ export const TAG = {
   imageType: 0x0008_0008,
   sopClassUid: 0x0008_0016,
   sopInstanceUid: 0x0008_0018,
+  pyramidUid: 0x0008_0019,
   modality: 0x0008_0060,
+  codeValue: 0x0008_0100,
   manufacturerModelName: 0x0008_1090,
   sliceThickness: 0x0018_0050,
   studyInstanceUid: 0x0020_000d,
@@ -47,6 +49,7 @@ export const TAG = {
   pixelMeasuresSequence: 0x0028_9110,
 
   // The whole slide.
+  illuminationTypeCodeSequence: 0x0022_0016,
   xOffsetInSlideCoordinateSystem: 0x0040_072a,
   yOffsetInSlideCoordinateSystem: 0x0040_073a,
   zOffsetInSlideCoordinateSystem: 0x0040_074a,
@@ -54,6 +57,7 @@ export const TAG = {
   imagedVolumeHeight: 0x0048_0002,
   totalPixelMatrixColumns: 0x0048_0006,
   totalPixelMatrixRows: 0x0048_0007,
+  totalPixelMatrixOriginSequence: 0x0048_0008,
   imageOrientationSlide: 0x0048_0102,
   opticalPathSequence: 0x0048_0105,
   opticalPathIdentifier: 0x0048_0106,
@@ -61,6 +65,7 @@ export const TAG = {
   planePositionSlideSequence: 0x0048_021a,
   columnPositionInTotalImagePixelMatrix: 0x0048_021e,
   rowPositionInTotalImagePixelMatrix: 0x0048_021f,
+  opticalPathIdentificationSequence: 0x0048_0207,
   numberOfOpticalPaths: 0x0048_0302,
   totalPixelMatrixFocalPlanes: 0x0048_0303,
   sharedFunctionalGroupsSequence: 0x5200_9229,

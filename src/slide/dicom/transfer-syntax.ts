@@ -10,6 +10,8 @@ export interface TransferSyntax {
   readonly codec: FrameCodec;
   /** For people. */
   readonly name: string;
+  /** Absent: this reader decodes it. */
+  readonly unsupported?: true;
 }
 
 const native = { explicit: true, deflated: false, encapsulated: false, codec: 'none', name: 'none' } as const;
@@ -27,3 +29,28 @@ export const TRANSFER_SYNTAXES: Readonly<Record<string, TransferSyntax>> = {
   '1.2.840.10008.1.2.4.90': jpeg2000,
   '1.2.840.10008.1.2.4.91': jpeg2000,
 };
+
+/** The one in which even elements cannot be read: it was retired before slides were stored in DICOM. */
+const BIG_ENDIAN = '1.2.840.10008.1.2.2';
+
+/** Names of what this reader does not decode; of others the number is the name. */
+const OTHERS: readonly (readonly [pattern: RegExp, name: string])[] = [
+  [/^1\.2\.840\.10008\.1\.2\.5$/, 'RLE'],
+  [/^1\.2\.840\.10008\.1\.2\.4\.(57|70)$/, 'lossless JPEG'],
+  [/^1\.2\.840\.10008\.1\.2\.4\.8[01]$/, 'JPEG-LS'],
+  [/^1\.2\.840\.10008\.1\.2\.4\.1[01]\d(\.\d)?$/, 'JPEG XL or video'],
+  [/^1\.2\.840\.10008\.1\.2\.4\.20[123]$/, 'HTJ2K'],
+];
+
+/**
+ * How a data set is written. Compressed ones are in explicit VR, whatever the compression (PS3.5, A.4): what an instance is can be
+ * read of those whose pixels cannot be.
+ *
+ * @returns undefined for big-endian data sets, and for no UID.
+ */
+export function transferSyntax(uid: string): TransferSyntax | undefined {
+  const known = TRANSFER_SYNTAXES[uid];
+  if (known || uid === BIG_ENDIAN || !/^[\d.]{1,64}$/.test(uid)) return known;
+  const name = OTHERS.find(([pattern]) => pattern.test(uid))?.[1];
+  return { ...jpeg, codec: 'none', name: name ? `${name}, ${uid}` : uid, unsupported: true };
+}

@@ -17,3 +17,4 @@ export function asNumbers(bytes: Buffer): number[] {
 export const asUint16 = (bytes: Buffer): number => (bytes.length >= 2 ? bytes.readUInt16LE() : 0);
 export const asUint32 = (bytes: Buffer): number => (bytes.length >= 4 ? bytes.readUInt32LE() : asUint16(bytes));
 export const asInt32 = (bytes: Buffer): number => (bytes.length >= 4 ? bytes.readInt32LE() : 0);
+export const asFloat = (bytes: Buffer): number => (bytes.length >= 4 ? bytes.readFloatLE() : Number.NaN);

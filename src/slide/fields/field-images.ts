@@ -23,12 +23,17 @@ export const fieldName = (region: string, fov: number, z: number, { digits, chan
   `${region}_${String(fov).padStart(digits, '0')}_${String(z).padStart(digits, '0')}_${channel}.${extension}`;
 
 /**
- * Finds out how the images of a region are named, and which of a field's images is the brightfield one. Undefined until one
+ * Finds out how the images of a region are named, which of a field's images is the brightfield one, and how many others it has. Undefined until one
  * field has all its images: until another field's are there, or `over`.
  *
  * @throws SLIDE_UNSUPPORTED for several images a field, none of which is called RGB.
  */
-export function findFieldNames(folder: string, region: string, z: number, over: boolean): FieldNames | undefined {
+export function findFieldNames(
+  folder: string,
+  region: string,
+  z: number,
+  over: boolean,
+): { names: FieldNames; others: number } | undefined {
   const found = new Map<string, FieldNames>();
   const shots = new Set<string>();
   const prefix = `${region}_`;
@@ -44,9 +49,10 @@ export function findFieldNames(folder: string, region: string, z: number, over: 
   }
   if (found.size === 0 || (shots.size < 2 && !over)) return undefined;
   const names = [...found.values()];
+  const others = names.length - 1;
   const rgb = names.filter(({ channel }) => /_RGB$/.test(channel));
   const [chosen, another] = names.length === 1 ? names : rgb;
-  if (chosen && !another) return chosen;
+  if (chosen && !another) return { names: chosen, others };
   throw new StromaflowError(
     'SLIDE_UNSUPPORTED',
     `${folder}: has ${names.length} images a field (${[...found.keys()].slice(0, 5).join(', ')}), and not one of them is called RGB`,

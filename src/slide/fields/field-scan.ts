@@ -1,12 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
+import type { SlideNote } from '../note.js';
 import { readRegularFile, statFileBelow } from '../regular-file.js';
 import { unreadable } from '../tiff-probe.js';
 import { COORDINATES } from '../tile-folder/read-tile-set.js';
 import type { TileSet } from '../tile-folder/tile-set.js';
+import type { FieldCells } from './cells.js';
 import { type Coordinates, type FieldRow, parseCoordinates } from './coordinates.js';
-import { fieldName, fieldSize, findFieldNames } from './field-images.js';
+import { type FieldNames, fieldName, fieldSize, findFieldNames } from './field-images.js';
 import { gridFields, type PlacedField } from './grid.js';
 import { PARAMETERS, readParameters, type ScanParameters } from './parameters.js';
 
@@ -98,7 +100,9 @@ export async function readFieldSet(
   if (mpp === undefined && unit === 'mm')
     throw new StromaflowError('SLIDE_NO_MPP', `${csv}: neither it nor "${PARAMETERS}" says how many µm a pixel spans`);
   if (folder === undefined) return undefined;
-  const named = nameFields(rows, region, folder, parameters, over);
+  const { plane, planes } = planeOf(rows, parameters);
+  const found = findNames(rows, region, folder, plane, over);
+  const named = found && nameFields(rows, region, plane, found.names);
   const sample = named?.find(({ name }) => statFileBelow(folder, name));
   if (!named || !sample) return undefined;
   const scale = unit === 'mm' ? 1000 / mpp! : 1;
@@ -115,24 +119,55 @@ export async function readFieldSet(
     doneIn: scan.doneIn,
     mpp,
     levels: [{ ...level, ...plain, fields: cells }],
+    notes: notesOf(planes, plane, found.others, cells),
   };
 }
 
-/** The fields of one focal plane, by their images; undefined while it is not known how these are named. */
-function nameFields(
+/** The middle one, of an even number the lower. */
+function planeOf(rows: readonly FieldRow[], parameters: ScanParameters | undefined): { plane: number; planes: number } {
+  const planes = rows.reduce((most, { z = 0 }) => Math.max(most, z + 1), parameters?.planes ?? 1);
+  return { plane: Math.floor((planes - 1) / 2), planes };
+}
+
+/** How the images are named that the rows do not name; undefined while that is not known. */
+function findNames(
   rows: readonly FieldRow[],
   region: string,
   folder: string,
-  parameters: ScanParameters | undefined,
+  plane: number,
   over: boolean,
-): PlacedField[] | undefined {
-  if (rows[0]!.file !== undefined) return rows.map(({ file, x, y }) => ({ name: file!, x, y }));
-  const planes = rows.reduce((most, { z = 0 }) => Math.max(most, z + 1), parameters?.planes ?? 1);
-  const plane = Math.floor((planes - 1) / 2);
-  const names = findFieldNames(folder, region, plane, over);
-  if (!names) return undefined;
+): { names: FieldNames | undefined; others: number } | undefined {
+  if (rows[0]!.file !== undefined) return { names: undefined, others: 0 };
+  return findFieldNames(folder, region, plane, over);
+}
+
+/** The fields of one focal plane, by their images. */
+function nameFields(
+  rows: readonly FieldRow[],
+  region: string,
+  plane: number,
+  names: FieldNames | undefined,
+): PlacedField[] {
   const here = rows.filter(({ z }) => z === undefined || z === plane);
-  return here.map(({ fov, x, y }) => ({ name: fieldName(region, fov, plane, names), x, y }));
+  return here.map(({ file, fov, x, y }) => ({ name: names ? fieldName(region, fov, plane, names) : file!, x, y }));
+}
+
+function notesOf(planes: number, plane: number, channels: number, { names }: FieldCells): SlideNote[] {
+  const notes: SlideNote[] = [];
+  if (planes > 1)
+    notes.push({
+      code: 'plane-left-out',
+      message: `of ${planes} focal planes the middle one is read (z ${plane}), ${planes - 1} left out`,
+    });
+  if (channels > 0)
+    notes.push({
+      code: 'image-left-out',
+      message: `of ${channels + 1} images a field the one that is called RGB is read, ${channels} left out`,
+    });
+  const unvisited = names.reduce((count, name) => count + (name === '' ? 1 : 0), 0);
+  if (unvisited > 0)
+    notes.push({ code: 'sparse', message: `${unvisited} of ${names.length} places of the grid were not visited` });
+  return notes;
 }
 
 /**

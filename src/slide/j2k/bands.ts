@@ -107,6 +107,7 @@ export function sameBands(a: PlainHeader, b: PlainHeader): boolean {
   const keys = ['width', 'height', 'levels', 'blockWidth', 'blockHeight', 'guardBits'] as const;
   return (
     keys.every(key => a[key] === b[key]) &&
+    a.chroma.every((step, i) => step === b.chroma[i]) &&
     a.quantisers.every(({ exponent, mantissa }, i) => {
       const other = b.quantisers[i]!;
       return exponent === other.exponent && mantissa === other.mantissa;

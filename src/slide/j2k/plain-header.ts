@@ -8,6 +8,8 @@ export interface Quantiser {
 export interface PlainHeader {
   readonly width: number;
   readonly height: number;
+  /** Pixels in a sample of the second and third component, across and down: 1 or 2. */
+  readonly chroma: readonly [across: number, down: number];
   readonly layers: number;
   /** 0 LRCP, 1 RLCP, 2 RPCL, 3 PCRL, 4 CPRL. */
   readonly progression: number;
@@ -48,8 +50,8 @@ const MAX_BLOCKS = 16_384;
 type Reading = { -readonly [Key in keyof PlainHeader]?: PlainHeader[Key] };
 
 /**
- * Reads the headers of a codestream as slides have them: three components of 8 bits, one tile in one part, blocks without
- * options, one precinct a resolution. Undefined for any other, and for what is not sound.
+ * Reads the headers of a codestream as slides have them: three components of 8 bits, the second and third perhaps at half
+ * the width or height, one tile in one part, blocks without options, one precinct a resolution. Undefined for any other, and for what is not sound.
  */
 export function readPlainHeader(stream: Buffer): PlainHeader | undefined {
   const header: Reading = {};
@@ -81,6 +83,8 @@ function readTilePart(stream: Buffer, at: number, segment: Buffer, header: Readi
   const { width, height, quantisers, blockWidth, blockHeight } = header;
   // Where there are quantisers, there is a coding style; where a width, a height.
   if (width === undefined || !quantisers) return undefined;
+  // Components of different sizes cannot be transformed into each other.
+  if (header.transformed && header.chroma!.some(step => step > 1)) return undefined;
   if (Math.ceil(width / blockWidth!) * Math.ceil(height! / blockHeight!) > MAX_BLOCKS) return undefined;
   // The first tile, its first part of one, up to the end of the stream.
   if (segment.length !== 8 || segment.readUInt16BE(0) !== 0 || segment.readUInt16BE(6) !== 1) return undefined;
@@ -108,8 +112,11 @@ function readSize(segment: Buffer, header: Reading): boolean {
   if (left !== 0 || top !== 0 || tileLeft !== 0 || tileTop !== 0 || tileWidth < width || tileHeight < height)
     return false;
   if (width < 1 || height < 1 || width * height > MAX_PIXELS) return false;
-  for (let i = 36; i < 45; i += 3) if (segment[i] !== 7 || segment[i + 1] !== 1 || segment[i + 2] !== 1) return false;
-  Object.assign(header, { width, height });
+  const [, luma, down, , across, half, , acrossToo, halfToo] = segment.subarray(36);
+  if ([36, 39, 42].some(i => segment[i] !== 7) || luma !== 1 || down !== 1) return false;
+  const isChroma = (step: number | undefined, too: number | undefined) => step === too && (step === 1 || step === 2);
+  if (!isChroma(across, acrossToo) || !isChroma(half, halfToo)) return false;
+  Object.assign(header, { width, height, chroma: [across, half] });
   return true;
 }
 

@@ -1,4 +1,4 @@
-import { instantiate, reach } from '../wasm.js';
+import { instantiate, reach, type WasmMemory } from '../wasm.js';
 import { type Band, type Block, bandsOf, resetBands, sameBands } from './bands.js';
 import { readPackets } from './packets.js';
 import { type PlainHeader, readPlainHeader } from './plain-header.js';
@@ -45,6 +45,27 @@ interface Kernels {
 }
 
 const COMPONENTS = 3;
+
+/** Size of each component in samples. */
+function componentSizes({ width, height, chroma: [across, down] }: PlainHeader): { width: number; height: number }[] {
+  const chroma = { width: Math.ceil(width / across), height: Math.ceil(height / down) };
+  return [{ width, height }, chroma, chroma];
+}
+
+/** Fills a plane by repeating the samples in its upper left, as OpenSlide does: from the end, so that none is lost. */
+function repeat(
+  memory: WasmMemory,
+  plane: number,
+  pitch: number,
+  { width, height, chroma: [across, down] }: PlainHeader,
+): void {
+  const samples = new Int32Array(memory.buffer, plane, (pitch * height) / 4);
+  const row = pitch / 4;
+  for (let y = height - 1; y >= 0; y--) {
+    const from = Math.floor(y / down) * row;
+    for (let x = width - 1; x >= 0; x--) samples[y * row + x] = samples[from + Math.floor(x / across)] as number;
+  }
+}
 const SLACK = 256;
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
@@ -79,13 +100,16 @@ export class PlainJ2k {
     reach(kernels.memory, rgb + bytes + SLACK);
     kernels.clear(planes, planeBytes * COMPONENTS);
     const memory = new Uint8Array(kernels.memory.buffer);
+    const sizes = componentSizes(header);
     for (const [index, resolutions] of components.entries()) {
+      const size = sizes[index]!;
       const plane = planes + index * planeBytes;
       for (const bands of resolutions)
         for (const band of bands)
           for (const block of band.blocks)
             if (block.passes > 0) this.#decodeBlock(stream, memory, input, band, block, whole, plane, pitch);
-      kernels.inverse(plane, pitch, width, height, levels, whole, room);
+      kernels.inverse(plane, pitch, size.width, size.height, levels, whole, room);
+      if (size.width < width || size.height < height) repeat(kernels.memory, plane, pitch, header);
     }
     const [first, second, third] = [planes, planes + planeBytes, planes + planeBytes * 2];
     kernels.toRgb(first, second, third, pitch, width, height, whole, transformed, yCbCr, room, rgb);
@@ -95,7 +119,7 @@ export class PlainJ2k {
 
   #componentsOf(header: PlainHeader): readonly Band[][][] {
     if (this.#last && sameBands(this.#last.header, header)) this.#last.components.forEach(resetBands);
-    else this.#last = { header, components: Array.from({ length: COMPONENTS }, () => bandsOf(header)) };
+    else this.#last = { header, components: componentSizes(header).map(size => bandsOf({ ...header, ...size })) };
     return this.#last.components;
   }
 

@@ -32,9 +32,11 @@ export function readDataSet(index: string): DataSet {
   const folder = dirname(index);
   if (isPartOfNdTiff(index))
     throw unreadable(index, 'is a reduced resolution of a data set', `give ${dirname(folder)} instead`);
-  const prefix = readdirSync(folder)
-    .map(prefixOf)
-    .find(name => name !== undefined);
+  const prefixes = new Set(readdirSync(folder).map(prefixOf));
+  prefixes.delete(undefined);
+  if (prefixes.size > 1)
+    throw unreadable(index, 'has the images of several data sets beside it', 'put each into a folder of its own');
+  const [prefix] = prefixes;
   if (prefix === undefined) throw unreadable(index, 'has no images beside it');
   const part = join(folder, partName(prefix, 0));
   const fd = openPart(part);
@@ -106,7 +108,7 @@ export function isStored({ folder, prefix }: Pick<DataSet, 'folder' | 'prefix'>,
 
 /** Number of a part by its name; names of other files are not followed. */
 export function partOf(prefix: string, file: string): number | undefined {
-  const number = file.startsWith(prefix) ? /^_NDTiffStack(?:_(\d{1,4}))?\.tif$/.exec(file.slice(prefix.length)) : null;
+  const number = file.startsWith(prefix) ? /^NDTiffStack(?:_(\d{1,4}))?\.tif$/.exec(file.slice(prefix.length)) : null;
   return number ? Number(number[1] ?? 0) : undefined;
 }
 

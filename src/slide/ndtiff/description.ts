@@ -16,7 +16,7 @@ export interface NdTiffLevel extends LevelGeometry {
   readonly top: number;
   /** Byte position of each tile's pixels, row by row; 0 while it has not come. */
   readonly offsets: Float64Array;
-  /** Which `<prefix>_NDTiffStack[_n].tif` holds it. */
+  /** Which `<prefix>NDTiffStack[_n].tif` holds it. */
   readonly parts: Float64Array;
   /** Pixel type by the index (NDTIFF_TYPES). */
   readonly types: Float64Array;
@@ -27,7 +27,7 @@ export type NdTiffDescription = {
   readonly kind: typeof NDTIFF_KIND;
   readonly path: string;
   readonly folder: string;
-  /** Name of the parts up to `_NDTiffStack`. */
+  /** Name of the parts up to `NDTiffStack`; empty for a data set without a name. */
   readonly prefix: string;
   readonly levels: readonly NdTiffLevel[];
 };
@@ -36,4 +36,4 @@ export type NdTiffDescription = {
 export const NDTIFF_TYPES: Readonly<Record<number, number>> = { 0: 1, 2: 3 };
 
 export const partName = (prefix: string, part: number): string =>
-  `${prefix}_NDTiffStack${part === 0 ? '' : `_${part}`}.tif`;
+  `${prefix}NDTiffStack${part === 0 ? '' : `_${part}`}.tif`;

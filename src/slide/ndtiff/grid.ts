@@ -1,6 +1,7 @@
+import type { StromaflowError } from '../../errors.js';
 import { unreadable } from '../tiff-probe.js';
 import type { NdTiffLevel } from './description.js';
-import { type IndexEntry, MAX_IMAGE, MAX_SIDE, type NdTiffSummary } from './read-index.js';
+import { hasPlace, type IndexEntry, MAX_IMAGE, MAX_SIDE, type NdTiffSummary } from './read-index.js';
 
 /** Every tile has a place in memory before it comes. */
 const MAX_TILES = 2 ** 20;
@@ -29,18 +30,34 @@ export function gridOfTiles(path: string, entries: Iterable<IndexEntry>, summary
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
   for (const { axes, width, height } of entries) {
     const [row, col] = [axes['row'], axes['column']];
-    if (!Number.isSafeInteger(row) || !Number.isSafeInteger(col)) continue;
+    if (!hasPlace({ axes })) continue;
     [left, right] = [Math.min(left, Number(col)), Math.max(right, Number(col))];
     [top, bottom] = [Math.min(top, Number(row)), Math.max(bottom, Number(row))];
     size ??= { tileWidth: width - overlapX, tileHeight: height - overlapY };
   }
-  if (!size) throw unreadable(path, 'lists no image with a row and a column');
+  if (!size) throw withoutPlaces(path);
   const { tileWidth, tileHeight } = size;
   if (tileWidth < 1 || tileHeight < 1) throw unreadable(path, 'its images are no larger than they overlap');
   const [cols, rows] = [right - left + 1, bottom - top + 1];
   const whole = { width: cols * tileWidth, height: rows * tileHeight };
   return gridOf(path, { ...whole, ...size, cols, rows, firstCol: left, firstRow: top }, summary);
 }
+
+/** SLIDE_UNREADABLE for a data set none of whose images says where it lies. */
+export const withoutPlaces = (path: string): StromaflowError =>
+  unreadable(
+    path,
+    'no image has a row and a column, so that nobody knows how they lie side by side',
+    'acquire the tiles with the axes row and column, as tiled acquisitions do, or stitch them into a TIFF first',
+  );
+
+/** SLIDE_UNREADABLE for a data set whose images lie outside of the size that it states. */
+export const outsideOfGrid = (path: string): StromaflowError =>
+  unreadable(
+    path,
+    'no image lies inside the size that its summary metadata states',
+    'correct Width, Height, TileWidth and TileHeight',
+  );
 
 type Lines = Pick<
   NdTiffGrid,

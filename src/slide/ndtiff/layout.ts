@@ -5,7 +5,8 @@ export const NDTIFF_INDEX = 'NDTiff.index';
 
 const FULL = 'Full resolution';
 const REDUCED = /^Downsampled_x\d+$/;
-const PART = /^(.+)_NDTiffStack(?:_\d{1,4})?\.tif$/;
+/** Its library leaves the name out where none is given. */
+const PART = /^(|.+_)NDTiffStack(?:_\d{1,4})?\.tif$/;
 
 /** Where the index stands in a folder that is a data set: beside the tiles, or, of a pyramid and of NDTiff 2, one folder below. */
 export const indexesIn = (folder: string): string[] => [join(folder, NDTIFF_INDEX), join(folder, FULL, NDTIFF_INDEX)];
@@ -25,5 +26,5 @@ export function dataSetFolder(index: string): string {
 export const isPartOfNdTiff = (path: string): boolean =>
   PART.test(basename(path)) || (basename(path) === NDTIFF_INDEX && REDUCED.test(basename(dirname(path))));
 
-/** Name of the parts up to `_NDTiffStack`; undefined for other files. */
+/** Name of the parts up to `NDTiffStack`; undefined for other files. */
 export const prefixOf = (name: string): string | undefined => PART.exec(name)?.[1];

@@ -14,9 +14,32 @@ export interface IndexEntry {
   readonly end: number;
 }
 
-/** All axes but the place: images of one focal plane, channel and time have this in common. */
-export function planeOf({ axes: { row: _, column: __, ...others } }: Pick<IndexEntry, 'axes'>): string {
-  return JSON.stringify(Object.entries(others).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** All axes but the place, and one more: images of one focal plane, channel and time have this in common. */
+export function planeOf({ axes }: Pick<IndexEntry, 'axes'>, without = ''): string {
+  const left = Object.entries(axes).filter(([name]) => name !== 'row' && name !== 'column' && name !== without);
+  return JSON.stringify(left.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** True for an image that says where it lies. */
+export const hasPlace = ({ axes }: Pick<IndexEntry, 'axes'>): boolean =>
+  Number.isSafeInteger(axes['row']) && Number.isSafeInteger(axes['column']);
+
+/**
+ * The plane that is read of several: the middle one by the axis `z`, of an even number the lower of the two; by all other axes that
+ * of the first image that has a place.
+ *
+ * @returns undefined where no image has one.
+ */
+export function chosenPlane(entries: readonly IndexEntry[]): { plane: string; planes: readonly string[] } | undefined {
+  const placed = entries.filter(hasPlace);
+  const [first] = placed;
+  if (!first) return undefined;
+  const planes = new Map(placed.map(entry => [planeOf(entry), entry]));
+  const beside = [...planes.values()].filter(entry => planeOf(entry, 'z') === planeOf(first, 'z'));
+  const depths = beside.filter(({ axes: { z } }) => typeof z === 'number');
+  const sorted = depths.toSorted((a, b) => Number(a.axes['z']) - Number(b.axes['z']));
+  const middle = sorted[Math.floor((sorted.length - 1) / 2)] ?? first;
+  return { plane: planeOf(middle), planes: [...planes.keys()] };
 }
 
 /** Longer texts are damage. */

@@ -1,4 +1,5 @@
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { gridOf, MAX_SIDE, MAX_TILE, unreadableManifest, wholeNumber } from './manifest-fields.js';
 import type { TileSet, TileSetLevel } from './tile-set.js';
 
@@ -11,14 +12,24 @@ export function readDeepZoom(manifest: string, text: string, folder: string): Ti
   const format = attributeText(text, 'Format') ?? 'jpg';
   if (!/^[a-z0-9]{1,8}$/i.test(format)) throw unreadableManifest(manifest, 'its tiles have no format');
   const finest = Math.ceil(Math.log2(Math.max(width, height)));
+  const extension = extensionIn(folder, finest, format);
   const levels: Omit<TileSetLevel, 'mpp'>[] = [];
   for (let down = 0; down <= finest; down++) {
     const scale = 2 ** down;
     const size = gridOf(Math.ceil(width / scale), Math.ceil(height / scale), square(side), scale);
-    levels.push({ ...size, ...PLAIN, pattern: `${finest - down}/{col}_{row}.${format}`, overlap });
+    levels.push({ ...size, ...PLAIN, pattern: `${finest - down}/{col}_{row}.${extension}`, overlap });
     if (size.cols * size.rows === 1) break;
   }
   return { format: 'DeepZoom', manifest, path: manifest, folder, doneIn: [folder], mpp: undefined, levels };
+}
+
+/** How the tiles end: as the description says, or as the first one there is does, where a writer says it otherwise. */
+function extensionIn(folder: string, finest: number, format: string): string {
+  const lower = format.toLowerCase();
+  const alike = lower === 'jpg' || lower === 'jpeg' ? ['jpg', 'jpeg'] : [lower];
+  const endings = [format, ...alike, ...alike.map(name => name.toUpperCase())];
+  const levels = [finest, 0];
+  return endings.find(ending => levels.some(level => existsSync(join(folder, `${level}`, `0_0.${ending}`)))) ?? format;
 }
 
 /**

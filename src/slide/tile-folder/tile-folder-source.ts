@@ -1,12 +1,22 @@
+import { statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
+import { ForeignTile, ForeignTileError } from '../foreign-tile.js';
 import { J2kDecoder } from '../j2k-decoder.js';
 import { readFileBelow } from '../regular-file.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff-description.js';
 import { COMPRESSION } from '../tiff-support.js';
 import { corrupt, decodeImage, type Image, type ImageSize } from './decode-image.js';
-import { mostBytes, type TileFolderDescription, type TileSetLevel, tileCut, tileName } from './tile-set.js';
+import {
+  mostBytes,
+  shownBy,
+  type TileCut,
+  type TileFolderDescription,
+  type TileSetLevel,
+  tileCut,
+  tileName,
+} from './tile-set.js';
 
 /** Reads a slide that is stored as one image a tile. JPEG colours follow the file's own markers, as any program shows it. */
 export class TileFolderSource implements TileSource {
@@ -22,32 +32,55 @@ export class TileFolderSource implements TileSource {
     const geometry = this.levels[level];
     if (!geometry || !(col >= 0 && col < geometry.cols && row >= 0 && row < geometry.rows))
       throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
+    const tile = row * geometry.cols + col;
+    const shown = shownBy(geometry, tile);
+    // Its own image, where the one that shows it is not there.
+    if (shown !== undefined && (await this.#read(geometry, tile, shown, into)) === 'decoded') return 'decoded';
+    return this.#read(geometry, tile, tile, into);
+  }
+
+  /** A tile's pixels out of the image of that tile, or of one that shows them. */
+  async #read(geometry: TileSetLevel, tile: number, shown: number, into: Uint8Array): Promise<TileState> {
+    const { cols } = geometry;
+    const [col, row] = [shown % cols, Math.floor(shown / cols)];
     const name = tileName(geometry, col, row);
     if (name === '') return 'missing';
     const path = join(this.#description.folder, name);
-    const bytes = readTileFile(this.#description.folder, name, geometry);
+    const bytes = readTileFile(this.#description, name, geometry);
     if (!bytes) return 'missing';
     const cut = tileCut(geometry, col, row);
     // A level's size may have been rounded up: its last tiles are then a pixel larger.
     const spare = (last: boolean) => (last && !geometry.whole ? 1 : 0);
     const fits = (has: number, wanted: number, last: boolean) => has >= wanted && has <= wanted + spare(last);
+    const isLast = (start: number, before: number, stored: number, whole: number) => start - before + stored >= whole;
+    const lastCol = isLast(col * geometry.tileWidth, cut.left, cut.width, geometry.width);
+    const lastRow = isLast(row * geometry.tileHeight, cut.top, cut.height, geometry.height);
     const checkSize = ({ width, height }: ImageSize): void => {
-      const isRight =
-        fits(width, cut.width, col === geometry.cols - 1) && fits(height, cut.height, row === geometry.rows - 1);
+      const isRight = fits(width, cut.width, lastCol) && fits(height, cut.height, lastRow);
       if (!isRight) throw corrupt(path, `is ${width} × ${height} pixels instead of ${cut.width} × ${cut.height}`);
     };
     const image = /\.j2[kc]$/i.test(extname(path))
       ? await decodeJ2k(path, bytes, geometry)
       : await decodeImage(path, bytes, cut.width * cut.height, checkSize);
     checkSize(image);
-    for (let y = 0; y < cut.down; y++) {
-      const from = ((cut.top + y) * image.width + cut.left) * 3;
-      into.set(image.pixels.subarray(from, from + cut.across * 3), y * geometry.tileWidth * 3);
+    const part = shown === tile ? cut : partOf(geometry, tile, shown, cut);
+    for (let y = 0; y < part.down; y++) {
+      const from = ((part.top + y) * image.width + part.left) * 3;
+      into.set(image.pixels.subarray(from, from + part.across * 3), y * geometry.tileWidth * 3);
     }
     return 'decoded';
   }
 
   close(): void {}
+}
+
+/** Where the image of one tile shows the pixels of another, to its right or below. */
+function partOf(level: TileSetLevel, tile: number, shown: number, { left, top, across, down }: TileCut): TileCut {
+  const [col, row] = [tile % level.cols, Math.floor(tile / level.cols)];
+  const own = tileCut(level, col, row);
+  const isRight = col > shown % level.cols;
+  const isBelow = row > Math.floor(shown / level.cols);
+  return { ...own, left: isRight ? left + across : left, top: isBelow ? top + down : top };
 }
 
 async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Promise<Image> {
@@ -58,13 +91,24 @@ async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Prom
   const tile = decoder.input(bytes.length);
   bytes.copy(tile);
   const problem = decoder.decode(tile, tileHeight, pixels);
-  if (problem) throw corrupt(path, problem);
+  if (problem instanceof ForeignTile) throw new ForeignTileError(`${path}: ${problem.what}`);
+  if (problem !== undefined) throw corrupt(path, problem);
   return { width: tileWidth, height: tileHeight, pixels };
 }
 
-function readTileFile(folder: string, name: string, level: TileSetLevel): Buffer | undefined {
+/** @throws SLIDE_UNREADABLE also when the whole set is not there: then nobody can tell whether the tile is. */
+function readTileFile(
+  { folder, manifest }: TileFolderDescription,
+  name: string,
+  level: TileSetLevel,
+): Buffer | undefined {
   try {
-    return readFileBelow(folder, name, mostBytes(level))?.bytes;
+    const read = () => readFileBelow(folder, name, mostBytes(level))?.bytes;
+    const bytes = read();
+    if (bytes || name === '') return bytes;
+    // A share may have gone away, or have come back between the two questions.
+    statSync(manifest);
+    return read();
   } catch (error) {
     throw new StromaflowError('SLIDE_UNREADABLE', `${join(folder, name)}: cannot be read`, { cause: error });
   }

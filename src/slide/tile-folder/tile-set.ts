@@ -1,5 +1,6 @@
 import type { FieldCells } from '../fields/cells.js';
-import type { LevelGeometry } from '../slide.js';
+import type { SlideNote } from '../note.js';
+import type { AxisSpacing, LevelGeometry } from '../slide.js';
 
 /** What the samples of a JPEG 2000 tile are. */
 export type TileColour = 'ycbcr' | 'rgb';
@@ -35,9 +36,10 @@ export interface TileSet {
   readonly folder: string;
   /** Folders in which `.done` may stand when the last tile is written. */
   readonly doneIn: readonly string[];
-  readonly mpp: number | undefined;
+  readonly mpp: number | AxisSpacing | undefined;
   /** Finest first. */
   readonly levels: readonly Omit<TileSetLevel, 'mpp'>[];
+  readonly notes?: readonly SlideNote[];
 }
 
 export const TILE_FOLDER_KIND = 'tile-folder';
@@ -120,6 +122,34 @@ export function tileFolders(level: Level): string[] {
 }
 
 const folderOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('/')));
+
+/**
+ * The tile whose image shows another one's pixels as its overlap: of a last column or row that is no wider than the overlap, the tile
+ * before it. Some writers leave such tiles out (libvips), so that their pixels are taken from there. Undefined for all others.
+ */
+export function shownBy(
+  { cols, tileWidth, tileHeight, width, height, overlap, fields }: Level,
+  tile: number,
+): number | undefined {
+  if (fields || overlap === 0) return undefined;
+  const col = tile % cols;
+  const row = (tile - col) / cols;
+  const isThin = (index: number, size: number, whole: number) => index > 0 && whole - index * size <= overlap;
+  const [left, up] = [isThin(col, tileWidth, width), isThin(row, tileHeight, height)];
+  return left || up ? (row - (up ? 1 : 0)) * cols + col - (left ? 1 : 0) : undefined;
+}
+
+/** The tiles that a tile's image shows as its overlap. */
+export function alsoShown(level: Level, tile: number): number[] {
+  const { cols, rows } = level;
+  const [right, below] = [tile % cols < cols - 1, tile + cols < cols * rows];
+  const around = [
+    ...(right ? [tile + 1] : []),
+    ...(below ? [tile + cols] : []),
+    ...(right && below ? [tile + cols + 1] : []),
+  ];
+  return around.filter(other => shownBy(level, other) === tile);
+}
 
 /** Tiles of a level that will be there when the slide is complete. */
 export function expectedTiles({ cols, rows, tiles, fields }: Level): number {

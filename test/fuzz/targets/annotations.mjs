@@ -7,6 +7,7 @@ import { mutateText } from '../mutate-text.mjs';
 import { MIB } from './read-slide.mjs';
 
 const MAP = parseLabelMap({ positive: 'stroma', negative: 'tumor,tumour', byName: true });
+const FRAME = { width: 4000, height: 3000, bounds: { x: 10, y: 20, width: 3000, height: 2000 } };
 const WINDOW = { x: 0, y: 0, step: 4, side: 64, width: 64, height: 64 };
 const into = new Uint8Array(64 * 64);
 const SQUARE = [
@@ -62,7 +63,7 @@ const annotation = (kind, seeds) => ({
   codes: ['LABELS_INVALID'],
   bound: { base: 16 * MIB, perByte: 64 },
   run: async (bytes, files) => {
-    const source = await openAnnotations({ kind, path: files.write('areas.txt', bytes) }, MAP);
+    const source = await openAnnotations(files.write('areas.txt', bytes), MAP, FRAME);
     await source.read(WINDOW, into);
     await source.read({ ...WINDOW, x: 3000, y: 2000, step: 64 }, into);
     await source.close();

@@ -10,6 +10,7 @@ import { MIB, readTiles } from './read-slide.mjs';
 
 const MAP = parseLabelMap({ positive: '1,2', colours: '#ff0000=1' });
 const WINDOW = { x: 0, y: 0, step: 1, side: 64, width: 64, height: 48 };
+const FRAME = { width: 70, height: 50, spacing: { x: 0.5, y: 0.5 } };
 const into = new Uint8Array(64 * 64);
 const pngs = () => [...seedsOf('corpus', 'image', /\.png$/), ...seedsOf('fixtures', 'tiger', /masks\/[^/]*\.png$/)];
 const masks = () => [
@@ -29,7 +30,7 @@ export const MASKS = [
     bound: { base: 16 * MIB, perByte: 2048 },
     run: async (bytes, files) => {
       const mask = await readMaskImage(files.write('mask.png', bytes), MAP);
-      await maskImageSource(mask, mask.width * 2, mask.height * 2).read(WINDOW, into);
+      await maskImageSource(mask, { width: mask.width * 2, height: mask.height * 2 }).read(WINDOW, into);
     },
   },
   {
@@ -40,7 +41,7 @@ export const MASKS = [
     bound: { base: 272 * MIB, perByte: 64 },
     run: async (bytes, files) => {
       const path = files.write('mask.tif', bytes);
-      const source = await openMaskTiff(path, MAP, 70, 50);
+      const source = await openMaskTiff(path, MAP, FRAME);
       try {
         await source.read(WINDOW, into);
         await source.read({ ...WINDOW, x: 20, step: 8 }, into);

@@ -1,9 +1,12 @@
 import { closeSync, openSync, statSync, truncateSync, writeSync } from 'node:fs';
+import { StromaflowError } from '#src/errors.js';
 import { openGrowingTiff } from '#src/live/growing-tiff.js';
 import { TiffListing } from '#src/live/tiff-listing.js';
 import { lacksTiles } from '#src/live/tile-bytes.js';
 import { openSlide } from '#src/slide/open.js';
-import { seedsOf } from '../corpus.mjs';
+import { recogniseTiff } from '#src/slide/tiff-format.js';
+import { seedsOf, textSeed } from '../corpus.mjs';
+import { mutateText } from '../mutate-text.mjs';
 import { mutateTiff } from '../mutate-tiff.mjs';
 import { MIB, readSlide, SLIDE_CODES } from './read-slide.mjs';
 
@@ -13,6 +16,38 @@ const tiff = () => [
   ...seedsOf('fixtures', '.', /(CMU-1-Small-Region\.svs|images\/\w+\.tif)$/),
   ...seedsOf('shared', 'slides', /tcga.*\.svs$/),
 ];
+
+const OME = textSeed(
+  'a.xml',
+  `<?xml version="1.0"?><!-- b --><OME UUID="urn:uuid:1"><Instrument><Objective NominalMagnification="20"/></Instrument>${[
+    0, 1,
+  ]
+    .map(
+      i =>
+        `<Image ID="Image:${i}" Name="a &amp; &#181;"><Pixels DimensionOrder="XYCZT" SizeX="512" SizeY="512" SizeC="3" SizeZ="3" SizeT="1" PhysicalSizeX="0.5" PhysicalSizeXUnit='&#xB5;m' PhysicalSizeY="5e-5" PhysicalSizeYUnit="cm"><Channel SamplesPerPixel="3"/><TiffData IFD="${i * 3}" FirstZ="0" PlaneCount="3"><UUID FileName="a.ome.tif">urn:uuid:1</UUID></TiffData></Pixels></Image>`,
+    )
+    .join('')}<![CDATA[x]]></OME>`,
+);
+/** A page of three samples of eight bits in tiles. */
+const PAGE = {
+  height: 512,
+  tileWidth: 64,
+  tileHeight: 64,
+  tiled: true,
+  compression: 1,
+  photometric: 2,
+  bitsPerSample: [8, 8, 8],
+  samplesPerPixel: 3,
+  extraSamples: [],
+  planarConfiguration: 1,
+  predictor: 1,
+  sampleFormat: 1,
+  subfileType: 0,
+  description: '',
+  directory: { offset: 0, entries: new Map() },
+  subDirectories: [],
+  lostSubDirectories: 0,
+};
 
 const SPARSE_BYTES = 2 ** 40;
 const FOLLOW = { mpp: 0.5, pollSeconds: 0.001, stallSeconds: -1, settleSeconds: 0.001, events: false };
@@ -26,6 +61,20 @@ export const SLIDES = [
     codes: SLIDE_CODES,
     bound: { base: 40 * MIB, perByte: 64 },
     run: (bytes, files) => readSlide(files.write('slide.tif', bytes), bytes.length > MIB ? 2 : 4),
+  },
+  {
+    name: 'ome-xml',
+    seeds: () => [OME],
+    mutate: mutateText,
+    codes: ['SLIDE_UNSUPPORTED'],
+    bound: { base: 4 * MIB, perByte: 64 },
+    run: bytes => {
+      const pages = Array.from({ length: 8 }, (_, index) => ({ ...PAGE, index, width: 512 - index * 32 }));
+      pages[0].description = bytes.toString('utf8');
+      const format = recogniseTiff(pages, { fileName: 'a.ome.tif' });
+      for (const scene of format?.scenes ?? []) recogniseTiff(pages, { fileName: 'a.ome.tif', scene });
+      if (format?.problem) throw new StromaflowError('SLIDE_UNSUPPORTED', format.problem.what);
+    },
   },
   {
     // A file may claim any size without a byte on disk: counts inside the file are no bound.
@@ -58,10 +107,14 @@ export const SLIDES = [
           failure ??= error;
         }
       };
-      const listing = new TiffListing(path, 0);
+      const slide = await attempt(() => openSlide(path, { mpp: 0.5, growing: true }));
+      // Of one that cannot be opened no level is known: any will do to have it parsed.
+      const listing = new TiffListing(
+        path,
+        slide?.source.levels[0] ?? { width: 1, height: 1, tileWidth: 1, tileHeight: 1 },
+      );
       const look = () => attempt(() => listing.read(({ offsets, byteCounts }) => offsets.length - byteCounts.length));
       await look();
-      const slide = await attempt(() => openSlide(path, { mpp: 0.5, growing: true }));
       if (slide) lacksTiles(slide.source);
       const { size } = statSync(path);
       // Half of it is no news to a follower.

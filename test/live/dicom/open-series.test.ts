@@ -18,7 +18,7 @@ describe('a DICOM slide of a watched folder', () => {
 
   it.each([
     ['is marked as done', () => ({}), true],
-    ['is older than a slide that stalled', () => ({ age: 9 }), false],
+    ['stood still', () => ({ quiet: 9 }), false],
   ])('that %s is not waited for', async (_, facts, marked) => {
     const folder = new GrowingFolder();
     folder.put('a.dcm', instance('1'));
@@ -85,7 +85,7 @@ describe('the level that is planned', () => {
   it('stands alone when nothing finer ever comes', async () => {
     const folder = new GrowingFolder();
     folder.put('half.dcm', half('2'));
-    expect(await folder.open({ spacing: 0.5, quiet: 9, age: 9 })).toMatchObject({ info: { mpp: 0.5 } });
+    expect(await folder.open({ spacing: 0.5, quiet: 9 })).toMatchObject({ info: { mpp: 0.5 } });
   });
 
   it('of a slide that hid its finest one is another slide when that comes', async () => {
@@ -132,7 +132,8 @@ describe('several series in one folder', () => {
     expect(folder.notice()).toEqual(new Set([null]));
     folder.put('c.dcm', Buffer.alloc(5000));
     folder.put('d.dcm', Buffer.from('text'));
-    folder.put('e.dcm', instance('1', { transferSyntax: '1.2.840.10008.1.2.5' }));
+    folder.put('e.dcm', instance('1', { transferSyntax: '1.2.840.10008.1.2.2' }));
+    folder.put('f.dcm', instance('1', { transferSyntax: '1.2.840.10008.1.2.4.203', flavour: 'THUMBNAIL' }));
     expect(folder.notice()).toEqual(new Set([null, undefined]));
     folder.put('c.dcm', instance('1'));
     expect(folder.notice()).toEqual(new Set([null, undefined, folder.path]));

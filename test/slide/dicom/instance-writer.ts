@@ -26,6 +26,18 @@ export interface InstanceOptions {
   readonly resampled?: boolean;
   readonly series?: string;
   readonly number?: number;
+  /** Written as it is; Pixel Spacing by itself, where it does not belong. */
+  readonly straySpacing?: string;
+  /** mm: Imaged Volume Width and Height. */
+  readonly volume?: readonly [width: number, height: number];
+  /** Z offset in the Total Pixel Matrix Origin Sequence. */
+  readonly depth?: number;
+  /** Z offset of each frame of `places`. */
+  readonly depths?: readonly number[];
+  /** Light paths by their identifiers; of transmitted light those that begin with B. */
+  readonly paths?: readonly string[];
+  /** The path of each frame of `places`. */
+  readonly framePaths?: readonly string[];
   readonly concatenation?: { readonly part: number; readonly parts: number; readonly before: number };
   /** Sequences of undefined length around the functional groups. */
   readonly undefinedLengths?: boolean;
@@ -77,11 +89,19 @@ function dataSet(options: InstanceOptions, sopClass: string): Buffer {
       ? [sequence(TAG.pixelMeasuresSequence, [element(TAG.pixelSpacing, 'DS', spacing.join('\\'))])]
       : [];
   const shared = sequence(TAG.sharedFunctionalGroupsSequence, measures);
-  const positions = places.map(([col, row]) => [
+  const positions = places.map(([col, row], frame) => [
     sequence(TAG.planePositionSlideSequence, [
+      ...(options.depths ? [element(TAG.zOffsetInSlideCoordinateSystem, 'DS', String(options.depths[frame]))] : []),
       element(TAG.columnPositionInTotalImagePixelMatrix, 'SL', col * tile[0] + 1),
       element(TAG.rowPositionInTotalImagePixelMatrix, 'SL', row * tile[1] + 1),
     ]),
+    ...(options.framePaths
+      ? [
+          sequence(TAG.opticalPathIdentificationSequence, [
+            element(TAG.opticalPathIdentifier, 'SH', options.framePaths[frame]!),
+          ]),
+        ]
+      : []),
   ]);
   const elements: (readonly [tag: number, bytes: Buffer])[] = [
     [
@@ -113,6 +133,15 @@ function dataSet(options: InstanceOptions, sopClass: string): Buffer {
     [TAG.totalPixelMatrixColumns, element(TAG.totalPixelMatrixColumns, 'UL', picture.width)],
     [TAG.totalPixelMatrixRows, element(TAG.totalPixelMatrixRows, 'UL', picture.height)],
     [TAG.sharedFunctionalGroupsSequence, options.undefinedLengths ? openEnded(shared) : shared],
+    ...(options.straySpacing
+      ? [[TAG.pixelSpacing, element(TAG.pixelSpacing, 'DS', options.straySpacing)] as const]
+      : []),
+    ...(options.volume ?? []).map((size, axis) => {
+      const tag = axis === 0 ? TAG.imagedVolumeWidth : TAG.imagedVolumeHeight;
+      return [tag, element(tag, 'FL', size)] as const;
+    }),
+    ...(options.depth === undefined ? [] : [[TAG.totalPixelMatrixOriginSequence, originAt(options.depth)] as const]),
+    ...(options.paths ? [[TAG.opticalPathSequence, lightPaths(options.paths)] as const] : []),
     ...(options.extra ?? []).map(([tag, vr, value]) => [tag, element(tag, vr, value)] as const),
   ];
   if (organisation !== undefined)
@@ -133,6 +162,23 @@ function dataSet(options: InstanceOptions, sopClass: string): Buffer {
   elements.sort((a, b) => a[0] - b[0]);
   return Buffer.concat([...elements.map(([, bytes]) => bytes), pixelData(options, frames)]);
 }
+
+const originAt = (depth: number): Buffer =>
+  sequence(TAG.totalPixelMatrixOriginSequence, [
+    element(TAG.xOffsetInSlideCoordinateSystem, 'DS', '0'),
+    element(TAG.zOffsetInSlideCoordinateSystem, 'DS', String(depth)),
+  ]);
+
+const lightPaths = (paths: readonly string[]): Buffer =>
+  sequence(
+    TAG.opticalPathSequence,
+    ...paths.map(id => [
+      sequence(TAG.illuminationTypeCodeSequence, [
+        element(TAG.codeValue, 'SH', id.startsWith('B') ? '111744' : '111741'),
+      ]),
+      element(TAG.opticalPathIdentifier, 'SH', id),
+    ]),
+  );
 
 function encodeFrame({ syntax, planar, encode }: InstanceOptions, tile: Picture): Buffer {
   if (encode) return encode(tile);

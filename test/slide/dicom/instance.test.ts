@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
-import { inspectInstance, readHead, readInstance, tryInstance } from '#src/slide/dicom/instance.js';
+import { inspectInstance, readHead, readInstance } from '#src/slide/dicom/instance.js';
 import { TAG } from '#src/slide/dicom/tags.js';
 import { asInt32, asNumbers, asText, asUint16, asUint32 } from '#src/slide/dicom/values.js';
 import { failureOf, scratch } from '../fixture.js';
@@ -13,7 +13,13 @@ afterAll(() => files.remove());
 const BASE: InstanceOptions = { picture: gradient(70, 50), tile: [32, 24] };
 const PATH = files.path('slide.dcm');
 const write = (bytes: Buffer) => files.write('slide.dcm', bytes);
-const failure = async (bytes: Buffer, read: (path: string) => unknown = readInstance) => {
+/** Reads an instance as the finest level of a slide. */
+function readFinest(path: string): unknown {
+  const instance = readInstance(path);
+  if (instance?.unsupported) throw instance.unsupported;
+  return instance;
+}
+const failure = async (bytes: Buffer, read: (path: string) => unknown = readFinest) => {
   const { code, message } = await failureOf(() => read(write(bytes)));
   return [code, message];
 };
@@ -30,9 +36,9 @@ function patched(tag: number, size: 2 | 4, value: number): Buffer {
 
 describe('readInstance', () => {
   it('tells what one file says', () => {
-    const { facts, mpp, frames, size } = readInstance(
+    const { facts, spacing, frames, size } = readInstance(
       write(writeInstance({ ...BASE, spacing: [0.0004, 0.0006], number: 7 })),
-    );
+    )!;
     expect(facts).toMatchObject({ series: '1.2.3', instanceNumber: 7, frames: 9, rows: 24, columns: 32 });
     expect(facts).toMatchObject({
       matrixColumns: 70,
@@ -41,7 +47,8 @@ describe('readInstance', () => {
       resampled: false,
       positions: [],
     });
-    expect(mpp).toBeCloseTo(0.5, 12);
+    // Of DICOM's two numbers the first is between rows.
+    expect(spacing).toEqual({ x: 0.6, y: 0.4, stated: true });
     expect(frames.ends[8]).toBe(size);
   });
 
@@ -80,7 +87,7 @@ describe('readInstance', () => {
       'grey that says it is colour',
       () => patched(TAG.samplesPerPixel, 2, 1),
       'SLIDE_UNSUPPORTED',
-      'its colour model is not supported with this compression',
+      'its colour model (RGB) is not supported without compression',
     ],
     [
       'more rows than its pixels',
@@ -89,22 +96,16 @@ describe('readInstance', () => {
       'has pixels of 20736 instead of 21600 bytes at byte',
     ],
     [
-      'another class',
-      () => writeInstance({ ...BASE, sopClass: '1.2' }),
-      'SLIDE_UNREADABLE',
-      'is a DICOM file, but not a whole-slide image',
-    ],
-    [
       'RLE',
       () => writeInstance({ ...BASE, transferSyntax: '1.2.840.10008.1.2.5' }),
       'SLIDE_UNSUPPORTED',
-      'its DICOM transfer syntax 1.2.840.10008.1.2.5 is not supported',
+      'its DICOM transfer syntax (RLE, 1.2.840.10008.1.2.5) is not supported',
     ],
     [
       'a text as transfer syntax',
       () => writeInstance({ ...BASE, transferSyntax: 'Doe^J' }),
       'SLIDE_UNSUPPORTED',
-      'its DICOM transfer syntax is not supported',
+      'is not in a DICOM transfer syntax that can be read',
     ],
     ['no DICM', () => writeInstance(BASE).fill('X', 131, 132), 'SLIDE_UNREADABLE', 'is not a DICOM file'],
   ])('refuses %s and says so', async (_, bytes, code, message) => {
@@ -116,7 +117,10 @@ describe('readInstance', () => {
   it('refuses frames too large to decode before it looks for them', async () => {
     const bytes = patched(TAG.rows, 2, 65_535);
     bytes.writeUInt16LE(65_535, bytes.indexOf(Buffer.from('28001100', 'hex'), 132) + 8);
-    expect(await failure(bytes)).toEqual(['SLIDE_UNSUPPORTED', `${PATH}: frames of 65535 × 65535 pixels`]);
+    expect(await failure(bytes)).toEqual([
+      'SLIDE_UNSUPPORTED',
+      `${PATH}: frames of 65535 × 65535 pixels are not supported`,
+    ]);
   });
 
   it('believes no count of frames beyond the bytes of the file', async () => {
@@ -163,7 +167,7 @@ describe('readInstance', () => {
   });
 
   it.each([[[]], [[0.0005]], [[0, 0]], [[-1, -1]]])('has no spacing of %j', spacing => {
-    expect(readInstance(write(writeInstance({ ...BASE, spacing }))).mpp).toBeUndefined();
+    expect(readInstance(write(writeInstance({ ...BASE, spacing })))!.spacing).toBeUndefined();
   });
 });
 
@@ -190,13 +194,33 @@ describe('a file that is not whole', () => {
     expect(readHead(write(whole.subarray(0, end + 8)))).toEqual({ series: '1.2.3', isSlide: true });
   });
 
-  it('is not read beyond its facts when these are not accepted', () => {
-    const cut = write(whole.subarray(0, -100));
-    expect(tryInstance(cut, ({ series }) => series === '9.9')).toBeUndefined();
-  });
-
   it.each(['LABEL', 'OVERVIEW', 'THUMBNAIL', 'LOCALIZER'])('is no slide when it shows a %s', flavour => {
     expect(readHead(write(writeInstance({ ...BASE, flavour }))).isSlide).toBe(false);
+  });
+
+  it('does not matter when it shows a label, whatever is wrong with it', () => {
+    const label = writeInstance({ ...BASE, flavour: 'LABEL' });
+    const image = label.indexOf(Buffer.from('ORIGINAL')) + 40;
+    for (let keep = image; keep < label.length; keep += 61)
+      expect(readInstance(write(label.subarray(0, keep))), `${keep} bytes`).toBeUndefined();
+    for (let at = image; at < label.length; at += 97) {
+      const noise = Buffer.from(label).fill(0xa7, at);
+      expect(readInstance(write(noise)), `noise from ${at}`).toBeUndefined();
+    }
+    const other = { transferSyntax: '1.2.840.10008.1.2.4.203' };
+    expect(readInstance(write(writeInstance({ ...BASE, ...other, flavour: 'THUMBNAIL' })))).toBeUndefined();
+    expect(readInstance(write(writeInstance({ ...BASE, ...other, sopClass: '1.2' })))).toBeUndefined();
+  });
+
+  it('is known by its facts though its pixels cannot be decoded', () => {
+    const htj2k = write(writeInstance({ ...BASE, syntax: 'jpeg', transferSyntax: '1.2.840.10008.1.2.4.203' }));
+    expect(readHead(htj2k)).toEqual({ series: '1.2.3', isSlide: true });
+    const { facts, unsupported, frames } = readInstance(htj2k)!;
+    expect([facts.matrixColumns, facts.frames, frames.starts.length]).toEqual([70, 9, 0]);
+    expect([unsupported?.code, unsupported?.message]).toEqual([
+      'SLIDE_UNSUPPORTED',
+      `${PATH}: its DICOM transfer syntax (HTJ2K, 1.2.840.10008.1.2.4.203) is not supported`,
+    ]);
   });
 });
 

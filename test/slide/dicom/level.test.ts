@@ -18,7 +18,7 @@ function instance(facts: Partial<DicomInstance['facts']>, rest: Partial<DicomIns
     size: 1,
     modified: 0,
     syntax: NATIVE,
-    mpp: 0.5,
+    spacing: { x: 0.5, y: 0.5, stated: true },
     dataAt: 0,
     frames: { starts: numbers, ends: numbers.map(start => start + 50) },
     facts: whole,
@@ -26,7 +26,9 @@ function instance(facts: Partial<DicomInstance['facts']>, rest: Partial<DicomIns
   };
 }
 
-const describeAll = (instances: readonly DicomInstance[]) => describeLevel(instances, one => instances.indexOf(one));
+const extentOf = ({ facts }: DicomInstance) => ({ width: facts.matrixColumns, height: facts.matrixRows });
+const describeAll = (instances: readonly DicomInstance[], extent = extentOf(instances[0]!)) =>
+  describeLevel(instances, extent, one => instances.indexOf(one));
 const count = (size: number, tile: number) => Math.floor((size - 1) / tile) + 1;
 
 /** Sizes of a matrix and of its frames, and an order of all the places in it. */
@@ -168,8 +170,12 @@ describe('describeLevel', () => {
 
   it('allocates no grid of more than 2^22 frames', async () => {
     const claim = { rows: 1, columns: 1, matrixRows: 2048 };
-    expect(emptyGrid(instance({ ...claim, matrixColumns: 2048 })).parts.length).toBe(2 ** 22);
-    const failure = await failureOf(() => emptyGrid(instance({ ...claim, matrixColumns: 2049 })));
+    const grid = (matrixColumns: number) => {
+      const claimed = instance({ ...claim, matrixColumns });
+      return emptyGrid(claimed, extentOf(claimed));
+    };
+    expect(grid(2048).parts.length).toBe(2 ** 22);
+    const failure = await failureOf(() => grid(2049));
     expect([failure.code, failure.message]).toEqual([
       'SLIDE_UNREADABLE',
       'slide.dcm: claims a grid of 2049 × 2048 frames',

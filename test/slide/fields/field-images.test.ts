@@ -22,22 +22,22 @@ describe('findFieldNames', () => {
     write('A1_0_0_BF_LED_matrix_full.bmp');
     expect(findFieldNames(folder, 'A1', 0, false)).toBeUndefined();
     const names = { digits: 1, channel: 'BF_LED_matrix_full', extension: 'bmp' };
-    expect(findFieldNames(folder, 'A1', 0, true)).toEqual(names);
+    expect(findFieldNames(folder, 'A1', 0, true)).toEqual({ names, others: 0 });
     write('A1_1_0_BF_LED_matrix_full.bmp');
-    expect(findFieldNames(folder, 'A1', 0, false)).toEqual(names);
+    expect(findFieldNames(folder, 'A1', 0, false)).toEqual({ names, others: 0 });
     expect(fieldName('A1', 12, 0, names)).toBe('A1_12_0_BF_LED_matrix_full.bmp');
   });
 
   it('keeps numbers padded, and regions apart whose names begin alike', () => {
     write('R_00000_00002_x_RGB.tiff', 'R_00001_00002_x_RGB.tiff', 'R_2_00000_00002_other.tiff');
-    const names = findFieldNames(folder, 'R', 2, false)!;
+    const { names } = findFieldNames(folder, 'R', 2, false)!;
     expect(fieldName('R', 31, 2, names)).toBe('R_00031_00002_x_RGB.tiff');
   });
 
   it('takes the RGB one of several, and passes over the focus camera', () => {
     write('A1_focus_camera.bmp', 'A1_0_0_laser af camera.bmp', 'A1_0_0_Fluorescence_488_nm_Ex.tiff', 'A1_1_0_x.tiff');
     write('A1_0_0_BF_LED_matrix_full_RGB.bmp', 'coordinates.csv');
-    expect(findFieldNames(folder, 'A1', 0, false)).toMatchObject({ channel: 'BF_LED_matrix_full_RGB' });
+    expect(findFieldNames(folder, 'A1', 0, false)).toMatchObject({ names: { channel: 'BF_LED_matrix_full_RGB' } });
   });
 
   it('refuses red, green and blue in images of their own', async () => {

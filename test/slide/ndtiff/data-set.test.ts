@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -6,8 +6,10 @@ import { openGrowingNdTiff } from '#src/live/growing-ndtiff.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader, NDTIFF_TYPE } from '#src/simulate/ndtiff-entry.js';
 import { readDataSet } from '#src/slide/ndtiff/data-set.js';
 import type { NdTiffDescription } from '#src/slide/ndtiff/description.js';
+import { readIndex } from '#src/slide/ndtiff/read-index.js';
 import { openSlide, slideIdAt } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
+import { isSlideName } from '#src/watch/names.js';
 import { failureOf, scratch } from '../fixture.js';
 
 /** Made by Micro-Manager's own library (test/golden/ndtiff_golden.py). */
@@ -33,7 +35,7 @@ describe('a data set that Micro-Manager’s library wrote', () => {
     const slide = await openSlide(MADE);
     expect(slide.info).toMatchObject({ id: 'pyramid', format: 'NDTiff', mpp: 0.5 });
     expect(slide.info.levels).toMatchObject([{ width: 36, height: 20, tileWidth: WIDTH, tileHeight: HEIGHT }]);
-    expect(slide.stored!(0)).toEqual({ expected: 6, seen: 5 });
+    expect(slide.stored!(0)).toMatchObject({ expected: 6, seen: 5 });
   });
 
   it('has the pixels of the middle of each image, where they overlap', async () => {
@@ -71,7 +73,7 @@ describe('a data set that Micro-Manager’s library wrote', () => {
 type Place = readonly [row: number, column: number, others?: object];
 
 /** A data set of RGB images, 16 × 12 pixels, that show their column in the middle and overlap by `overlap`. */
-function writeDataSet(name: string, summary: object, places: readonly Place[]) {
+function writeDataSet(name: string, summary: object, places: readonly Place[], part = 'a_NDTiffStack.tif') {
   const path = join(files.path(name), 'NDTiff.index');
   mkdirSync(dirname(path));
   const head = encodePartHeader(summary);
@@ -81,14 +83,11 @@ function writeDataSet(name: string, summary: object, places: readonly Place[]) {
     for (let y = 1; y < 11; y++) rgb.fill(column, (y * 16 + 2) * 3, (y * 16 + 14) * 3);
     const image = encodeImage(end, 16, 12, rgb, {}, false);
     end += image.bytes.length;
-    const entry = encodeIndexEntry({ row, column, ...others }, 'a_NDTiffStack.tif', [16, 12], NDTIFF_TYPE.rgb8, image);
+    const entry = encodeIndexEntry({ row, column, ...others }, part, [16, 12], NDTIFF_TYPE.rgb8, image);
     return { image, entry };
   });
   writeFileSync(path, Buffer.concat(images.map(({ entry }) => entry)));
-  writeFileSync(
-    join(dirname(path), 'a_NDTiffStack.tif'),
-    Buffer.concat([head, ...images.map(({ image }) => image.bytes)]),
-  );
+  writeFileSync(join(dirname(path), part), Buffer.concat([head, ...images.map(({ image }) => image.bytes)]));
   return path;
 }
 
@@ -110,21 +109,104 @@ describe('an NDTiff data set', () => {
     expect((await readTile(path, 1, 0)).state).toBe('missing');
   });
 
-  it('is read in the plane of its first image', async () => {
-    const path = writeDataSet('planes', { ...OVERLAP, ...SIZE }, [
-      [0, 1, { z: 3 }],
-      [0, 1, { z: 4 }],
-      [0, 2, { z: 4 }],
-      [0, 2, { z: 3 }],
+  it('is read in its middle plane by z, of an even number the lower, and says so', async () => {
+    const inOrder = (depths: readonly number[]) =>
+      depths.flatMap((z, at): Place[] => [
+        [0, 0, { z, time: 7 }],
+        [0, 1, { z, time: 7 }],
+        ...(at === 0 ? [[0, 0, { z: 99, time: 8 }] as const] : []),
+      ]);
+    for (const [depths, middle] of [
+      [[2, 0, 1], 1],
+      [[5, 3, 4, 6], 4],
+      [[-1], -1],
+    ] as const) {
+      const places = inOrder(depths);
+      const path = writeDataSet(`planes ${depths}`, { ...OVERLAP, ...SIZE }, places);
+      const slide = await openSlide(path, { mpp: 0.5 });
+      expect(slide.stored!(0)).toMatchObject({ expected: 3, seen: 2 });
+      const { offsets } = (slide.source as NdTiffDescription).levels[0]!;
+      const entries = readIndex(path, readFileSync(path), 0);
+      const at = places.findIndex(([, , axes]) => (axes as { z: number }).z === middle);
+      expect([...offsets]).toEqual([entries[at]!.offset, entries[at + 1]!.offset, 0]);
+      expect(slide.info.notes).toEqual([
+        {
+          code: 'plane-left-out',
+          message: expect.stringContaining(`(time 7, z ${middle}), ${depths.length} left out`),
+        },
+      ]);
+      // Nobody knows the middle one before all are there.
+      expect(openGrowingNdTiff(readDataSet(path), { ...FOLLOW, id: 'planes' })).toBeUndefined();
+    }
+  });
+
+  it('without a name has parts without one', async () => {
+    const path = writeDataSet(
+      'nameless',
+      SIZE,
+      [
+        [0, 0],
+        [0, 1],
+        [0, 2],
+      ],
+      'NDTiffStack.tif',
+    );
+    expect((await openSlide(path, { mpp: 0.5 })).stored!(0)).toMatchObject({ expected: 3, seen: 3 });
+    expect(isSlideName(join(dirname(path), 'NDTiffStack.tif'))).toBe(false);
+    expect(isSlideName(join(dirname(path), 'NDTiffStack_1.tif'))).toBe(false);
+    expect(isSlideName(join(dirname(path), 'my NDTiffStack.tif'))).toBe(true);
+    const live = openGrowingNdTiff(readDataSet(path), { ...FOLLOW, id: 'nameless' })!;
+    for await (const { tiles } of live.follow(0, AbortSignal.timeout(5000))) expect(tiles).toEqual([0, 1, 2]);
+    expect(live.state).toBe('complete');
+    await live.close();
+  });
+
+  it('beside another one is refused', async () => {
+    const path = writeDataSet('two', SIZE, [[0, 0]]);
+    writeFileSync(join(dirname(path), 'b_NDTiffStack.tif'), '');
+    expect((await failureOf(() => openSlide(path, { mpp: 0.5 }))).message).toMatch(/several data sets/);
+  });
+
+  it.each([
+    ['and states a size', SIZE],
+    ['and states none', {}],
+  ])(
+    'whose images have positions instead of a row and a column %s is refused, whole and growing',
+    async (name, summary) => {
+      const nowhere = { row: undefined, column: undefined };
+      const path = writeDataSet(
+        `positions ${name}`,
+        summary,
+        [0, 1, 2].map(position => [0, 0, { ...nowhere, position }]),
+      );
+      const failure = await failureOf(() => openSlide(path, { mpp: 0.5 }));
+      expect([failure.code, failure.message]).toEqual([
+        'SLIDE_UNREADABLE',
+        `${path}: no image has a row and a column, so that nobody knows how they lie side by side`,
+      ]);
+      if ('Width' in summary)
+        expect((await failureOf(() => openGrowingNdTiff(readDataSet(path), FOLLOW))).message).toBe(failure.message);
+    },
+  );
+
+  it('says how many of its images have no place', async () => {
+    const path = writeDataSet('lost', SIZE, [
+      [0, 0],
+      [0, 1, { row: 'B' }],
+      [0, 1, { column: 1.5 }],
     ]);
     const slide = await openSlide(path, { mpp: 0.5 });
-    expect(slide.stored!(0)).toEqual({ expected: 3, seen: 2 });
-    const live = openGrowingNdTiff(readDataSet(path), { ...FOLLOW, id: 'planes' })!;
-    for await (const { tiles } of live.follow(0, AbortSignal.timeout(5000))) expect(tiles).toEqual([1, 2]);
-    expect([live.state, live.tiles]).toEqual(['stalled', { expected: 3, seen: 2, missing: 0, overwritten: 0 }]);
-    await live.close();
-    const { offsets } = (live.sourceFor(0) as NdTiffDescription).levels[0]!;
-    expect(offsets).toEqual((slide.source as NdTiffDescription).levels[0]!.offsets);
+    expect(slide.info.notes).toMatchObject([
+      { code: 'image-left-out', message: expect.stringMatching(/^2 images have no row/) },
+    ]);
+  });
+
+  it('all of whose images lie outside of its size is refused', async () => {
+    const path = writeDataSet('outside', SIZE, [
+      [7, 0],
+      [0, -1],
+    ]);
+    expect((await failureOf(() => openSlide(path, { mpp: 0.5 }))).message).toMatch(/no image lies inside the size/);
   });
 
   it('has images of another size in the place of a tile refused when they are read', async () => {
@@ -133,7 +215,7 @@ describe('an NDTiff data set', () => {
   });
 
   it.each([
-    ['no image with a place', {}, [], /no image with a row/],
+    ['no image', {}, [], /lists no image$/],
     ['more tiles than a slide has', {}, [[0, 0] as const, [2_000_000, 1_000_000] as const], /tiles/],
     ['images that are all overlap', { GridPixelOverlapX: 16 }, [[0, 0] as const], /overlap/],
     ['an overlap that is none', { GridPixelOverlapX: -1 }, [[0, 0] as const], /GridPixelOverlapX/],

@@ -52,7 +52,7 @@ describe('gridOfTiles', () => {
   });
 
   it.each([
-    ['no image with a place', [image('A', 'B')], summary(), /lists no image with a row and a column/],
+    ['no image with a place', [image('A', 'B')], summary(), /no image has a row and a column/],
     ['images that are all overlap', [image(0, 0)], summary([200, 0]), /no larger than they overlap/],
     ['a grid beyond a million tiles', [image(0, 0), image(1023, 1024)], summary(), /describes 1049600 tiles/],
     ['images beyond 8192 pixels', [image(0, 0, 8193, 1)], summary(), /images of 8193 × 1 pixels/],

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readDeepZoom, readZoomify } from '#src/slide/tile-folder/deep-zoom.js';
@@ -52,6 +55,21 @@ describe('readDeepZoom', () => {
 
   it('takes jpg tiles without overlap where nothing is said', () => {
     expect(dzi(10, 10, 256, '').levels).toMatchObject([{ pattern: '4/{col}_{row}.jpg', overlap: 0 }]);
+  });
+
+  it.each([
+    ['JPG', 'jpg', 'jpg'],
+    ['jpeg', 'jpg', 'jpg'],
+    ['jpg', 'JPEG', 'JPEG'],
+    ['PNG', 'png', 'png'],
+    ['png', 'jpg', 'png'],
+  ])('that says %s of tiles that end in .%s reads those that end in .%s', (said, there, read) => {
+    const folder = mkdtempSync(join(tmpdir(), 'stromaflow-dzi-'));
+    mkdirSync(join(folder, '4'));
+    writeFileSync(join(folder, '4', `0_0.${there}`), '');
+    const text = `<Image TileSize="256" Format="${said}"><Size Width="10" Height="10"/></Image>`;
+    expect(readDeepZoom('/scan/a.dzi', text, folder).levels[0]!.pattern).toBe(`4/{col}_{row}.${read}`);
+    rmSync(folder, { recursive: true });
   });
 
   it.each([

@@ -21,8 +21,8 @@ describe('levels of manifest.json', () => {
     expect(set.mpp).toBe(0.25);
     expect(set.levels).toMatchObject([
       { width: 1001, cols: 4, rows: 3, downsample: 1, colour: 'ycbcr', tiles: 9 },
-      { width: 500, cols: 2, rows: 2, downsample: (1001 / 500 + 2) / 2, colour: 'rgb', tiles: undefined },
-      { width: 125, cols: 1, rows: 1, downsample: (1001 / 125 + 8) / 2, colour: 'ycbcr' },
+      { width: 500, cols: 2, rows: 2, downsample: 2, colour: 'rgb', tiles: undefined },
+      { width: 125, cols: 1, rows: 1, downsample: 8, colour: 'ycbcr' },
     ]);
     expect(set.levels.map(expectedTiles)).toEqual([9, 4, 1]);
     expect(tileName(set.levels[1]!, 1, 0)).toBe('500/X1Y0.jpg');
@@ -34,11 +34,35 @@ describe('levels of manifest.json', () => {
     expect(read({ levels })!.levels[1]).toMatchObject({ downsample: 2 });
   });
 
+  it('may state their spacing, and end where the slide does though their last tiles are filled up', () => {
+    const set = read({
+      levels: [
+        level(1000, 600, { mpp: 0.25 }),
+        level(512, 400, { mpp: 0.5 }),
+        level(256, 200, { mpp: { x: 1, y: 1 } }),
+      ],
+    })!;
+    expect(set.mpp).toBe(0.25);
+    expect(set.levels).toMatchObject([
+      { width: 1000, height: 600 },
+      { width: 500, height: 300, downsample: 2, cols: 2, rows: 2 },
+      { width: 250, height: 150, downsample: 4, cols: 1, rows: 1 },
+    ]);
+    expect(read({ mpp: { x: 0.25, y: 0.5 }, levels: [level(1000, 600)] })!.mpp).toEqual({ x: 0.25, y: 0.5 });
+  });
+
+  it('are left out with a word when nothing says how much coarser they are', () => {
+    const levels = [level(1000, 600, { mpp: 0.25 }), level(500, 300, { mpp: 0.75 }), level(250, 150)];
+    const set = read({ levels })!;
+    expect(set.levels.map(({ width }) => width)).toEqual([1000, 250]);
+    expect(set.notes).toEqual([{ code: 'level-left-out', message: expect.stringContaining('500 × 300') }]);
+  });
+
   it.each([
     ['coarse before fine', [level(500, 300), level(1000, 600)]],
     ['one size twice', [level(500, 300), level(500, 300, { pattern: 'b/{col}_{row}.jpg' })]],
     ['one pattern twice', [level(1000, 600), level(500, 300, { pattern: '1000/X{col}Y{row}.jpg' })]],
-    ['another shape', [level(1000, 600), level(500, 200)]],
+    ['another shape', [level(1000, 600), level(500, 150)]],
     ['a level without tiles', [level(1000, 600), { ...level(500, 300), tileWidth: 0 }]],
     ['a pattern that leads outside', [level(1000, 600), level(500, 300, { pattern: '../{col}_{row}.jpg' })]],
     ['more levels than a slide has halves', Array.from({ length: 30 }, (_, down) => level(2000 - down, 1200 - down))],

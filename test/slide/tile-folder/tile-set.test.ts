@@ -214,7 +214,7 @@ describe('TileFolderSource', () => {
     const away = readTileSet(manifest({ pattern: 'away/{col}-{row}secret.jpg' }, root))!;
     write(join(dirname(outside), '0-0secret.jpg'), 'secret');
     expect(await sourceOf(away).readTile(0, 0, 0, new Uint8Array(256 * 200 * 3))).toBe('missing');
-    expect(tileFolderFacts(away).stored!(0)).toEqual({ expected: 4, seen: 0 });
+    expect(tileFolderFacts(away).stored!(0)).toMatchObject({ expected: 4, seen: 0 });
     write(join(root, 'X0Y1.jpg'), 'not a picture');
     const small = await sharp({ create: { width: 10, height: 10, channels: 3, background: '#fff' } })
       .jpeg()

@@ -1,11 +1,16 @@
 import { createRequire } from 'node:module';
+import { promisify } from 'node:util';
+import type { LibraryHandle } from 'koffi';
 
-/** The calls of libopenslide that are used. Handles are opaque; errors come back through `error`. */
+/**
+ * libopenslide through koffi. Its parsers are native code that is given anybody's files: only openslide.child.ts loads it.
+ * Calls that touch a file run beside the event loop, so that a file that hangs does not keep its process alive.
+ */
 export interface OpenSlideLibrary {
   readonly version: string;
   /** Undefined when OpenSlide does not know the file. */
-  detectVendor(path: string): string | undefined;
-  open(path: string): OpenSlideHandle | undefined;
+  detectVendor(path: string): Promise<string | undefined>;
+  open(path: string): Promise<OpenSlideHandle | undefined>;
 }
 
 export interface OpenSlideHandle {
@@ -16,7 +21,7 @@ export interface OpenSlideHandle {
   levelSize(level: number): readonly [width: number, height: number];
   levelDownsample(level: number): number;
   /** Reads pre-multiplied ARGB, one 32-bit word a pixel. `x` and `y` are level-0 pixels. */
-  readRegion(into: Uint32Array, x: number, y: number, level: number, width: number, height: number): void;
+  readRegion(into: Uint32Array, x: number, y: number, level: number, width: number, height: number): Promise<void>;
   close(): void;
 }
 
@@ -29,20 +34,24 @@ const NAMES = [
   'libopenslide-1.dll',
 ];
 
-let loaded: OpenSlideLibrary | undefined | null = null;
+export type Koffi = typeof import('koffi');
 
-/** libopenslide through koffi; undefined where either is not installed. Both are optional. */
-export function loadOpenSlide(): OpenSlideLibrary | undefined {
-  if (loaded === null) loaded = load();
-  return loaded;
+/** Undefined where it is not installed; it is optional. */
+export function loadKoffi(): Koffi | undefined {
+  try {
+    return createRequire(import.meta.url)('koffi') as Koffi;
+  } catch {
+    return undefined;
+  }
 }
 
-function load(): OpenSlideLibrary | undefined {
-  const library = loadLibrary();
+/** Undefined where libopenslide is not installed. */
+export function loadOpenSlide(koffi: Koffi): OpenSlideLibrary | undefined {
+  const library = loadLibrary(koffi);
   if (!library) return undefined;
   const version = library.func('const char *openslide_get_version(void)');
-  const detect = library.func('const char *openslide_detect_vendor(const char *path)');
-  const open = library.func('void *openslide_open(const char *path)');
+  const detect = beside(library.func('const char *openslide_detect_vendor(const char *path)'));
+  const open = beside(library.func('void *openslide_open(const char *path)'));
   const close = library.func('void openslide_close(void *osr)');
   const error = library.func('const char *openslide_get_error(void *osr)');
   const property = library.func('const char *openslide_get_property_value(void *osr, const char *name)');
@@ -51,14 +60,16 @@ function load(): OpenSlideLibrary | undefined {
     'void openslide_get_level_dimensions(void *osr, int32_t level, _Out_ int64_t *w, _Out_ int64_t *h)',
   );
   const downsample = library.func('double openslide_get_level_downsample(void *osr, int32_t level)');
-  const read = library.func(
-    'void openslide_read_region(void *osr, uint32_t *dest, int64_t x, int64_t y, int32_t level, int64_t w, int64_t h)',
+  const read = beside(
+    library.func(
+      'void openslide_read_region(void *osr, uint32_t *dest, int64_t x, int64_t y, int32_t level, int64_t w, int64_t h)',
+    ),
   );
   return {
     version: version(),
-    detectVendor: path => detect(path) ?? undefined,
-    open(path) {
-      const osr = open(path);
+    detectVendor: async path => ((await detect(path)) as string | null) ?? undefined,
+    async open(path) {
+      const osr = await open(path);
       if (!osr) return undefined;
       return {
         error: () => error(osr) ?? undefined,
@@ -70,20 +81,20 @@ function load(): OpenSlideLibrary | undefined {
           return [Number(width[0]), Number(height[0])];
         },
         levelDownsample: level => downsample(osr, level),
-        readRegion: (into, x, y, level, width, height) => read(osr, into, x, y, level, width, height),
+        readRegion: async (into, x, y, level, width, height) => {
+          await read(osr, into, x, y, level, width, height);
+        },
         close: () => close(osr),
       };
     },
   };
 }
 
-function loadLibrary(): import('koffi').LibraryHandle | undefined {
-  let koffi: typeof import('koffi');
-  try {
-    koffi = createRequire(import.meta.url)('koffi');
-  } catch {
-    return undefined;
-  }
+type Beside = (...given: unknown[]) => Promise<unknown>;
+
+const beside = (call: ReturnType<LibraryHandle['func']>): Beside => promisify(call.async) as Beside;
+
+function loadLibrary(koffi: Koffi): LibraryHandle | undefined {
   for (const name of NAMES) {
     try {
       return koffi.load(name);

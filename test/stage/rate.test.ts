@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RateMeter } from '#src/status/rate.js';
+import { RateMeter } from '#src/stage/rate.js';
 
 function meter(startedAt = 100.3) {
   let now = startedAt;

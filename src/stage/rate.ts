@@ -1,4 +1,7 @@
-/** Events a second over the last `window` seconds, in bins of one second. */
+/**
+ * Events a second over the last `window` seconds, in bins of one second. Whatever shows a pace (progress events, the terminal, the
+ * page) counts by this, so that no two figures on a screen disagree.
+ */
 export class RateMeter {
   readonly #now: () => number;
   readonly #bins: number[];
@@ -6,7 +9,7 @@ export class RateMeter {
   #second: number;
 
   /** `now` in seconds, monotonic. */
-  constructor(now: () => number, window = 10) {
+  constructor(now: () => number = () => performance.now() / 1000, window = 10) {
     this.#now = now;
     // One more than the window: the newest bin is still filling.
     this.#bins = new Array<number>(window + 1).fill(0);
