@@ -73,6 +73,7 @@ export async function replayModel(
   return { status, model: { facts, evaluation, spool, seconds } };
 }
 
+const DECLARE = 'declare it with --positive, --negative or --ignore';
 /**
  * A bundle of a list of models; `#patch` or `#frozen` behind its path says how its norms are run, so that both ways can be
  * compared. Throws what loadBundle throws.
@@ -81,8 +82,6 @@ export function loadNamed(model: string, norm: NormMode | undefined, signal: Abo
   const [, path = model, own] = /^(.*)#(patch|frozen)$/.exec(model) ?? [];
   return loadBundle(path, signal, { norm: (own as NormMode | undefined) ?? norm });
 }
-
-const DECLARE = 'declare it with --positive, --negative or --ignore';
 
 /** An image that is not, or not wholly, in the scores is named in the report too. */
 function noteFailure(result: SlideResult, faults: Faults): void {
@@ -94,8 +93,9 @@ function noteFailure(result: SlideResult, faults: Faults): void {
   const left = (what: string, code: ErrorCode = 'SLIDE_UNREADABLE') =>
     faults.add(new StromaflowError(code, `${result.path}: ${what}`));
   if (failed > 0) {
-    const { code = '' } = summary.errors[0] ?? {};
-    left(`${failed} of ${expected} patches could not be segmented (${code})`, isErrorCode(code) ? code : undefined);
+    const [first] = summary.errors;
+    const code = first && isErrorCode(first.code) ? first.code : undefined;
+    left(`${failed} of ${expected} patches could not be segmented (${first?.code})`, code);
   }
   if (missing > 0) left(`${missing} of ${expected} patches are not stored, and in no score`);
 }
