@@ -15,7 +15,7 @@ import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import { REPLACED } from '../src/store/run-key.js';
 import type { SlideSummary } from '../src/store/summary.js';
 import type { Presence } from '../src/watch/presence.js';
-import { openSession } from './open-session.js';
+import { growingOf, openSession } from './open-session.js';
 import type { Parts } from './parts.js';
 import { summarise } from './summarise.js';
 
@@ -160,7 +160,7 @@ async function repaint(session: SlideSession, { credits }: Parts, signal: AbortS
 /** Writes the final outputs, then says so: on the bus, last of all in the ledger. */
 async function finish(
   session: SlideSession,
-  { live }: SlideTask,
+  task: SlideTask,
   parts: Parts,
   giveUp: AbortSignal,
 ): Promise<SlideSummary> {
@@ -170,7 +170,8 @@ async function finish(
   const summary = await session.output.finish(summarise(session, aggregate, parts));
   await publishAggregate(session, aggregate, bus, giveUp);
   await bus.publish(events.slide('completed', finished(session)), giveUp);
-  const content = live && { finished: live.growth.content(session.plan.level) };
+  const growth = growingOf(task);
+  const content = growth && { finished: growth.content(session.plan.level) };
   await run.update({ ...run.state, ...content, state: 'completed' });
   return summary;
 }

@@ -44,7 +44,7 @@ on a free port and publishes to it; without it the events stay in this process.`
       return await runGraph(
         { ...context, config: { ...config, nats, margin, fresh: true } },
         (parts, signal) => {
-          const results = segmentLive(folder, parts, signal, DEMO_PLACE).pipe(take(1));
+          const results = segmentLive(folder, parts, signal, { place: DEMO_PLACE }).pipe(take(1));
           void arriveByRename(DEMO_SLIDE, folder, { seconds: ARRIVAL_SECONDS, signal }).catch(() => undefined);
           return results;
         },

@@ -24,8 +24,9 @@ they are renamed; slides that can be read while they grow are segmented while th
     const config = { ...context.config, port: context.config.port ?? WATCH_PORT };
     context.terminal.line(`watching ${folder}`);
     const labels = await slideLabels(config);
+    const say = (line: string): void => void process.stderr.write(`stromaflow: ${line}\n`);
     const watched = watchedFolder(folder, config, change => sayPresence(change, context.terminal));
-    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(watched, parts, signal);
+    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(watched, parts, signal, { say });
     return runGraph({ ...context, config }, graph, { ...labels, followsModel: true, folder: watched });
   },
 };
