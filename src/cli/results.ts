@@ -4,7 +4,7 @@ import type { SlideResult } from '../../pipelines/run-slide.js';
 import { StromaflowError } from '../errors.js';
 import type { SlideSummary } from '../store/summary.js';
 import { lastResults } from './closing.js';
-import { type LeftOut, leftOut, leftOutLine } from './left-out.js';
+import { isSaid, type LeftOut, leftOut, leftOutLine } from './left-out.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
@@ -78,9 +78,11 @@ function printFiles(summary: SlideSummary, folder: string, terminal: Terminal): 
   terminal.json(withLeftOut(summary));
 }
 
+/** What is not in the result, in a line, and what else one must know to read it right. */
 function printLeftOut(summary: SlideSummary, terminal: Terminal): void {
   const left = leftOut(summary);
   if (left) terminal.line(`  ${leftOutLine(left)}`);
+  for (const note of summary.notes ?? []) if (!isSaid(note)) terminal.line(`  note: ${note.message}`);
 }
 
 function withLeftOut(summary: SlideSummary): SlideSummary & { leftOut?: LeftOut } {

@@ -120,7 +120,7 @@ export async function runGraph(
     if (results.length > 1 && !quiet) {
       const closing = closingOf(results);
       terminal.line(closingLine(closing));
-      terminal.json(closing);
+      terminal.json({ event: 'over', ...closing });
     }
     return supervision.failure?.exitCode ?? exitStatus(results, signal);
   } finally {

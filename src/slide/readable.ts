@@ -24,7 +24,7 @@ export async function whoeverReads(
   const { unread, grey } = await tryTiles(source, info.levels, info.bounds, signal);
   const worst = unread.get(0);
   if (!worst) return withGrey(withoutLevels(opened, unread), grey);
-  const problem = `${tileOf(worst)}, and so do the others that were tried`;
+  const problem = problemOf(worst);
   if (source.kind === 'openslide') {
     const reader = `${facts.properties['reader'] ?? 'OpenSlide'} cannot read it: ${problem}`;
     const ours = 'ours' in facts ? `${facts.ours}; ` : '';
@@ -38,6 +38,21 @@ export async function whoeverReads(
   const theirs = insteadOf({ ...answer, mpp: answer.mpp ?? facts.mpp }, problem);
   return whoeverReads(settle(theirs), theirs, settle, signal);
 }
+
+/**
+ * The same where nobody else is asked.
+ *
+ * @throws SLIDE_UNSUPPORTED; the signal's reason.
+ */
+export async function readHere(opened: OpenedSlide, signal: AbortSignal | undefined): Promise<OpenedSlide> {
+  const { info, source } = opened;
+  const unread = await tryTiles(source, info.levels, info.bounds, signal);
+  const worst = unread.get(0);
+  if (worst) throw new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problemOf(worst)}`);
+  return withoutLevels(opened, unread);
+}
+
+const problemOf = (error: StromaflowError): string => `${tileOf(error)}, and so do the others that were tried`;
 
 /** The part of a tile's error behind the file's name. */
 const tileOf = ({ message }: StromaflowError): string => /tile \(\d+, \d+\) of level .*/.exec(message)?.[0] ?? message;
@@ -55,8 +70,10 @@ function withoutLevels(opened: OpenedSlide, unread: UnreadLevels): OpenedSlide {
   const kept = info.levels.flatMap((_, level) => (unread.has(level) ? [] : [level]));
   const notes = [...unread].map(([level, error]): SlideNote => {
     const { width, height } = info.levels[level]!;
-    const message = `the level of ${width} × ${height} pixels is left out: ${tileOf(error)}, and so do the others that were tried`;
-    return { code: 'level-left-out', message };
+    return {
+      code: 'level-left-out',
+      message: `the level of ${width} × ${height} pixels is left out: ${problemOf(error)}`,
+    };
   });
   const levels = source['levels'] as readonly unknown[];
   return {

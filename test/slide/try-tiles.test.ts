@@ -7,9 +7,10 @@ import type { OpenedSlide } from '#src/slide/slide.js';
 import { meanSpacing, type SlideFacts } from '#src/slide/slide-facts.js';
 import type { TiffDescription } from '#src/slide/tiff-description.js';
 import { tryTiles } from '#src/slide/try-tiles.js';
+import { writeInstance } from './dicom/instance-writer.js';
 import { failureOf, SLIDE, scratch } from './fixture.js';
 import { installed, orWhy } from './openslide/installed.js';
-import { encodeJpeg, gradient, type PageOptions, plain, writeTiff } from './tiff-writer.js';
+import { encodeJpeg, gradient, type PageOptions, type Picture, plain, writeTiff } from './tiff-writer.js';
 
 const files = scratch();
 afterAll(() => files.remove());
@@ -61,6 +62,13 @@ describe('a slide none of whose tiles is of a kind that is read', () => {
       expect(error.message).toContain(`OpenSlide ${installed}`);
       expect(error.fix).not.toContain('install');
     }
+  });
+
+  it('is so in DICOM', async () => {
+    const encode = (tile: Picture) => deep(encodeJpeg(tile));
+    const bytes = writeInstance({ picture: gradient(100, 70), tile: [32, 24], syntax: 'jpeg', encode });
+    const error = await failureOf(() => openSlide(files.write('deep.dcm', bytes), { mpp: 0.5 }));
+    expect([error.code, error.message]).toEqual(['SLIDE_UNSUPPORTED', expect.stringContaining('has 12-bit samples')]);
   });
 
   it('is so where its tiles are large, and decoded in a thread of their own', async () => {

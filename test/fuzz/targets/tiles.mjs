@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { StromaflowError } from '#src/errors.js';
 import { J2kDecoder } from '#src/slide/j2k-decoder.js';
 import { JpegDecoder } from '#src/slide/jpeg-decoder.js';
 import { openSlide } from '#src/slide/open.js';
 import { RawDecoder } from '#src/slide/raw-decoder.js';
 import { COMPRESSION, PHOTOMETRIC } from '#src/slide/tiff-support.js';
+import { tileError } from '#src/slide/tile-decoder.js';
 import { loadZstd } from '#src/slide/zstd-decoder.js';
 import { REPOSITORY, seedsOf } from '../corpus.mjs';
 import { mutateBytes } from '../mutate.mjs';
@@ -30,7 +30,7 @@ function decode(decoder, bytes, rows = SIDE) {
   const tile = decoder.input(bytes.length);
   bytes.copy(tile);
   const problem = decoder.decode(tile, rows, into);
-  if (problem) throw new StromaflowError('TILE_CORRUPT', problem);
+  if (problem) throw tileError('tile', 0, 0, 0, problem);
 }
 
 /** Some stored tiles of a slide, as they are, and the tables in front of them. */
