@@ -1,14 +1,18 @@
-import { basename, relative, resolve } from 'node:path';
-import { filter, from, map, type Observable } from 'rxjs';
+import { realpathSync } from 'node:fs';
+import { basename, join, relative, resolve } from 'node:path';
+import { concatMap, filter, from, type Observable } from 'rxjs';
 import { SeriesIndex } from '../src/live/dicom/series-index.js';
+import { isRunOf, wasCompleted } from '../src/live/growth-of.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
 import { openLiveOrWhole } from '../src/live/open-live.js';
+import type { WholeSlide } from '../src/live/whole-slide.js';
 import { slideId } from '../src/slide/open.js';
-import type { OpenedSlide } from '../src/slide/slide.js';
 import { splitRegion } from '../src/slide/tile-folder/find-tiles.js';
 import { folderOf, isDeepZoom, isTileManifest } from '../src/slide/tile-folder/read-tile-set.js';
+import { SlideNames, sourceAt } from '../src/store/slide-names.js';
 import { isSlideName, matcher } from '../src/watch/names.js';
 import { type Arrival, usesEvents, type WatchMode, watchFolder } from '../src/watch/watch-folder.js';
+import { type PresenceChange, WatchedFolder } from '../src/watch/watched-folder.js';
 import type { Parts } from './parts.js';
 import type { SlideResult, SlideTask } from './run-slide.js';
 import { segmentSlides } from './segment.js';
@@ -16,62 +20,121 @@ import { segmentSlides } from './segment.js';
 /** Growing slides mostly wait for their scanner, so more may be open than whole ones; memory is bounded by credits. */
 const LIVE_SLIDES_AT_ONCE = 16;
 
+export interface LiveOptions {
+  /** Stands for the folder where slides are remembered by where they lie. @default its path */
+  readonly place?: string;
+  /** Hears, in a line, of slides that are not called by their files. */
+  readonly say?: (line: string) => void;
+}
+
+/** The folder to watch, by the options. `onChange` hears when it goes away and when it is back. */
+export function watchedFolder(
+  path: string,
+  config: Parts['config'],
+  onChange?: (change: PresenceChange) => void,
+): WatchedFolder {
+  const root = resolve(path);
+  const isIgnored = matcher(config['ignore-names']);
+  return new WatchedFolder(root, below => isIgnored(relative(root, below)), onChange);
+}
+
 /**
  * A scanner's output folder, live:
  *
  *     folder ─watch→ slides, whole or growing ─open→ sessions ─plan→ patches as they become due → the graph of segment.ts
  *
  * Goes on until the signal aborts; a slide that fails is a result like any other.
+ *
+ * @param given as `watchedFolder` makes it, for one who wants to know whether it is there.
+ * @param options see there.
  */
-export function segmentLive(folder: string, parts: Parts, signal: AbortSignal): Observable<SlideResult> {
-  const { config } = parts;
+export function segmentLive(
+  given: string | WatchedFolder,
+  parts: Parts,
+  signal: AbortSignal,
+  { place, say = () => undefined }: LiveOptions = {},
+): Observable<SlideResult> {
+  const { config, ledger } = parts;
+  const folder = typeof given === 'string' ? watchedFolder(given, config) : given;
+  const { root } = folder;
   const mode = config['watch-mode'] as WatchMode;
   const follow = {
     pollSeconds: config.poll,
     stallSeconds: config['incomplete-after'],
     settleSeconds: config.settle,
-    events: usesEvents(folder, mode),
+    events: usesEvents(root, mode),
+    presence: folder,
   };
-  const series = new SeriesIndex(folder);
-  const arrivals = watchFolder(folder, {
+  const series = new SeriesIndex(root);
+  const names = new SlideNames(ledger, config.out);
+  const sourceOf = sourcesBelow(root, place ?? realpathSync(root), series);
+  const arrivals = watchFolder(root, {
     pollSeconds: config.poll,
     settleSeconds: config.settle,
     mode,
-    ignored: matcher(config['ignore-names']),
+    folder,
     parts: series,
     open: (path, facts) => {
       const spacing = config.spacing ?? parts.models.current.bundle.spacing;
-      const given = { ...follow, series, spacing, mpp: config.mpp, id: idBelow(folder, path), signal };
-      return openLiveOrWhole(path, facts, given);
+      const name = names.known(sourceOf(path));
+      const run = name === undefined ? undefined : ledger.find(name);
+      return openLiveOrWhole(path, facts, {
+        ...follow,
+        series,
+        spacing,
+        mpp: config.mpp,
+        id: idBelow(root, path),
+        isKnown: slide => run !== undefined && wasCompleted(slide, run),
+        signal,
+      });
     },
     signal,
   });
   const isUrgent = matcher(config.urgent);
-  const tasks = from(arrivals).pipe(map(arrival => taskOf(folder, arrival, isUrgent)));
+  const taskOf = async (arrival: Arrival<WholeSlide | LiveSlide>): Promise<SlideTask> => {
+    const { path } = arrival;
+    const base = idBelow(root, path);
+    const task = { path, id: base, urgent: isUrgent(relative(root, path)), presence: folder };
+    try {
+      const isSame = 'opened' in arrival ? { isSame: isRunOf(arrival.opened) } : {};
+      const named = { source: sourceOf(path), base, ...isSame };
+      const isNew = names.known(named.source) === undefined;
+      const id = await names.give(named);
+      const line = isNew ? names.explain(named, id) : undefined;
+      if (line !== undefined) say(line);
+      if ('error' in arrival) return { ...task, id, open: () => Promise.reject(arrival.error) };
+      const { opened } = arrival;
+      const { info } = opened.opened;
+      const open = async () => ({ ...opened.opened, info: { ...info, id } });
+      return { ...task, id, open, ...('follow' in opened ? { live: opened } : { whole: opened }) };
+    } catch (error) {
+      return { ...task, open: () => Promise.reject(error) };
+    }
+  };
   const slidesAtOnce = Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE);
+  const tasks = from(arrivals).pipe(concatMap(taskOf));
   return segmentSlides(tasks, { ...parts, slidesAtOnce }, signal).pipe(filter(isNews()));
 }
 
-/** A slide that was completed here and whose file was touched afterwards, to no effect, is not worth a word. */
+/** A slide that was completed here and whose file was touched afterwards, to no effect, is not worth a word; nor is one that was
+ * written anew before its turn came. */
 function isNews(): (result: SlideResult) => boolean {
   const completed = new Set<string>();
-  return ({ state, path }) => {
-    if (state === 'completed') completed.add(path);
-    return state !== 'done-before' || !completed.has(path);
+  return result => {
+    if (result.state === 'completed') completed.add(result.path);
+    if (result.state === 'incomplete') return result.expected > 0;
+    return result.state !== 'done-before' || !completed.has(result.path);
   };
 }
 
-function taskOf(
-  folder: string,
-  arrival: Arrival<OpenedSlide | LiveSlide>,
-  isUrgent: (path: string) => boolean,
-): SlideTask {
-  const { path } = arrival;
-  const task = { path, id: idBelow(folder, path), urgent: isUrgent(relative(folder, path)) };
-  if ('error' in arrival) return { ...task, open: () => Promise.reject(arrival.error) };
-  const { opened } = arrival;
-  if ('follow' in opened) return { ...task, live: opened, open: () => Promise.resolve(opened.opened) };
-  return { ...task, open: () => Promise.resolve(opened) };
+/** What tells slides of one name apart: where they lie, and which of several there they are. */
+function sourcesBelow(root: string, place: string, series: SeriesIndex): (path: string) => string {
+  return path => {
+    const { manifest, region } = splitRegion(path);
+    const dicom = series.find(path);
+    const at = join(place, relative(root, dicom ? dicom.folder : manifest));
+    return sourceAt(at, dicom ? dicom.tag : region);
+  };
 }
 
 /** Slides of two case folders may have one name: the folder is part of the id. */

@@ -3,6 +3,7 @@ import { type StromaflowError, toStromaflowError } from '../src/errors.js';
 import { modelTag } from '../src/event/contract.js';
 import { duePatches } from '../src/live/due-patches.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
+import type { WholeSlide } from '../src/live/whole-slide.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { patchRef } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
@@ -12,8 +13,10 @@ import type { DuePatch } from '../src/stage/item.js';
 import type { Lack } from '../src/stage/lack.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
+import { REPLACED } from '../src/store/run-key.js';
 import type { SlideSummary } from '../src/store/summary.js';
-import { openSession } from './open-session.js';
+import type { Presence } from '../src/watch/presence.js';
+import { growingOf, openSession } from './open-session.js';
 import type { Parts } from './parts.js';
 import { summarise } from './summarise.js';
 
@@ -25,6 +28,10 @@ export interface SlideTask {
   open(signal: AbortSignal): Promise<OpenedSlide>;
   /** A slide that still grows; `open` resolves to its `opened`. */
   readonly live?: LiveSlide;
+  /** A slide of a watched folder that is whole: what is written over it meanwhile ends its run. */
+  readonly whole?: WholeSlide;
+  /** Whether the folder that it lies in is there, of one that is watched. */
+  readonly presence?: Presence;
   /** Gets a larger share of the graph than other slides. */
   readonly urgent?: boolean;
   /** Opens the truth, for a slide that has one. */
@@ -71,11 +78,17 @@ export async function runSlide(
 ): Promise<SlideResult> {
   const { path, id } = task;
   let session: SlideSession | undefined;
+  let again = false;
   try {
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
-    const slide = await task.open(signal);
-    const folder = join(parts.config.out, slide.info.id);
-    session = await openSession(slide, folder, task, parts, patience(signal, DRAIN_SECONDS));
+    if (await isOvertaken(task, signal)) return overtaken(task);
+    const opened = await whileThere(task, signal, async () => {
+      const slide = await task.open(signal);
+      const folder = join(parts.config.out, slide.info.id);
+      return { folder, session: await openSession(slide, folder, task, parts, patience(signal, DRAIN_SECONDS)) };
+    });
+    const { folder } = opened;
+    session = opened.session;
     if (!session) return { path, id, state: 'done-before', folder };
     parts.onOpened(session);
     if (!signal.aborted) {
@@ -83,18 +96,50 @@ export async function runSlide(
       await session.drained;
     }
     if (session.failure && !signal.aborted) throw session.failure;
-    if (!session.aggregate.complete || isOver(task)) return await suspend(session, task, parts);
+    await task.whole?.isSame(signal);
+    if (!session.aggregate.complete || reasonOf(task, session) !== 'interrupted') {
+      again = true;
+      return await suspend(session, task, parts);
+    }
     await repaint(session, parts, signal);
     return { path, id, folder, ...(await finish(session, task, parts, patience(signal, DRAIN_SECONDS))) };
   } catch (error) {
     const failure = toStromaflowError(error, 'SLIDE_UNREADABLE', path);
     if (signal.aborted && !session) return { path, id, state: 'interrupted', done: 0, expected: 0 };
+    if (!session && (await isOvertaken(task, signal))) return overtaken(task);
     await reportFailure(id, session, failure, parts);
     return { path, id, state: 'failed', error: failure };
   } finally {
     await session?.close().catch(() => undefined);
     if (session) parts.models.release(session.model);
     await task.live?.close();
+    task.whole?.close(again);
+  }
+}
+
+/** A whole slide was written anew before its session began: it is opened again when it stands still. */
+const isOvertaken = async ({ whole }: SlideTask, signal: AbortSignal): Promise<boolean> =>
+  whole !== undefined && !(await whole.isSame(signal));
+
+const overtaken = ({ path, id }: SlideTask): SlideResult => ({
+  path,
+  id,
+  state: 'incomplete',
+  reason: 'replaced',
+  done: 0,
+  expected: 0,
+});
+
+/** Does what cannot be done while the folder is away once more when it is back. */
+async function whileThere<T>({ path, presence }: SlideTask, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const outages = presence?.outages;
+    try {
+      return await work();
+    } catch (error) {
+      const wasAway = presence && (presence.isAway(path) || presence.outages !== outages);
+      if (!wasAway || !(await presence.back(path, signal))) throw error;
+    }
   }
 }
 
@@ -119,7 +164,8 @@ async function repaint(session: SlideSession, { credits }: Parts, signal: AbortS
  * Writes the final outputs, then says so: on the bus, last of all in the ledger. A slide that lacks too much is written as far as
  * it goes, and stays open: what is missing and what failed is tried again by the next start.
  */
-async function finish(session: SlideSession, { live }: SlideTask, parts: Parts, giveUp: AbortSignal): Promise<Finish> {
+async function finish(session: SlideSession, task: SlideTask, parts: Parts, giveUp: AbortSignal): Promise<Finish> {
+  const { live } = task;
   const { bus, events } = parts;
   const { run, lack } = session;
   const aggregate = session.nextAggregate(lack === undefined);
@@ -132,7 +178,8 @@ async function finish(session: SlideSession, { live }: SlideTask, parts: Parts, 
     return { state: 'incomplete', reason: lack, done: segmented + empty, expected, summary };
   }
   await bus.publish(events.slide('completed', finished(session)), giveUp);
-  const content = live && { finished: live.growth.content(session.plan.level) };
+  const growth = growingOf(task);
+  const content = growth && { finished: growth.content(session.plan.level) };
   await run.update({ ...run.state, ...content, state: 'completed' });
   return { state: 'completed', summary };
 }
@@ -150,12 +197,13 @@ type Finish =
 /** Ends a slide that has not all its outcomes, or outcomes of pixels that are no longer true. */
 async function suspend(session: SlideSession, task: SlideTask, { bus, events }: Parts): Promise<SlideResult> {
   const { path, id } = task;
-  const reason = reasonOf(task);
+  const reason = reasonOf(task, session);
   const { run } = session;
-  // No content has this name, so the run is not taken up again.
-  if (reason === 'replaced') await run.update({ ...run.state, state: 'incomplete', finished: reason });
-  else if (reason !== 'interrupted')
-    await run.update({ ...run.state, state: 'incomplete', tilesSeen: task.live?.tiles.seen ?? 0 });
+  if (reason === 'replaced') await run.update({ ...run.state, state: 'incomplete', finished: REPLACED });
+  else if (reason !== 'interrupted') {
+    const seen = task.live && { tilesSeen: task.live.tiles.seen };
+    await run.update({ ...run.state, state: 'incomplete', ...seen });
+  }
   const giveUp = AbortSignal.timeout(REPORT_MS);
   try {
     await publishProgress(session, bus, giveUp);
@@ -173,18 +221,30 @@ async function suspend(session: SlideSession, task: SlideTask, { bus, events }: 
 /** Why a growing slide ended before it was complete. */
 export type LiveReason = 'stalled' | 'replaced' | 'gone';
 
-const isOver = ({ live }: SlideTask): boolean => live !== undefined && reasonOf({ live }) !== 'interrupted';
-
-function reasonOf({ live }: Pick<SlideTask, 'live'>): LiveReason | 'interrupted' {
-  const state = live?.state;
-  return state === 'stalled' || state === 'replaced' || state === 'gone' ? state : 'interrupted';
+function reasonOf({ live, whole }: SlideTask, { aggregate }: SlideSession): LiveReason | 'interrupted' {
+  // What was read of a whole slide before it was moved away is as true as if it were still there.
+  if (whole?.state === 'gone') return aggregate.counts(false).failed > 0 ? 'gone' : 'interrupted';
+  const state = live?.state ?? whole?.state;
+  return state === 'stalled' || state === 'replaced' ? state : live?.state === 'gone' ? 'gone' : 'interrupted';
 }
 
 /** All of a whole slide at once; of a growing one each patch when its tiles are there. */
-function duePatchesOf(session: SlideSession, { live }: SlideTask, signal: AbortSignal) {
-  if (!live) return session.due();
+function duePatchesOf(session: SlideSession, { live, whole }: SlideTask, signal: AbortSignal) {
+  if (!live) return whole ? until(whole.replaced, session.due()) : session.due();
   const stop = AbortSignal.any([signal, session.failed]);
   return session.dueWhenReady(duePatches(live, session.plan, stop));
+}
+
+function* until<T>(over: AbortSignal, items: Generator<T, void, undefined>): Generator<T, void, undefined> {
+  try {
+    while (!over.aborted) {
+      const next = items.next();
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    items.return();
+  }
 }
 
 const finished = (session: SlideSession) => {

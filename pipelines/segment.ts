@@ -12,6 +12,7 @@ import { pull } from '../src/stage/pull.js';
 import { read } from '../src/stage/read.js';
 import { score } from '../src/stage/score.js';
 import { store } from '../src/stage/store.js';
+import { Turns } from '../src/stage/turns.js';
 import type { Parts } from './parts.js';
 import { runSlide, type SlideResult, type SlideTask } from './run-slide.js';
 
@@ -33,7 +34,7 @@ export function segmentPatches(
 
   return credit(due, credits, observer, signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
-    read(observer),
+    read(observer, signal),
     connect(patch$ =>
       merge(
         patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),
@@ -59,7 +60,9 @@ export function segmentSlides(
   signal: AbortSignal,
 ): Observable<SlideResult> {
   const due = new FairQueue<DuePatch>({ signal, dropped: patch => patch.session.leave() });
-  const run = (task: SlideTask) => runSlide(task, due, parts, signal);
+  const turns = new Turns();
+  // Whatever gives out tasks: one slide's results, run and name are never two sessions' at the same time.
+  const run = (task: SlideTask) => turns.take(task.id.toLowerCase(), () => runSlide(task, due, parts, signal));
   const results = isObservable(tasks)
     ? tasks.pipe(mergeMap(run, parts.slidesAtOnce))
     : pull(tasks, run, parts.slidesAtOnce);

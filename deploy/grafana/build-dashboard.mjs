@@ -24,7 +24,7 @@ const ROWS = [
   {
     title: 'Now',
     height: 4,
-    width: 4,
+    width: 3,
     panels: [
       stat('Patches a second', 'short', `sum(${rate('stromaflow_patch_end_to_end_seconds_count')})`, { decimals: 1 }),
       stat('Slides open', 'short', `sum(stromaflow_slides_open${HERE})`),
@@ -46,6 +46,9 @@ const ROWS = [
       ),
       stat('Bus', 'short', `min(stromaflow_bus_connected${HERE})`, {
         mappings: { 0: ['away', 'red'], 1: ['connected', 'green'] },
+      }),
+      stat('Watched folder', 'short', `min(stromaflow_watched_folder_up${HERE})`, {
+        mappings: { 0: ['away', 'red'], 1: ['there', 'green'] },
       }),
     ],
   },

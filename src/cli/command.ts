@@ -41,6 +41,7 @@ export const MODEL: readonly OptionName[] = [
   'isolation',
   'engine-timeout',
   'half',
+  'norm',
 ];
 export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];

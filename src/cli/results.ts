@@ -5,7 +5,7 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 import { AREAS_FILE, type AreasCsv } from '../store/areas-csv.js';
 import type { SlideSummary } from '../store/summary.js';
 import { lastResults } from './closing.js';
-import { type LeftOut, leftOut, leftOutLine } from './left-out.js';
+import { isSaid, type LeftOut, leftOut, leftOutLine } from './left-out.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
@@ -79,9 +79,11 @@ function printFiles(summary: SlideSummary, folder: string, terminal: Terminal): 
   terminal.json(withLeftOut(summary));
 }
 
+/** What is not in the result, in a line, and what else one must know to read it right. */
 function printLeftOut(summary: SlideSummary, terminal: Terminal): void {
   const left = leftOut(summary);
   if (left) terminal.line(`  ${leftOutLine(left)}`);
+  for (const note of summary.notes ?? []) if (!isSaid(note)) terminal.line(`  note: ${note.message}`);
 }
 
 function withLeftOut(summary: SlideSummary): SlideSummary & { leftOut?: LeftOut } {

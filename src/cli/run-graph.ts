@@ -16,7 +16,7 @@ import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
 import { exitStatus, keepAreas, printResult } from './results.js';
 import { ServiceLog } from './service-log.js';
-import { StatusEndpoint } from './status-endpoint.js';
+import { StatusEndpoint, type WatchedFolder } from './status-endpoint.js';
 import { superviseEngine } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
@@ -37,6 +37,8 @@ export interface GraphOptions {
   readonly note?: () => string;
   /** What starting again after an interruption does. @default the same command goes on from there */
   readonly again?: string;
+  /** The folder that is watched: why it is away, undefined while it is there. */
+  readonly folder?: WatchedFolder;
   /** How the truth of a slide is found; see Parts.openLabels. */
   readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
@@ -59,13 +61,14 @@ export async function runGraph(
     ledger,
     probabilities = false,
     followsModel = false,
+    folder,
     labelsFor,
     log = false,
     note = () => '',
     again,
   }: GraphOptions = {},
 ): Promise<number> {
-  const status = await StatusEndpoint.open(config, terminal);
+  const status = await StatusEndpoint.open(config, terminal, folder);
   const { metrics, board } = status;
   signal.addEventListener('abort', () => board.drain(), { once: true });
   const cleanUps: (() => Promise<void>)[] = [() => status.close()];
@@ -122,7 +125,7 @@ export async function runGraph(
     if (results.length > 1 && !quiet) {
       const closing = closingOf(results);
       terminal.line(closingLine(closing));
-      terminal.json(closing);
+      terminal.json({ event: 'over', ...closing });
     }
     return supervision.failure?.exitCode ?? (exitStatus(results, signal) || (areasKept ? 0 : 1));
   } finally {

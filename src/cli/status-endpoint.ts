@@ -8,6 +8,11 @@ import { VERSION } from '../version.js';
 import type { EngineSupervision } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
+/** The folder that is watched: why it is away, undefined while it is there. */
+export interface WatchedFolder {
+  readonly reason: string | undefined;
+}
+
 /**
  * What a graph shows of itself: metrics, the board and, where `--port` asks for it, the endpoint. That listens before the model is
  * loaded, so that a port in use is noticed first and nobody takes a long start for a dead process.
@@ -17,11 +22,16 @@ export class StatusEndpoint {
   readonly board: StatusBoard;
   #server: StatusServer | undefined;
   #parts: Pick<Parts, 'bus' | 'models'> | undefined;
+  readonly #folder: WatchedFolder | undefined;
   #supervision: Pick<EngineSupervision, 'failure'> | undefined;
 
   /** @throws PORT_IN_USE, CONFIG_INVALID */
-  static async open(config: Pick<Config, 'host' | 'port'>, terminal: Pick<Terminal, 'line'>): Promise<StatusEndpoint> {
-    const endpoint = new StatusEndpoint();
+  static async open(
+    config: Pick<Config, 'host' | 'port'>,
+    terminal: Pick<Terminal, 'line'>,
+    folder?: WatchedFolder,
+  ): Promise<StatusEndpoint> {
+    const endpoint = new StatusEndpoint(folder);
     const { host, port } = config;
     if (port === undefined) return endpoint;
     const { metrics, board } = endpoint;
@@ -37,7 +47,8 @@ export class StatusEndpoint {
     return endpoint;
   }
 
-  private constructor() {
+  private constructor(folder: WatchedFolder | undefined) {
+    this.#folder = folder;
     const engine = () => this.#parts?.models.current.segmenter.info;
     const connected = () => this.#parts?.bus.connected ?? false;
     const description = () => this.#parts?.bus.description ?? 'not opened yet';
@@ -49,7 +60,12 @@ export class StatusEndpoint {
         return connected();
       },
     };
-    this.metrics = createMetrics({ version: VERSION, engine, connected });
+    this.metrics = createMetrics({
+      version: VERSION,
+      engine,
+      connected,
+      ...(folder && { folderUp: () => folder.reason === undefined }),
+    });
     this.board = new StatusBoard({ version: VERSION, bus, engine });
   }
 
@@ -70,6 +86,7 @@ export class StatusEndpoint {
       components: {
         bus: unless(bus ? !bus.connected && `${bus.description} is away` : 'is being opened'),
         engine: unless(bus ? this.#supervision?.failure?.message : 'the model is being loaded'),
+        ...(this.#folder && { folder: unless(this.#folder.reason) }),
         accepting: unless(this.board.draining && 'draining'),
       },
     };

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { Alarm } from '../watch/alarm.js';
+import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 
 export interface FollowOptions {
   /** Longest time between two looks. */
@@ -8,6 +9,8 @@ export interface FollowOptions {
   readonly stallSeconds: number;
   /** Use file system events as hints to look earlier. */
   readonly events: boolean;
+  /** Whether the folder that is followed is there; default: always. */
+  readonly presence?: Presence | undefined;
 }
 
 /** A look takes at most one part in so many of a core, however often the file changes. */
@@ -17,21 +20,43 @@ const LEAST_MS = 10;
 
 /**
  * Calls `look` again and again: when a path below changed, a poll interval after the last look began, never so often that it uses more
- * than a tenth of a core. Ends when `look` says so (false) or the signal aborts.
+ * than a tenth of a core. Ends when `look` says so (false) or the signal aborts. While the folder is away it does not look; a
+ * look that fails is tried again.
+ *
+ * @param paths the first is what is followed.
+ * @throws what a look failed with, when all have failed for as long as a slide may stall.
  */
 export async function keepLooking(
   paths: readonly string[],
-  { pollSeconds, events }: FollowOptions,
+  { pollSeconds, stallSeconds, events, presence = ALWAYS_THERE }: FollowOptions,
   signal: AbortSignal,
   look: () => Promise<boolean>,
 ): Promise<void> {
+  const [followed = ''] = paths;
+  let failingSince: number | undefined;
+  const lookOrFail = async (): Promise<boolean> => {
+    try {
+      const grows = await look();
+      failingSince = undefined;
+      return grows;
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      failingSince ??= presence.now();
+      if (presence.now() - failingSince > stallSeconds * 1000) throw error;
+      return true;
+    }
+  };
   const alarm = new Alarm();
   const hints = events ? paths.flatMap(path => startHints(path, alarm)) : [];
   const never = new Alarm();
   try {
     while (!signal.aborted) {
+      if (presence.isAway(followed)) {
+        await presence.back(followed, signal);
+        continue;
+      }
       const startedAt = performance.now();
-      if (!(await look())) return;
+      if (!(await lookOrFail())) return;
       const rest = Math.max(LEAST_MS, (performance.now() - startedAt) * IDLE_SHARE);
       await never.wait(rest, signal);
       await alarm.wait(Math.max(0, startedAt + pollSeconds * 1000 - performance.now()), signal);
@@ -40,6 +65,9 @@ export async function keepLooking(
     for (const hint of hints) hint.close();
   }
 }
+
+/** A share may answer with errors for a while; what a file holds is wrong for good. */
+const isPassing = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
 
 /** No watcher where the system has none to give: the poll finds the change. */
 function startHints(path: string, alarm: Alarm): FSWatcher[] {

@@ -1,5 +1,8 @@
 import { type Stats, statSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import {
+  checkDepth,
+  checkImages,
   type DataSet,
   describeDataSet,
   doneFolders,
@@ -12,9 +15,12 @@ import {
 import type { NdTiffDescription, NdTiffLevel } from '../slide/ndtiff/description.js';
 import { outsideOfGrid, statedGrid, withoutPlaces } from '../slide/ndtiff/grid.js';
 import { chosenPlane, hasPlace, type IndexEntry, planeOf, readIndex } from '../slide/ndtiff/read-index.js';
+import type { RegularFile } from '../slide/regular-file.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import { withSpacing } from '../slide/slide-facts.js';
+import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { arrivals } from './arrivals.js';
+import { factsOf } from './facts-of.js';
 import { type GrowingOptions, isMarkedDone } from './growing-tiff.js';
 import { ndTiffGrowth } from './growth-of-tiles.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
@@ -43,7 +49,12 @@ export function openGrowingNdTiff(set: DataSet, options: GrowingOptions): LiveSl
   if (entries.length > 0 && !chosen) throw withoutPlaces(index);
   if (chosen && chosen.planes.length > 1) return undefined;
   const spaced = withSpacing(index, { mpp: summary.mpp, levels: [grid] }, options.mpp);
-  return new GrowingNdTiff(describeDataSet(set, grid, spaced.mpp), spaced, options);
+  const described = describeDataSet(set, grid, spaced.mpp);
+  checkImages(
+    described,
+    entries.filter(entry => placeOf(described, entry)),
+  );
+  return new GrowingNdTiff(described, spaced, options);
 }
 
 class GrowingNdTiff implements LiveSlide {
@@ -53,7 +64,9 @@ class GrowingNdTiff implements LiveSlide {
   readonly #options: GrowingOptions;
   readonly #source: NdTiffDescription;
   readonly #level: NdTiffLevel;
-  readonly #born: Stats;
+  #born: Stats;
+  /** Outages of its folder that it has come through. */
+  #outages: number;
   readonly #stop = new AbortController();
   #close: (again: boolean) => void = () => undefined;
   #state: LiveState = 'growing';
@@ -65,8 +78,11 @@ class GrowingNdTiff implements LiveSlide {
   #plane: string | undefined;
   /** Where the next entry of the index begins. */
   #next = 0;
+  /** Of the index up to there. */
+  #sum = 0;
   #last: Stats | undefined;
-  #changedAt = performance.now();
+  readonly #presence: Presence;
+  #changedAt: number;
 
   constructor(
     source: NdTiffDescription,
@@ -76,6 +92,9 @@ class GrowingNdTiff implements LiveSlide {
     this.#source = source;
     this.#level = source.levels[0]!;
     this.#options = options;
+    this.#presence = options.presence ?? ALWAYS_THERE;
+    this.#changedAt = this.#presence.now();
+    this.#outages = this.#presence.outages;
     this.#born = statSync(source.path);
     this.growth = ndTiffGrowth(source, this.#born);
     const facts = { id: options.id!, path: source.path, format: 'NDTiff', properties: {} };
@@ -123,16 +142,18 @@ class GrowingNdTiff implements LiveSlide {
   }
 
   #hasChanged(): boolean {
-    const stats = statSync(this.#source.path, { throwIfNoEntry: false });
-    const { size, mtimeMs } = this.#last ?? this.#born;
-    return stats?.size !== size || stats.mtimeMs !== mtimeMs;
+    const stats = factsOf(this.#source.path, this.#presence);
+    const { size, mtimeMs, ctimeMs } = this.#last ?? this.#born;
+    if (stats === 'away') return false;
+    return stats?.size !== size || stats.mtimeMs !== mtimeMs || stats.ctimeMs !== ctimeMs;
   }
 
   #look(): number[] {
     const { path } = this.#source;
     const done = doneFolders(path).some(isMarkedDone);
+    if (factsOf(path, this.#presence) === 'away') return [];
     const file = readIndexFile(path);
-    if (!file || file.stats.ino !== this.#born.ino || file.stats.size < this.#next) {
+    if (!file || this.#isOther(file)) {
       this.#state = file ? 'replaced' : 'gone';
       return [];
     }
@@ -144,12 +165,25 @@ class GrowingNdTiff implements LiveSlide {
       this.#take(entry, came);
       this.#next = entry.end;
     }
-    if (came.size > 0) this.#changedAt = performance.now();
+    this.#sum = crc32(file.bytes.subarray(0, this.#next));
+    if (came.size > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
     if (done && this.#seen === 0) throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
     if (done || this.#seen === this.#level.cols * this.#level.rows) this.#state = 'complete';
-    else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
+    else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     return [...came];
+  }
+
+  #isOther({ stats, bytes }: RegularFile): boolean {
+    if (stats.size < this.#next) return true;
+    if (stats.ino === this.#born.ino) return false;
+    // A share that was away may number its files anew: it is the same one when its index begins alike.
+    const { outages } = this.#presence;
+    if (outages === this.#outages || this.#next === 0 || crc32(bytes.subarray(0, this.#next)) !== this.#sum)
+      return true;
+    this.#outages = outages;
+    this.#born = stats;
+    return false;
   }
 
   /** A later entry of a tile replaces an earlier one that nobody has read yet. */
@@ -162,6 +196,7 @@ class GrowingNdTiff implements LiveSlide {
     if (planeOf(entry) !== this.#plane) this.#state = 'replaced';
     const place = placeOf(this.#source, entry);
     if (!place) return;
+    if (this.#seen === 0) checkDepth(this.#source.path, [entry]);
     const { tile, part, type } = place;
     const { offsets, parts, types } = this.#level;
     if (offsets[tile] !== 0) {

@@ -1,4 +1,4 @@
-import { type Stats, statSync } from 'node:fs';
+import { closeSync, openSync, type Stats, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMarkedDone } from '../slide/marked-done.js';
 import { openSlide } from '../slide/open.js';
@@ -7,17 +7,19 @@ import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import { countTiles } from '../slide/stored-tiles.js';
 import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
 import { unreadable } from '../slide/tiff-probe.js';
-import { COMPRESSION } from '../slide/tiff-support.js';
+import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { arrivals } from './arrivals.js';
+import { factsOf } from './facts-of.js';
 import type { FollowOptions } from './follower.js';
 import { growthIdentity, tiffContent } from './growth.js';
+import { ListedTiles } from './listed-tiles.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
 import { type Listing, TiffListing } from './tiff-listing.js';
-import { checkTile, sameBytes } from './tile-bytes.js';
+import { sameBytes } from './tile-bytes.js';
 
-/** The kernel stamps files by its clock tick, up to 10 ms; networks round more, and are polled anyway. */
-const TICK_MS = 50;
+/** The kernel stamps files by its clock tick, up to 10 ms; networks round up to two seconds, and are polled. */
+const TICK_MS = { events: 50, polled: 3000 } as const;
 
 const TORN_READS = 4;
 const TORN_MS = 3;
@@ -27,7 +29,7 @@ export { isMarkedDone };
 export interface GrowingOptions extends FollowOptions {
   readonly mpp?: number | undefined;
   readonly id?: string | undefined;
-  /** Seconds after which a tile that lies there but does not look whole is taken as it is. */
+  /** Seconds that what lies there but does not look whole must stand still to be taken as it is. */
   readonly settleSeconds: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -37,10 +39,9 @@ export interface GrowingOptions extends FollowOptions {
  * directory is rewritten in place, and files with the directory first and zero offsets are all of this kind.
  *
  * Completeness contract. Expected: every tile of the followed level in the directory as it was when the slide was opened. A
- * tile may be read once two readings of the directory agree on it, it lies inside the file, and its bytes begin and end as
- * its coding wants; one that lies there damaged is taken as it is after the settling time. The slide is complete when
- * every expected tile came, or when `<name>.done` stands beside it; tiles without bytes are then missing, and zeros in an
- * uncompressed file, until then room that was reserved, are black pixels.
+ * tile may be read once two readings of the directory agree on it, it lies inside the file, and its bytes are there
+ * (listed-tiles.ts). The slide is complete when every expected tile came, or when `<name>.done` stands beside it; tiles without
+ * bytes are then missing, and zeros in an uncompressed file, until then room that was reserved, are black pixels.
  *
  * @throws SLIDE_UNREADABLE and the other errors of openSlide while the directory cannot be read.
  */
@@ -63,7 +64,9 @@ class GrowingTiff implements LiveSlide {
   readonly #scene: number | undefined;
   readonly #levels: readonly TiffLevel[];
   /** The file as it was when it was opened. */
-  readonly #born: Stats;
+  #born: Stats;
+  /** Outages of its folder that it has come through. */
+  #outages: number;
   readonly #stop = new AbortController();
   #state: LiveState = 'growing';
   #close: (again: boolean) => void = () => undefined;
@@ -74,12 +77,15 @@ class GrowingTiff implements LiveSlide {
   #drawn = 0;
   /** The format stores no tile where nothing was scanned. */
   readonly #leavesOut: boolean;
+  /** Tiles that are listed beyond the file's end. */
+  #beyond = 0;
   /** Where the tile that lies furthest back ends. */
   #end = 0;
-  /** Tiles that lie there and do not look whole: when they were first seen so. */
-  readonly #doubtful = new Map<number, number>();
-  #last: { readonly stats: Stats; readonly lookedAt: number } | undefined;
-  #changedAt = performance.now();
+  readonly #presence: Presence;
+  #listed: ListedTiles;
+  /** The file as the last look saw it, since when it was seen so, and when that look was (performance.now()). */
+  #last: { readonly stats: Stats; readonly since: number; readonly lookedAt: number } | undefined;
+  #changedAt: number;
   #changed = false;
 
   constructor(slide: OpenedSlide, born: Stats, options: GrowingOptions) {
@@ -88,8 +94,12 @@ class GrowingTiff implements LiveSlide {
     this.#scene = splitScene(slide.info.path).scene;
     this.#born = born;
     this.#options = options;
+    this.#presence = options.presence ?? ALWAYS_THERE;
+    this.#changedAt = this.#presence.now();
+    this.#outages = this.#presence.outages;
     this.#leavesOut = slide.stored?.(0).sparse ?? false;
     this.#levels = levels.map(level => ({ ...level, ...emptyArrays(level.cols * level.rows) }));
+    this.#listed = this.#tilesOf(0);
     const scene = this.#scene === undefined ? '' : `-scene${this.#scene}`;
     const identity = `${growthIdentity(born, slide.info.levels[0]!)}${scene}`;
     // A second scan into the same file is another run, and must have another name in events.
@@ -127,8 +137,13 @@ class GrowingTiff implements LiveSlide {
     return { kind: 'tiff', path: this.#path, levels: this.#levels.slice(0, level + 1) };
   }
 
+  #tilesOf(level: number): ListedTiles {
+    return new ListedTiles(this.#levels[level]!, this.#options.settleSeconds, () => this.#presence.now());
+  }
+
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
+    this.#listed = this.#tilesOf(level);
     const listing = new TiffListing(this.#path, this.#levels[level]!, this.#scene);
     return arrivals([this.#path], this.#options, signal, this.#stop, async () => {
       const tiles = await this.#look(listing);
@@ -143,41 +158,40 @@ class GrowingTiff implements LiveSlide {
 
   /** Since the last look. */
   #hasChanged(): boolean {
-    const stats = statSync(this.#path, { throwIfNoEntry: false });
-    const { size, mtimeMs } = this.#last?.stats ?? this.#born;
-    return stats?.size !== size || stats.mtimeMs !== mtimeMs;
+    const stats = factsOf(this.#path, this.#presence);
+    if (stats === 'away') return false;
+    if (!stats || !isSame(stats, this.#last?.stats ?? this.#born)) return true;
+    return this.#state === 'stalled' && this.#hasArrived();
   }
 
   /** The tiles that became readable; sets the state. */
   async #look(listing: TiffListing): Promise<number[]> {
-    const stats = statSync(this.#path, { throwIfNoEntry: false });
+    const stats = factsOf(this.#path, this.#presence);
+    if (stats === 'away') return [];
     if (!stats) {
       this.#state = 'gone';
       return [];
     }
-    // A file that ends before a tile that was there has been emptied for another scan.
-    const isOther = stats.ino !== this.#born.ino || stats.dev !== this.#born.dev || stats.size < this.#end;
-    if (isOther) {
+    if (this.#isOther(stats)) {
       this.#state = 'replaced';
       return [];
     }
-    const lookedAt = Date.now();
+    const lookedAt = performance.now();
     let tiles: number[] = [];
     const read = () => listing.read((listed, fd) => this.#take(listed, fd));
     if (this.#mayHaveChanged(stats)) {
       // Where events tell, the tile that is being entered rings by itself.
       tiles = await (this.#options.events ? read().catch(() => []) : readWhenWhole(read));
     }
-    if (this.#last && (this.#last.stats.size !== stats.size || this.#last.stats.mtimeMs !== stats.mtimeMs)) {
-      this.#changed = true;
-      this.#changedAt = performance.now();
-    }
-    if (tiles.length > 0) this.#changedAt = performance.now();
-    this.#last = { stats, lookedAt };
+    const isNew = !this.#last || !isSame(this.#last.stats, stats);
+    if (isNew && this.#last) this.#changed = true;
+    if ((isNew && this.#last) || tiles.length > 0) this.#changedAt = this.#presence.now();
+    this.#last = { stats, since: isNew ? lookedAt : this.#last!.since, lookedAt };
     this.#judge();
     // The writer has ended, so nothing is reserved any more.
     if (this.#state === 'complete' && this.tiles.missing > 0) tiles.push(...(await readWhenWhole(read)));
     if (this.#state === 'complete' && this.tiles.missing > 0) await this.#takeFinerLevels();
+    if (this.#state === 'complete' && this.#wasRewritten()) this.#state = 'replaced';
     return tiles;
   }
 
@@ -198,25 +212,63 @@ class GrowingTiff implements LiveSlide {
     this.#drawn = countTiles({ levels: this.#levels, has }, this.#level).drawn;
   }
 
-  /** Times of files are as coarse as the kernel's clock tick: what was written right before the last look may hide behind it. */
-  #mayHaveChanged({ size, mtimeMs }: Stats): boolean {
-    if (!this.#last || this.#doubtful.size > 0) return true;
-    const { stats, lookedAt } = this.#last;
-    return size !== stats.size || mtimeMs !== stats.mtimeMs || lookedAt - mtimeMs < TICK_MS;
+  /** A file that ends before a tile that was there has been emptied for another scan. */
+  #isOther(stats: Stats): boolean {
+    if (stats.size < this.#end) return true;
+    if (stats.ino === this.#born.ino) return false;
+    // A share that was away may number its files anew: it is the same one when it holds the same.
+    const { outages } = this.#presence;
+    if (outages === this.#outages || this.#wasRewritten()) return true;
+    this.#outages = outages;
+    this.#born = stats;
+    return false;
   }
 
-  #take({ stats, offsets, byteCounts }: Listing, fd: number): number[] {
+  /** Times of files are coarse: what was written right before the last look may hide behind it, or behind a time that is set back. */
+  #mayHaveChanged(stats: Stats): boolean {
+    if (!this.#last || !isSame(stats, this.#last.stats)) return true;
+    if (this.#last.lookedAt - this.#last.since < TICK_MS[this.#options.events ? 'events' : 'polled']) return true;
+    return this.#listed.inDoubt || this.#hasArrived();
+  }
+
+  /** A copy may fill a file whose size and time stay as they are. */
+  #hasArrived(): boolean {
+    return this.#listed.awaits && this.#withFile(fd => this.#listed.hasArrived(fd));
+  }
+
+  /** True when tiles hold something else than when they were given out. */
+  #wasRewritten(): boolean {
+    return this.#seen > 0 && !this.#withFile(fd => this.#listed.isAsGiven(fd));
+  }
+
+  #withFile<T>(use: (fd: number) => T): T {
+    const fd = openSync(this.#path, 'r');
+    try {
+      return use(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  async #take({ stats, offsets, byteCounts }: Listing, fd: number): Promise<number[]> {
     const level = this.#levels[this.#level]!;
-    const came: number[] = [];
-    if (offsets.length < level.offsets.length) return came;
+    if (offsets.length < level.offsets.length) return [];
+    const listed = new Map<number, readonly [number, number]>();
+    let others = 0;
+    this.#beyond = 0;
     for (let tile = 0; tile < level.offsets.length; tile++) {
       const offset = offsets[tile]!;
       const length = byteCounts[tile]!;
-      if (offset === 0 || length === 0 || offset + length > stats.size) continue;
       const known = level.byteCounts[tile] !== 0;
-      if (known && level.offsets[tile] === offset && level.byteCounts[tile] === length) continue;
-      if (!this.#ready(fd, tile, offset, length, level.compression)) continue;
-      if (known) this.#overwrite(fd, level, tile, offset, length);
+      if (length > 0 && offset + length > stats.size) this.#beyond += 1;
+      if (offset === 0 || length === 0 || offset + length > stats.size) others += known ? 0 : 1;
+      else if (!known || level.offsets[tile] !== offset || level.byteCounts[tile] !== length)
+        listed.set(tile, [offset, length]);
+    }
+    const came: number[] = [];
+    for (const tile of await this.#listed.ready(fd, listed, others, this.#state === 'complete')) {
+      const [offset, length] = listed.get(tile)!;
+      if (level.byteCounts[tile] !== 0) this.#overwrite(fd, level, tile, offset, length);
       else {
         level.offsets[tile] = offset;
         level.byteCounts[tile] = length;
@@ -226,18 +278,6 @@ class GrowingTiff implements LiveSlide {
     }
     this.#seen += came.length;
     return came;
-  }
-
-  #ready(fd: number, tile: number, offset: number, length: number, compression: number): boolean {
-    const check = checkTile(fd, offset, length, compression);
-    if (check === 'no') return this.#state === 'complete' && compression === COMPRESSION.none;
-    if (check === 'doubtful') {
-      const since = this.#doubtful.get(tile) ?? performance.now();
-      this.#doubtful.set(tile, since);
-      if (performance.now() - since < this.#options.settleSeconds * 1000) return false;
-    }
-    this.#doubtful.delete(tile);
-    return true;
   }
 
   /** The same bytes elsewhere change nothing; other pixels make the patches that were read from the old ones wrong. */
@@ -252,11 +292,15 @@ class GrowingTiff implements LiveSlide {
     if (this.#state !== 'growing') return;
     const { cols, rows } = this.#levels[this.#level]!;
     if (this.#seen === cols * rows || isMarkedDone(this.#path)) this.#state = 'complete';
-    else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000)
-      // A file that never changed was whole when it was opened: some writers store no bytes for tiles of glass.
-      this.#state = this.#changed ? 'stalled' : 'complete';
+    else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000)
+      // A file that never changed was whole when it was opened: some writers store no bytes for tiles of glass. None lists
+      // bytes that are not there.
+      this.#state = this.#changed || this.#listed.lacking + this.#beyond > 0 ? 'stalled' : 'complete';
   }
 }
+
+const isSame = (a: Stats, b: Stats): boolean =>
+  a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.ino === b.ino;
 
 /**
  * A directory that was read while a tile was entered is whole a moment later; where only polling tells, waiting for the next

@@ -7,6 +7,7 @@ import { withSpacing } from '../slide/slide-facts.js';
 import { describeTileFolder, isDeclared, storedTiles } from '../slide/tile-folder/tile-folder-facts.js';
 import {
   alsoShown,
+  blankTiles,
   expectedTiles,
   mostBytes,
   shownBy,
@@ -16,7 +17,10 @@ import {
   tileName,
   tileReader,
 } from '../slide/tile-folder/tile-set.js';
+import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { ArrivalQueue } from './arrival-queue.js';
+import { factsOf } from './facts-of.js';
+import { FolderTimes } from './folder-times.js';
 import { keepLooking } from './follower.js';
 import type { GrowingOptions } from './growing-tiff.js';
 import { isMarkedDone } from './growing-tiff.js';
@@ -28,6 +32,7 @@ import { lookAgain } from './look-again.js';
 /** A tile as it was when it was given out. */
 interface SeenTile {
   readonly mtimeMs: number;
+  readonly ctimeMs: number;
   readonly size: number;
   readonly crc: number;
 }
@@ -37,7 +42,7 @@ interface SeenTile {
  *
  * Completeness contract. Expected: the tiles that the manifest announces, else the whole grid of the followed level; so the
  * slide opens when its manifest is there, early or late. A tile may be read once its file ends as its format wants; one
- * that does not is taken as it is after the settling time. The slide is complete when all expected tiles came, or when
+ * that does not is taken as it is once all others came and it stood still for the settling time. The slide is complete when all expected tiles came, or when
  * `.done` stands in the folder (or `<name>.done` beside the manifest); tiles without a file are then missing.
  *
  * @param still false when the description, whose file has changed, no longer says what the set was made from.
@@ -60,7 +65,9 @@ class GrowingTileFolder implements LiveSlide {
   readonly #options: GrowingOptions;
   readonly #set: TileSet;
   readonly #levels: readonly TileSetLevel[];
-  readonly #born: Stats;
+  #born: Stats;
+  /** Outages of its folder that it has come through. */
+  #outages: number;
   readonly #still: () => boolean;
   #manifest: Stats;
   readonly #stop = new AbortController();
@@ -73,16 +80,20 @@ class GrowingTileFolder implements LiveSlide {
   readonly #seen = new Map<number, SeenTile>();
   /** Tiles that came in the images of others, as their overlap: whether they have their own does not matter. */
   #shown = 0;
-  readonly #doubtful = new Map<number, number>();
-  readonly #listed = new Map<string, { mtimeMs: number; listedAt: number }>();
+  /** Of the tiles that came, those that were not given out yet: a look may fail half-way. */
+  readonly #came: number[] = [];
+  /** Tiles that do not look whole: what they hold, and since when. */
+  readonly #doubtful = new Map<number, { readonly crc: number; readonly since: number }>();
+  /** Folders as they were listed last: their time, since when it was seen, and when they were listed (performance.now()). */
+  readonly #listed = new Map<string, { readonly mtimeMs: number; readonly since: number; readonly listedAt: number }>();
   #folders: readonly string[] = [];
-  /** Folders of all levels, and when they changed. */
-  readonly #signs: readonly string[];
-  #signTimes = '';
+  /** Folders of all levels: one that is written before the one that is followed is a sign of life. */
+  readonly #signs: FolderTimes;
   #overwritten = 0;
   /** Of the tiles that never came, those that finer levels have instead. */
   #drawn = 0;
-  #changedAt = performance.now();
+  readonly #presence: Presence;
+  #changedAt: number;
 
   constructor(
     set: TileSet,
@@ -94,10 +105,13 @@ class GrowingTileFolder implements LiveSlide {
     this.#set = set;
     this.#levels = levels;
     this.#options = options;
+    this.#presence = options.presence ?? ALWAYS_THERE;
+    this.#changedAt = this.#presence.now();
+    this.#outages = this.#presence.outages;
     this.#still = still;
     this.#expected = expectedTiles(levels[0]!);
     const folders = levels.map(({ pattern }) => dirname(pattern)).filter(folder => !folder.includes('{'));
-    this.#signs = [...new Set(folders)].map(folder => join(set.folder, folder));
+    this.#signs = new FolderTimes([...new Set(folders)].map(folder => join(set.folder, folder)));
     this.#born = statSync(set.manifest);
     this.#manifest = this.#born;
     this.growth = tileFolderGrowth(describeTileFolder(set, levels), this.#born);
@@ -175,14 +189,16 @@ class GrowingTileFolder implements LiveSlide {
 
   /** A folder has another time than when it was listed last, or one that was not there is. */
   #hasChanged(): boolean {
+    if (this.#presence.isAway(this.#set.manifest)) return false;
     return this.#folders.some(
       folder => statSync(folder, { throwIfNoEntry: false })?.mtimeMs !== this.#listed.get(folder)?.mtimeMs,
     );
   }
 
   #look(): number[] {
-    const manifest = statSync(this.#set.manifest, { throwIfNoEntry: false });
-    if (!manifest || manifest.ino !== this.#born.ino) {
+    const manifest = factsOf(this.#set.manifest, this.#presence);
+    if (manifest === 'away') return [];
+    if (!manifest || this.#isOther(manifest)) {
       this.#state = manifest ? 'replaced' : 'gone';
       return [];
     }
@@ -194,12 +210,12 @@ class GrowingTileFolder implements LiveSlide {
     // The marker is looked for first: tiles that were written before it are then seen by this very look.
     const { doneIn, manifest: path } = this.#set;
     const done = doneIn.some(folder => existsSync(join(folder, '.done'))) || isMarkedDone(path);
-    const came: number[] = [];
-    for (const folder of this.#folders) this.#list(folder, came);
-    if (this.#othersChanged() || came.length > 0) this.#changedAt = performance.now();
+    for (const folder of this.#folders) this.#list(folder);
+    const came = this.#came.splice(0);
+    if (this.#signs.haveChanged() || came.length > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
     if (done || this.#count >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
-    else if (performance.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
+    else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     if (this.#state !== 'growing') this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
     return came;
   }
@@ -215,43 +231,50 @@ class GrowingTileFolder implements LiveSlide {
     return isThere(tile) || (shown !== undefined && isThere(shown));
   };
 
-  /** A level that is written before the one that is followed is a sign of life. */
-  #othersChanged(): boolean {
-    const times = this.#signs.map(folder => statSync(folder, { throwIfNoEntry: false })?.mtimeMs).join(' ');
-    const changed = times !== this.#signTimes;
-    this.#signTimes = times;
-    return changed;
+  #isOther(manifest: Stats): boolean {
+    if (manifest.ino === this.#born.ino) return false;
+    // A share that was away may number its files anew: it is the same one when its tiles are.
+    const { outages } = this.#presence;
+    if (outages === this.#outages || this.#seen.size === 0 || this.#wasRewritten()) return true;
+    this.#outages = outages;
+    this.#born = manifest;
+    return false;
   }
 
-  #list(folder: string, came: number[]): void {
+  #list(folder: string): void {
     const stats = statSync(folder, { throwIfNoEntry: false });
     if (!stats) return;
     const { mtimeMs } = stats;
     const last = this.#listed.get(folder);
-    const isOld = last?.mtimeMs === mtimeMs && last.listedAt - mtimeMs > RECENT_MS;
-    if (isOld && this.#doubtful.size === 0) return;
-    this.#listed.set(folder, { mtimeMs, listedAt: Date.now() });
+    const isSame = last?.mtimeMs === mtimeMs;
+    if (isSame && last.listedAt - last.since > RECENT_MS && this.#doubtful.size === 0) return;
+    const now = performance.now();
+    this.#listed.set(folder, { mtimeMs, since: isSame ? last.since : now, listedAt: now });
     const prefix = folder === this.#set.folder ? '' : `${folder.slice(this.#set.folder.length + 1)}/`;
     for (const name of readdirSync(folder)) {
       const tile = this.#tileOf(prefix + name);
       if (tile === undefined || this.#seen.has(tile) || !this.#take(tile, prefix + name)) continue;
       const shown = alsoShown(this.#levels[this.#level]!, tile);
       this.#shown += shown.length;
-      came.push(tile, ...shown);
+      this.#came.push(tile, ...shown);
     }
   }
 
   #take(tile: number, name: string): boolean {
     const file = readFileBelow(this.#set.folder, name, mostBytes(this.#levels[this.#level]!));
     if (!file) return false;
+    const crc = crc32(file.bytes);
     if (!isWholeImage(name, file.bytes)) {
-      const since = this.#doubtful.get(tile) ?? performance.now();
-      this.#doubtful.set(tile, since);
-      if (performance.now() - since < this.#options.settleSeconds * 1000) return false;
+      const known = this.#doubtful.get(tile);
+      const since = known?.crc === crc ? known.since : this.#presence.now();
+      this.#doubtful.set(tile, { crc, since });
+      const othersCame = this.#count + this.#doubtful.size >= this.#expected;
+      const isThere = file.bytes.subarray(0, HEAD).some(byte => byte !== 0);
+      if (!(othersCame && isThere) || this.#presence.now() - since < this.#options.settleSeconds * 1000) return false;
     }
     this.#doubtful.delete(tile);
-    const { mtimeMs, size } = file.stats;
-    this.#seen.set(tile, { mtimeMs, size, crc: crc32(file.bytes) });
+    const { mtimeMs, ctimeMs, size } = file.stats;
+    this.#seen.set(tile, { mtimeMs, ctimeMs, size, crc });
     return true;
   }
 
@@ -262,7 +285,7 @@ class GrowingTileFolder implements LiveSlide {
       const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
       const path = join(this.#set.folder, name);
       const stats = statSync(path, { throwIfNoEntry: false });
-      if (!stats || (stats.mtimeMs === seen.mtimeMs && stats.size === seen.size)) continue;
+      if (!stats || isSame(stats, seen)) continue;
       const bytes = readFileBelow(this.#set.folder, name, mostBytes(this.#levels[this.#level]!))?.bytes;
       this.#overwritten += 1;
       if (bytes && crc32(bytes) !== seen.crc) return true;
@@ -271,11 +294,10 @@ class GrowingTileFolder implements LiveSlide {
   }
 }
 
-/** File systems stamp folders by up to two seconds: one that changed this recently is listed again. */
-const RECENT_MS = 3000;
+const isSame = (a: Omit<SeenTile, 'crc'>, b: Omit<SeenTile, 'crc'>): boolean =>
+  a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.size === b.size;
 
-/** Tiles of a level that nobody will write: cells of a grid where the microscope did not go. */
-function blankTiles({ cols, rows, fields }: TileSetLevel): number[] {
-  if (!fields) return [];
-  return Array.from({ length: cols * rows }, (_, tile) => tile).filter(tile => fields.names[tile] === '');
-}
+/** A file that begins with so many zeros is room that was reserved. */
+const HEAD = 64;
+/** File systems stamp folders by up to two seconds: one that was seen to change this recently is listed again. */
+const RECENT_MS = 3000;

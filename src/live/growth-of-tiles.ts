@@ -20,10 +20,10 @@ export function tileFolderGrowth(
   { path, manifest, folder, levels }: TileFolderDescription,
   born: Stats = statSync(manifest),
 ): Growth {
-  const { dev, ino, birthtimeMs } = born;
+  const { ino, birthtimeMs } = born;
   const named = path === manifest ? '' : path.slice(manifest.length);
   const said = JSON.stringify(levels.map(({ mpp: _, ...level }) => level));
-  const digest = createHash('sha256').update([dev, ino, Math.trunc(birthtimeMs), named, said].join(' '));
+  const digest = createHash('sha256').update([ino, Math.trunc(birthtimeMs), named, said].join(' '));
   return {
     identity: digest.digest('hex').slice(0, 16),
     content: level => {

@@ -9,13 +9,13 @@ const SAMPLES = 8;
 const SAMPLE_BYTES = 2 ** 20;
 
 /**
- * What stays the same of a file while it grows: device, inode, birth time, and the geometry of its finest level. A file
- * that is replaced, copied or restored has another one.
+ * What stays the same of a file while it grows: inode, birth time, and the geometry of its finest level. A file that is
+ * replaced, copied or restored has another one; the device has another number when a share is mounted again.
  */
 export function growthIdentity(stats: Stats, finest: LevelGeometry): string {
-  const { dev, ino, birthtimeMs } = stats;
+  const { ino, birthtimeMs } = stats;
   const { width, height, tileWidth, tileHeight } = finest;
-  return hash([dev, ino, Math.trunc(birthtimeMs), width, height, tileWidth, tileHeight].join(' '));
+  return hash([ino, Math.trunc(birthtimeMs), width, height, tileWidth, tileHeight].join(' '));
 }
 
 /**

@@ -1,5 +1,4 @@
 import { readFieldScan, readFieldSet } from '../slide/fields/field-scan.js';
-import type { OpenedSlide } from '../slide/slide.js';
 import { unreadable } from '../slide/tiff-probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
@@ -20,11 +19,11 @@ import type { LiveSlide } from './live-slide.js';
  */
 export async function openFields(
   path: string,
-  { settled, age, renamed }: CandidateFacts,
+  { settled, quiet, renamed }: CandidateFacts,
   options: GrowingOptions,
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
+): Promise<OpenedCandidate<LiveSlide> | undefined> {
   const { manifest, region } = splitRegion(path);
-  const over = age > options.stallSeconds;
+  const over = quiet > options.stallSeconds;
   const scan = readFieldScan(manifest, over);
   if (!scan) return undefined;
   const { claims, regions } = scan;

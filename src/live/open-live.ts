@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type StromaflowError, toStromaflowError } from '../errors.js';
+import { StromaflowError, toStromaflowError } from '../errors.js';
 import { readHead } from '../slide/dicom/instance.js';
 import { doneFolders, readDataSet } from '../slide/ndtiff/data-set.js';
 import { dataSetFolder, NDTIFF_INDEX } from '../slide/ndtiff/layout.js';
@@ -11,7 +11,7 @@ import type { TiffDescription } from '../slide/tiff-description.js';
 import { readBytes, unreadable } from '../slide/tiff-probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
 import { COORDINATES, isTileManifest, readTileSet } from '../slide/tile-folder/read-tile-set.js';
-import { isDicomName } from '../watch/names.js';
+import { tryTiles } from '../slide/try-tiles.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { openDicomSeries } from './dicom/open-series.js';
 import type { SeriesIndex } from './dicom/series-index.js';
@@ -20,7 +20,8 @@ import { type GrowingOptions, isMarkedDone, openGrowingTiff } from './growing-ti
 import { openGrowingTileFolder } from './growing-tile-folder.js';
 import type { LiveSlide } from './live-slide.js';
 import { openFields } from './open-fields.js';
-import { lacksTiles } from './tile-bytes.js';
+import { type Wholeness, wholenessOf } from './tile-bytes.js';
+import { WholeSlide } from './whole-slide.js';
 
 /** The preamble of a DICOM file may be zeros; what follows is not. */
 const HEAD_BYTES = 256;
@@ -30,12 +31,18 @@ export interface LiveOptions extends GrowingOptions {
   readonly series: SeriesIndex;
   /** µm/px the model wants, for slides whose levels come one by one. */
   readonly spacing?: number | undefined;
+  /** True of a slide that was completed before just as it is: what it lacks it will not get. */
+  readonly isKnown?: (slide: OpenedSlide) => boolean;
 }
+
+/** Some bytes of it do not look as they should: it must stand still for so many times the settling time. */
+const IN_DOUBT = 3;
 
 /**
  * Opens a file of a scanner's folder, or a DICOM slide (src/live/dicom/open-series.ts). What describes a folder of tiles
- * is always followed. Another file is opened as a whole slide when it was renamed into place, is marked as done, or stands still
- * and every tile is there; as a growing one as soon as its directory can be read and tiles lack.
+ * is always followed. Another file is opened as a whole slide when every tile that it lists is there and it was renamed into
+ * place, is marked as done, or stood still; as a growing one as soon as its directory can be read and tiles lack, unless they are
+ * of a kind that our reader does not read.
  *
  * @throws the errors of openSlide while neither is possible.
  */
@@ -43,9 +50,8 @@ export async function openLiveOrWhole(
   path: string,
   facts: CandidateFacts,
   options: LiveOptions,
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
-  const { settled, renamed, age } = facts;
-  const { mpp, id, signal, stallSeconds } = options;
+): Promise<OpenedCandidate<WholeSlide | LiveSlide> | undefined> {
+  const { quiet } = facts;
   if (basename(splitRegion(path).manifest) === COORDINATES) return openFields(path, facts, options);
   if (basename(path) === NDTIFF_INDEX) return openNdTiff(path, facts, options);
   if (isTileManifest(path)) {
@@ -56,34 +62,88 @@ export async function openLiveOrWhole(
   }
   const dicom = options.series.find(path);
   if (dicom) return openDicomSeries(dicom, facts, options);
-  if (isDicomName(path)) {
-    if (age <= stallSeconds && isReserved(path)) return { later: true };
+  if (options.series.isPart(path)) {
+    if (quiet <= options.stallSeconds && isReserved(path)) return { later: true };
     throw notYetDicom(path);
   }
   const scenes = scenesAt(path);
   if (scenes.length > 1) return { parts: scenes };
-  if (renamed || isMarkedDone(fileAt(path)) || age > stallSeconds)
-    return { value: await openSlide(path, { mpp, id, signal }) };
-  const slide = await openSlide(path, { mpp, id, signal, growing: true });
-  if (slide.source.kind === 'tiff' && lacksTiles(slide.source as TiffDescription)) {
+  return openFile(path, facts, options);
+}
+
+async function openFile(
+  path: string,
+  facts: CandidateFacts,
+  options: LiveOptions,
+): Promise<OpenedCandidate<WholeSlide | LiveSlide>> {
+  const { settled, quiet } = facts;
+  const notes: OpenNotes = facts.notes;
+  const { mpp, id, signal, settleSeconds } = options;
+  const file = fileAt(path);
+  const slide = await WholeSlide.open([file], options, () => openSlide(path, { mpp, id, signal, growing: true }));
+  const { sample = '' } = slide;
+  if (notes.sample !== undefined && notes.sample !== sample) return { moving: true };
+  notes.sample ??= sample;
+  notes.sampledAt ??= quiet;
+  notes.wholeness ??= await wholenessAt(slide.opened, options);
+  const { unlisted, absent, blank, doubtful } = notes.wholeness;
+  // Who renames or marks a file has finished it, and may have left out what shows glass.
+  const isFinished = (facts.renamed || isMarkedDone(file)) && !absent;
+  if (!isFinished && (unlisted || absent || blank)) {
+    const tried = await tryTiles(slide.opened.source, slide.opened.info.levels, undefined, signal);
+    const unread = tried.unread.get(0);
+    if (unread) return waitForWhole(unread, facts, options);
     const live = await openGrowingTiff(path, options);
     return { value: live, until: live.closed };
   }
-  if (!settled) throw unreadable(path, 'may still be written');
-  return { value: await openSlide(path, { mpp, id, signal }) };
+  if (!isFinished && !settled) throw unreadable(path, 'may still be written');
+  const wanted = settleSeconds * (isFinished ? (doubtful ? 1 : 0) : doubtful ? IN_DOUBT : 1);
+  if (quiet - (isFinished ? 0 : notes.sampledAt) < wanted) return { later: true };
+  // Now that it is worth it: whoever reads its tiles opens it.
+  const open = () => openSlide(path, { mpp, id, signal, growing: true, tried: true });
+  const whole = await WholeSlide.open([file], options, open);
+  if ((whole.sample ?? '') !== sample) return { moving: true };
+  whole.keepLooking();
+  return { value: whole, until: whole.closed };
 }
+
+/**
+ * Whoever reads what our reader does not reads whole files alone.
+ *
+ * @throws SLIDE_UNSUPPORTED when it has not grown for long.
+ */
+function waitForWhole({ message }: StromaflowError, { quiet }: CandidateFacts, { stallSeconds }: LiveOptions) {
+  if (quiet <= stallSeconds) return { later: true } as const;
+  throw new StromaflowError('SLIDE_UNSUPPORTED', `${message}, and it lacks tiles`);
+}
+
+/** What is known of a file until it changes. */
+type OpenNotes = {
+  /** A hash of pieces of it, and how long it had stood still when it was taken. */
+  sample?: string;
+  sampledAt?: number;
+  wholeness?: Wholeness;
+};
+
+async function wholenessAt({ source, info }: OpenedSlide, options: LiveOptions): Promise<Wholeness> {
+  return source.kind !== 'tiff' || options.isKnown?.({ source, info }) ? WHOLE : wholenessOf(source as TiffDescription);
+}
+
+const WHOLE: Wholeness = { unlisted: false, absent: false, blank: false, doubtful: false };
 
 /** A data set whose summary does not say the size of the whole is opened when it is finished: as far as its tiles reach. */
 async function openNdTiff(
   index: string,
-  { age }: CandidateFacts,
+  { quiet }: CandidateFacts,
   options: LiveOptions,
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide>> {
+): Promise<OpenedCandidate<WholeSlide | LiveSlide>> {
   const claims = dataSetFolder(index);
   const live = openGrowingNdTiff(readDataSet(index), options);
   if (live) return { value: live, until: live.closed, claims };
-  if (age <= options.stallSeconds && !doneFolders(index).some(isMarkedDone)) return { later: true, claims };
-  return { value: await openSlide(index, options), claims };
+  if (quiet <= options.stallSeconds && !doneFolders(index).some(isMarkedDone)) return { later: true, claims };
+  const whole = await WholeSlide.open([index], options, () => openSlide(index, options));
+  whole.keepLooking();
+  return { value: whole, until: whole.closed, claims };
 }
 
 /** Why a DICOM file is part of no slide: it says no series (yet), or is no DICOM file. */

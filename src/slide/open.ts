@@ -4,6 +4,7 @@ import { basename, extname, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
+import { sampleFile } from './file-samples.js';
 import { readTiffFacts, type TiffReading } from './open-tiff.js';
 import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
 import { whoeverReads } from './readable.js';
@@ -20,6 +21,8 @@ export interface OpenOptions {
   readonly id?: string | undefined;
   /** The file is still being written: tiles that lie beyond its end are no fault. */
   readonly growing?: boolean | undefined;
+  /** Tries tiles, so that whoever reads them opens the slide; of a growing file not unless given. */
+  readonly tried?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,7 +52,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     };
     const settle = (given: SlideFacts) => describe(settled, given, options.mpp);
     const opened = settle(facts);
-    return options.growing ? opened : await whoeverReads(opened, facts, settle, signal);
+    return (options.tried ?? !options.growing) ? await whoeverReads(opened, facts, settle, signal) : opened;
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);
@@ -85,6 +88,9 @@ async function readWhole(
 
 const FOLDERS_FIX =
   'give a slide file, or a folder of DICOM instances, or one with manifest.json, a .dzi, ImageProperties.xml, coordinates.csv or NDTiff.index';
+
+/** What stands for the slide at a path: what describes its tiles, else the path itself. */
+export const slideAt = (path: string): string => findTilesOrNone(path) ?? path;
 
 /** The id of the slide at a path: from the name of its file, or of the folder that holds its tiles or instances. */
 export function slideIdAt(path: string): string {
@@ -124,13 +130,8 @@ export function slideId(path: string): string {
   return `${safe || 'slide'}-${createHash('sha256').update(basename(path)).digest('hex').slice(0, 8)}`;
 }
 
-function fingerprint(fd: number, { size, mtimeMs }: Stats): string {
-  const head = createHash('sha256')
-    .update(readBytes(fd, 0, 65_536))
-    .digest('hex')
-    .slice(0, 16);
-  return `${size}-${Math.trunc(mtimeMs)}-${head}`;
-}
+const fingerprint = (fd: number, { size, mtimeMs }: Stats): string =>
+  `${size}-${Math.trunc(mtimeMs)}-${sampleFile(fd, size)}`;
 
 async function readFacts(
   fd: number,

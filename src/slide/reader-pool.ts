@@ -18,6 +18,15 @@ export interface SlideHandle {
    * Rejects with TILE_CORRUPT (this patch only), SLIDE_UNREADABLE, or the signal's reason.
    */
   read(ref: PatchRef, slot: number, signal?: AbortSignal): Promise<ReadOutcome>;
+  /** Times that it was opened. */
+  readonly openings: number;
+  /**
+   * Opens its files anew: of a share that was away, handles from before may be stale for ever. Nothing happens when that was done
+   * since `openings` was read.
+   *
+   * @throws SLIDE_UNREADABLE
+   */
+  reopen(openings: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -93,9 +102,22 @@ export class ReaderPool {
       await Promise.allSettled(this.#threads.map(thread => thread.close(number)));
       throw failure.reason;
     }
+    let openings = 1;
+    let reopening: Promise<unknown> = Promise.resolve();
     return {
       overview,
       read: (ref, slot, signal) => this.#read(number, plan, ref, slot, signal),
+      get openings() {
+        return openings;
+      },
+      reopen: async since => {
+        if (since === openings) {
+          openings += 1;
+          reopening = Promise.all(this.#threads.map(thread => thread.reopen(request)));
+          reopening.catch(() => undefined);
+        }
+        await reopening;
+      },
       close: async () => {
         await Promise.all(this.#threads.map(thread => thread.close(number)));
       },

@@ -70,6 +70,12 @@ export class ReaderThread {
     }
   }
 
+  /** Closes and opens a slide, between two reads. */
+  async reopen(request: Omit<OpenRequest, 'id'>): Promise<void> {
+    const closing = this.close(request.slide);
+    await Promise.all([closing, this.open(request)]);
+  }
+
   /** Starts reads, with one message. */
   read(jobs: readonly ReaderJob[]): void {
     this.#load += jobs.length;

@@ -41,7 +41,7 @@ export interface SlideInfo {
   /** Of level 0, where the slide states one for each axis and they differ. */
   readonly axes?: AxisSpacing;
   readonly levels: readonly LevelGeometry[];
-  /** Changes when the file's content may have: size, modification time and a hash of its head. */
+  /** Changes when the file's content may have: size, modification time, and a hash of pieces of it. */
   readonly fingerprint: string;
   /** Acquisition facts only (objective, scanner, ICC present); never patient data, labels or free text. */
   readonly properties: Readonly<Record<string, string>>;

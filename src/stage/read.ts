@@ -1,19 +1,23 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
-import { toStromaflowError } from '../errors.js';
+import { StromaflowError, toStromaflowError } from '../errors.js';
+import type { ReadOutcome } from '../slide/reader-pool.js';
 import type { CreditedPatch, ReadPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
 
 /**
  * Reads each patch into its slot on the slide's reader threads, the tissue filter included. A patch that cannot be read
- * goes on as failed: one bad tile never ends the stream; a slide that keeps ending the process it is read in fails as a whole. In
- * flight at once: what the credits allow.
+ * goes on as failed: one bad tile never ends the stream; a slide that keeps ending the process it is read in fails as a whole. One whose
+ * folder is away waits until it is back, or until the signal aborts: then it has no outcome. In flight at once: what the credits allow.
  */
-export function read(observer: PipelineObserver): OperatorFunction<CreditedPatch, ReadPatch> {
+export function read(
+  observer: PipelineObserver,
+  signal: AbortSignal = new AbortController().signal,
+): OperatorFunction<CreditedPatch, ReadPatch> {
   const readOne = async (patch: CreditedPatch): Promise<ReadPatch> => {
     const startedAt = performance.now();
     observer.entered('read');
     try {
-      const outcome = await patch.session.reader.read(patch.ref, patch.slot);
+      const outcome = await readWhenThere(patch, signal);
       observer.left('read', 'ok', (performance.now() - startedAt) / 1000);
       return { ...patch, read: outcome };
     } catch (cause) {
@@ -24,4 +28,25 @@ export function read(observer: PipelineObserver): OperatorFunction<CreditedPatch
     }
   };
   return mergeMap(readOne);
+}
+
+async function readWhenThere({ session, ref, slot }: CreditedPatch, signal: AbortSignal): Promise<ReadOutcome> {
+  const { reader, folder, slide } = session;
+  for (let tries = 1; ; tries++) {
+    const outages = folder?.outages;
+    const { openings } = reader;
+    try {
+      return await reader.read(ref, slot);
+    } catch (error) {
+      if (!folder || session.failure) throw error;
+      const wasAway = folder.isAway() || folder.outages !== outages;
+      // A share may have been away for a moment that nobody saw; damage in a file stays what it is.
+      if (!wasAway && (tries > 1 || toStromaflowError(error).code !== 'SLIDE_UNREADABLE')) throw error;
+      if (!(await folder.back(signal))) {
+        session.failure ??= new StromaflowError('INTERRUPTED', `${slide.id}: interrupted while its folder was away`);
+        throw error;
+      }
+      await reader.reopen(openings);
+    }
+  }
 }

@@ -1,5 +1,6 @@
 import type { ServingModel } from '../engine/model-switch.js';
 import type { EngineInfo } from '../engine/segmenter.js';
+import { toStromaflowError } from '../errors.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
@@ -34,6 +35,15 @@ export interface PatchLabels {
   close(): Promise<void>;
 }
 
+/** Port of the folder that a slide lies in: one on a share may be away for a while. */
+export interface SourceFolder {
+  isAway(): boolean;
+  /** True as soon as it is there; false when the signal aborts before. */
+  back(signal: AbortSignal): Promise<boolean>;
+  /** Times that it was away and came back. */
+  readonly outages: number;
+}
+
 export interface SessionParts {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
@@ -50,6 +60,8 @@ export interface SessionParts {
   readonly tiles?: () => TileCounts;
   /** What it does not store was not scanned. */
   readonly sparse?: () => boolean;
+  /** Of a slide in a folder that is watched. */
+  readonly folder?: SourceFolder;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
 }
@@ -65,6 +77,7 @@ export class SlideSession {
   readonly events: Events;
   readonly model: SessionParts['model'];
   readonly labels: PatchLabels | undefined;
+  readonly folder: SourceFolder | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
   readonly #sparse: () => boolean;
   readonly aggregate: RunningAggregate;
@@ -94,6 +107,7 @@ export class SlideSession {
     this.events = parts.events;
     this.model = parts.model;
     this.labels = parts.labels;
+    this.folder = parts.folder;
     this.#tiles = parts.tiles;
     this.#sparse = parts.sparse ?? (() => false);
     this.aggregate = new RunningAggregate(parts.plan);
@@ -130,6 +144,9 @@ export class SlideSession {
         this.#inside += 1;
         yield { session: this, ref, dueAt: at };
       }
+    } catch (error) {
+      // What its source failed with is this slide's alone.
+      this.failure ??= toStromaflowError(error, 'SLIDE_UNREADABLE', this.slide.id);
     } finally {
       this.#exhausted = true;
       this.#checkDrained();

@@ -22,6 +22,8 @@ export interface MetricsOptions {
   readonly engine?: () => Pick<EngineInfo, 'name' | 'device' | 'model' | 'modelVersion' | 'batch'> | undefined;
   /** Asked at every scrape. */
   readonly connected?: () => boolean;
+  /** Of a folder that is watched: whether it is there. Asked at every scrape. */
+  readonly folderUp?: () => boolean;
 }
 
 /** Gauges that end in `_total`, which Prometheus keeps for counters; their labelled namesakes stay. */
@@ -34,6 +36,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   describeBuild(registry, options);
   if (options.connected) reportConnection(registry, options.connected);
+  if (options.folderUp) reportFolder(registry, options.folderUp);
   return {
     ...createEngineMetrics(registry, options.engine),
     observer: createPipelineMetrics(registry),
@@ -64,6 +67,17 @@ function reportConnection(registry: Registry, connected: () => boolean): void {
     registers: [registry],
     collect() {
       this.set(connected() ? 1 : 0);
+    },
+  });
+}
+
+function reportFolder(registry: Registry, isThere: () => boolean): void {
+  new Gauge({
+    name: 'stromaflow_watched_folder_up',
+    help: '1 while the watched folder is there, 0 while it, or a share mounted below it, is away.',
+    registers: [registry],
+    collect() {
+      this.set(isThere() ? 1 : 0);
     },
   });
 }

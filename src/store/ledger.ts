@@ -42,11 +42,34 @@ export interface RunLedger {
   update(state: RunState): Promise<void>;
 }
 
+/** What is known of a run without opening it. */
+export interface KnownRun {
+  readonly state: RunState['state'];
+  /** Of the slide, as it was when the run began. */
+  readonly fingerprint: string;
+  /** Identity, of a run that began while its slide grew, and the content that it had in the end. */
+  readonly growth?: string | undefined;
+  readonly finished?: string | undefined;
+}
+
+/** Which slide a name means: two slides never share one. Names that differ only in case are one, as they are in some folders. */
+export interface NameRegister {
+  /** The source that a name was given to. */
+  sourceOf(name: string): string | undefined;
+  /** The name that a source was given last. */
+  nameOf(source: string): string | undefined;
+  /** Durable once resolved. */
+  give(name: string, source: string): Promise<void>;
+}
+
 export interface Ledger {
   /**
    * Opens the run with this key, or the one that began while the slide grew, unless it was completed with other content. A
    * run of the same slide with another key is dropped: aggregates start over.
    */
   run(key: RunKey, growth?: RunGrowth): Promise<RunLedger>;
+  /** The run that stands under a slide's name, whatever its key. */
+  find(slide: string): KnownRun | undefined;
+  readonly names: NameRegister;
   close(): Promise<void>;
 }

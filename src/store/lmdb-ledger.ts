@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
@@ -5,12 +6,17 @@ import { StromaflowError } from '../errors.js';
 import type { PatchRecord } from '../slide/patch.js';
 import { DiskSpace } from './disk-space.js';
 import { acquireLock, type FolderLock, LockHeldError } from './folder-lock.js';
-import type { Ledger, RunGrowth, RunKey, RunLedger, RunState } from './ledger.js';
-import { fingerprintOf, freshRun, isSameRun, type StoredRun } from './run-key.js';
+import type { KnownRun, Ledger, NameRegister, RunGrowth, RunKey, RunLedger, RunState } from './ledger.js';
+import { fingerprintOf, freshRun, isSameRun, knownRun, type StoredRun } from './run-key.js';
 
-/** Under [slide, 'run'] stands a StoredRun. */
-type Key = [slide: string, kind: 'run'] | [slide: string, kind: 'patch', level: number, col: number, row: number];
-type Database = RootDatabase<StoredRun | PatchRecord, Key>;
+/** Under [slide, 'run'] stands a StoredRun. Names are kept in lower case, sources as hashes behind a colon, which no name has. */
+type Key =
+  | [slide: string, kind: 'run']
+  | [slide: string, kind: 'patch', level: number, col: number, row: number]
+  | [name: string, kind: 'source']
+  | [source: string, kind: 'name'];
+type Value = StoredRun | PatchRecord | { readonly source: string } | { readonly name: string };
+type Database = RootDatabase<Value, Key>;
 
 /**
  * Opens the ledger in a folder, which is made if it is not there. Writes that are made in one turn of the event loop
@@ -22,7 +28,7 @@ export async function openLedger(folder: string): Promise<Ledger> {
   try {
     await checkFormat(file);
     await new DiskSpace(folder).check();
-    const database: Database = open<StoredRun | PatchRecord, Key>({
+    const database: Database = open<Value, Key>({
       path: file,
       noSubdir: true,
       encoding: 'msgpack',
@@ -82,19 +88,42 @@ class LmdbLedger implements Ledger {
     const place: Key = [key.slide, 'run'];
     const stored = this.#read(() => this.#database.get(place) as StoredRun | undefined);
     if (stored && isSameRun(stored, key, growth)) return this.#open(key.slide, stored);
-    const fresh = freshRun(key, growth);
+    const fresh = freshRun(key, growth, stored);
     await this.#write(() =>
       this.#database.transaction(() => {
-        for (const old of this.#database.getKeys(range(key.slide))) silence(this.#database.remove(old));
+        // Whose the name is stays as it is.
+        for (const old of this.#database.getKeys(range(key.slide)))
+          if (old[1] !== 'source') silence(this.#database.remove(old));
         return this.#database.put(place, fresh);
       }),
     );
     return this.#open(key.slide, fresh);
   }
 
+  find(slide: string): KnownRun | undefined {
+    const stored = this.#read(() => this.#database.get([slide, 'run']) as StoredRun | undefined);
+    return stored && knownRun(stored);
+  }
+
+  readonly names: NameRegister = {
+    sourceOf: name => (this.#get([name.toLowerCase(), 'source']) as { source: string } | undefined)?.source,
+    nameOf: source => (this.#get([sourceKey(source), 'name']) as { name: string } | undefined)?.name,
+    give: (name, source) =>
+      this.#write(() =>
+        this.#database.transaction(() => {
+          silence(this.#database.put([name.toLowerCase(), 'source'], { source }));
+          return this.#database.put([sourceKey(source), 'name'], { name });
+        }),
+      ),
+  };
+
+  #get(key: Key): Value | undefined {
+    return this.#read(() => this.#database.get(key));
+  }
+
   #open(slide: string, stored: StoredRun): RunLedger {
-    const { key, growth, ...state } = stored;
-    const head = { key, ...(growth === undefined ? {} : { growth }) };
+    const { key, growth, again, ...state } = stored;
+    const head = { key, ...(growth && { growth }), ...(again && { again }) };
     const database = this.#database;
     const read = <T>(get: () => T): T => this.#read(get);
     const write = (put: () => Promise<unknown>): Promise<void> => this.#write(put);
@@ -158,6 +187,9 @@ class LmdbLedger implements Ledger {
     await this.#lock.release();
   }
 }
+
+/** A path may be longer than a key. */
+const sourceKey = (source: string): string => `:${createHash('sha256').update(source).digest('hex')}`;
 
 const range = (slide: string) => ({ start: [slide] as unknown as Key, end: [slide, '\uffff'] as unknown as Key });
 

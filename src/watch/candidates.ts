@@ -3,17 +3,21 @@ import { PARAMETERS } from '../slide/fields/parameters.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
 import { isTileManifest } from '../slide/tile-folder/read-tile-set.js';
 import type { SeenFile } from './folder-tree.js';
-import { isDicomName, isSlideName, isTemporaryName } from './names.js';
+import { isSlideName, isTemporaryName } from './names.js';
 import { partsByFolder, type SlideParts } from './slide-parts.js';
 
 /** A file that may be a slide. */
 export interface Candidate {
   seen: SeenFile;
-  /** performance.now() of the last change. */
+  /** performance.now() of the look that found it, or found it changed. */
   changedAt: number;
+  /** performance.now() of the last look that found it as it was then. */
+  seenAt: number;
   /** Looks at the folder that found it unchanged. */
   quietLooks: number;
   readonly renamed: boolean;
+  /** What its opener wants to remember until it changes. */
+  notes: Notes;
   /** It was handed on or given up: nothing is tried until it changes. */
   settled: boolean;
   /** Folder that holds its tiles: what lies below is no slide of its own. */
@@ -26,14 +30,17 @@ export interface Candidate {
   parts?: readonly string[];
 }
 
+/** What an opener wants to remember of a file until it changes. */
+export type Notes = Record<string, unknown>;
+
 /** Settled files asked about in one look, in turn: a folder may hold thousands of slides. */
 const SETTLED_A_LOOK = 200;
 
 /** What is known of the files of a folder from look to look. */
 export class Candidates {
   readonly #known = new Map<string, Candidate>();
-  /** Inodes of files under temporary names: one that turns up under a slide's name was renamed into place. */
-  #temporary = new Set<number>();
+  /** Files under temporary names: one that turns up under a slide's name was renamed into place. */
+  #temporary = new Set<string>();
   #turn = 0;
   /** Settled files that may be asked about; below 0 after a slide of many. */
   #allowance = 0;
@@ -77,7 +84,7 @@ export class Candidates {
     // An acquisition's fields may come long before the table that says so.
     for (const path of files) if (basename(path) === PARAMETERS) claimed.add(dirname(path));
     for (const path of files) {
-      if (isDicomName(path)) {
+      if (this.#parts.isPart(path)) {
         const slide = this.#parts.known(path) ?? path;
         const parts = slides.get(slide);
         if (parts) parts.push(path);
@@ -103,7 +110,7 @@ export class Candidates {
     this.#parts.keep(paths);
     const slides = this.#slidesSeen(seen);
     for (const path of files) {
-      if (!isDicomName(path)) continue;
+      if (!this.#parts.isPart(path)) continue;
       const slide = this.#parts.known(path);
       if (slide === undefined) continue;
       // It was a file by itself until its slide was known.
@@ -111,13 +118,27 @@ export class Candidates {
       if (slide !== null) paths.add(slide);
     }
     for (const [path, { parts = [] }] of this.#known) if (paths.has(path)) for (const part of parts) paths.add(part);
-    for (const path of this.#known.keys()) if (!paths.has(path)) this.#known.delete(path);
+    // What somebody works on is not begun again before that has ended, whatever takes its name.
+    for (const [path, { busy }] of this.#known) if (!busy && !paths.has(path)) this.#known.delete(path);
     for (const file of seen)
       if (isSlideName(file.path))
         for (const path of [...(this.#known.get(file.path)?.parts ?? []), file.path]) this.#see({ ...file, path });
-    for (const file of slides) this.#see(file, true);
+    for (const file of slides) this.#see(file);
     const temporary = seen.filter(({ path }) => isTemporaryName(path));
-    this.#temporary = new Set(temporary.map(({ inode }) => inode));
+    this.#temporary = new Set(temporary.map(fileKey));
+  }
+
+  /** Slides that somebody works on. */
+  get followed(): number {
+    let followed = 0;
+    for (const { busy } of this.#known.values()) if (busy) followed += 1;
+    return followed;
+  }
+
+  /** Nobody saw them for a while: what seemed to stand still may not have. */
+  lookAnew(): void {
+    for (const candidate of this.#known.values())
+      if (!candidate.settled && !candidate.busy) Object.assign(candidate, startedOver());
   }
 
   /** Those that may be tried. */
@@ -141,7 +162,7 @@ export class Candidates {
   }
 
   isBusy(path: string): boolean {
-    const slide = isDicomName(path) ? this.#parts.known(path) : path;
+    const slide = this.#parts.isPart(path) ? this.#parts.known(path) : path;
     return this.#known.get(slide ?? path)?.busy ?? false;
   }
 
@@ -149,42 +170,43 @@ export class Candidates {
   #slidesSeen(seen: readonly SeenFile[]): Iterable<SeenFile> {
     const slides = new Map<string, SeenFile>();
     // The oldest first, so that it is the same one that names the folder after a restart.
-    const files = seen.filter(({ path }) => isDicomName(path)).toSorted((a, b) => a.mtimeMs - b.mtimeMs);
+    const files = seen.filter(({ path }) => this.#parts.isPart(path)).toSorted((a, b) => a.mtimeMs - b.mtimeMs);
     for (const file of files) {
       const slide = this.#parts.slideOf(file);
       if (slide === null) continue;
       const path = slide ?? file.path;
-      const all = slides.get(path) ?? { path, size: 0, mtimeMs: 0, inode: 0 };
+      const all = slides.get(path) ?? { path, size: 0, mtimeMs: 0, ctimeMs: 0, inode: 0, birthMs: 0 };
       const mtimeMs = Math.max(all.mtimeMs, file.mtimeMs);
-      slides.set(path, { path, size: all.size + file.size, mtimeMs, inode: all.inode + file.inode });
+      const ctimeMs = all.ctimeMs + file.ctimeMs;
+      slides.set(path, { ...all, size: all.size + file.size, mtimeMs, ctimeMs, inode: all.inode + file.inode });
     }
     return slides.values();
   }
 
-  /** @param inFiles several, so that its inode is none. */
-  #see(seen: SeenFile, inFiles = false): void {
+  #see(seen: SeenFile): void {
     const known = this.#known.get(seen.path);
-    if (known && isSame(known.seen, seen)) known.quietLooks += 1;
-    else if (known?.busy && (inFiles || known.seen.inode === seen.inode)) {
-      known.seen = seen;
-      known.changedAt = performance.now();
+    const now = performance.now();
+    if (known && isSame(known.seen, seen)) {
+      known.quietLooks += 1;
+      known.seenAt = now;
+    } else if (known?.busy) {
+      // Whoever works on it sees the change, and ends with it.
+      Object.assign(known, { seen, changedAt: now, seenAt: now });
     } else {
-      const renamed = this.#temporary.has(seen.inode);
+      const renamed = this.#temporary.has(fileKey(seen));
       // Until it was read again: a description that is being written must not make slides of its tiles.
       const { parts, claims } = known ?? {};
       const kept = { ...(parts && { parts }), ...(claims && { claims }) };
-      const fresh = {
-        seen,
-        changedAt: performance.now(),
-        quietLooks: 0,
-        renamed,
-        settled: false,
-        busy: false,
-        ...kept,
-      };
+      const fresh = { seen, ...startedOver(), renamed, settled: false, busy: false, ...kept };
       this.#known.set(seen.path, fresh);
     }
   }
+}
+
+/** A candidate of which nothing is known but that it is there. */
+export function startedOver(): Pick<Candidate, 'changedAt' | 'seenAt' | 'quietLooks' | 'notes'> {
+  const now = performance.now();
+  return { changedAt: now, seenAt: now, quietLooks: 0, notes: {} };
 }
 
 const isDescription = (path: string): boolean => isTileManifest(splitRegion(path).manifest);
@@ -195,4 +217,7 @@ function isBelow(folder: string, tops: ReadonlySet<string | undefined>): boolean
 }
 
 const isSame = (a: SeenFile, b: SeenFile): boolean =>
-  a.size === b.size && a.mtimeMs === b.mtimeMs && a.inode === b.inode;
+  a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.inode === b.inode;
+
+/** The same before and after a rename. Inodes are given to new files as soon as they are free. */
+const fileKey = ({ inode, birthMs }: SeenFile): string => `${inode} ${birthMs}`;

@@ -6,21 +6,14 @@ import { type FSWatcher, watch } from 'node:fs';
  */
 export class FolderHints {
   readonly #watchers = new Map<string, FSWatcher>();
-  #used = false;
   readonly #hint: (folder: string, name: string | null) => void;
 
   constructor(hint: (folder: string, name: string | null) => void) {
     this.#hint = hint;
   }
 
-  /** False until the first folder was given. */
-  get isUsed(): boolean {
-    return this.#used;
-  }
-
   /** Watches these folders and no others. */
   follow(folders: Iterable<string>): void {
-    this.#used = true;
     const wanted = new Set(folders);
     for (const [folder, watcher] of this.#watchers) {
       if (wanted.has(folder)) continue;

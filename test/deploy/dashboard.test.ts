@@ -82,7 +82,7 @@ describe('a Prometheus that scrapes a running instance', () => {
 
   beforeAll(async () => {
     const bus = createMemoryBus();
-    const metrics = createMetrics({ version: '1.2.3', engine, connected: () => bus.connected });
+    const metrics = createMetrics({ version: '1.2.3', engine, connected: () => bus.connected, folderUp: () => true });
     const board = new StatusBoard({ version: '1.2.3', bus });
     server = await startStatusServer({
       port: 0,

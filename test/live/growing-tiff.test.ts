@@ -82,7 +82,8 @@ describe('openGrowingTiff', () => {
     const black = (bytes: Buffer, col: number) => (col === 1 ? Buffer.alloc(bytes.length) : bytes);
     const coded = await openGrowingTiff(tiff({ compression: 'deflate', damage: black }), OPTIONS);
     expect(await follow(coded)).toHaveLength(9);
-    expect([coded.state, coded.tiles.missing]).toEqual(['complete', 3]);
+    // Who leaves out glass lists no bytes for it.
+    expect([coded.state, coded.tiles.missing]).toEqual(['stalled', 0]);
     const path = tiff({ compression: 'none', damage: black });
     const stalled = await openGrowingTiff(path, OPTIONS);
     expect(await follow(stalled, () => appendFileSync(path, 'more'))).toHaveLength(9);

@@ -33,8 +33,8 @@ function folderOf(table: string, fields: readonly number[] = []) {
   return { folder, path, put, done: () => writeFileSync(join(folder, '.done'), '') };
 }
 
-const STILL = { settled: true, renamed: false, quiet: 1, age: 0.05 };
-const OLD = { ...STILL, age: QUICK.stallSeconds + 1 };
+const STILL = { settled: true, renamed: false, quiet: 0.1, notes: {} };
+const OLD = { ...STILL, quiet: QUICK.stallSeconds + 1 };
 const open = (path: string, facts = STILL) => openFields(path, facts, { ...PATIENT, stallSeconds: QUICK.stallSeconds });
 
 async function live(path: string, facts = STILL): Promise<LiveSlide> {

@@ -20,20 +20,38 @@ const tiff = (options: PageOptions, at = folder(), name = 'a.tiff'): string => {
   return join(at, name);
 };
 
-const STILL = { settled: true, renamed: false, quiet: 1, age: 0.05 };
-const MOVING = { ...STILL, settled: false, quiet: 0, age: 0 };
-const open = (path: string, facts = STILL, more: object = {}) =>
-  openLiveOrWhole(path, facts, { ...QUICK, series: new SeriesIndex(dirname(path)), ...more });
+const STILL = { settled: true, renamed: false, quiet: 0.1 };
+const MOVING = { ...STILL, settled: false, quiet: 0 };
+const RENAMED = { ...MOVING, renamed: true };
+const open = (path: string, facts = STILL, more: object = {}, notes = {}) =>
+  openLiveOrWhole(path, { ...facts, notes }, { ...QUICK, series: new SeriesIndex(dirname(path)), ...more });
 
 /** 'live', 'whole', or what else was made of a file. */
 async function kindOf(path: string, facts = STILL, more: object = {}): Promise<string> {
-  const opened = await open(path, facts, more);
+  return kindIn(await open(path, facts, more));
+}
+
+function kindIn(opened: Awaited<ReturnType<typeof open>>): string {
   if (!opened) return 'nothing';
   if ('later' in opened) return 'later';
+  if ('moving' in opened) return 'moving';
   if ('parts' in opened) return 'parts';
-  const isLive = 'growth' in opened.value;
-  expect('until' in opened).toBe(isLive);
-  return isLive ? 'live' : 'whole';
+  expect('until' in opened).toBe(true);
+  if ('growth' in opened.value) return 'live';
+  opened.value.close();
+  return 'whole';
+}
+
+/** Tries a file as the watcher does: when it is found, and when it stood still for so long. */
+async function watched(
+  path: string,
+  quiet = QUICK.settleSeconds,
+  change: () => unknown = () => undefined,
+): Promise<string> {
+  const notes = {};
+  await open(path, MOVING, {}, notes).catch(() => undefined);
+  change();
+  return kindIn(await open(path, { ...STILL, quiet }, {}, notes));
 }
 
 describe('a TIFF of a watched folder', () => {
@@ -41,16 +59,23 @@ describe('a TIFF of a watched folder', () => {
     expect([await kindOf(tiff(lacking)), await kindOf(tiff(lacking), MOVING)]).toEqual(['live', 'live']);
   });
 
-  it('that lacks none is a whole slide once it stands still', async () => {
-    expect(await kindOf(tiff(page))).toBe('whole');
+  it('that lacks none is a whole slide once it was seen to stand still', async () => {
+    expect(await watched(tiff(page))).toBe('whole');
+    expect(await watched(tiff(page), QUICK.settleSeconds / 2)).toBe('later');
     const error = await failureOf(() => open(tiff(page), MOVING));
     expect([error.code, error.message]).toEqual(['SLIDE_UNREADABLE', expect.stringContaining('may still be written')]);
+    // Nobody looked at it before: that its size and time say nothing does not mean that it stood still.
+    expect(await kindOf(tiff(page))).toBe('later');
   });
 
-  it('that was renamed into place, marked as done or left alone for long is whole, whatever it lacks', async () => {
-    expect(await kindOf(tiff(lacking), { ...MOVING, renamed: true })).toBe('whole');
-    expect(await kindOf(tiff(lacking), { ...MOVING, age: QUICK.stallSeconds + 0.01 })).toBe('whole');
-    expect(await kindOf(tiff(lacking), { ...MOVING, age: QUICK.stallSeconds })).toBe('live');
+  it('that is written while its size and time stay is seen by what it holds', async () => {
+    const path = tiff({ ...page, compression: 'none' });
+    const bytes = readFileSync(path);
+    expect(await watched(path, 1, () => writeFileSync(path, bytes.fill(7, 5000, 9000)))).toBe('moving');
+  });
+
+  it('that was renamed into place, or marked as done, is whole, whatever it leaves out', async () => {
+    expect(await kindOf(tiff(lacking), RENAMED)).toBe('whole');
     for (const marker of ['a.done', 'a.tiff.done']) {
       const path = tiff(lacking);
       writeFileSync(join(path, '..', marker), '');
@@ -58,12 +83,47 @@ describe('a TIFF of a watched folder', () => {
     }
   });
 
+  it.each([
+    ['zeros where pixels are coded', (bytes: Buffer) => Buffer.alloc(bytes.length), 'live', 'live'],
+    ['a tile without its end', (bytes: Buffer) => Buffer.from(bytes).fill(3, bytes.length - 9), 'later', 'later'],
+  ])('that has %s is not whole because somebody renamed it', async (_, damage, renamed, still) => {
+    const path = tiff({ ...page, damage: (bytes, col, row) => (col + row === 2 ? damage(bytes) : bytes) });
+    expect(await kindOf(path, RENAMED)).toBe(renamed);
+    expect(await watched(path)).toBe(still);
+    if (still === 'later') expect(await watched(path, QUICK.settleSeconds * 3)).toBe('whole');
+  });
+
+  it('that was completed before just as it is is opened whatever it lacks', async () => {
+    const path = tiff(lacking);
+    const isKnown = () => true;
+    const notes = {};
+    await failureOf(() => open(path, MOVING, { isKnown }, notes));
+    expect(kindIn(await open(path, STILL, { isKnown }, notes))).toBe('whole');
+  });
+
   it('that cannot be read says why', async () => {
     const path = tiff(page);
     writeFileSync(path, readFileSync(path).subarray(0, 500));
     expect((await failureOf(() => open(path))).code).toBe('SLIDE_TRUNCATED');
     writeFileSync(path, 'no image at all');
-    expect((await failureOf(() => open(path, { ...STILL, renamed: true }))).code).toBe('SLIDE_UNREADABLE');
+    expect((await failureOf(() => open(path, RENAMED))).code).toBe('SLIDE_UNREADABLE');
+  });
+
+  it('of a kind that our reader does not read is not followed, and refused when it is whole', async () => {
+    const damage = (tile: Buffer): Buffer => {
+      const deep = Buffer.from(tile);
+      deep[deep.indexOf(Buffer.from([0xff, 0xc0])) + 4] = 12;
+      return deep;
+    };
+    expect(await kindOf(tiff({ ...lacking, damage }))).toBe('later');
+    const stalled = { ...STILL, quiet: QUICK.stallSeconds + 1 };
+    for (const opening of [
+      () => open(tiff({ ...lacking, damage }), stalled),
+      () => watched(tiff({ ...page, damage })),
+    ]) {
+      const error = await failureOf(opening);
+      expect([error.code, error.message]).toEqual(['SLIDE_UNSUPPORTED', expect.stringContaining('has 12-bit samples')]);
+    }
   });
 
   it('takes the spacing and the name that are given', async () => {
@@ -91,9 +151,10 @@ describe('an OME-TIFF of two scenes in a watched folder', () => {
   it('is a slide each, which are opened as files are', async () => {
     const path = scenes();
     expect(await open(path)).toEqual({ parts: [`${path}#1`, `${path}#2`] });
-    const [first, second] = await Promise.all([open(`${path}#1`), open(`${path}#2`)]);
-    expect(first).toMatchObject({ value: { info: { levels: [{ width: 128 }] } } });
-    expect(second).toMatchObject({ value: { info: { levels: [{ width: 192 }] } } });
+    const [first, second] = await Promise.all([open(`${path}#1`, RENAMED), open(`${path}#2`, RENAMED)]);
+    expect(first).toMatchObject({ value: { opened: { info: { levels: [{ width: 128 }] } } } });
+    expect(second).toMatchObject({ value: { opened: { info: { levels: [{ width: 192 }] } } } });
+    for (const slide of [first, second]) expect(kindIn(slide)).toBe('whole');
   });
 
   it('is followed while it grows, each under its own name', async () => {
@@ -153,12 +214,15 @@ describe('an NDTiff index', () => {
     set.put(0);
     set.put(1);
     expect(await open(set.index, STILL, { mpp: 0.5 })).toEqual({ later: true, claims: set.folder });
-    const old = { ...STILL, age: QUICK.stallSeconds + 1 };
+    const old = { ...STILL, quiet: QUICK.stallSeconds + 1 };
     expect(await kindOf(set.index, old)).toBe('whole');
     writeFileSync(join(set.folder, '.done'), '');
     const opened = await open(set.index, MOVING);
     // As far as its tiles reach.
-    expect(opened).toMatchObject({ claims: set.folder, value: { info: { levels: [{ width: 8, height: 4 }] } } });
+    expect(opened).toMatchObject({
+      claims: set.folder,
+      value: { opened: { info: { levels: [{ width: 8, height: 4 }] } } },
+    });
   });
 });
 
@@ -167,7 +231,7 @@ describe('a DICOM file that is part of no slide', () => {
     const path = join(folder(), 'a.dcm');
     writeFileSync(path, Buffer.alloc(5000));
     expect(await kindOf(path)).toBe('later');
-    const error = await failureOf(() => open(path, { ...STILL, age: QUICK.stallSeconds + 1 }));
+    const error = await failureOf(() => open(path, { ...STILL, quiet: QUICK.stallSeconds + 1 }));
     expect(error.code).toBe('SLIDE_UNREADABLE');
   });
 

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { checkTile, lacksTiles, sameBytes } from '#src/live/tile-bytes.js';
+import { checkTile, sameBytes, sumTile, wholenessOf } from '#src/live/tile-bytes.js';
 import { openSlide } from '#src/slide/open.js';
 import type { TiffDescription } from '#src/slide/tiff-description.js';
 import { scratch } from '../slide/fixture.js';
@@ -92,25 +92,69 @@ describe('sameBytes', () => {
   });
 });
 
-describe('lacksTiles', () => {
-  const fine = { picture: gradient(128, 128), tile: [64, 64], compression: 'jpeg', resolution: 20_000 } as const;
-  const small: PageOptions = { ...fine, picture: gradient(64, 64), subfileType: 1 };
-  const lacks = async (pages: readonly PageOptions[], change = (bytes: Buffer) => bytes): Promise<boolean> => {
-    const path = files.write('slide.tiff', change(writeTiff(pages)));
-    return lacksTiles((await openSlide(path, { growing: true })).source as TiffDescription);
-  };
+describe('sumTile', () => {
+  const sum = (bytes: Buffer, at: number, length: number) => inFile(bytes, fd => sumTile(fd, at, length));
 
-  it('is false of a slide whose tiles are all there', async () => {
-    expect(await lacks([fine, small])).toBe(false);
+  it('finds every hole of two blocks, wherever it lies, and none that is smaller than one', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(3000),
+        fc.integer({ min: 9000, max: 20_000 }),
+        fc.nat(),
+        fc.boolean(),
+        (at, length, from, big) => {
+          const bytes = Buffer.alloc(at + length, 5);
+          const hole = big ? 4096 : 2047;
+          const start = at + (from % (length - hole));
+          bytes.fill(0, start, start + hole);
+          expect(sum(bytes, at, length).hasHole).toBe(big);
+        },
+      ),
+    );
   });
 
-  it('sees a tile without bytes, one of zeros, in whatever level', async () => {
-    expect(await lacks([{ ...fine, missing: (col, row) => col === 1 && row === 1 }, small])).toBe(true);
-    expect(await lacks([fine, { ...small, missing: () => true }])).toBe(true);
-    expect(await lacks([{ ...fine, damage: (bytes, col) => (col === 1 ? Buffer.alloc(bytes.length) : bytes) }])).toBe(
-      true,
-    );
-    // Damage is no lack: whoever reads the tile says what is wrong.
-    expect(await lacks([{ ...fine, damage: bytes => Buffer.alloc(bytes.length, 3) }])).toBe(false);
+  it('tells two tiles apart by any byte, of a very large one by many', () => {
+    const small = Buffer.alloc(5000, 1);
+    const large = Buffer.alloc(2 ** 22 + 9, 1);
+    for (const bytes of [small, large]) {
+      const before = sum(bytes, 0, bytes.length);
+      bytes[bytes === small ? 4999 : 2 ** 21 + 7] = 2;
+      expect(sum(bytes, 0, bytes.length).crc).not.toBe(before.crc);
+    }
+    expect(sum(large.fill(0, 2 ** 20, 2 ** 21), 0, large.length).hasHole).toBe(true);
+  });
+});
+
+describe('wholenessOf', () => {
+  const fine = { picture: gradient(128, 128), tile: [64, 64], compression: 'jpeg', resolution: 20_000 } as const;
+  const small: PageOptions = { ...fine, picture: gradient(64, 64), subfileType: 1 };
+  const raw: PageOptions = { ...fine, picture: gradient(512, 256), tile: [256, 256], compression: 'none' };
+  const second = (change: (bytes: Buffer) => Buffer) => (bytes: Buffer, col: number) =>
+    col === 1 ? change(bytes) : bytes;
+  const zeros = second(bytes => Buffer.alloc(bytes.length));
+
+  it.each<[string, string[], PageOptions[]]>([
+    ['all are there', [], [fine, small]],
+    ['one has no bytes', ['unlisted'], [{ ...fine, missing: (col, row) => col === 1 && row === 1 }, small]],
+    ['a level has none', ['unlisted'], [fine, { ...small, missing: () => true }]],
+    ['coded ones are zeros', ['absent'], [{ ...fine, damage: zeros }]],
+    ['one is black, or not there', ['blank'], [{ ...raw, damage: zeros }]],
+    ['some are damaged', ['doubtful'], [{ ...fine, damage: bytes => Buffer.alloc(bytes.length, 3) }]],
+    [
+      'the middle of one is a hole',
+      ['doubtful'],
+      [{ ...raw, damage: second(b => Buffer.from(b).fill(0, 60_000, 140_000)) }],
+    ],
+  ])('when %s', async (_, kinds, pages) => {
+    const path = files.write('slide.tiff', writeTiff(pages));
+    const found = await wholenessOf((await openSlide(path, { growing: true })).source as TiffDescription);
+    expect(Object.entries(found).flatMap(([kind, is]) => (is ? [kind] : []))).toEqual(kinds);
+  });
+
+  it('of a file that ends before its last tile lacks that', async () => {
+    const path = files.write('slide.tiff', writeTiff([raw]));
+    const slide = await openSlide(path, { growing: true });
+    files.write('slide.tiff', writeTiff([raw]).subarray(0, 300_000));
+    expect((await wholenessOf(slide.source as TiffDescription)).absent).toBe(true);
   });
 });

@@ -13,7 +13,14 @@ import type { LevelGeometry, StoredTiles } from '#src/slide/slide.js';
 import { TileCache } from '#src/slide/tile-cache.js';
 import { DEFAULT_TISSUE_RULE } from '#src/slide/tissue.js';
 import { mulberry } from '../mask/naive.js';
-import { DAMAGED_FORMATS, type DamagedFormat, type Fate, levelsOf, placesOf, type SlideLevel } from './damaged-slides.js';
+import {
+  DAMAGED_FORMATS,
+  type DamagedFormat,
+  type Fate,
+  levelsOf,
+  placesOf,
+  type SlideLevel,
+} from './damaged-slides.js';
 import { scratch } from './fixture.js';
 
 /**
@@ -79,7 +86,9 @@ function shows({ levels, facts }: Reading, level: number, x: number, y: number):
   const tile = Math.floor(y / tileHeight) * Math.ceil(width / tileWidth) + Math.floor(x / tileWidth);
   if (facts[level]![tile] === 'there') return true;
   if (level === 0) return false;
-  return [0, 1, 2, 3].every(part => shows({ levels, facts } as Reading, level - 1, x * 2 + (part & 1), y * 2 + (part >> 1)));
+  return [0, 1, 2, 3].every(part =>
+    shows({ levels, facts } as Reading, level - 1, x * 2 + (part & 1), y * 2 + (part >> 1)),
+  );
 }
 
 /** Level pixels under plan pixels [from, to) of an axis. */
@@ -219,7 +228,11 @@ describe.each(DAMAGED_FORMATS.map(format => [format.name, format] as const))('%s
             return drawn[level]![row * Math.ceil(picture.width / tile) + col]!;
           };
           const key = tiles.join();
-          if (!sound.has(key)) sound.set(key, write(format, levels, () => 'sound'));
+          if (!sound.has(key))
+            sound.set(
+              key,
+              write(format, levels, () => 'sound'),
+            );
           const before = await readAll(await sound.get(key)!, plan.spacing, plan);
           const after = await readAll(await write(format, levels, fateOf), plan.spacing, plan);
           expect(after.plan).toEqual(before.plan);

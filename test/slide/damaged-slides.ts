@@ -218,7 +218,11 @@ function whitened(picture: Picture, tile: number, fate: (col: number, row: numbe
   for (const [col, row] of placesOf(picture, tile)) {
     if (fate(col, row) !== 'white') continue;
     for (let y = row * tile; y < Math.min(picture.height, (row + 1) * tile); y++)
-      data.fill(255, (y * picture.width + col * tile) * 3, (y * picture.width + Math.min(picture.width, (col + 1) * tile)) * 3);
+      data.fill(
+        255,
+        (y * picture.width + col * tile) * 3,
+        (y * picture.width + Math.min(picture.width, (col + 1) * tile)) * 3,
+      );
   }
   return { ...picture, data };
 }
@@ -243,4 +247,6 @@ function put(path: string, bytes: Uint8Array | string): void {
 }
 
 const png = ({ width, height, data }: Picture): Promise<Buffer> =>
-  sharp(data, { raw: { width, height, channels: 3 } }).png({ compressionLevel: 1 }).toBuffer();
+  sharp(data, { raw: { width, height, channels: 3 } })
+    .png({ compressionLevel: 1 })
+    .toBuffer();

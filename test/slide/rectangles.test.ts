@@ -18,8 +18,7 @@ describe('disjoint', () => {
         let area = 0;
         for (let y = -6; y < 40; y++)
           for (let x = -6; x < 40; x++) {
-            const wanted =
-              x >= 0 && y >= 0 && x < WIDTH && y < HEIGHT && rectangles.some(each => covers(each, x, y));
+            const wanted = x >= 0 && y >= 0 && x < WIDTH && y < HEIGHT && rectangles.some(each => covers(each, x, y));
             expect(found.filter(each => covers(each, x, y))).toHaveLength(wanted ? 1 : 0);
             if (wanted) area++;
           }

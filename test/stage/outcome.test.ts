@@ -70,7 +70,10 @@ describe('the outcome of a patch', () => {
     const { inferred: _, ...unseen } = inferred(session, 1);
     const whole = [{ x: 0, y: 0, width: 7, height: 1 }];
     const of = (missing: typeof whole) =>
-      settle({ ...unseen, read: { outcome: 'missing', validPixels: 7, tissuePixels: 0, missing, seconds: 0 } }, observer);
+      settle(
+        { ...unseen, read: { outcome: 'missing', validPixels: 7, tissuePixels: 0, missing, seconds: 0 } },
+        observer,
+      );
     const { record } = await of(whole);
     expect(record).toMatchObject({ outcome: 'missing', validPixels: 7, missingPixels: 7, stromaPixels: 0 });
     expect(record).not.toHaveProperty('missingAt');

@@ -43,6 +43,8 @@ export async function sessionOf(parts: Partial<SessionParts> = {}, records: read
     plan: SLIDE.plan,
     reader: {
       read: async () => ({ outcome: 'tissue', validPixels: 9, tissuePixels: 5, seconds: 0 }),
+      openings: 1,
+      reopen: note('reader opened again'),
       close: note('reader closed'),
     },
     output: {

@@ -10,7 +10,7 @@ interface Rules {
 }
 
 it('docs/operations.md lists every metric and every alert', async () => {
-  const text = await createMetrics({ version: '1', engine, connected: () => true }).text();
+  const text = await createMetrics({ version: '1', engine, connected: () => true, folderUp: () => true }).text();
   const metrics = [...text.matchAll(/^# HELP (stromaflow_\w+) (.+)\n# TYPE \w+ (\w+)/gm)].map(
     ([, name, help, type]) => {
       const series = new RegExp(`^${name}(?:_bucket)?{(.*)} `, 'm').exec(text)?.[1] ?? '';

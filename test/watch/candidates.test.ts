@@ -3,11 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { type Candidate, Candidates } from '#src/watch/candidates.js';
 import type { SeenFile } from '#src/watch/folder-tree.js';
 
-const seen = (path: string, { size = 1, mtimeMs = 1, inode = 1 } = {}): SeenFile => ({ path, size, mtimeMs, inode });
+const seen = (path: string, { size = 1, mtimeMs = 1, ctimeMs = 1, inode = 1, birthMs = 1 } = {}): SeenFile => ({
+  path,
+  size,
+  mtimeMs,
+  ctimeMs,
+  inode,
+  birthMs,
+});
 const paths = (given: Iterable<Candidate>): string[] => [...given].map(candidate => candidate.seen.path);
 
 /** A folder in memory, looked at as the watcher does. */
-function folderOf(files: Record<string, { size?: number; mtimeMs?: number; inode?: number }>) {
+function folderOf(files: Record<string, Partial<Omit<SeenFile, 'path'>>>) {
   const candidates = new Candidates();
   const look = (): Map<string, Candidate> => {
     const all = Object.keys(files);
@@ -26,7 +33,7 @@ describe('a file of a watched folder', () => {
     const { files, look } = folderOf({ '/w/a.svs': {} });
     expect(look().get('/w/a.svs')).toMatchObject({ quietLooks: 0, renamed: false });
     expect(look().get('/w/a.svs')?.quietLooks).toBe(1);
-    for (const change of [{ size: 2 }, { size: 2, mtimeMs: 5 }, { size: 2, mtimeMs: 5, inode: 9 }]) {
+    for (const change of [{ size: 2 }, { mtimeMs: 5 }, { inode: 9 }, { ctimeMs: 9 }]) {
       files['/w/a.svs'] = change;
       expect(look().get('/w/a.svs')?.quietLooks).toBe(0);
       expect(look().get('/w/a.svs')?.quietLooks).toBe(1);
@@ -43,6 +50,22 @@ describe('a file of a watched folder', () => {
     expect([found.get('/w/a.svs')?.renamed, found.get('/w/c.svs')?.renamed]).toEqual([true, false]);
   });
 
+  it('was not renamed when a new file has the inode of a temporary one that was deleted', () => {
+    const { files, look } = folderOf({ '/w/.a.svs.part': { inode: 7, birthMs: 1 } });
+    look();
+    delete files['/w/.a.svs.part'];
+    files['/w/b.svs'] = { inode: 7, birthMs: 2 };
+    expect(look().get('/w/b.svs')?.renamed).toBe(false);
+  });
+
+  it('is looked at anew when nobody could see it for a while', () => {
+    const { candidates, look } = folderOf({ '/w/a.svs': {}, '/w/b.svs': {} });
+    look().get('/w/b.svs')!.settled = true;
+    expect(look().get('/w/a.svs')?.quietLooks).toBe(1);
+    candidates.lookAnew();
+    expect([...look().values()]).toMatchObject([{ seen: { path: '/w/a.svs' }, quietLooks: 1 }]);
+  });
+
   it('that was settled is tried again when it changes, and one that is gone is forgotten', () => {
     const { files, look } = folderOf({ '/w/a.svs': {}, '/w/b.svs': {} });
     for (const candidate of look().values()) candidate.settled = true;
@@ -55,16 +78,30 @@ describe('a file of a watched folder', () => {
     expect([...look().keys()]).toContain('/w/b.svs');
   });
 
-  it('that is followed is left to its follower, unless another file took its name', () => {
+  it('that is followed is left to its follower, whatever becomes of it or takes its name', () => {
     const { files, look, candidates } = folderOf({ '/w/a.svs': { inode: 1 } });
-    look().get('/w/a.svs')!.busy = true;
-    expect(candidates.isBusy('/w/a.svs')).toBe(true);
-    files['/w/a.svs'] = { inode: 1, size: 99 };
+    const followed = look().get('/w/a.svs')!;
+    followed.busy = true;
+    expect([candidates.isBusy('/w/a.svs'), candidates.followed]).toEqual([true, 1]);
+    for (const change of [
+      { inode: 1, size: 99 },
+      { inode: 2, size: 99 },
+    ]) {
+      files['/w/a.svs'] = change;
+      expect(look().size).toBe(0);
+    }
+    delete files['/w/a.svs'];
+    expect([look().size, candidates.followed]).toEqual([0, 1]);
+    files['/w/a.svs'] = { inode: 3 };
     expect(look().size).toBe(0);
-    files['/w/a.svs'] = { inode: 2, size: 99 };
-    expect(look().get('/w/a.svs')).toMatchObject({ busy: false, settled: false });
-    expect(candidates.isBusy('/w/a.svs')).toBe(false);
-    expect(candidates.isBusy('/w/unknown.svs')).toBe(false);
+    followed.busy = false;
+    expect([...look().values()]).toMatchObject([{ seen: { inode: 3 }, busy: false }]);
+    delete files['/w/a.svs'];
+    expect([look().size, candidates.isBusy('/w/a.svs'), candidates.isBusy('/w/unknown.svs')]).toEqual([
+      0,
+      false,
+      false,
+    ]);
   });
 
   it('is not tried before its time', () => {

@@ -37,9 +37,7 @@ describe('FolderHints', () => {
   it('tells of files in the folders that are followed, and of no others', async () => {
     const [a, b] = folders('a', 'b') as [string, string];
     const { hints, heard, hears } = hintsOf();
-    expect(hints.isUsed).toBe(false);
     hints.follow([a, b]);
-    expect(hints.isUsed).toBe(true);
     writeFileSync(join(a, 'one'), '');
     writeFileSync(join(b, 'two'), '');
     await Promise.all([hears('a/one'), hears('b/two')]);
@@ -67,7 +65,6 @@ describe('FolderHints', () => {
   it('is content with a folder that cannot be watched', () => {
     const { hints } = hintsOf();
     expect(() => hints.follow(['/nowhere/at/all'])).not.toThrow();
-    expect(hints.isUsed).toBe(true);
   });
 
   it('is silent once closed', async () => {

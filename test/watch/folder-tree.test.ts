@@ -1,11 +1,10 @@
 import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { FolderTree, statFiles } from '#src/watch/folder-tree.js';
 
 const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'stromaflow-tree-'));
-const old = (path: string): Promise<void> => utimes(path, new Date(2020, 1, 1), new Date(2020, 1, 1));
 
 const listed = async (tree: FolderTree, root: string): Promise<string[]> =>
   (await tree.files()).map(path => relative(root, path)).sort();
@@ -25,17 +24,31 @@ describe('FolderTree', () => {
     expect([...tree.folders]).toEqual([root]);
   });
 
-  it('does not list a folder again whose time stands still', async () => {
+  it.each([
+    ['long ago', new Date(2020, 1, 1)],
+    ['in the future', new Date(2090, 1, 1)],
+  ])('does not list a folder again whose time, %s, was seen to stand still', async (_, time) => {
+    const clock = vi.spyOn(performance, 'now');
     const root = await folder();
-    await writeFile(join(root, 'one'), '');
-    await old(root);
+    const put = async (name: string): Promise<void> => {
+      await writeFile(join(root, name), '');
+      await utimes(root, time, time);
+    };
+    await put('one');
     const tree = new FolderTree(root, () => false);
+    clock.mockReturnValue(1000);
     expect(await listed(tree, root)).toEqual(['one']);
-    await writeFile(join(root, 'two'), '');
-    await old(root);
-    expect(await listed(tree, root)).toEqual(['one']);
-    await writeFile(join(root, 'three'), '');
+    // Its time may be so coarse that it hides another change.
+    await put('two');
+    clock.mockReturnValue(5000);
+    expect(await listed(tree, root)).toEqual(['one', 'two']);
+    await put('three');
+    expect(await listed(tree, root)).toEqual(['one', 'two']);
+    clock.mockReturnValue(65_001);
     expect(await listed(tree, root)).toEqual(['one', 'three', 'two']);
+    await writeFile(join(root, 'four'), '');
+    expect(await listed(tree, root)).toEqual(['four', 'one', 'three', 'two']);
+    clock.mockRestore();
   });
 
   it('leaves out what is ignored, hidden folders, and links', async () => {

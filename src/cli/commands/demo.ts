@@ -17,6 +17,9 @@ export const DEMO_SLIDE = fileURLToPath(new URL('../../../../test/fixtures/CMU-1
 /** Tiles a second: the slide's 130 take some ten seconds, about as long as a laptop takes to segment them. */
 const SCAN_RATE = 12;
 
+/** Its folder is another one each time, and its slide the same. */
+const DEMO_PLACE = '/demo';
+
 export const demo: Command = {
   usage: 'demo',
   summary: 'let a simulated scanner write a real slide into an empty folder, and segment it while it grows',
@@ -42,7 +45,7 @@ on a free port and publishes to it; without it the events stay in this process. 
           story.begin(folder, parts.models.current.bundle);
           void story.follow(parts, signal);
           void scan(folder, story, signal);
-          return segmentLive(folder, parts, signal).pipe(take(1));
+          return segmentLive(folder, parts, signal, { place: DEMO_PLACE }).pipe(take(1));
         },
         { printEvents: config.events, note: () => story.status, again: 'stromaflow demo starts over' },
       );

@@ -1,8 +1,9 @@
 import { access } from 'node:fs/promises';
-import { from } from 'rxjs';
+import { concatAll, from } from 'rxjs';
+import { nameSlides } from '../../../pipelines/name-slides.js';
 import { segmentSlides } from '../../../pipelines/segment.js';
 import { StromaflowError } from '../../errors.js';
-import { fileAt, openSlide, slideIdAt } from '../../slide/open.js';
+import { fileAt } from '../../slide/open.js';
 import { scenesAt } from '../../slide/open-tiff.js';
 import { slidesAt } from '../../slide/tile-folder/find-tiles.js';
 import { type Command, GRAPH, TRUTH } from '../command.js';
@@ -21,13 +22,10 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
     const { args, config } = context;
     if (args.length === 1) await checkExists(args[0]!);
     const labels = await slideLabels(config, args.length === 1 ? args[0] : undefined);
+    const say = context.terminal.problem;
     const graph: Parameters<typeof runGraph>[1] = (parts, signal) => {
-      const tasks = args.flatMap(slidesOrNone).map(path => ({
-        path,
-        id: slideIdAt(path),
-        open: () => openSlide(path, { mpp: config.mpp, signal }),
-      }));
-      return segmentSlides(from(tasks), parts, signal);
+      const tasks = from(nameSlides(args.flatMap(slidesOrNone), parts, say)).pipe(concatAll());
+      return segmentSlides(tasks, parts, signal);
     };
     return runGraph(context, graph, labels);
   },

@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
-import { segmentLive } from '../../../pipelines/live.js';
+import { segmentLive, watchedFolder } from '../../../pipelines/live.js';
 import type { Parts } from '../../../pipelines/parts.js';
 import { StromaflowError } from '../../errors.js';
 import { type Command, GRAPH, TRUTH, WATCHING } from '../command.js';
+import { sayPresence } from '../presence.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
 import { timed } from '../terminal.js';
@@ -25,7 +26,14 @@ they are renamed; slides that can be read while they grow are segmented while th
     const config = { ...context.config, port: context.config.port ?? WATCH_PORT };
     terminal.line(`watching ${folder}`);
     const labels = await slideLabels(config);
-    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(folder, parts, signal);
-    return runGraph({ ...context, config, terminal }, graph, { ...labels, followsModel: true, log: true });
+    const watched = watchedFolder(folder, config, change => sayPresence(change, terminal));
+    const graph = (parts: Parts, signal: AbortSignal) =>
+      segmentLive(watched, parts, signal, { say: terminal.problem });
+    return runGraph({ ...context, config, terminal }, graph, {
+      ...labels,
+      followsModel: true,
+      log: true,
+      folder: watched,
+    });
   },
 };

@@ -5,6 +5,7 @@ import type { DicomLevel } from '../../slide/dicom/description.js';
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
 import { emptyGrid, isByPosition, unknownGrid } from '../../slide/dicom/level.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
+import { ALWAYS_THERE, type Presence } from '../../watch/presence.js';
 import { arrivals } from '../arrivals.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
@@ -42,7 +43,8 @@ export class GrowingDicom implements LiveSlide {
   #at = 0;
   #level: GrowingLevel | undefined;
   #hint = '';
-  #changedAt = performance.now();
+  readonly #presence: Presence;
+  #changedAt: number;
 
   /**
    * @param info of the levels that are known, without a fingerprint.
@@ -56,6 +58,8 @@ export class GrowingDicom implements LiveSlide {
   ) {
     this.#files = files;
     this.#options = options;
+    this.#presence = options.presence ?? ALWAYS_THERE;
+    this.#changedAt = this.#presence.now();
     this.#chosen = chosen;
     this.#names = chosen.map(({ instances }) => levelName(instances));
     this.#parts = partTableFor(files.folder, chosen);
@@ -121,7 +125,11 @@ export class GrowingDicom implements LiveSlide {
     this.#stop.abort();
     this.#files.hasStalled = this.#state === 'stalled';
     if (this.#state === 'complete') this.#remember();
-    void lookAgain(this.#state, this.#options, () => this.#files.hint !== this.#hint).then(this.#close);
+    void lookAgain(this.#state, this.#options, () => this.#hasChanged()).then(this.#close);
+  }
+
+  #hasChanged(): boolean {
+    return !this.#presence.isAway(this.#files.folder) && this.#files.hint !== this.#hint;
   }
 
   #remember(): void {
@@ -149,7 +157,9 @@ export class GrowingDicom implements LiveSlide {
     // The marker is looked for first: parts that were written before it are then seen by this very look.
     const done = isMarkedDone(this.#files.folder);
     const changed = await this.#files.look(done);
-    if (changed) this.#changedAt = performance.now();
+    // What cannot be found while the folder is away is not lost.
+    if (this.#presence.isAway(this.#files.folder)) return [];
+    if (changed) this.#changedAt = this.#presence.now();
     this.#hint = this.#files.hint;
     const came = changed || !this.#files.isReady || level.instances.length === 0 ? this.#meet(level, done) : [];
     if (this.#state === 'growing') this.#judge(level, done);
@@ -179,7 +189,7 @@ export class GrowingDicom implements LiveSlide {
         if (error instanceof StromaflowError) throw error;
       }
     }
-    if (came.size > 0) this.#changedAt = performance.now();
+    if (came.size > 0) this.#changedAt = this.#presence.now();
     return [...came];
   }
 
@@ -212,7 +222,7 @@ export class GrowingDicom implements LiveSlide {
   }
 
   #judge(level: GrowingLevel, done: boolean): void {
-    const quiet = (performance.now() - this.#changedAt) / 1000;
+    const quiet = (this.#presence.now() - this.#changedAt) / 1000;
     const there = level.instances.length > 0 ? isAllThere(level.instances) : false;
     const isOver = done || there === true || (there === undefined && quiet >= this.#options.settleSeconds);
     if (level.wasReplaced) this.#state = 'replaced';

@@ -8,7 +8,7 @@ import { checkFrames } from './check-frames.js';
 /** Bytes looked at from either end of a file that is not whole: its time need not change while it is written. */
 const HEAD = 256;
 const TAIL = 64;
-/** File systems stamp files by up to two seconds (FAT, some shares). */
+/** File systems stamp files by up to two seconds (FAT, some shares), by a clock that may be any. */
 const RECENT_MS = 3000;
 /** The end of compressed pixels: (FFFE,E0DD), and no length. */
 const SEQUENCE_END = Buffer.from('feffdde000000000', 'hex');
@@ -28,9 +28,8 @@ export class InstanceFile {
   #seen = '';
   /** performance.now() when it was inspected last. */
   #inspectedAt = 0;
-  /** The same by the clock that files have their times by, and the file's time, in milliseconds. */
-  #inspectedOn = 0;
-  #modified = 0;
+  /** performance.now() when it was first seen with its stamp. */
+  #stampedAt = 0;
 
   constructor(path: string) {
     this.path = path;
@@ -67,8 +66,9 @@ export class InstanceFile {
   /** Asks for the file's size and time only. True when they changed since it was inspected. */
   hasChanged(): boolean {
     const stats = lstatSync(this.path, { throwIfNoEntry: false });
-    this.stamp = stampOf(stats);
-    this.#modified = stats?.mtimeMs ?? 0;
+    const stamp = stampOf(stats);
+    if (stamp !== this.stamp) this.#stampedAt = performance.now();
+    this.stamp = stamp;
     return this.stamp === undefined || !this.#inspected.startsWith(`${this.stamp} `);
   }
 
@@ -96,7 +96,7 @@ export class InstanceFile {
 
   /** Times of files are coarse: what was written right behind the last inspection may show in nothing but the bytes. */
   #mayHideMore(): boolean {
-    return Math.abs(this.#inspectedOn - this.#modified) < RECENT_MS;
+    return this.#inspectedAt - this.#stampedAt < RECENT_MS;
   }
 
   async #inspectAgain(seen: string): Promise<boolean> {
@@ -108,7 +108,6 @@ export class InstanceFile {
   }
 
   async #inspect(seen: string): Promise<void> {
-    this.#inspectedOn = Date.now();
     this.#inspection = inspectInstance(this.path);
     this.#inspectedAt = performance.now();
     this.#inspected = seen;
@@ -140,7 +139,7 @@ export class InstanceFile {
 
 /** Links are never followed: one could lead out of the watched folder. */
 const stampOf = (stats: Stats | undefined): string | undefined =>
-  stats?.isFile() ? `${stats.ino} ${stats.size} ${stats.mtimeMs}` : undefined;
+  stats?.isFile() ? `${stats.ino} ${stats.size} ${stats.mtimeMs} ${stats.ctimeMs}` : undefined;
 
 function readEdges(path: string): Buffer | undefined {
   try {

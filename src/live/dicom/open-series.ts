@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.js';
 import { colourNotes } from '../../slide/dicom/colour-notes.js';
 import { headerCopyNotes } from '../../slide/dicom/copies.js';
@@ -5,12 +6,14 @@ import { describeInstances, followedName, outline } from '../../slide/dicom/desc
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
 import { describeLevel } from '../../slide/dicom/level.js';
 import { planPatches } from '../../slide/plan.js';
+import { readHere } from '../../slide/readable.js';
 import type { OpenedSlide, SlideInfo } from '../../slide/slide.js';
 import { withSpacing } from '../../slide/slide-facts.js';
 import { unreadable } from '../../slide/tiff-probe.js';
 import type { CandidateFacts, OpenedCandidate } from '../../watch/watch-folder.js';
 import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
 import type { LiveSlide } from '../live-slide.js';
+import { WholeSlide } from '../whole-slide.js';
 import { levelContent } from './content.js';
 import { GrowingDicom } from './growing-dicom.js';
 import { isAllThere } from './growing-level.js';
@@ -20,7 +23,7 @@ import type { SeriesFiles } from './series-files.js';
  * Opens a DICOM slide of a watched folder: as a growing one as soon as an instance of it is whole and others are announced
  * and not there; as a whole one when all that are announced are there and no file changed for the settling time. Its
  * levels are those of which a file has its header, whole or not. A level that was reduced from a finer one (RESAMPLED)
- * says that this is to come: it is waited for, until the files are so old that a slide counts as stalled.
+ * says that this is to come: it is waited for, for as long as a slide may stall.
  *
  * @returns undefined when the level that is wanted was opened whole before, and nothing of it changed.
  *
@@ -28,16 +31,16 @@ import type { SeriesFiles } from './series-files.js';
  */
 export async function openDicomSeries(
   files: SeriesFiles,
-  { quiet, age }: CandidateFacts,
+  { quiet }: CandidateFacts,
   options: GrowingOptions & { readonly spacing?: number | undefined },
-): Promise<OpenedCandidate<OpenedSlide | LiveSlide> | undefined> {
+): Promise<OpenedCandidate<WholeSlide | LiveSlide> | undefined> {
   const { settleSeconds, stallSeconds, signal } = options;
   const { path, folder } = files;
-  const isOver = isMarkedDone(folder) || age > stallSeconds || quiet >= settleSeconds;
+  const isOver = isMarkedDone(folder) || quiet >= settleSeconds;
   await files.look(isOver);
   signal?.throwIfAborted();
   if (files.headers.length === 0) throw files.error ?? unreadable(path, 'may still be written');
-  if (mayBeReduced(files.headers) && !isMarkedDone(folder) && age <= stallSeconds) return { later: true };
+  if (mayBeReduced(files.headers) && !isMarkedDone(folder) && quiet <= stallSeconds) return { later: true };
   const chosen = chooseLevels(files.headers);
   const { levels } = chosen;
   const whole = wholeInstances(files, isOver ? 0 : settleSeconds);
@@ -68,15 +71,38 @@ export async function openDicomSeries(
   } else files.followed = undefined;
   if (isThere.every(Boolean) && !files.hasStalled) {
     if (!isOver) throw unreadable(path, 'may still be written');
-    const { fingerprint, describe } = describeInstances(
-      folder,
-      levels.flatMap(({ instances }) => instances.map(instance => whole.get(instance.path)!)),
-    );
-    return { value: { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) } };
+    const instances = levels.flatMap(level => level.instances.map(instance => whole.get(instance.path)!));
+    return openWhole(files, instances, options, () => {
+      const { fingerprint, describe } = describeInstances(folder, instances);
+      return { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) };
+    });
   }
   if (whole.size === 0) throw files.error ?? unreadable(path, 'may still be written');
   const live = new GrowingDicom(files, info, levels, options);
   return { value: live, until: live.closed };
+}
+
+async function openWhole(
+  files: SeriesFiles,
+  instances: readonly DicomInstance[],
+  options: GrowingOptions,
+  open: () => OpenedSlide,
+): Promise<OpenedCandidate<WholeSlide>> {
+  const paths = instances.map(({ path }) => path);
+  const slide = await WholeSlide.open(paths, options, () => {
+    // What was inspected before must be what is watched from now on.
+    for (const { path, size, modified } of instances) {
+      const stats = statSync(path);
+      if (stats.size !== size || stats.mtimeMs !== modified) throw unreadable(path, 'may still be written');
+    }
+    return readHere(open(), options.signal);
+  });
+  slide.keepLooking();
+  // What was given up is not done, though it was noted as such.
+  void slide.closed.then(again => {
+    if (again) files.followed = undefined;
+  });
+  return { value: slide, until: slide.closed };
 }
 
 /** By path. */

@@ -1,18 +1,22 @@
+import { createHash } from 'node:crypto';
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { StromaflowError } from '../../errors.js';
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
-import { isDicomName } from '../../watch/names.js';
+import { seenFile } from '../../watch/folder-tree.js';
 import type { SlideParts } from '../../watch/slide-parts.js';
 import { InstanceFile } from './instance-file.js';
 
-/** File systems stamp folders by up to two seconds: one that changed this recently is listed again. */
+/** File systems stamp folders by up to two seconds: one that was seen to change this recently is listed again. */
 const RECENT_MS = 3000;
 /** Whole files asked in one look whether they changed, in turn: a level may have a thousand. */
 const ASKED_A_LOOK = 64;
 /** Files parsed without giving anything else a turn. */
 const PARSED_A_TURN = 8;
+
+/** Eight digits of a hash: a UID says where and when a slide was scanned. */
+export const seriesTag = (series: string): string => createHash('sha256').update(series).digest('hex').slice(0, 8);
 
 /** The files of one slide in a folder: known from look to look, and from one opening of the slide to the next. */
 export class SeriesFiles {
@@ -23,10 +27,13 @@ export class SeriesFiles {
   followed: { readonly name: string; readonly content: string } | undefined;
   /** It stalled when it was followed last: what came since is late, and counted so. */
   hasStalled = false;
+  /** Short, and another one for each series. */
+  readonly tag: string;
   readonly #series: string;
   readonly #parts: SlideParts;
   readonly #files = new Map<string, InstanceFile>();
-  #listed: { readonly mtimeMs: number; readonly at: number } | undefined;
+  /** The folder's time, since when it was seen, and when it was listed last (performance.now()). */
+  #listed: { readonly mtimeMs: number; readonly since: number; readonly at: number } | undefined;
   /** Names whose head is not there yet: it comes without changing the folder. */
   readonly #unknown = new Set<string>();
   #turn = 0;
@@ -34,6 +41,7 @@ export class SeriesFiles {
   constructor(folder: string, path: string, series: string, parts: SlideParts) {
     this.folder = folder;
     this.path = path;
+    this.tag = seriesTag(series);
     this.#series = series;
     this.#parts = parts;
   }
@@ -113,13 +121,15 @@ export class SeriesFiles {
     }
     const { mtimeMs } = stats;
     const before = this.#files.size;
-    const isKnown = this.#listed?.mtimeMs === mtimeMs && this.#listed.at - mtimeMs > RECENT_MS;
+    const last = this.#listed?.mtimeMs === mtimeMs ? this.#listed : undefined;
+    const isKnown = last !== undefined && last.at - last.since > RECENT_MS;
     let changed = false;
     const names = isKnown ? [...this.#unknown] : this.#names();
     if (!names) return false;
     for (const name of names) if (this.#meet(name)) changed = true;
     if (isKnown) return changed;
-    this.#listed = { mtimeMs, at: Date.now() };
+    const now = performance.now();
+    this.#listed = { mtimeMs, since: last?.since ?? now, at: now };
     return changed || this.#files.size !== before;
   }
 
@@ -127,7 +137,7 @@ export class SeriesFiles {
   #names(): readonly string[] | undefined {
     let names: string[];
     try {
-      names = readdirSync(this.folder).filter(isDicomName);
+      names = readdirSync(this.folder).filter(name => this.#parts.isPart(join(this.folder, name)));
     } catch {
       // A share that is away for a moment is no news.
       return undefined;
@@ -154,7 +164,6 @@ export class SeriesFiles {
   #slideOf(path: string): string | null | undefined {
     const stats = lstatSync(path, { throwIfNoEntry: false });
     if (!stats?.isFile()) return null;
-    const { size, mtimeMs, ino } = stats;
-    return this.#parts.slideOf({ path, size, mtimeMs, inode: ino });
+    return this.#parts.slideOf(seenFile(path, stats));
   }
 }

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { readHead } from '../../slide/dicom/instance.js';
 import type { SeenFile } from '../../watch/folder-tree.js';
 import type { SlideParts } from '../../watch/slide-parts.js';
-import { SeriesFiles } from './series-files.js';
+import { Preambles } from './preambles.js';
+import { SeriesFiles, seriesTag } from './series-files.js';
 
 /** What is known of one file. */
 interface KnownFile {
@@ -19,6 +19,7 @@ interface KnownFile {
  */
 export class SeriesIndex implements SlideParts {
   readonly #root: string;
+  readonly #preambles = new Preambles();
   readonly #files = new Map<string, KnownFile>();
   readonly #slides = new Map<string, SeriesFiles>();
   /** By folder and series. */
@@ -28,12 +29,16 @@ export class SeriesIndex implements SlideParts {
     this.#root = root;
   }
 
+  isPart(path: string): boolean {
+    return this.#preambles.isDicom(path);
+  }
+
   known(path: string): string | null | undefined {
     return this.#files.get(path)?.slide;
   }
 
-  slideOf({ path, size, mtimeMs, inode }: SeenFile): string | null | undefined {
-    const stamp = `${inode} ${size} ${mtimeMs}`;
+  slideOf({ path, size, mtimeMs, ctimeMs, inode }: SeenFile): string | null | undefined {
+    const stamp = `${inode} ${size} ${mtimeMs} ${ctimeMs}`;
     const known = this.#files.get(path);
     if (known?.stamp === stamp) return known.slide;
     try {
@@ -50,6 +55,7 @@ export class SeriesIndex implements SlideParts {
   }
 
   keep(paths: ReadonlySet<string>): void {
+    this.#preambles.keep(paths);
     const left = new Set<string | null>();
     for (const [path, { slide }] of this.#files) {
       if (paths.has(path)) left.add(slide);
@@ -71,9 +77,8 @@ export class SeriesIndex implements SlideParts {
     const key = `${folder}\n${series}`;
     const known = this.#paths.get(key);
     if (known !== undefined) return known;
-    const name = createHash('sha256').update(series).digest('hex').slice(0, 8);
     const isTaken = folder === this.#root || this.#slides.has(folder);
-    const path = isTaken ? join(folder, `series-${name}`) : folder;
+    const path = isTaken ? join(folder, `series-${seriesTag(series)}`) : folder;
     this.#paths.set(key, path);
     this.#slides.set(path, new SeriesFiles(folder, path, series, this));
     return path;

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import { ForeignTile, ForeignTileError } from '../foreign-tile.js';
@@ -45,7 +46,7 @@ export class TileFolderSource implements TileSource {
     const name = tileName(geometry, col, row);
     if (name === '') return 'missing';
     const path = join(this.#description.folder, name);
-    const bytes = readTileFile(this.#description.folder, name, geometry);
+    const bytes = readTileFile(this.#description, name, geometry);
     if (!bytes) return 'missing';
     const cut = tileCut(geometry, col, row);
     // A level's size may have been rounded up: its last tiles are then a pixel larger.
@@ -95,9 +96,19 @@ async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Prom
   return { width: tileWidth, height: tileHeight, pixels };
 }
 
-function readTileFile(folder: string, name: string, level: TileSetLevel): Buffer | undefined {
+/** @throws SLIDE_UNREADABLE also when the whole set is not there: then nobody can tell whether the tile is. */
+function readTileFile(
+  { folder, manifest }: TileFolderDescription,
+  name: string,
+  level: TileSetLevel,
+): Buffer | undefined {
   try {
-    return readFileBelow(folder, name, mostBytes(level))?.bytes;
+    const read = () => readFileBelow(folder, name, mostBytes(level))?.bytes;
+    const bytes = read();
+    if (bytes || name === '') return bytes;
+    // A share may have gone away, or have come back between the two questions.
+    statSync(manifest);
+    return read();
   } catch (error) {
     throw new StromaflowError('SLIDE_UNREADABLE', `${join(folder, name)}: cannot be read`, { cause: error });
   }

@@ -5,8 +5,10 @@ import { afterEach } from 'vitest';
 import { openDicomSeries } from '#src/live/dicom/open-series.js';
 import { SeriesIndex } from '#src/live/dicom/series-index.js';
 import type { LiveSlide } from '#src/live/live-slide.js';
+import type { WholeSlide } from '#src/live/whole-slide.js';
 import { TAG } from '#src/slide/dicom/tags.js';
 import type { OpenedSlide } from '#src/slide/slide.js';
+import { seenFile } from '#src/watch/folder-tree.js';
 import { type InstanceOptions, writeInstance } from '../../slide/dicom/instance-writer.js';
 import { cut, gradient } from '../../slide/tiff-writer.js';
 
@@ -78,8 +80,7 @@ export class GrowingFolder {
     const names = readdirSync(this.path).filter(name => /\.dcm$/.test(name));
     const seen = names.map(name => {
       const path = join(this.path, name);
-      const { size, mtimeMs, ino } = statSync(path);
-      return { path, size, mtimeMs, inode: ino };
+      return seenFile(path, statSync(path));
     });
     this.index.keep(new Set(seen.map(({ path }) => path)));
     return new Set(seen.map(file => this.index.slideOf(file)));
@@ -87,14 +88,15 @@ export class GrowingFolder {
 
   /** @param more facts of the watcher, and options. */
   async open(
-    more: { quiet?: number; age?: number; spacing?: number; mpp?: number; stallSeconds?: number } = {},
+    more: { quiet?: number; spacing?: number; mpp?: number; stallSeconds?: number } = {},
   ): Promise<LiveSlide | OpenedSlide | 'later' | undefined> {
     this.notice();
-    const { quiet = 0, age = 0, ...options } = more;
-    const facts = { settled: false, renamed: false, quiet, age };
+    const { quiet = 0, ...options } = more;
+    const facts = { settled: false, renamed: false, quiet, notes: {} };
     const opened = await openDicomSeries(this.index.find(this.path)!, facts, { ...this.options, ...options });
-    if (opened === undefined || 'value' in opened) return opened?.value;
+    if (opened === undefined) return undefined;
     if ('later' in opened) return 'later';
+    if ('value' in opened) return 'follow' in opened.value ? opened.value : whole(opened.value);
     throw new Error('several slides');
   }
 
@@ -103,6 +105,11 @@ export class GrowingFolder {
     if (opened === undefined || opened === 'later' || !('follow' in opened)) throw new Error('not opened as growing');
     return opened;
   }
+}
+
+function whole(slide: WholeSlide): OpenedSlide {
+  slide.close();
+  return slide.opened;
 }
 
 /** Follows a slide to its end: the tiles of each arrival, in their order. */
