@@ -46,10 +46,10 @@ export async function whoeverReads(
  */
 export async function readHere(opened: OpenedSlide, signal: AbortSignal | undefined): Promise<OpenedSlide> {
   const { info, source } = opened;
-  const unread = await tryTiles(source, info.levels, info.bounds, signal);
+  const { unread, grey } = await tryTiles(source, info.levels, info.bounds, signal);
   const worst = unread.get(0);
   if (worst) throw new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problemOf(worst)}`);
-  return withoutLevels(opened, unread);
+  return withGrey(withoutLevels(opened, unread), grey);
 }
 
 const problemOf = (error: StromaflowError): string => `${tileOf(error)}, and so do the others that were tried`;

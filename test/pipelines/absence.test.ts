@@ -171,7 +171,10 @@ describe('a slide that lacks most of its tiles', () => {
     const { result } = await run(path, await emptyFolder());
     expect(result).toMatchObject({
       state: 'completed',
-      summary: { patches: { segmented: 4, missing: 12 }, notes: expect.arrayContaining([expect.objectContaining({ code: 'sparse' })]) },
+      summary: {
+        patches: { segmented: 4, missing: 12 },
+        notes: expect.arrayContaining([expect.objectContaining({ code: 'sparse' })]),
+      },
     });
   });
 
