@@ -29,5 +29,5 @@ if [ "${#missing[@]}" -gt 0 ]; then
   fi
 fi
 
-node node_modules/typescript/bin/tsc -p .
+npm run -s build
 exec node node_modules/vitest/vitest.mjs run -c test/vitest.config.ts "$@"

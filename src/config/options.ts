@@ -295,6 +295,13 @@ export const OPTIONS = {
     group: 'output',
     help: 'forget what the ledger says is done and start over',
   },
+  zarr: {
+    type: 'choice',
+    choices: ['v2', 'v3'],
+    default: 'v2',
+    group: 'output',
+    help: 'format of masks: v2 (OME-Zarr 0.4) or v3 (OME-Zarr 0.5); a slide that is gone on with keeps its own',
+  },
   settle: {
     type: 'number',
     unit: 's',

@@ -90,8 +90,8 @@ async function openFile(
   // Who renames or marks a file has finished it, and may have left out what shows glass.
   const isFinished = (facts.renamed || isMarkedDone(file)) && !absent;
   if (!isFinished && (unlisted || absent || blank)) {
-    const { unread: kinds } = await tryTiles(slide.opened.source, slide.opened.info.levels, undefined, signal);
-    const unread = kinds.get(0);
+    const tried = await tryTiles(slide.opened.source, slide.opened.info.levels, undefined, signal);
+    const unread = tried.unread.get(0);
     if (unread) return waitForWhole(unread, facts, options);
     const live = await openGrowingTiff(path, options);
     return { value: live, until: live.closed };
