@@ -20,6 +20,13 @@ import { segmentSlides } from './segment.js';
 /** Growing slides mostly wait for their scanner, so more may be open than whole ones; memory is bounded by credits. */
 const LIVE_SLIDES_AT_ONCE = 16;
 
+export interface LiveOptions {
+  /** Stands for the folder where slides are remembered by where they lie. @default its path */
+  readonly place?: string;
+  /** Hears, in a line, of slides that are not called by their files. */
+  readonly say?: (line: string) => void;
+}
+
 /** The folder to watch, by the options. `onChange` hears when it goes away and when it is back. */
 export function watchedFolder(
   path: string,
@@ -39,13 +46,13 @@ export function watchedFolder(
  * Goes on until the signal aborts; a slide that fails is a result like any other.
  *
  * @param given as `watchedFolder` makes it, for one who wants to know whether it is there.
- * @param place stands for the folder where slides are remembered by where they lie; default: its path.
+ * @param options see there.
  */
 export function segmentLive(
   given: string | WatchedFolder,
   parts: Parts,
   signal: AbortSignal,
-  place?: string,
+  { place, say = () => undefined }: LiveOptions = {},
 ): Observable<SlideResult> {
   const { config, ledger } = parts;
   const folder = typeof given === 'string' ? watchedFolder(given, config) : given;
@@ -90,7 +97,11 @@ export function segmentLive(
     const task = { path, id: base, urgent: isUrgent(relative(root, path)), presence: folder };
     try {
       const isSame = 'opened' in arrival ? { isSame: isRunOf(arrival.opened) } : {};
-      const id = await names.give({ source: sourceOf(path), base, ...isSame });
+      const named = { source: sourceOf(path), base, ...isSame };
+      const isNew = names.known(named.source) === undefined;
+      const id = await names.give(named);
+      const line = isNew ? names.explain(named, id) : undefined;
+      if (line !== undefined) say(line);
       if ('error' in arrival) return { ...task, id, open: () => Promise.reject(arrival.error) };
       const { opened } = arrival;
       const { info } = opened.opened;

@@ -7,12 +7,16 @@ import { type LoadModel, ModelSwitch } from '../src/engine/model-switch.js';
 import type { EngineEvent } from '../src/engine/pool.js';
 import { StromaflowError } from '../src/errors.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
+import type { NormMode } from '../src/model/norm/statistics.js';
 import type { Arena } from '../src/stage/arena.js';
 
 /** The starter bundle that is shipped with the package. */
 export const STARTER_MODEL = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
 
 export const modelPath = (config: Config): string => config.model ?? STARTER_MODEL;
+
+/** `--norm`, whose values the options have checked. */
+export const normOf = ({ norm }: Pick<Config, 'norm'>): NormMode | undefined => norm as NormMode | undefined;
 
 export interface ModelSetup {
   readonly config: Config;
@@ -30,12 +34,13 @@ export interface ModelSetup {
 export function openModels({ config, bundle: first, arena, probabilities, onEvent }: ModelSetup): Promise<ModelSwitch> {
   const { batch, workers, half } = config;
   const load: LoadModel = async (present, signal) => {
-    const bundle = present ? await loadBundle(modelPath(config), signal) : first;
+    const bundle = present ? await loadBundle(modelPath(config), signal, { norm: normOf(config) }) : first;
     if (bundle.version === present?.bundle.version) return undefined;
     checkPatchSize(bundle, config, arena);
     const segmenter = await createSegmenter({
       engine: present?.segmenter.info.engine ?? config.engine,
       model: bundle.path,
+      norm: normOf(config),
       arena,
       batch,
       threads: config.threads || availableParallelism(),

@@ -20,7 +20,7 @@ import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
-import { engineLanes, modelPath, openModels } from './models.js';
+import { engineLanes, modelPath, normOf, openModels } from './models.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
 export interface Parts {
@@ -70,7 +70,7 @@ export async function openParts(
 
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
-    const bundle = await loadBundle(modelPath(config));
+    const bundle = await loadBundle(modelPath(config), undefined, { norm: normOf(config) });
     const bus = given.bus ?? keep(await openBus(config));
     const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
     const arena = allocateArena(config, bundle);

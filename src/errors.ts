@@ -25,6 +25,10 @@ export const ERRORS = {
   },
   MODEL_INVALID: { exit: 1, fix: 'export the model again with save_pretrained and run stromaflow model verify' },
   MODEL_TENSOR: { exit: 1, fix: 'the weights do not fit the architecture in config.json; export both together' },
+  MODEL_NOT_FINITE: {
+    exit: 1,
+    fix: 'leave --half off if it is on and run stromaflow model verify; a model that computes NaN in float32 has to be mended',
+  },
   MODEL_UNSUPPORTED: { exit: 1, fix: 'see docs/models.md for the architectures and options that can be run' },
   ENGINE_UNAVAILABLE: { exit: 1, fix: 'run stromaflow doctor to see which engines this machine has' },
   ENGINE_FAILED: { exit: 1, fix: 'try --engine cpu or a smaller --batch' },
@@ -47,6 +51,9 @@ export const ERRORS = {
 } as const satisfies Record<string, { exit: number; fix: string }>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** Whether this text, out of a record that may be older, is a code of the table. */
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
 
 export interface ErrorOptions {
   /** What went wrong underneath; kept for `--verbose` and for logs. */

@@ -2,14 +2,16 @@ import { tap } from 'rxjs';
 import { replaySet } from '../../pipelines/replay.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import type { Config } from '../config/options.js';
-import { StromaflowError } from '../errors.js';
+import { type ErrorCode, isErrorCode, StromaflowError } from '../errors.js';
 import { Evaluation } from '../evaluate/evaluation.js';
 import type { LabelledSet } from '../evaluate/labelled-set.js';
 import type { ModelFacts } from '../evaluate/metrics.js';
 import { PatchSpool } from '../evaluate/patch-spool.js';
+import { readSeen } from '../evaluate/seen.js';
 import type { Split } from '../evaluate/split.js';
 import type { EvaluatedModel } from '../evaluate/write-report.js';
-import type { ModelBundle } from '../model/bundle.js';
+import { loadBundle, type ModelBundle, normModeOf } from '../model/bundle.js';
+import type { NormMode } from '../model/norm/statistics.js';
 import { SPACING_TOLERANCE } from '../slide/image-source.js';
 import { createMemoryLedger } from '../store/memory-ledger.js';
 import { openNoOutput } from '../store/no-output.js';
@@ -51,10 +53,11 @@ export async function replayModel(
       }
     },
   });
+  const seen = await readSeen(bundle.path);
   let seconds = 0;
   let facts: ModelFacts = { ...factsOf(bundle), name };
   const status = await runGraph(
-    { ...context, config: { ...context.config, model: bundle.path } },
+    { ...context, config: { ...context.config, model: bundle.path, norm: normModeOf(bundle) } },
     (parts, signal) => {
       if (parts.models.current.segmenter.info.engine === 'null') facts = NO_MODEL;
       const startedAt = performance.now();
@@ -69,10 +72,18 @@ export async function replayModel(
     },
     { ledger: createMemoryLedger(), quiet: true, probabilities: true },
   );
-  return { status, model: { facts, evaluation, spool, seconds } };
+  return { status, model: { facts, evaluation, spool, seconds, ...(facts !== NO_MODEL && { seen }) } };
 }
 
 const DECLARE = 'declare it with --positive, --negative or --ignore';
+/**
+ * A bundle of a list of models; `#patch` or `#frozen` behind its path says how its norms are run, so that both ways can be
+ * compared. Throws what loadBundle throws.
+ */
+export function loadNamed(model: string, norm: NormMode | undefined, signal: AbortSignal): Promise<ModelBundle> {
+  const [, path = model, own] = /^(.*)#(patch|frozen)$/.exec(model) ?? [];
+  return loadBundle(path, signal, { norm: (own as NormMode | undefined) ?? norm });
+}
 
 /** An image that is not, or not wholly, in the scores is named in the report too. */
 function noteFailure(result: SlideResult, faults: Faults): void {
@@ -81,9 +92,12 @@ function noteFailure(result: SlideResult, faults: Faults): void {
   const { summary } = result;
   if (!summary) return;
   const { failed, missing, expected } = summary.patches;
-  const left = (what: string) => faults.add(new StromaflowError('SLIDE_UNREADABLE', `${result.path}: ${what}`));
+  const left = (what: string, code: ErrorCode = 'SLIDE_UNREADABLE') =>
+    faults.add(new StromaflowError(code, `${result.path}: ${what}`));
   if (failed > 0) {
-    left(`${failed} of ${expected} patches could not be segmented (${summary.errors[0]?.code})`);
+    const [first] = summary.errors;
+    const code = first && isErrorCode(first.code) ? first.code : undefined;
+    left(`${failed} of ${expected} patches could not be segmented (${first?.code})`, code);
   }
   if (missing > 0) left(`${missing} of ${expected} patches are not stored, and in no score`);
 }

@@ -33,7 +33,11 @@ export function engineFinding(probe: EngineProbe, threads: number, devices: Devi
   }
   const { loadSeconds = 0, patchSeconds = 0, patchSide } = probe;
   const speed = `loaded and warm in ${loadSeconds.toFixed(1)} s, then ${milliseconds(patchSeconds)} a patch of ${patchSide} px`;
-  return { what, state: 'good', lines: [`${probe.version} on ${deviceLine(probe, device!, threads)}`, speed], facts };
+  const lines = [`${probe.version} on ${deviceLine(probe, device!, threads)}`, speed];
+  const { notFinite = [] } = probe;
+  if (notFinite.length === 0) return { what, state: 'good', lines, facts };
+  const wrong = `the model's scores are not finite on ${notFinite.join(', ')} [MODEL_NOT_FINITE]; run stromaflow model verify`;
+  return { what, state: 'bad', lines: [...lines, wrong], facts };
 }
 
 /** The machine's own memory is said once, not for every engine. */

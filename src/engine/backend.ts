@@ -1,3 +1,4 @@
+import type { NormMode } from '../model/norm/statistics.js';
 import type { EngineName } from './catalogue.js';
 
 /** What runs inside the engine's thread: one model on one device. */
@@ -20,6 +21,8 @@ export interface BackendMasks {
   readonly mask: Uint8Array;
   readonly counts: Int32Array;
   readonly probabilities?: Uint8Array;
+  /** Patches, by their place, of whose scores one is NaN or infinite: their masks mean nothing. */
+  readonly notFinite: readonly number[];
 }
 
 export interface LayerOutput {
@@ -38,6 +41,8 @@ export interface BackendOptions {
   readonly model: string;
   /** The version it must have; a bundle that has changed since is refused rather than run under the old name. */
   readonly modelVersion: string | null;
+  /** How its group and instance norms are run; see LoadOptions. */
+  readonly norm?: NormMode | undefined;
   readonly cacheFolder: string;
   readonly patchSize: number;
   readonly batch: number;

@@ -24,11 +24,15 @@ export async function chooseEngine(wanted: string, options: Omit<ProbeOptions, '
     if (entry.name === 'cpu') break;
     const found = await probe(entry, options);
     const seconds = smallPatchSeconds(found);
-    if (found.found && seconds <= SLOWEST_PATCH_SECONDS)
+    if (isUsable(found) && seconds <= SLOWEST_PATCH_SECONDS)
       return { engine: entry.name, line: lineOf(`${entry.name} (${found.version}, ${found.device})`, reasons) };
     reasons.push({
       name: entry.name,
-      why: found.why ?? `runs in software, ${seconds.toFixed(1)} s a small patch`,
+      why:
+        found.why ??
+        (isUsable(found)
+          ? `runs in software, ${seconds.toFixed(1)} s a small patch`
+          : 'gives scores that are not finite'),
     });
   }
   return { engine: 'cpu', line: lineOf('cpu', reasons) };
@@ -39,10 +43,12 @@ function smallPatchSeconds({ patchSeconds = Number.POSITIVE_INFINITY, patchSide 
   return patchSeconds * (PROBE_SIDE / patchSide) ** 2;
 }
 
+const isUsable = ({ found, notFinite = [] }: EngineProbe): boolean => found && notFinite.length === 0;
+
 /** Which of these engines 'auto' takes. */
 export function autoOf(probes: readonly EngineProbe[]): EngineName {
   const fast = (name: EngineName) =>
-    probes.some(probe => probe.name === name && probe.found && smallPatchSeconds(probe) <= SLOWEST_PATCH_SECONDS);
+    probes.some(probe => probe.name === name && isUsable(probe) && smallPatchSeconds(probe) <= SLOWEST_PATCH_SECONDS);
   return CANDIDATES.find(({ name }) => name === 'cpu' || fast(name))!.name;
 }
 

@@ -1,5 +1,6 @@
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
+import { withoutNotFinite } from './not-finite.js';
 import { isOutOfMemory } from './out-of-memory.js';
 import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
 import type { BatchMasks } from './segmenter.js';
@@ -87,10 +88,10 @@ export class EngineThread {
   #settle(message: EngineReply): void {
     if (message.type === 'failed') this.#fail(fromWire(message.error));
     if (message.type !== 'masks') return;
-    const { bits, counts, seconds, probabilities } = message;
-    const resolve = this.#open.get(message.id);
-    this.#open.delete(message.id);
-    resolve?.({ type: 'masks', masks: { bits, counts, seconds, ...(probabilities && { probabilities }) } });
+    const { id, type, notFinite, ...masks } = message;
+    const resolve = this.#open.get(id);
+    this.#open.delete(id);
+    resolve?.({ type, masks: withoutNotFinite(masks, notFinite) });
   }
 
   /** What a failed run leaves behind in a native library is not to be trusted: the thread goes with it. */

@@ -39,13 +39,21 @@ async function warmSegment(backend: EngineBackend, arena: Arena) {
   return async (id: number, slots: readonly number[]): Promise<void> => {
     try {
       const startedAt = performance.now();
-      const { mask, counts, probabilities: all } = await backend.run(slots.map(slot => arena.slot(slot)));
+      const { mask, counts, notFinite, probabilities: all } = await backend.run(slots.map(slot => arena.slot(slot)));
       const seconds = (performance.now() - startedAt) / 1000;
       const bits = slots.map((_, i) => packMask(mask.subarray(i * area, (i + 1) * area)));
       const probabilities = all && slots.map((_, i) => new Uint8Array(all.subarray(i * area, (i + 1) * area)));
       const buffers = [...bits, ...(probabilities ?? [])].map(({ buffer }) => buffer);
       reply(
-        { type: 'masks', id, bits, counts: counts.slice(), seconds, ...(probabilities && { probabilities }) },
+        {
+          type: 'masks',
+          id,
+          bits,
+          counts: counts.slice(),
+          notFinite,
+          seconds,
+          ...(probabilities && { probabilities }),
+        },
         buffers,
       );
     } catch (error) {

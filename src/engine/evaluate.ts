@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError } from '../errors.js';
+import type { NormMode } from '../model/norm/statistics.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { LayerOutput } from './backend.js';
 import { chooseEngine } from './choose.js';
@@ -21,6 +22,8 @@ export interface EvaluateOptions {
   readonly threads?: number;
   /** Compute the network in float16. */
   readonly half?: boolean;
+  /** How the bundle's group and instance norms are run; frozen where it has statistics, unless given. */
+  readonly norm?: NormMode | undefined;
   readonly cacheFolder?: string;
   readonly signal?: AbortSignal;
 }
@@ -42,17 +45,22 @@ export async function evaluateImage(
   image: RgbImage,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { width, height, pixels } = image;
-  if (width % 32 !== 0 || height % 32 !== 0 || width * height === 0)
-    throw new StromaflowError('USAGE', `the image is ${width} × ${height} pixels`, {
-      fix: 'cut it to multiples of 32; the encoder halves it five times',
-    });
-  if (pixels.length !== width * height * 3) throw new RangeError(`${pixels.length} bytes for ${width} × ${height} RGB`);
+  return (await evaluateImages(model, [image], options))[0]!;
+}
+
+/** The same for several images, one after the other, with the model loaded once. */
+export async function evaluateImages(
+  model: string,
+  images: readonly RgbImage[],
+  options: EvaluateOptions = {},
+): Promise<Evaluation[]> {
+  images.forEach(checkSize);
   const {
     layers = [],
     threads = availableParallelism(),
     cacheFolder = defaultCacheFolder(),
     half = false,
+    norm,
     signal,
   } = options;
   const probing = { model, threads, cacheFolder, ...(signal && { signal }) };
@@ -67,6 +75,7 @@ export async function evaluateImage(
     threads,
     device: 0,
     half,
+    norm,
     layers,
     nullDelay: 0,
   };
@@ -79,15 +88,21 @@ export async function evaluateImage(
   });
   const settled = new AbortController();
   try {
-    return await new Promise<Evaluation>((resolve, reject) => {
+    return await new Promise<Evaluation[]>((resolve, reject) => {
       let name = '';
+      const done: Evaluation[] = [];
+      const next = () => {
+        const image = images[done.length];
+        if (image) worker.postMessage({ type: 'evaluate', ...image } satisfies EngineRequest);
+        else resolve(done);
+      };
       worker.on('message', (message: EngineReply) => {
         if (message.type === 'ready') {
           name = `${message.name} ${message.version} (${message.device})`;
-          const request: EngineRequest = { type: 'evaluate', pixels, width, height };
-          worker.postMessage(request);
+          next();
         } else if (message.type === 'layers') {
-          resolve({ outputs: message.layers, engine: name, seconds: message.seconds });
+          done.push({ outputs: message.layers, engine: name, seconds: message.seconds });
+          next();
         } else if (message.type === 'unusable') reject(fromWire(message.error));
       });
       worker.on('error', cause => reject(new StromaflowError('ENGINE_FAILED', 'the engine crashed', { cause })));
@@ -98,4 +113,12 @@ export async function evaluateImage(
     settled.abort();
     await worker.terminate();
   }
+}
+
+function checkSize({ width, height, pixels }: RgbImage): void {
+  if (width % 32 !== 0 || height % 32 !== 0 || width * height === 0)
+    throw new StromaflowError('USAGE', `the image is ${width} × ${height} pixels`, {
+      fix: 'cut it to multiples of 32; the encoder halves it five times',
+    });
+  if (pixels.length !== width * height * 3) throw new RangeError(`${pixels.length} bytes for ${width} × ${height} RGB`);
 }

@@ -33,6 +33,7 @@ export function createNullBackend(options: BackendOptions): EngineBackend {
       return {
         mask: masks.subarray(0, count * area),
         counts: counts.subarray(0, count),
+        notFinite: [],
         ...(probabilities && { probabilities: probabilities.subarray(0, count * area) }),
       };
     },

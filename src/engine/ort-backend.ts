@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { StromaflowError } from '../errors.js';
@@ -10,20 +9,18 @@ import { firstLine } from './first-line.js';
 import { inFixedBatches } from './fixed-batches.js';
 import { gather } from './gather.js';
 import { loadExact } from './load-exact.js';
+import { notFinitePlaces } from './not-finite.js';
+import { loadOnnxruntime } from './onnxruntime.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { engine, model, cacheFolder, patchSize, layers, probabilities = false, half = false } = options;
-  const ort = await import('onnxruntime-node').catch(cause => {
-    throw new StromaflowError('ENGINE_UNAVAILABLE', `onnxruntime-node cannot be loaded: ${firstLine(cause)}`, {
-      cause,
-    });
-  });
-  const bundle = await loadExact(model, options.modelVersion, engine);
+  const { engine, cacheFolder, patchSize, layers, probabilities = false, half = false } = options;
+  const { ort, version } = loadOnnxruntime();
+  const bundle = await loadExact(options);
   const { network } = bundle;
   const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
-  const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half });
-  const ports = [PORTS.mask, PORTS.counts, ...(probabilities ? [PORTS.probabilities] : [])];
+  const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half, keepNaN: engine !== 'cpu' });
+  const ports = [PORTS.mask, PORTS.counts, PORTS.sums, ...(probabilities ? [PORTS.probabilities] : [])];
   const session = await ort.InferenceSession.create(path, sessionOptions(options)).catch(cause => {
     const message = `onnxruntime cannot run ${bundle.name} on ${engine}: ${firstLine(cause)}`;
     throw new StromaflowError('ENGINE_UNAVAILABLE', message, { cause });
@@ -41,12 +38,12 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
     return {
       mask: results[PORTS.mask]!.data as Uint8Array,
       counts: results[PORTS.counts]!.data as Int32Array,
+      notFinite: notFinitePlaces(results[PORTS.sums]!.data as Float32Array),
       ...(probabilities && { probabilities: results[PORTS.probabilities]!.data as Uint8Array }),
     };
   };
   // A GPU prepares its kernels for the shape it meets; a part-filled batch is filled up rather than prepared for.
   const batch = fixed.fixedBatch ?? (engine === 'cpu' ? null : options.batch);
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
   return {
     name: 'onnxruntime',
     version,

@@ -3,6 +3,7 @@ import { loadBundle } from '../model/bundle.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { BackendOptions } from './backend.js';
 import { createBackend } from './backends.js';
+import { extremeImages } from './extreme-images.js';
 import { PROBE_SIDE } from './probe.js';
 import { openWebGpu } from './tfjs-device.js';
 
@@ -15,6 +16,8 @@ export type ProbeReply =
       readonly loadSeconds: number;
       readonly patchSeconds: number;
       readonly patchSide: number;
+      /** Pictures on which a score is NaN or infinite. */
+      readonly notFinite: readonly string[];
     }
   | { readonly type: 'adapter'; readonly adapter: string }
   | { readonly type: 'failed'; readonly error: WireError };
@@ -26,7 +29,7 @@ export interface ProbeRequest {
   readonly adapter?: boolean;
 }
 
-/** Whole patches are timed where both of them take less than this. */
+/** Whole patches are timed where both of them take less than this, and extreme pictures are tried for as long. */
 const PATIENCE_SECONDS = 6;
 
 async function run({ backend: given, full = false }: ProbeRequest): Promise<ProbeReply> {
@@ -46,14 +49,21 @@ async function run({ backend: given, full = false }: ProbeRequest): Promise<Prob
   await backend.run([pixels]);
   const warmAt = performance.now();
   await backend.run([pixels]);
+  const patchSeconds = (performance.now() - warmAt) / 1000;
+  const notFinite: string[] = [];
+  for (const [picture, { pixels }] of extremeImages(side)) {
+    if (performance.now() - warmAt > PATIENCE_SECONDS * 1000) break;
+    if ((await backend.run([pixels])).notFinite.length > 0) notFinite.push(picture);
+  }
   const { name, version, device } = backend;
   const ran = {
     type: 'ran',
     version: `${name} ${version}`,
     device,
     loadSeconds: (warmAt - startedAt) / 1000,
-    patchSeconds: (performance.now() - warmAt) / 1000,
+    patchSeconds,
     patchSide: side,
+    notFinite,
   } as const;
   if (!full || side >= patchSize || ran.patchSeconds * 2 * (patchSize / side) ** 2 > PATIENCE_SECONDS) return ran;
   // The first of a size is for the kernels that have to be made ready.

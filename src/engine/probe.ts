@@ -23,6 +23,8 @@ export interface EngineProbe {
   readonly patchSeconds?: number;
   /** Side of that patch in pixels. */
   readonly patchSide?: number;
+  /** Pictures, black, white and the like, on which the model gives scores that are NaN or infinite there. */
+  readonly notFinite?: readonly string[];
   /** Only when not found: the reason, and what to do about it. */
   readonly why?: string;
   readonly install?: string;

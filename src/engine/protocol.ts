@@ -37,6 +37,8 @@ export type EngineReply =
       readonly id: number;
       readonly bits: readonly Uint8Array<ArrayBuffer>[];
       readonly counts: Int32Array;
+      /** See BackendMasks. */
+      readonly notFinite: readonly number[];
       readonly probabilities?: readonly Uint8Array<ArrayBuffer>[];
       readonly seconds: number;
     }

@@ -1,10 +1,10 @@
 import { StromaflowError } from '../errors.js';
-import { buildNetwork } from '../model/architecture/network.js';
 import { loadBundle, type ModelBundle } from '../model/bundle.js';
 import { simplify } from '../model/graph/simplify.js';
 import { importBundle } from '../model/import.js';
 import type { Range } from '../model/int8/affine.js';
 import { measuredPlaces, type Quantisation } from '../model/int8/quantisation.js';
+import { graphOf } from '../model/norm/network.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import { PORTS } from '../model/onnx/surround.js';
 import type { EngineBackend } from './backend.js';
@@ -47,7 +47,8 @@ const LEAST_PATCHES = 8;
 /**
  * Makes an int8 bundle: runs the float32 one over patches, notes the range of every tensor that will become bytes, and
  * writes both together; the weights are rounded whenever the bundle is compiled. Then compares the two.
- * Throws what importBundle throws, MODEL_UNSUPPORTED for a bundle that cannot be quantised, USAGE for too few patches.
+ * Throws what importBundle throws, MODEL_UNSUPPORTED for a bundle that cannot be quantised, MODEL_NOT_FINITE for one that gives
+ * NaN or infinity on a patch, USAGE for too few patches.
  */
 export async function quantiseBundle(source: string, target: string, options: QuantiseOptions): Promise<Quantised> {
   const { patches, overwrite = false, signal } = options;
@@ -65,7 +66,8 @@ export async function quantiseBundle(source: string, target: string, options: Qu
         if (held.length < 32) held.push(pixels);
         continue;
       }
-      const [, found] = await backend.evaluate(pixels, bundle.patchSize, bundle.patchSize);
+      const [logits, found] = await backend.evaluate(pixels, bundle.patchSize, bundle.patchSize);
+      checkFinite(source, [logits!.values, found!.values]);
       for (const [i, { name }] of measuredPlaces(graph).entries())
         ranges.set(name, wider(ranges.get(name), [found!.values[2 * i]!, found!.values[2 * i + 1]!]));
       calibratedOn++;
@@ -89,7 +91,13 @@ function quantisable({ path, network }: ModelBundle) {
   if (network.kind === 'onnx')
     throw unsupported('is a ready ONNX graph, which runs as it was exported', 'quantise a bundle of save_pretrained');
   if (network.quantisation) throw unsupported('is quantised already', 'quantise the bundle it was made of');
-  return simplify(buildNetwork(network.architecture));
+  return simplify(graphOf(network));
+}
+
+/** Rounded to bytes, NaN and infinity would become numbers like any other. */
+function checkFinite(path: string, tensors: readonly Float32Array[]): void {
+  if (tensors.every(values => values.every(Number.isFinite))) return;
+  throw new StromaflowError('MODEL_NOT_FINITE', `${path} gives NaN or infinity on a patch of the pictures`);
 }
 
 function wider(range: Range | undefined, [low, high]: Range): Range {
@@ -122,6 +130,7 @@ async function compare(
         logits.push((await backend.evaluate(patch, patchSize, patchSize))[0]!.values);
         seconds[i]! += (performance.now() - startedAt) / 1000 / patches.length;
       }
+      checkFinite(path, logits);
       const [float, int8] = logits as [Float32Array, Float32Array];
       for (let i = 0; i < float.length; i++) {
         const difference = Math.abs(float[i]! - int8[i]!);

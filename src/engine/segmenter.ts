@@ -36,11 +36,14 @@ export interface BatchMasks {
   readonly probabilities?: readonly Uint8Array[];
   /** Seconds the engine itself ran. */
   readonly seconds: number;
-  /** Only where there are any: patches, by their place in the batch, that make the engine fail; their bits are empty. */
+  /**
+   * Only where there are any: patches, by their place in the batch, that make the engine fail (ENGINE_FAILED) or for which the
+   * model computes what is no number (MODEL_NOT_FINITE); their bits are empty.
+   */
   readonly failed?: ReadonlyMap<number, FailedPatch>;
 }
 
-/** A patch that makes the engine fail, alone and in company. */
+/** A patch that cannot be segmented, alone or in company. */
 export interface FailedPatch {
   readonly error: StromaflowError;
   /** Times it was tried. */

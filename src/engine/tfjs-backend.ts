@@ -1,21 +1,22 @@
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { StromaflowError } from '../errors.js';
-import { buildNetwork } from '../model/architecture/network.js';
 import { type Decision, decisionOf } from '../model/decision.js';
 import { layerOf } from '../model/graph/graph.js';
 import { simplify } from '../model/graph/simplify.js';
 import type { InputNormalisation } from '../model/manifest.js';
-import { SafetensorsFile } from '../model/safetensors.js';
+import { graphOf, openWeights } from '../model/norm/network.js';
+import { SUM_SCALE } from '../model/onnx/surround.js';
 import type { Tf } from '../model/tfjs/layers.js';
 import { buildTfjs } from '../model/tfjs/network.js';
 import type { BackendOptions, EngineBackend, LayerOutput } from './backend.js';
 import { loadExact } from './load-exact.js';
+import { notFinitePlaces } from './not-finite.js';
 import { openTfjs } from './tfjs-device.js';
 
 /** TensorFlow.js: the second engine family, running the same network from the same definition. */
 export async function createTfjsBackend(options: BackendOptions): Promise<EngineBackend> {
-  const { engine, model, patchSize, layers } = options;
-  const bundle = await loadExact(model, options.modelVersion, engine);
+  const { engine, patchSize, layers } = options;
+  const bundle = await loadExact(options);
   if (bundle.network.kind === 'onnx')
     throw new StromaflowError(
       'MODEL_UNSUPPORTED',
@@ -26,9 +27,9 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
     );
   if (options.half)
     throw new StromaflowError('USAGE', `${engine} computes in float32 only`, { fix: 'leave --half off' });
-  const graph = simplify(buildNetwork(bundle.network.architecture), layers);
+  const graph = simplify(graphOf(bundle.network), layers);
   const { tf, version, device } = await openTfjs(engine);
-  const weights = await SafetensorsFile.open(bundle.network.weights);
+  const weights = await openWeights(bundle.network);
   const network = await buildTfjs(tf, graph, weights).finally(() => weights.close());
   const decision = decisionOf(bundle.scores, bundle);
   const normalise = normaliser(bundle.input);
@@ -42,6 +43,7 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
       const area = patchSize * patchSize;
       const mask = new Uint8Array(count * area);
       const counts = new Int32Array(count);
+      const sums = new Float32Array(count);
       const probabilities = options.probabilities ? new Uint8Array(count * area) : undefined;
       // One patch at a time: the device is as busy, and memory is a patch's.
       for (const [patch, pixels] of patches.entries()) {
@@ -50,15 +52,18 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
         const score = scoreOf(tf, logits!, decision);
         const above = tf.greater(score, decision.bar);
         const bytes = probabilities && probabilityBytes(tf, score, decision);
+        const sum = tf.tidy(() => tf.sum(tf.mul(logits!, SUM_SCALE)));
         for (const tensor of [image, logits!, score]) tensor.dispose();
         const bits = await above.data<'bool'>();
         above.dispose();
+        sums[patch] = (await sum.data<'float32'>())[0]!;
+        sum.dispose();
         mask.set(bits, patch * area);
         counts[patch] = bits.reduce((sum, bit) => sum + bit, 0);
         if (bytes) probabilities.set(await bytes.data<'int32'>(), patch * area);
         bytes?.dispose();
       }
-      return { mask, counts, ...(probabilities && { probabilities }) };
+      return { mask, counts, notFinite: notFinitePlaces(sums), ...(probabilities && { probabilities }) };
     },
     async evaluate(pixels, height, width) {
       const image = tf.tensor4d(normalise(pixels), [1, height, width, 3]);

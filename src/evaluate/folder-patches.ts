@@ -1,9 +1,12 @@
+import { stat } from 'node:fs/promises';
 import { StromaflowError } from '../errors.js';
 import { openImageAsSlide } from '../slide/image-source.js';
 import { openSlide } from '../slide/open.js';
+import type { PatchPlan, PatchRef } from '../slide/patch.js';
 import { patchRefs, planPatches } from '../slide/plan.js';
 import { ReaderPool } from '../slide/reader-pool.js';
-import { DEFAULT_TISSUE_RULE } from '../slide/tissue.js';
+import { BLOCK } from '../slide/reduce.js';
+import { countTissue, DEFAULT_TISSUE_RULE } from '../slide/tissue.js';
 import { Arena } from '../stage/arena.js';
 import { filesByName, isImageFile, isSlideFile, isTiffFile } from './layout-folder.js';
 import { Random } from './random.js';
@@ -17,58 +20,141 @@ export interface FolderPatchesOptions {
   /** Most patches, shared out evenly among the files. */
   readonly most: number;
   readonly seed: number;
+  /**
+   * Only patches that lie wholly inside the slide and show next to no glass, at any place of a grid of a quarter of their side, so
+   * that small pictures give some; patches of the slide's grid with any tissue unless given.
+   */
+  readonly full?: boolean;
+  /** Patches a file gives in each round, so that whoever stops early has as many of each; its whole share unless given. */
+  readonly round?: number;
   /** Told of a file that cannot be read; it is left out. */
   readonly onUnreadable?: (error: unknown) => void;
+  /** Told of a file the first time it gives a patch. */
+  readonly onUsed?: (path: string) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Part of a full patch that is tissue by the tissue rule; what is left is the rule's doubt, not glass. */
+const FULL = 0.9;
+/** Patches looked at for each that is wanted, before a file counts as one without. */
+const PATIENCE = 100;
+
+/** A file, and how far its patches, shuffled by its own seed, have been drawn. */
+interface Drawn {
+  readonly path: string;
+  readonly seed: number;
+  at: number;
+}
+
 /**
- * Patches with tissue, drawn by seed from the pictures and slides of a folder: patchSize × patchSize × 3 bytes RGB each.
- * Throws FILE_NOT_FOUND for a folder without any.
+ * Patches with tissue, drawn by seed from pictures and slides: patchSize × patchSize × 3 bytes RGB each.
+ *
+ * @param images a folder, a picture or a slide, or several of them with commas between
+ * @throws FILE_NOT_FOUND where there is none
  */
 export async function* folderPatches(
-  folder: string,
+  images: string,
   options: FolderPatchesOptions,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
-  const { spacing, patchSize, mpp, most, seed, signal } = options;
-  const paths = [...(await filesByName(folder)).values()].filter(path => isImageFile(path) || isSlideFile(path));
-  if (paths.length === 0)
-    throw new StromaflowError('FILE_NOT_FOUND', `${folder}: no picture and no slide in it`, {
-      fix: 'name a folder of H&E pictures (PNG, JPEG, TIFF) or slides, as the model will meet them',
-    });
+  const { patchSize, most, seed, round, signal } = options;
   const random = new Random(seed);
-  const files = random.shuffle(paths);
+  let open: Drawn[] = random.shuffle(await filesOf(images)).map(path => ({ path, seed: random.next(), at: 0 }));
   const arena = new Arena({ slots: 1, patchSize });
   const readers = await ReaderPool.start({ threads: 1, arena });
   try {
-    let left = most;
-    for (const [i, path] of files.entries()) {
-      let share = Math.ceil(left / (files.length - i));
-      const plain = isImageFile(path) && !isTiffFile(path);
-      try {
-        const opened = plain
-          ? await openImageAsSlide(path, { mpp: mpp ?? spacing, spacing })
-          : await openSlide(path, { mpp, signal });
-        const plan = planPatches(opened.info, { spacing, patchSize });
-        const slide = await readers.open(opened, plan, DEFAULT_TISSUE_RULE);
+    for (let left = most; left > 0 && open.length > 0; ) {
+      const again: Drawn[] = [];
+      for (const [i, file] of open.entries()) {
+        const share = Math.min(left, round ?? Math.ceil(left / (open.length - i)));
+        let given = 0;
         try {
-          for (const ref of random.shuffle([...patchRefs(plan)])) {
-            if (share === 0) break;
-            if ((await slide.read(ref, 0, signal)).outcome !== 'tissue') continue;
-            share--;
+          for await (const patch of patchesOf(file, share, readers, arena, options)) {
+            if (given++ === 0) options.onUsed?.(file.path);
             left--;
-            yield arena.slot(0).slice();
+            yield patch;
           }
-        } finally {
-          await slide.close();
+        } catch (error) {
+          signal?.throwIfAborted();
+          if (!options.onUnreadable) throw error;
+          options.onUnreadable(error);
+          continue;
         }
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (!options.onUnreadable) throw error;
-        options.onUnreadable(error);
+        if (given === share) again.push(file);
       }
+      open = again;
     }
   } finally {
     await readers.close();
   }
 }
+
+async function* patchesOf(
+  file: Drawn,
+  share: number,
+  readers: ReaderPool,
+  arena: Arena,
+  { spacing, patchSize, mpp, full = false, signal }: FolderPatchesOptions,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  const { path, seed } = file;
+  const plain = isImageFile(path) && !isTiffFile(path);
+  const opened = plain
+    ? await openImageAsSlide(path, { mpp: mpp ?? spacing, spacing })
+    : await openSlide(path, { mpp, signal });
+  const margin = full ? (patchSize - Math.max(32, (patchSize >> 7) << 5)) / 2 : 0;
+  const plan = planPatches(opened.info, { spacing, patchSize, margin });
+  const slide = await readers.open(opened, plan, DEFAULT_TISSUE_RULE);
+  try {
+    const refs = new Random(seed).shuffle([...patchRefs(plan)].filter(ref => !full || isWhole(plan, ref)));
+    const end = Math.min(refs.length, file.at + share * PATIENCE);
+    for (let left = share; left > 0 && file.at < end; ) {
+      if ((await slide.read(refs[file.at++]!, 0, signal)).outcome !== 'tissue') continue;
+      const patch = arena.slot(0).slice();
+      if (full && tissuePart(patch, patchSize) < FULL) continue;
+      left--;
+      yield patch;
+    }
+  } finally {
+    await slide.close();
+  }
+}
+
+function isWhole({ core, margin, patchSize, width, height }: PatchPlan, { col, row }: PatchRef): boolean {
+  const [left, top] = [col * core - margin, row * core - margin];
+  return left >= 0 && top >= 0 && left + patchSize <= width && top + patchSize <= height;
+}
+
+/** Of the whole patch; the reader counts in its core only. */
+function tissuePart(patch: Uint8Array, side: number): number {
+  const blocks = side / BLOCK;
+  const sums = new Uint16Array(blocks * blocks * 3);
+  for (let y = 0, at = 0; y < side; y++)
+    for (let x = 0; x < side; x++) {
+      const block = (Math.floor(y / BLOCK) * blocks + Math.floor(x / BLOCK)) * 3;
+      for (let c = 0; c < 3; c++) sums[block + c]! += patch[at++]!;
+    }
+  return countTissue(sums, blocks, side, side, DEFAULT_TISSUE_RULE) / side ** 2;
+}
+
+/** Pictures and slides that are named, or lie in the folders that are. */
+async function filesOf(images: string): Promise<string[]> {
+  const usable = (path: string) => isImageFile(path) || isSlideFile(path);
+  // A name may have a comma in it.
+  const named = (await exists(images)) ? [images] : images.split(',').map(name => name.trim());
+  const files: string[] = [];
+  for (const path of named) {
+    const inside = [...(await filesByName(path)).values()].filter(usable);
+    if (inside.length > 0) files.push(...inside);
+    else if (usable(path) && (await exists(path))) files.push(path);
+    else
+      throw new StromaflowError('FILE_NOT_FOUND', `${path}: no picture and no slide in it`, {
+        fix: 'name folders of H&E pictures (PNG, JPEG, TIFF) or slides, as the model will meet them',
+      });
+  }
+  return [...new Set(files)];
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );

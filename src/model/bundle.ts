@@ -9,6 +9,8 @@ import type { Scores } from './decision.js';
 import { simplify } from './graph/simplify.js';
 import { parseQuantisation, type Quantisation } from './int8/quantisation.js';
 import { type Manifest, parseManifest } from './manifest.js';
+import { graphOf } from './norm/network.js';
+import { NORM_STATISTICS, type NormMode, type NormStatistics, readNormStatistics } from './norm/statistics.js';
 import { type ReadyOnnx, readOnnx } from './onnx/ready.js';
 import { SafetensorsFile } from './safetensors.js';
 import { checkParameters } from './weights.js';
@@ -17,7 +19,10 @@ import { checkParameters } from './weights.js';
 export interface ModelBundle extends Manifest {
   /** Absolute path of the bundle: its folder, or its .onnx file. */
   readonly path: string;
-  /** `<author's version>+<first 8 hex digits of the content hash>`: changes whenever a file of the bundle does. */
+  /**
+   * `<author's version>+<first 8 hex digits of the content hash>`, and `.frozen` where its norms are: changes whenever a file
+   * of the bundle does.
+   */
   readonly version: string;
   /** SHA-256, hex, over the names and bytes of the bundle's files. */
   readonly contentHash: string;
@@ -40,6 +45,8 @@ export interface SmpNetwork {
   readonly weights: string;
   /** Of an int8 bundle: what quantisation.json says. */
   readonly quantisation?: Quantisation;
+  /** Where its group and instance norms are frozen: the statistics they normalise by. */
+  readonly norms?: NormStatistics;
 }
 
 /** A ready graph. */
@@ -47,6 +54,16 @@ export interface OnnxNetwork {
   readonly kind: 'onnx';
   readonly ready: ReadyOnnx;
 }
+
+export interface LoadOptions {
+  /** Fields that replace those of stromaflow.json. */
+  readonly given?: Partial<Manifest>;
+  /** How group and instance norms are run; frozen where the bundle has statistics, unless given. */
+  readonly norm?: NormMode | undefined;
+}
+
+/** How a bundle was loaded, to load it so again. */
+export const normModeOf = ({ network }: ModelBundle): NormMode => ('norms' in network ? 'frozen' : 'patch');
 
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.safetensors';
@@ -57,10 +74,10 @@ export const QUANTISATION = 'quantisation.json';
  * Reads and checks a bundle: a folder with config.json and model.safetensors as segmentation_models_pytorch's
  * `save_pretrained` writes them, or with one .onnx file (or that file itself); either with stromaflow.json. Every
  * tensor's name and shape is compared with the architecture.
- * Fields `given` replace those of stromaflow.json.
  * Throws MODEL_NOT_FOUND, MODEL_INVALID, MODEL_TENSOR or MODEL_UNSUPPORTED, or the signal's reason.
  */
-export async function loadBundle(path: string, signal?: AbortSignal, given?: Partial<Manifest>): Promise<ModelBundle> {
+export async function loadBundle(path: string, signal?: AbortSignal, options: LoadOptions = {}): Promise<ModelBundle> {
+  const { given, norm } = options;
   signal?.throwIfAborted();
   // Behind a link that is later turned to another bundle, this one can still be loaded again.
   const absolute = await realpath(path).catch(() => resolve(path));
@@ -69,16 +86,21 @@ export async function loadBundle(path: string, signal?: AbortSignal, given?: Par
   const manifestPath = join(folder, MANIFEST);
   const file = await readJson(manifestPath, 'optional');
   const stated = given && (file === undefined || isObject(file)) ? { ...file, ...given } : file;
-  const opened = onnx ? await openOnnx(onnx, stated, manifestPath) : await openSmp(folder, stated, manifestPath);
+  const opened = onnx ? await openOnnx(onnx, stated, manifestPath) : await openSmp(folder, stated, manifestPath, norm);
+  if (norm === 'frozen' && !('norms' in opened.network))
+    throw new StromaflowError('MODEL_UNSUPPORTED', `${absolute} has no statistics to freeze its norms by`, {
+      fix: 'make them with stromaflow model freeze, or use --norm patch',
+    });
 
   const files = [...opened.files, ...(file === undefined ? [] : [manifestPath])];
   const contentHash = await hashFiles(folder, files, signal);
   const { manifest, assumed, network, scores, outputs } = opened;
-  const version = `${manifest.version}+${contentHash.slice(0, 8)}`;
+  const frozen = 'norms' in network ? '.frozen' : '';
+  const version = `${manifest.version}+${contentHash.slice(0, 8)}${frozen}`;
   return { ...manifest, path: absolute, version, contentHash, network, scores, outputs, assumed };
 }
 
-async function openSmp(folder: string, stated: unknown, manifestPath: string) {
+async function openSmp(folder: string, stated: unknown, manifestPath: string, norm?: NormMode) {
   const config = join(folder, CONFIG);
   const architecture = parseArchitecture(await readJson(config), config);
   const { classes: outputs, activation } = architecture;
@@ -92,10 +114,19 @@ async function openSmp(folder: string, stated: unknown, manifestPath: string) {
   }
   const ranges = join(folder, QUANTISATION);
   const file = await readJson(ranges, 'optional');
-  const quantisation = file === undefined ? undefined : parseQuantisation(file, simplify(graph), ranges);
-  const network: Network = { kind: 'smp', architecture, weights: weights.path, ...(quantisation && { quantisation }) };
+  const statistics = join(folder, NORM_STATISTICS);
+  const frozen = await exists(statistics);
+  if (frozen && norm === 'patch' && file !== undefined)
+    throw new StromaflowError('MODEL_UNSUPPORTED', `${folder} is quantised with frozen norms`, {
+      fix: 'leave --norm patch off, or take the bundle it was made of',
+    });
+  const norms = frozen && norm !== 'patch' ? await readNormStatistics(statistics, graph, weights.path) : undefined;
+  const run = simplify(graphOf({ architecture, ...(norms && { norms }) }));
+  const quantisation = file === undefined ? undefined : parseQuantisation(file, run, ranges);
+  const beside = { ...(quantisation && { quantisation }), ...(norms && { norms }) };
+  const network: Network = { kind: 'smp', architecture, weights: weights.path, ...beside };
   const scores: Scores = { activation, of: 'logits' };
-  const files = [config, weights.path, ...(quantisation ? [ranges] : [])];
+  const files = [config, weights.path, ...(quantisation ? [ranges] : []), ...(norms ? [statistics] : [])];
   return { ...parsed, network, scores, outputs, files };
 }
 
@@ -123,6 +154,12 @@ async function openOnnx(path: string, stated: unknown, manifestPath: string) {
     throw new StromaflowError('MODEL_INVALID', `${manifestPath}: ${shown(value)} is none of ${allowed.join(', ')}`);
   }
 }
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 

@@ -4,6 +4,7 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 import { loadBundle, type ModelBundle, QUANTISATION } from './bundle.js';
 import type { Quantisation } from './int8/quantisation.js';
 import type { Manifest } from './manifest.js';
+import { copyNormStatistics, NORM_STATISTICS } from './norm/statistics.js';
 import { SafetensorsFile } from './safetensors.js';
 import { type TensorToWrite, writeSafetensors } from './safetensors-write.js';
 
@@ -26,7 +27,7 @@ export interface ImportOptions {
  */
 export async function importBundle(source: string, target: string, options: ImportOptions = {}): Promise<ModelBundle> {
   const { manifest = {}, half = false, overwrite = false, signal } = options;
-  const bundle = await loadBundle(source, signal, manifest);
+  const bundle = await loadBundle(source, signal, { given: manifest });
   const folder = resolve(target);
   if (!overwrite && (await exists(folder)))
     throw new StromaflowError('USAGE', `${folder} exists`, { fix: 'choose another name, or give --overwrite' });
@@ -60,9 +61,12 @@ async function copyNetwork(bundle: ModelBundle, to: string, half: boolean): Prom
     for (const path of [network.ready.path, ...network.ready.external]) await cp(path, join(to, relative(from, path)));
     return;
   }
+  const { norms } = network;
+  const weights = join(to, 'model.safetensors');
   await cp(join(from, 'config.json'), join(to, 'config.json'));
-  if (half) await copyHalved(network.weights, join(to, 'model.safetensors'));
-  else await cp(network.weights, join(to, 'model.safetensors'));
+  if (half) await copyHalved(network.weights, weights);
+  else await cp(network.weights, weights);
+  if (norms) await copyNormStatistics(norms, join(to, NORM_STATISTICS), weights);
 }
 
 async function copyHalved(from: string, to: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { buildNetwork } from './architecture/network.js';
 import { loadBundle, type ModelBundle } from './bundle.js';
 import { multiplications } from './graph/cost.js';
+import type { NormMode } from './norm/statistics.js';
 import { SafetensorsFile } from './safetensors.js';
 
 /** What is in a bundle, for people; see inspectBundle. */
@@ -27,8 +28,8 @@ export interface NetworkDetails {
 }
 
 /** Loads a bundle (and throws what loadBundle throws) and says what it is made of. Reads no weights. */
-export async function inspectBundle(path: string, signal?: AbortSignal): Promise<BundleReport> {
-  const bundle = await loadBundle(path, signal);
+export async function inspectBundle(path: string, signal?: AbortSignal, norm?: NormMode): Promise<BundleReport> {
+  const bundle = await loadBundle(path, signal, { norm });
   if (bundle.network.kind === 'onnx')
     return { bundle, architecture: `ready ONNX graph (operator set ${bundle.network.ready.opset})` };
   const { architecture, weights } = bundle.network;

@@ -25,6 +25,19 @@ export interface Manifest {
   readonly notice?: string;
   /** What label values mean in sets that do not say so themselves. */
   readonly labels?: readonly LabelClass[];
+  /** What the statistics beside the weights were taken from. */
+  readonly normStatistics?: NormSource;
+}
+
+/** Pictures that norms were frozen by; for people. */
+export interface NormSource {
+  readonly patches: number;
+  /** Pictures and slides the patches are from. */
+  readonly files: number;
+  /** Folders or files as they were named, without where they are. */
+  readonly from: readonly string[];
+  readonly spacing: number;
+  readonly patchSize: number;
 }
 
 /** Bytes become `byte / 255 × range[1]`, then `(x − mean) / std` a channel, RGB; smp's preprocessing. */
@@ -121,11 +134,16 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
     metrics: field('metrics', [], 'a list of { set, metric, value }', value => isArray(value, isMetric)),
     ...(notice === undefined ? {} : { notice }),
   };
-  const { labels } = given;
-  if (labels === undefined) return { manifest, assumed };
+  const { labels, normStatistics } = given;
   const wrong = (what: string) => new StromaflowError('MODEL_INVALID', `${path}: ${what}`);
-  if (!Array.isArray(labels)) throw wrong('labels is no list');
-  return { manifest: { ...manifest, labels: readClasses(labels, 'labels', wrong) }, assumed };
+  if (normStatistics !== undefined && !isNormSource(normStatistics))
+    throw wrong(`normStatistics is ${shown(normStatistics)}, but must say patches, files, from, spacing and patchSize`);
+  if (labels !== undefined && !Array.isArray(labels)) throw wrong('labels is no list');
+  const further = {
+    ...(labels !== undefined && { labels: readClasses(labels, 'labels', wrong) }),
+    ...(normStatistics !== undefined && { normStatistics }),
+  };
+  return { manifest: { ...manifest, ...further }, assumed };
 }
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';
@@ -153,4 +171,10 @@ function isMetric(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   const { set, metric, value: figure } = value as Record<string, unknown>;
   return isText(set) && isText(metric) && isNumber(figure);
+}
+
+function isNormSource(value: unknown): value is NormSource {
+  if (typeof value !== 'object' || value === null) return false;
+  const { patches, files, from, spacing, patchSize } = value as Record<string, unknown>;
+  return [patches, files, spacing, patchSize].every(number => isNumber(number) && number > 0) && isArray(from, isText);
 }

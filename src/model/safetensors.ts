@@ -99,11 +99,14 @@ function parseEntry(
 export class SafetensorsFile {
   readonly path: string;
   readonly tensors: ReadonlyMap<string, TensorEntry>;
+  /** What the writer noted, text by name. */
+  readonly metadata: Readonly<Record<string, string>>;
   readonly #file: FileHandle;
 
-  private constructor(path: string, tensors: ReadonlyMap<string, TensorEntry>, file: FileHandle) {
+  private constructor(path: string, header: Header, file: FileHandle) {
     this.path = path;
-    this.tensors = tensors;
+    this.tensors = header.tensors;
+    this.metadata = header.metadata;
     this.#file = file;
   }
 
@@ -156,7 +159,12 @@ export class SafetensorsFile {
   }
 }
 
-async function readHeader(file: FileHandle, path: string): Promise<Map<string, TensorEntry>> {
+interface Header {
+  readonly tensors: ReadonlyMap<string, TensorEntry>;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+async function readHeader(file: FileHandle, path: string): Promise<Header> {
   const invalid = (what: string) => new StromaflowError('MODEL_INVALID', `${path}: ${what}`);
   const { size } = await file.stat();
   const prefix = new Uint8Array(8);
@@ -167,7 +175,14 @@ async function readHeader(file: FileHandle, path: string): Promise<Map<string, T
   const header = new Uint8Array(Number(length));
   await file.read(header, 0, header.length, 8);
   if (header[0] !== 0x7b) throw invalid('not a safetensors file (its header does not start with {)');
-  return parseHeader(header, size, path);
+  return { tensors: parseHeader(header, size, path), metadata: metadataOf(header) };
+}
+
+/** Of a header that has been checked. */
+function metadataOf(header: Uint8Array): Record<string, string> {
+  const { __metadata__: noted } = JSON.parse(new TextDecoder().decode(header)) as Record<string, unknown>;
+  const texts = Object.entries(isRecord(noted) ? noted : {}).filter(([, value]) => typeof value === 'string');
+  return Object.fromEntries(texts) as Record<string, string>;
 }
 
 function widen(bytes: Uint8Array<ArrayBuffer>, dtype: string): Float32Array<ArrayBuffer> {

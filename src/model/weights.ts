@@ -5,7 +5,7 @@ import { FLOATS, notFloat, type SafetensorsFile } from './safetensors.js';
 type Header = Pick<SafetensorsFile, 'path' | 'tensors'>;
 
 /** Everything wrong with the names, shapes and types of a file's tensors for this graph, in the network's order. */
-export function parameterProblems(graph: Graph, { path, tensors }: Header): StromaflowError[] {
+export function parameterProblems(graph: Pick<Graph, 'parameters'>, { path, tensors }: Header): StromaflowError[] {
   return [...graph.parameters].flatMap(([name, shape]) => {
     const wanted = `[${shape.join(', ')}]`;
     const entry = tensors.get(name);
@@ -20,7 +20,7 @@ export function parameterProblems(graph: Graph, { path, tensors }: Header): Stro
 }
 
 /** Throws the first of parameterProblems: MODEL_TENSOR, with the tensor's name and both shapes, or MODEL_UNSUPPORTED. */
-export function checkParameters(graph: Graph, file: Header): void {
+export function checkParameters(graph: Pick<Graph, 'parameters'>, file: Header): void {
   const [problem] = parameterProblems(graph, file);
   if (problem) throw problem;
 }
@@ -37,9 +37,10 @@ export interface ConvWeights {
 }
 
 /**
- * A convolution with its batch normalisation folded in. Inference normalises by stored statistics,
+ * A convolution with the normalisation behind it folded in. Inference normalises by stored statistics,
  *     y = (conv(x) + b − mean) · w / √(var + ε) + shift,
- * which is a convolution with each output channel's kernel scaled by s = w / √(var + ε) and bias (b − mean) · s + shift.
+ * which is a convolution with each output channel's kernel scaled by s = w / √(var + ε) and bias (b − mean) · s + shift; mean
+ * and var are the channel's own (batch normalisation) or its group's.
  */
 export async function foldedConv(node: ConvNode, source: WeightSource): Promise<ConvWeights> {
   const kernel = await source.read(`${node.name}.weight`);
@@ -51,17 +52,18 @@ export async function foldedConv(node: ConvNode, source: WeightSource): Promise<
   const mean = await source.read(`${name}.running_mean`);
   const variance = await source.read(`${name}.running_var`);
   const out = weight.length;
+  const perStatistic = out / mean.length;
   const perChannel = kernel.length / out;
   const folded = { kernel: new Float32Array(kernel.length), bias: new Float32Array(out) };
   for (let c = 0; c < out; c++) {
-    if (variance[c]! < 0)
-      throw new StromaflowError(
-        'MODEL_INVALID',
-        `tensor ${name}.running_var holds ${variance[c]} at ${c}, a variance below 0`,
-      );
-    const scale = weight[c]! / Math.sqrt(variance[c]! + epsilon);
-    folded.bias[c] = ((bias?.[c] ?? 0) - mean[c]!) * scale + shift[c]!;
+    const place = Math.floor(c / perStatistic);
+    if (variance[place]! < 0) throw negativeVariance(`tensor ${name}.running_var`, variance[place]!, place);
+    const scale = weight[c]! / Math.sqrt(variance[place]! + epsilon);
+    folded.bias[c] = ((bias?.[c] ?? 0) - mean[place]!) * scale + shift[c]!;
     for (let i = c * perChannel; i < (c + 1) * perChannel; i++) folded.kernel[i] = kernel[i]! * scale;
   }
   return folded;
 }
+
+export const negativeVariance = (what: string, value: number, place: number): StromaflowError =>
+  new StromaflowError('MODEL_INVALID', `${what} holds ${value} at ${place}, a variance below 0`);

@@ -73,7 +73,11 @@ export function* patchRefs(plan: PatchPlan): Generator<PatchRef, void, undefined
 }
 
 /** Plan pixels of patch (col, row)'s core that lie inside the slide: [width, height]. */
-export function validSize(plan: PatchPlan, col: number, row: number): readonly [number, number] {
+export function validSize(
+  plan: Pick<PatchPlan, 'core' | 'width' | 'height'>,
+  col: number,
+  row: number,
+): readonly [number, number] {
   return [
     Math.max(0, Math.min(plan.core, plan.width - col * plan.core)),
     Math.max(0, Math.min(plan.core, plan.height - row * plan.core)),

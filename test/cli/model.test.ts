@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../support/cli.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
-import { emptyFolder } from '../support/paths.js';
+import { emptyFolder, SLIDE } from '../support/paths.js';
 
 const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
 
@@ -75,6 +75,34 @@ describe('stromaflow model', () => {
     expect(elsewhere.stderr).toMatch(/int8, for --engine cpu only \[MODEL_UNSUPPORTED\] choose --engine cpu/);
     const unnamed = await runCli(['model', 'quantise', source, join(folder, 'other')]);
     expect(unnamed.stderr).toMatch(/--images <folder> \[USAGE\]/);
+  });
+
+  it('freezes norms by pictures, says what it did, and inspects and verifies it either way', async () => {
+    const folder = await emptyFolder();
+    const config = { ...SMALL, decoder_use_norm: { type: 'instancenorm', affine: true } };
+    const bundle = await makeBundle({ config }, join(folder, 'bundle'));
+    await copyFile(PATCH, join(folder, 'patch.webp'));
+    const images = ['--images', `${join(folder, 'patch.webp')},${SLIDE}`, '--patches', '20', '--threads', '1'];
+    const { status, stdout } = await runCli(['model', 'freeze', bundle, ...images]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^formula 1\.0\.0\+[0-9a-f]{8}\.frozen in .*bundle\n/);
+    expect(stdout).toContain(
+      'norms       frozen, by 20 patches of 2 pictures or slides (patch.webp, CMU-1-Small-Region.svs)',
+    );
+    expect(stdout).toMatch(/within {6}\d+\.\d % of a standard deviation/);
+    expect(JSON.parse(await readFile(join(bundle, 'stromaflow.json'), 'utf8'))).toMatchObject({
+      name: 'formula',
+      normStatistics: { patches: 20, files: 2, from: ['patch.webp', 'CMU-1-Small-Region.svs'], patchSize: 64 },
+    });
+    const frozen = await runCli(['model', 'verify', bundle, '--engine', 'cpu']);
+    expect(frozen.stdout).toMatch(/\.frozen: 0 problems\nnorms {7}frozen, by 20 patches/);
+    const own = await runCli(['model', 'inspect', bundle, '--norm', 'patch']);
+    expect(own.stdout).not.toMatch(/frozen/);
+    expect((await runCli(['model', 'freeze', bundle, ...images])).stderr).toMatch(/exists \[USAGE\] .*--overwrite/);
+    expect((await runCli(['model', 'freeze', bundle])).stderr).toMatch(/needs --images/);
+    const large = ['--overwrite', '--patch-size', '1024'];
+    const few = await runCli(['model', 'freeze', bundle, ...images, ...large]);
+    expect(few.stderr).toMatch(/patches that are tissue throughout are too few .*\[USAGE\]/);
   });
 
   it('refuses what it cannot use in one line', async () => {

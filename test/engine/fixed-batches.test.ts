@@ -15,7 +15,8 @@ function fixedRun(batch: number, calls: number[], probabilities: boolean) {
     const counts = Int32Array.from({ length: batch }, (_, i) =>
       mask.subarray(i * AREA, (i + 1) * AREA).reduce((a, b) => a + b, 0),
     );
-    return { mask, counts, ...(probabilities && { probabilities: reds }) };
+    const notFinite = [...reds.keys()].filter(i => i % AREA === 0 && reds[i] === 13).map(i => i / AREA);
+    return { mask, counts, notFinite, ...(probabilities && { probabilities: reds }) };
   };
 }
 

@@ -71,7 +71,9 @@ test('weights so large that logits overflow are found by the trial', async () =>
       return tensors;
     },
   });
-  expect(problems).toMatchObject([{ code: 'MODEL_INVALID', message: expect.stringContaining('not finite') }]);
+  expect(problems).toMatchObject([
+    { code: 'MODEL_NOT_FINITE', message: expect.stringContaining('in float32 the scores are not finite on noise') },
+  ]);
 });
 
 test('an option that cannot be run is a finding; a folder that is not there is an error', async () => {

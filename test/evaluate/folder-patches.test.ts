@@ -60,6 +60,44 @@ test('glass gives none; what cannot be read is told and left out', async () => {
   await expect(patches(folder)).rejects.toMatchObject({ code: 'SLIDE_UNREADABLE' });
 });
 
+test('files that are named, and folders beside them, count as if they lay together', async () => {
+  const folder = await folderOf('patch.webp');
+  const used: string[] = [];
+  const named = await patches(`${folder}, ${SLIDE}`, { onUsed: path => used.push(path) });
+  expect(named).toHaveLength(12);
+  expect(new Set(used)).toEqual(new Set([join(folder, 'patch.webp'), SLIDE]));
+  await expect(patches(`${folder},${join(folder, 'none.png')}`)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' });
+});
+
+test('in rounds, whoever stops early has as many of every file', async () => {
+  const folder = await folderOf('slide.svs', 'patch.webp');
+  const order: string[] = [];
+  const found = await patches(folder, { most: 6, round: 1, onUsed: path => order.push(path) });
+  expect(found).toHaveLength(6);
+  // Told when a file gives its first of a round.
+  expect(order).toHaveLength(6);
+  for (const i of [0, 2, 4]) expect(new Set(order.slice(i, i + 2)).size).toBe(2);
+  expect(new Set(found.map(patch => patch.join())).size).toBe(6);
+});
+
+test('full patches have neither padding nor glass in them', async () => {
+  const folder = await emptyFolder();
+  const whole = sharp(PATCH).removeAlpha();
+  // 300 px: two patches of 128 beside each other, and a rest that would be padded.
+  await whole.clone().extract({ left: 0, top: 0, width: 300, height: 300 }).png().toFile(join(folder, 'a.png'));
+  expect(await patches(folder, { full: false })).toHaveLength(9);
+  // At 16, 48, … 144 px in both directions.
+  expect(await patches(folder, { full: true, most: 100 })).toHaveLength(25);
+  const glass = { create: { width: 256, height: 256, channels: 3 as const, background: '#f4f4f4' } };
+  const half = await whole.clone().extract({ left: 0, top: 0, width: 64, height: 256 }).png().toBuffer();
+  await sharp(glass)
+    .composite([{ input: half, left: 0, top: 0 }])
+    .png()
+    .toFile(join(folder, 'a.png'));
+  expect(await patches(folder, { full: false })).toHaveLength(2);
+  expect(await patches(folder, { full: true })).toHaveLength(0);
+});
+
 test('a folder without pictures says what to put there', async () => {
   const folder = await emptyFolder();
   await mkdir(join(folder, 'inner'));

@@ -163,11 +163,11 @@ describe('a bundle for an engine', () => {
   test('is the version that was asked for, or whatever it is', async () => {
     const path = await copy();
     const { version } = await loadBundle(path);
-    expect((await loadExact(path, version, 'cpu')).version).toBe(version);
+    expect((await loadExact({ model: path, modelVersion: version, engine: 'cpu' })).version).toBe(version);
     await writeFile(join(path, 'stromaflow.json'), JSON.stringify({ name: 'formula', version: '2.0.0' }));
-    const changed = await loadExact(path, null, 'tfjs-wasm');
+    const changed = await loadExact({ model: path, modelVersion: null, engine: 'tfjs-wasm' });
     expect(changed.version).toMatch(/^2\.0\.0\+/);
-    await expect(loadExact(path, version, 'cpu')).rejects.toMatchObject({
+    await expect(loadExact({ model: path, modelVersion: version, engine: 'cpu' })).rejects.toMatchObject({
       code: 'MODEL_INVALID',
       message: `${path} was ${version} and is ${changed.version} now`,
       fix: expect.stringContaining('SIGHUP'),

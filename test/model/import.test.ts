@@ -101,5 +101,5 @@ describe('refused', () => {
 });
 
 test('given fields count as stated when loading', async () => {
-  expect((await loadBundle(saved, undefined, { threshold: 0.9 })).threshold).toBe(0.9);
+  expect((await loadBundle(saved, undefined, { given: { threshold: 0.9 } })).threshold).toBe(0.9);
 });

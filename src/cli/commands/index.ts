@@ -3,7 +3,7 @@ import { config } from './config.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { labelsCheck, labelsSplit } from './labels.js';
-import { modelImport, modelInspect, modelQuantise, modelRun, modelVerify } from './model.js';
+import { modelFreeze, modelImport, modelInspect, modelQuantise, modelRun, modelVerify } from './model.js';
 import { replay } from './replay.js';
 import { segment } from './segment.js';
 import { simulate } from './simulate-scan.js';
@@ -22,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   modelImport,
   modelInspect,
   modelVerify,
+  modelFreeze,
   modelQuantise,
   modelRun,
   tail,

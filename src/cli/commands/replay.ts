@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { STARTER_MODEL } from '../../../pipelines/models.js';
+import { normOf, STARTER_MODEL } from '../../../pipelines/models.js';
 import type { Config } from '../../config/options.js';
 import type { LabelledSet } from '../../evaluate/labelled-set.js';
 import { openLabelledSet } from '../../evaluate/labelled-set.js';
@@ -8,12 +8,11 @@ import { describeLabelMap } from '../../evaluate/labels.js';
 import { readSplit, type Split, writeSplit } from '../../evaluate/split.js';
 import { splitSet } from '../../evaluate/split-set.js';
 import { type EvaluatedModel, writeReport } from '../../evaluate/write-report.js';
-import { loadBundle } from '../../model/bundle.js';
 import { openSlide } from '../../slide/open.js';
 import { type Command, GRAPH, LABELS } from '../command.js';
 import { Faults } from '../faults.js';
 import { labelledSetOptions } from '../label-options.js';
-import { replayModel, reportNames, sharedPatches } from '../replay-models.js';
+import { loadNamed, replayModel, reportNames, sharedPatches } from '../replay-models.js';
 import { scoreLines, truthLines } from '../replay-scores.js';
 
 /** Runs a labelled set through the same graph as a scanner's slides and says how good the model is. */
@@ -31,9 +30,8 @@ every number in it, <out>/patches.csv a row a patch.`,
     const { out, seed, strict } = context.config;
     const further = (context.config.compare ?? '').split(',').filter(name => name.trim() !== '');
     const bundles = [];
-    for (const model of [context.config.model ?? STARTER_MODEL, ...further]) {
-      bundles.push(await loadBundle(model.trim(), signal));
-    }
+    for (const model of [context.config.model ?? STARTER_MODEL, ...further])
+      bundles.push(await loadNamed(model.trim(), normOf(context.config), signal));
     const config = sharedPatches(context.config, bundles);
     const faults = new Faults(strict);
     const set = await openLabelledSet(path, {

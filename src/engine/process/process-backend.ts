@@ -55,12 +55,13 @@ export async function createProcessBackend(options: BackendOptions, script: URL 
       const count = patches.length;
       patches.forEach((patch, i) => void writeAt(fd, patch, i * area * 3));
       const ran = await orEnd(ask({ type: 'run', count }, 'ran', 'ENGINE_FAILED', runSeconds));
+      const { counts, notFinite } = ran;
       const mask = masks.subarray(0, count * area);
       readAt(fd, mask, layout.masksAt);
-      if (!ran.probabilities || !probabilities) return { mask, counts: ran.counts };
+      if (!ran.probabilities || !probabilities) return { mask, counts, notFinite };
       const given = probabilities.subarray(0, count * area);
       readAt(fd, given, layout.probabilitiesAt);
-      return { mask, counts: ran.counts, probabilities: given };
+      return { mask, counts, notFinite, probabilities: given };
     },
     async evaluate(pixels, height, width) {
       const { layers } = await orEnd(ask({ type: 'evaluate', pixels, height, width }, 'layers', 'ENGINE_FAILED'));

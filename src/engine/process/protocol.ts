@@ -12,7 +12,12 @@ export type ProcessRequest =
 
 export type ProcessReply =
   | { readonly type: 'ready'; readonly name: string; readonly version: string; readonly device: string }
-  | { readonly type: 'ran'; readonly counts: Int32Array; readonly probabilities: boolean }
+  | {
+      readonly type: 'ran';
+      readonly counts: Int32Array;
+      readonly notFinite: readonly number[];
+      readonly probabilities: boolean;
+    }
   | { readonly type: 'layers'; readonly layers: LayerOutput[] }
   | { readonly type: 'closed' }
   | { readonly type: 'failed'; readonly error: WireError };

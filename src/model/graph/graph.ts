@@ -29,13 +29,15 @@ export interface ConvNode {
   readonly stride: number;
   readonly padding: number;
   readonly bias: boolean;
-  /** Batch normalisation that follows: `<name>.weight|bias|running_mean|running_var`, each [out]. */
+  /** Normalisation by stored statistics that follows: `<name>.weight|bias`, [out], and `<name>.running_mean|running_var`. */
   readonly batchNorm?: BatchNorm;
 }
 
 export interface BatchNorm {
   readonly name: string;
   readonly epsilon: number;
+  /** Statistics are [groups], each of out / groups channels; of every channel, [out], unless given. */
+  readonly groups?: number;
 }
 
 export interface GroupNormNode {

@@ -7,6 +7,7 @@ import {
   type UpsampleNode,
   type Value,
 } from './graph.js';
+import { relink, withoutDead } from './prune.js';
 
 /**
  * The same network with less work. Enlarging is linear and weighs its neighbours by numbers that sum to 1, so it can be
@@ -104,28 +105,4 @@ class Rewriter {
     this.#values.push(value);
     return value;
   }
-}
-
-/** Drops what neither the output nor a layer needs, and numbers the rest anew. */
-function withoutDead(graph: Graph): Graph {
-  const needed = new Set([0, graph.output.id, ...[...graph.layers.values()].map(({ id }) => id)]);
-  for (let id = graph.nodes.length - 1; id >= 0; id--)
-    if (needed.has(id)) for (const input of inputsOf(graph.nodes[id]!)) needed.add(input.id);
-  const ids = [...needed].sort((a, b) => a - b);
-  const values = new Map(ids.map((old, id) => [old, { ...graph.values[old]!, id }]));
-  const moved = (value: Value) => values.get(value.id)!;
-  return {
-    nodes: ids.map(old => relink(graph.nodes[old]!, moved)),
-    values: [...values.values()],
-    parameters: graph.parameters,
-    layers: new Map([...graph.layers].map(([name, value]) => [name, moved(value)])),
-    output: moved(graph.output),
-  };
-}
-
-function relink(node: GraphNode, moved: (value: Value) => Value): GraphNode {
-  if (node.op === 'input') return node;
-  if ('input' in node) return { ...node, input: moved(node.input) };
-  if (node.op === 'concat') return { ...node, inputs: node.inputs.map(moved) };
-  return { ...node, inputs: [moved(node.inputs[0]), moved(node.inputs[1])] };
 }

@@ -4,11 +4,10 @@ import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } f
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
-import { buildNetwork } from '../architecture/network.js';
 import type { ModelBundle, OnnxNetwork, SmpNetwork } from '../bundle.js';
 import { decisionOf } from '../decision.js';
 import { simplify } from '../graph/simplify.js';
-import { SafetensorsFile } from '../safetensors.js';
+import { graphOf, openWeights } from '../norm/network.js';
 import { EMIT_VERSION, emitOnnx } from './emit.js';
 import { encodeModel } from './model.js';
 import { PORTS } from './surround.js';
@@ -21,12 +20,14 @@ export function defaultCacheFolder(): string {
 
 export interface CompileOptions {
   readonly cacheFolder?: string;
-  /** Further outputs: layers (see EmitOptions), or PORTS.ranges. */
+  /** Further outputs: layers (see EmitOptions), or PORTS.ranges and PORTS.moments. */
   readonly layers?: readonly string[];
   /** The graph also gives probabilities; it is another file then, so that other runs do not compute them. */
   readonly probabilities?: boolean;
   /** The network computes in float16. */
   readonly half?: boolean;
+  /** For GPUs: NaN goes through a relu as NaN, as it does on CPUs. */
+  readonly keepNaN?: boolean;
 }
 
 /**
@@ -35,8 +36,12 @@ export interface CompileOptions {
  */
 export async function compileBundle(bundle: ModelBundle, options: CompileOptions = {}): Promise<string> {
   const folder = options.cacheFolder ?? defaultCacheFolder();
-  const { layers = [], probabilities = false, half = false } = options;
-  const further = [...(probabilities ? ['probabilities'] : []), ...(half ? ['half'] : [])];
+  const { layers = [], probabilities = false, half = false, keepNaN = false } = options;
+  const further = [
+    ...(probabilities ? ['probabilities'] : []),
+    ...(half ? ['half'] : []),
+    ...(keepNaN ? ['keepNaN'] : []),
+  ];
   const key = createHash('sha256').update(JSON.stringify([EMIT_VERSION, bundle.contentHash, layers, ...further]));
   const path = join(folder, `${key.digest('hex').slice(0, 32)}.onnx`);
   if (await isSealed(path)) {
@@ -46,8 +51,8 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
   try {
     await mkdir(folder, { recursive: true });
     await (bundle.network.kind === 'smp'
-      ? compileSmp(bundle, bundle.network, { layers, probabilities, half }, path)
-      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half })));
+      ? compileSmp(bundle, bundle.network, { layers, probabilities, half, keepNaN }, path)
+      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half, keepNaN })));
     await forgetOldest(folder).catch(() => {});
     return path;
   } catch (error) {
@@ -61,19 +66,20 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
 
 async function compileSmp(
   bundle: ModelBundle,
-  { architecture, weights, quantisation }: SmpNetwork,
+  network: SmpNetwork,
   outputs: Required<Omit<CompileOptions, 'cacheFolder'>>,
   path: string,
 ) {
+  const { quantisation } = network;
   if (quantisation) checkQuantised(bundle, outputs);
-  const source = await SafetensorsFile.open(weights);
+  const source = await openWeights(network);
   try {
-    const layers = outputs.layers.filter(name => name !== PORTS.ranges);
-    const ranges = layers.length < outputs.layers.length;
-    const graph = simplify(buildNetwork(architecture), layers);
+    const measured = [PORTS.ranges, PORTS.moments].filter(port => outputs.layers.includes(port));
+    const layers = outputs.layers.filter(name => !measured.some(port => port === name));
+    const graph = simplify(graphOf(network), layers);
     const { name, input } = bundle;
     const decision = decisionOf(bundle.scores, bundle);
-    const options = { name, input, decision, ...outputs, layers, ranges, quantisation };
+    const options = { name, input, decision, ...outputs, layers, measured, quantisation };
     await writeSealed(path, encodeModel(emitOnnx(graph, source, options)));
   } finally {
     await source.close();

@@ -1,4 +1,5 @@
 import type { Decision } from '../decision.js';
+import { groupNorms } from '../graph/freeze.js';
 import { type Graph, layerOf, type Value } from '../graph/graph.js';
 import type { Affine } from '../int8/affine.js';
 import { isQuantised } from '../int8/places.js';
@@ -8,11 +9,12 @@ import type { WeightSource } from '../weights.js';
 import { emitRanges, int8Conv, throughBytes } from './bytes.js';
 import { emitLayer } from './layers.js';
 import type { OnnxModel, OnnxTensorInfo } from './model.js';
+import { emitMoments } from './moments.js';
 import { decide, PORTS, preprocess } from './surround.js';
 import { OnnxWriter } from './writer.js';
 
 /** Changes whenever the same bundle would give another file; part of the cache's key. */
-export const EMIT_VERSION = 5;
+export const EMIT_VERSION = 6;
 
 export interface EmitOptions {
   readonly name: string;
@@ -22,22 +24,24 @@ export interface EmitOptions {
   readonly layers?: readonly string[];
   /** Compute the network in float16; for GPUs that are faster then. Bytes in and scores out stay as they are. */
   readonly half?: boolean;
+  /** For GPUs: NaN goes through a relu as NaN, as it does on CPUs. */
+  readonly keepNaN?: boolean;
   /** Also give the probabilities, uint8 [N, H, W] of round(255 p). */
   readonly probabilities?: boolean;
   /** Compute the convolutions on bytes. */
   readonly quantisation?: Quantisation | undefined;
-  /** Also give the ranges of the tensors that would become bytes; see emitRanges. */
-  readonly ranges?: boolean;
+  /** Also give the ranges of the tensors that would become bytes (see emitRanges), the moments of the norms (see emitMoments). */
+  readonly measured?: readonly string[];
 }
 
 /**
  * The network in ONNX, with what stands before and behind it (PORTS):
  * patches uint8 [N, H, W, 3] → bytes normalised, channels first → network → threshold →
- * mask uint8 [N, H, W] of 0 and 1, counts int32 [N] of ones, logits float32 [N, classes, H, W].
+ * mask uint8 [N, H, W] of 0 and 1, counts int32 [N] of ones, sums float32 [N] of scores, logits float32 [N, classes, H, W].
  * H and W are multiples of 32.
  */
 export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOptions): OnnxModel {
-  const out = new OnnxWriter({ half: options.half ?? false });
+  const out = new OnnxWriter({ half: options.half ?? false, keepNaN: options.keepNaN ?? false });
   const toNetwork = (name: string) => (out.half ? out.cast(name, 'float16') : name);
   const fromNetwork = (name: string) => (out.half ? out.cast(name, 'float') : name);
   const names = graph.nodes.map((node, id) => `v${id}_${node.op}`);
@@ -55,7 +59,9 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
     const made = bytes.get(value);
     if (made) names[id] = throughBytes(out, names[id]!, made);
   });
-  if (options.ranges) emitRanges(out, measuredPlaces(graph), nameOf);
+  const measured = new Set(options.measured);
+  if (measured.has(PORTS.ranges)) emitRanges(out, measuredPlaces(graph), nameOf);
+  if (measured.has(PORTS.moments)) emitMoments(out, groupNorms(graph), nameOf);
   const logits = fromNetwork(nameOf(graph.output));
   decide(out, logits, graph.output.channels, options.decision, options.probabilities);
 
@@ -65,13 +71,14 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
     out.node('Identity', [fromNetwork(nameOf(value))], {}, name);
     outputs.push({ name, type: 'float', shape: ['N', value.channels, `${name} height`, `${name} width`] });
   }
-  if (options.ranges)
+  if (measured.has(PORTS.moments)) outputs.push({ name: PORTS.moments, type: 'float', shape: [1, 'groups', 2] });
+  if (measured.has(PORTS.ranges))
     outputs.push({ name: PORTS.ranges, type: 'float', shape: [1, measuredPlaces(graph).length, 2, 1] });
   const inputs: OnnxTensorInfo[] = [{ name: PORTS.patches, type: 'uint8', shape: ['N', 'H', 'W', 3] }];
   return { name: options.name, nodes: out.nodes, initializers: out.initializers, inputs, outputs };
 }
 
-/** Mask, counts, logits and, when they are asked for, probabilities; sizes that are not fixed are named. */
+/** Mask, counts, sums, logits and, when they are asked for, probabilities; sizes that are not fixed are named. */
 export function standardOutputs(
   batch: number | 'N',
   side: number | 'H',
@@ -82,6 +89,7 @@ export function standardOutputs(
   return [
     { name: PORTS.mask, type: 'uint8', shape: [batch, side, width] },
     { name: PORTS.counts, type: 'int32', shape: [batch] },
+    { name: PORTS.sums, type: 'float', shape: [batch] },
     { name: PORTS.logits, type: 'float', shape: [batch, classes, side, width] },
     ...(probabilities ? [{ name: PORTS.probabilities, type: 'uint8', shape: [batch, side, width] } as const] : []),
   ];

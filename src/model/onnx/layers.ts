@@ -26,6 +26,8 @@ export function emitLayer(out: OnnxWriter, source: WeightSource, node: GraphNode
       return;
     }
     case 'relu':
+      relu(out, nameOf(node.input), output);
+      return;
     case 'sigmoid':
     case 'globalAverage':
       out.node(UNARY[node.op], [nameOf(node.input)], {}, output);
@@ -40,7 +42,16 @@ export function emitLayer(out: OnnxWriter, source: WeightSource, node: GraphNode
   }
 }
 
-const UNARY = { relu: 'Relu', sigmoid: 'Sigmoid', globalAverage: 'GlobalAveragePool' } as const;
+const UNARY = { sigmoid: 'Sigmoid', globalAverage: 'GlobalAveragePool' } as const;
+
+/**
+ * The larger of NaN and 0 is 0 on GPUs (IEEE 754's maxNum), which would make a zero of what an overflow left behind; a choice
+ * by x < 0 hands NaN on. As LeakyRelu of slope 0 it is one operator, which runtimes do in the same step as the convolution.
+ */
+function relu(out: OnnxWriter, input: string, output: string): void {
+  if (out.keepNaN) out.node('LeakyRelu', [input], { alpha: { float: 0 } }, output);
+  else out.node('Relu', [input], {}, output);
+}
 
 export function windowOf(size: number, stride: number, padding: number): Record<string, Attribute> {
   return { kernel_shape: [size, size], strides: [stride, stride], pads: [padding, padding, padding, padding] };

@@ -7,10 +7,14 @@ export const PORTS = {
   patches: 'stromaflow/patches',
   mask: 'stromaflow/mask',
   counts: 'stromaflow/counts',
+  /** float32 [N]: a number while every score of the patch is one; see scoreSums. */
+  sums: 'stromaflow/sums',
   logits: 'stromaflow/logits',
   probabilities: 'stromaflow/probabilities',
   /** Only while a model is quantised: see emitRanges. */
   ranges: 'stromaflow/ranges',
+  /** Only while norms are frozen: see emitMoments. */
+  moments: 'stromaflow/moments',
 } as const;
 
 /** Bytes [N, H, W, 3] → float32 [N, 3, H, W], whose name is returned: byte / 255 × range, minus mean, over std. */
@@ -24,7 +28,7 @@ export function preprocess(out: OnnxWriter, { range, mean, std }: InputNormalisa
 }
 
 /**
- * `scores` [N, classes, H, W], logits or probabilities as the decision says → mask, counts and logits; with
+ * `scores` [N, classes, H, W], logits or probabilities as the decision says → mask, counts, sums and logits; with
  * `probabilities` also uint8 [N, H, W], round(255 p) of what is compared with the threshold.
  */
 export function decide(
@@ -49,9 +53,23 @@ export function decide(
   // Ones are summed as floats, which every engine can; exact up to 2^24 pixels, a patch of 4096 × 4096.
   const sums = out.over('ReduceSum', out.cast(above, 'float'), [1, 2]);
   out.cast(sums, 'int32', PORTS.counts);
+  scoreSums(out, scores);
   out.node('Identity', [scores], {}, PORTS.logits);
   if (!probabilities) return;
   const probability = rule === 'any' && decision.of === 'logits' ? out.node('Sigmoid', [score]) : score;
   const scaled = out.node('Mul', [probability, out.floats('byte_scale', [255], [])]);
   out.cast(out.node('Round', [scaled]), 'uint8', PORTS.probabilities);
+}
+
+/** Makes the sum of 2⁴⁰ scores of the largest float32 a float32; exact, being a power of two. */
+export const SUM_SCALE = 2 ** -40;
+
+/**
+ * The sum of a patch's scores × 2⁻⁴⁰: NaN or infinite when one of them is, and only then. A sum and no comparison, since
+ * compilers for GPUs may take it for granted that a number is one, but none leaves out a term. Rows first: many short sums
+ * are what a GPU does well.
+ */
+function scoreSums(out: OnnxWriter, scores: string): void {
+  const small = out.node('Mul', [scores, out.floats('sum_scale', [SUM_SCALE], [])]);
+  out.over('ReduceSum', out.over('ReduceSum', small, [3]), [1, 2], PORTS.sums);
 }

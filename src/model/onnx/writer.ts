@@ -7,6 +7,8 @@ export class OnnxWriter {
   readonly opset: number;
   /** The network computes in float16; what stands around it does not. */
   readonly half: boolean;
+  /** For devices that make a zero of NaN where a relu meets it; see emitLayer. */
+  readonly keepNaN: boolean;
   /** Before every made-up name, so that it meets none of a graph that is already there. */
   readonly #prefix: string;
   readonly nodes: OnnxNode[] = [];
@@ -14,9 +16,10 @@ export class OnnxWriter {
   readonly #constants = new Set<string>();
   #next = 0;
 
-  constructor({ opset = OPSET, prefix = '', half = false } = {}) {
+  constructor({ opset = OPSET, prefix = '', half = false, keepNaN = false } = {}) {
     this.opset = opset;
     this.half = half;
+    this.keepNaN = keepNaN;
     this.#prefix = prefix;
   }
 

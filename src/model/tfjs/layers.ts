@@ -29,7 +29,7 @@ export async function makeLayer(
     case 'upsample':
       return upsample(tf, node);
     case 'relu':
-      return layer(([x]) => tf.relu(x!));
+      return layer(([x]) => (losesNaN(tf) ? tf.leakyRelu(x!, 0) : tf.relu(x!)));
     case 'sigmoid':
       return layer(([x]) => tf.sigmoid(x!));
     case 'globalAverage':
@@ -42,6 +42,9 @@ export async function makeLayer(
       return layer(inputs => tf.concat([...inputs], 3));
   }
 }
+
+/** In WebAssembly the larger of NaN and 0 is 0; a relu as LeakyRelu of slope 0 hands NaN on, as the other back ends do. */
+const losesNaN = (tf: Tf): boolean => tf.getBackend() === 'wasm';
 
 function layer(run: Layer['run'], weights: readonly tfjs.Tensor[] = []): Layer {
   return { run, dispose: () => weights.forEach(tensor => void tensor.dispose()) };
@@ -57,7 +60,7 @@ async function conv(tf: Tf, node: ConvNode, { channels }: Value, source: WeightS
     channels,
   ]);
   const shift = bias && tf.tensor1d(bias);
-  const activation = relu ? 'relu' : 'linear';
+  const activation = !relu ? 'linear' : losesNaN(tf) ? 'leakyrelu' : 'relu';
   // 'same' means what PyTorch means only where the window moves by one; elsewhere it pads the far side more.
   const same = stride === 1 && padding === size >> 1;
   const run: Layer['run'] = ([x]) =>
@@ -68,6 +71,7 @@ async function conv(tf: Tf, node: ConvNode, { channels }: Value, source: WeightS
         strides: stride,
         pad: same ? 'same' : 'valid',
         activation,
+        leakyreluAlpha: 0,
         ...(shift && { bias: shift }),
       }),
     );

@@ -23,10 +23,14 @@ const koffi = loadKoffi();
 if (koffi && process.platform === 'linux') confine(koffi);
 const library = koffi && loadOpenSlide(koffi);
 
-/** Out of memory, this process goes and not its parent. */
+/** Out of memory, this process goes and not its parent; where a system does not let it say so, all are alike. */
 function confine({ load }: Koffi): void {
-  writeFileSync('/proc/self/oom_score_adj', '1000');
-  load(null).func('int setrlimit(int resource, const uint64_t *limits)')(RLIMIT_DATA, [MEMORY_BYTES, MEMORY_BYTES]);
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '1000');
+    load(null).func('int setrlimit(int resource, const uint64_t *limits)')(RLIMIT_DATA, [MEMORY_BYTES, MEMORY_BYTES]);
+  } catch {
+    // What it confines is a file that is out of the ordinary.
+  }
 }
 
 let path = '';

@@ -57,7 +57,7 @@ describe('an engine in a process of its own', () => {
     const here = await createBackend(options({ ...given, layers: [] }));
     const pixels = Uint8Array.from({ length: 64 * 64 * 3 }, (_, i) => Math.imul(i, 2654435761) >>> 24);
     const { mask, counts } = await here.run([pixels]);
-    expect(await apart.run([pixels])).toEqual({ mask: new Uint8Array(mask), counts });
+    expect(await apart.run([pixels])).toEqual({ mask: new Uint8Array(mask), counts, notFinite: [] });
     expect(await apart.evaluate(pixels, 64, 64)).toEqual(await here.evaluate(pixels, 64, 64));
     await here.close();
   });

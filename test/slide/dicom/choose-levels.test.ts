@@ -188,6 +188,18 @@ describe('focal planes', () => {
       { numRuns: 30 },
     ));
 
+  it('as instances that each say how many there are in all', async () => {
+    const stack = (depth: number, more: Partial<InstanceOptions> = {}) =>
+      instance({ picture: plain(100 + depth), extra: [[TAG.totalPixelMatrixFocalPlanes, 'UL', 3]], ...more });
+    const full = folderOf(...[2, -2, 0].map(depth => stack(depth, { depth })));
+    const sparse = folderOf(
+      ...[2, -2, 0].map(depth =>
+        stack(depth, { organisation: 'TILED_SPARSE', places: PLACES, depths: PLACES.map(() => depth) }),
+      ),
+    );
+    expect([await greys(full), await greys(sparse)]).toEqual([all(100), all(100)]);
+  });
+
   it('of coarser levels: the one next to the finest’s', async () => {
     const half = (grey: number, depth: number) =>
       instance({ picture: plain(grey, 50, 35), spacing: [0.001, 0.001], depth, resampled: true });
@@ -418,6 +430,7 @@ describe('colour', () => {
     const pixels = await firstTile(folderOf(instance({ picture: grey, photometric: 'MONOCHROME1' })));
     const wanted = [...cut(grey, 0, 0, ...TILE).data].flatMap(value => Array<number>(3).fill(255 - value));
     expect([...pixels]).toEqual(wanted);
+    expect(await notesOf(folderOf(instance({ picture: grey })))).toMatchObject([{ code: 'grey' }]);
   });
 
   it('of JPEG said to be RGB and stored at lower resolution is YCbCr, with a word', async () => {

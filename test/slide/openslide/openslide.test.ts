@@ -24,7 +24,7 @@ describe('askOpenSlide', () => {
     expect(facts).toMatchObject({
       format: 'Aperio SVS (OpenSlide)',
       mpp: { x: 0.499, y: 0.499 },
-      levels: [{ width: 2220, height: 2967, downsample: 1, tileWidth: 240, tileHeight: 240 }],
+      levels: [{ width: 2220, height: 2967, downsample: 1, tileWidth: 480, tileHeight: 480 }],
       properties: { reader: `OpenSlide ${installed}`, objective: '20' },
     });
     expect(facts).not.toHaveProperty('bounds');

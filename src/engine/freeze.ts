@@ -1,0 +1,136 @@
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { StromaflowError } from '../errors.js';
+import { loadBundle, MANIFEST, type ModelBundle, type SmpNetwork } from '../model/bundle.js';
+import { groupNorms } from '../model/graph/freeze.js';
+import type { NormSource } from '../model/manifest.js';
+import { MomentSums } from '../model/norm/moments.js';
+import { graphOf } from '../model/norm/network.js';
+import { LEAST_NORM_PATCHES, NORM_STATISTICS, writeNormStatistics } from '../model/norm/statistics.js';
+import { defaultCacheFolder } from '../model/onnx/compile.js';
+import { PORTS } from '../model/onnx/surround.js';
+import { createBackend } from './backends.js';
+import type { PatchPixels } from './quantise.js';
+
+export interface FreezeOptions {
+  /** Patches of patchSize² pixels that are tissue throughout: neither padding nor glass is to shape the statistics. */
+  readonly patches: AsyncIterable<PatchPixels>;
+  readonly patchSize: number;
+  /** Take all of them; unless given, as many as it takes until the statistics stand still. */
+  readonly all?: boolean;
+  readonly threads: number;
+  /** Replace statistics that are there. */
+  readonly overwrite?: boolean;
+  /** What stromaflow.json is to say of the pictures, asked for at the end. */
+  readonly source: () => Omit<NormSource, 'patches'>;
+  /** Told after each patch: how many there were, and the standard error (see MomentSums). */
+  readonly onProgress?: (patches: number, error: number) => void;
+  readonly cacheFolder?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface Frozen {
+  readonly bundle: ModelBundle;
+  readonly patches: number;
+  /** Standard error of the statistics as a part of what they measure, root mean square over all groups. */
+  readonly error: number;
+}
+
+/** Statistics stand still when more patches would move them by less than this part of a standard deviation. */
+export const STILL = 0.03;
+/** As few are not trusted to say themselves how far they are off. */
+const LEAST_BEFORE_STILL = 48;
+
+/**
+ * Takes the statistics that a bundle's group and instance norms are to be frozen by: the mean and the mean square of what each
+ * group reads, averaged over patches. Writes them beside the weights, which stay as they are, and says so in stromaflow.json.
+ * Throws what loadBundle throws, MODEL_UNSUPPORTED for a bundle that has no such norms or is quantised, USAGE where there are
+ * statistics already or too few patches, MODEL_NOT_FINITE, OUTPUT_FAILED.
+ */
+export async function freezeBundle(path: string, options: FreezeOptions): Promise<Frozen> {
+  const { patches, patchSize, all = false, overwrite = false, signal, onProgress } = options;
+  const bundle = await loadBundle(path, signal, { norm: 'patch' });
+  const network = freezable(bundle);
+  const target = join(bundle.path, NORM_STATISTICS);
+  if (!overwrite && (await exists(target)))
+    throw new StromaflowError('USAGE', `${target} exists`, { fix: 'give --overwrite to take the statistics again' });
+  const sums = new MomentSums(groupNorms(graphOf(network)));
+  const { threads, cacheFolder = defaultCacheFolder() } = options;
+  const fixed = {
+    engine: 'cpu',
+    modelVersion: null,
+    norm: 'patch',
+    patchSize: 0,
+    batch: 1,
+    device: 0,
+    nullDelay: 0,
+  } as const;
+  const backend = await createBackend({ ...fixed, model: path, threads, cacheFolder, layers: [PORTS.moments] });
+  try {
+    for await (const pixels of patches) {
+      signal?.throwIfAborted();
+      const [, moments] = await backend.evaluate(pixels, patchSize, patchSize);
+      if (!moments!.values.every(Number.isFinite))
+        throw new StromaflowError('MODEL_NOT_FINITE', `${path} computes NaN or infinity on a patch of the pictures`);
+      sums.add(moments!.values);
+      onProgress?.(sums.patches, sums.error());
+      if (!all && sums.patches >= LEAST_BEFORE_STILL && sums.error() <= STILL) break;
+    }
+  } finally {
+    await backend.close();
+  }
+  if (sums.patches < LEAST_NORM_PATCHES)
+    throw new StromaflowError(
+      'USAGE',
+      `${sums.patches} patches that are tissue throughout are too few to freeze norms by`,
+      {
+        fix: `give pictures or slides that hold ${LEAST_NORM_PATCHES} at least, better 100, or a smaller --patch-size`,
+      },
+    );
+  await writeBeside(bundle, network, target, sums, options.source());
+  return { bundle: await loadBundle(path, signal), patches: sums.patches, error: sums.error() };
+}
+
+function freezable({ path, network }: ModelBundle): SmpNetwork {
+  const unsupported = (what: string, fix: string) =>
+    new StromaflowError('MODEL_UNSUPPORTED', `${path} ${what}`, { fix });
+  if (network.kind === 'onnx')
+    throw unsupported('is a ready ONNX graph, which runs as it was exported', 'freeze a bundle of save_pretrained');
+  if (network.quantisation) throw unsupported('is quantised', 'freeze the bundle it was made of, and quantise that');
+  if (groupNorms(graphOf(network)).length === 0)
+    throw unsupported(
+      'has no group and no instance norms',
+      'its masks do not depend on what else is in a patch already',
+    );
+  return network;
+}
+
+/** The statistics take their name last: until then the bundle is what it was. */
+async function writeBeside(
+  { path }: ModelBundle,
+  { weights }: SmpNetwork,
+  target: string,
+  sums: MomentSums,
+  source: Omit<NormSource, 'patches'>,
+): Promise<void> {
+  const { patches } = sums;
+  const manifest = join(path, MANIFEST);
+  const stated = (await exists(manifest)) ? (JSON.parse(await readFile(manifest, 'utf8')) as object) : {};
+  const text = `${JSON.stringify({ ...stated, normStatistics: { patches, ...source } }, null, 2)}\n`;
+  const temporary = [`${target}.new`, `${manifest}.new`] as const;
+  try {
+    await writeNormStatistics(temporary[0], sums.moments(), { patches, weights });
+    await writeFile(temporary[1], text);
+    await rename(temporary[1], manifest);
+    await rename(temporary[0], target);
+  } catch (cause) {
+    for (const file of temporary) await rm(file, { force: true });
+    throw new StromaflowError('OUTPUT_FAILED', `${target} cannot be written`, { cause });
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
