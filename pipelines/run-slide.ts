@@ -176,7 +176,9 @@ async function finish(session: SlideSession, { live }: SlideTask, parts: Parts, 
     const { expected, segmented, empty } = aggregate.patches;
     return { state: 'incomplete', reason: lack, done: segmented + empty, expected, summary };
   }
-  await bus.publish(events.slide('completed', finished(session)), giveUp);
+  const seamScore = summary.seams?.score ?? undefined;
+  const seams = seamScore === undefined ? {} : { seamScore };
+  await bus.publish(events.slide('completed', { ...finished(session), ...seams }), giveUp);
   const content = live && { finished: live.growth.content(session.plan.level) };
   await run.update({ ...run.state, ...content, state: 'completed' });
   return { state: 'completed', summary };
