@@ -68,6 +68,14 @@ export class SlideNames {
     return all.find(name => [undefined, source].includes(this.#ledger.names.sourceOf(name))) ?? all.at(-1)!;
   }
 
+  /** In a line: that a slide has another name than its file, and why; undefined of one that has not. */
+  explain({ source, base }: NamedSource, name: string): string | undefined {
+    if (name === base) return undefined;
+    const other = this.#ledger.names.sourceOf(base);
+    const why = other === undefined ? 'has results of another slide' : `is ${fileOf(other)}`;
+    return `${fileOf(source)}: goes to ${join(this.#out, name)}, because ${base} ${why}`;
+  }
+
   /** The name that a slide was given before. */
   known(source: string): string | undefined {
     return this.#ledger.names.nameOf(source);

@@ -68,6 +68,11 @@ export class WatchedFolder implements Presence {
     this.#onChange = onChange;
   }
 
+  /** It was there once: from then on it can be away. */
+  get wasThere(): boolean {
+    return this.#identity !== undefined;
+  }
+
   /** Why it, or a folder below it, is away; undefined while all of it is there. */
   get reason(): string | undefined {
     return (this.#away.get(this.root) ?? this.#away.values().next().value)?.reason;

@@ -67,6 +67,14 @@ const j2kFrames = () => {
     .map((text, i) => ({ name: `frame ${i}`, bytes: Buffer.from(text, 'base64') }));
 };
 
+/** Of one size, chroma at half the width or height. */
+const subsampled = () => {
+  const streams = JSON.parse(readFileSync(join(REPOSITORY, 'test/golden/j2k_subsampled.json'), 'utf8'));
+  return Object.entries(streams)
+    .filter(([, { width, height }]) => width === 64 && height === 48)
+    .map(([name, { j2k }]) => ({ name, bytes: Buffer.from(j2k, 'base64') }));
+};
+
 const raw = name => {
   const compression = COMPRESSION[name];
   const decoders = [1, 2].map(predictor => new RawDecoder(level({ compression, predictor })));
@@ -128,14 +136,19 @@ export const TILES = [
   },
   {
     name: 'tile-jpeg2000',
-    seeds: async () => [...j2kFrames(), ...(await storedTiles(TCGA, 2).catch(() => ({ tiles: [] }))).tiles],
+    seeds: async () => [
+      ...j2kFrames(),
+      ...subsampled(),
+      ...(await storedTiles(TCGA, 2).catch(() => ({ tiles: [] }))).tiles,
+    ],
     mutate: mutateBytes,
     // Main header, and the markers of tile-parts.
     places: bytes => Array.from({ length: Math.min(160, bytes.length) }, (_, i) => i),
     codes: ['TILE_CORRUPT'],
     bound: { base: 16 * MIB, perByte: 16 },
     run: async bytes => {
-      const [width, height] = bytes.length > 10_000 ? [256, 256] : [32, 24];
+      const isSubsampled = bytes.length > 43 && bytes.readUInt32BE(8) === 64;
+      const [width, height] = bytes.length > 10_000 ? [256, 256] : isSubsampled ? [64, 48] : [32, 24];
       for (const compression of [COMPRESSION.j2kRgb, COMPRESSION.j2kYCbCr])
         decode(await J2kDecoder.load(level({ tileWidth: width, tileHeight: height, compression })), bytes, 1);
     },
