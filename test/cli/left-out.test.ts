@@ -78,6 +78,11 @@ describe('the closing line', () => {
     );
   });
 
+  it('takes what was not scanned for no loss', () => {
+    const sparse = { ...lost, notes: [{ code: 'sparse', message: 'x' }] } as const;
+    expect(closingLine(closingOf([result('a', sparse), result('b', {})]))).toBe('2 slides: 2 completed');
+  });
+
   it('takes the last word on a slide that came again', () => {
     const closing = closingOf([result('d', lost, 'incomplete'), result('b', {}), result('d', {})]);
     expect(closingLine(closing)).toBe('2 slides: 2 completed');

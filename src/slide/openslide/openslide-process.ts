@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { StromaflowError } from '../../errors.js';
 import { askChild, ChildLost, endChild } from '../../process/ask-child.js';
 import { openSharedFile, readAt } from '../../process/shared-file.js';
+import { areaOf } from '../rectangles.js';
 import type { TileState } from '../slide.js';
 import type { LevelRegion, OpenSlideFacts, OpenSlideReply, OpenSlideRequest, Versions } from './protocol.js';
 
@@ -117,9 +118,10 @@ export class OpenSlideProcess {
     const reply = await this.#ask({ type: 'read', ...region }, this.#limits.read);
     if (reply.type === 'failed') return { problem: reply.why };
     if (reply.type !== 'pixels') throw unexpected(reply);
-    if (!reply.stored) return 'missing';
+    const { gaps } = reply;
+    if (areaOf(gaps) === region.width * region.height) return 'missing';
     readAt(this.#fd!, into.subarray(0, (region.height - 1) * region.stride + region.width * 3), 0);
-    return 'decoded';
+    return gaps.length === 0 ? 'decoded' : { gaps };
   }
 
   async close(): Promise<void> {

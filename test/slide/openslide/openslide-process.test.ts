@@ -18,7 +18,7 @@ afterEach(async () => {
 afterAll(() => files.remove());
 
 const levels = [{ number: 0, width: 2220, height: 2967, downsample: 1, mpp: 0.5, tileWidth: 240, tileHeight: 240 }];
-const description: OpenSlideDescription = { kind: 'openslide', path: SLIDE, levels, sparse: false };
+const description: OpenSlideDescription = { kind: 'openslide', path: SLIDE, levels };
 
 const into = new Uint8Array(240 * 240 * 3);
 const whole: LevelRegion = { level: 0, x: 0, y: 0, width: 240, height: 240, stride: 720 };
