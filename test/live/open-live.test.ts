@@ -43,7 +43,11 @@ function kindIn(opened: Awaited<ReturnType<typeof open>>): string {
 }
 
 /** Tries a file as the watcher does: when it is found, and when it stood still for so long. */
-async function watched(path: string, quiet = QUICK.settleSeconds, change: () => unknown = () => undefined): Promise<string> {
+async function watched(
+  path: string,
+  quiet = QUICK.settleSeconds,
+  change: () => unknown = () => undefined,
+): Promise<string> {
   const notes = {};
   await open(path, MOVING, {}, notes).catch(() => undefined);
   change();
