@@ -93,7 +93,6 @@ describe('the levels', () => {
     expect(described).toMatchObject({
       kind: 'openslide',
       path: '/scans/a.mrxs',
-      sparse: true,
       levels: [
         { number: 0, mpp: 0.25 },
         { number: 1, mpp: 1 },
