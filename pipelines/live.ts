@@ -7,6 +7,7 @@ import type { LiveSlide } from '../src/live/live-slide.js';
 import { openLiveOrWhole } from '../src/live/open-live.js';
 import type { WholeSlide } from '../src/live/whole-slide.js';
 import { slideId } from '../src/slide/open.js';
+import { splitScene } from '../src/slide/scene-path.js';
 import { splitRegion } from '../src/slide/tile-folder/find-tiles.js';
 import { folderOf, isDeepZoom, isTileManifest } from '../src/slide/tile-folder/read-tile-set.js';
 import { SlideNames, sourceAt } from '../src/store/slide-names.js';
@@ -130,19 +131,22 @@ function isNews(): (result: SlideResult) => boolean {
 /** What tells slides of one name apart: where they lie, and which of several there they are. */
 function sourcesBelow(root: string, place: string, series: SeriesIndex): (path: string) => string {
   return path => {
-    const { manifest, region } = splitRegion(path);
+    const { file, scene } = splitScene(path);
+    const { manifest, region } = splitRegion(file);
     const dicom = series.find(path);
     const at = join(place, relative(root, dicom ? dicom.folder : manifest));
-    return sourceAt(at, dicom ? dicom.tag : region);
+    return sourceAt(at, dicom ? dicom.tag : (region ?? scene?.toString()));
   };
 }
 
 /** Slides of two case folders may have one name: the folder is part of the id. */
 function idBelow(folder: string, path: string): string {
-  const { manifest, region } = splitRegion(path);
+  const { file, scene } = splitScene(path);
+  const { manifest, region } = splitRegion(file);
   // A folder of tiles is called by its own name, not by that of the manifest in it; folders have no extension to drop.
   const isFolder = isTileManifest(manifest) && !isDeepZoom(manifest);
   const name = relative(folder, isFolder ? folderOf(manifest) : manifest) || basename(resolve(folder));
   const named = region === undefined ? name : `${name}/${region}`;
-  return slideId(`${named.replaceAll('/', '--')}${isFolder || !isSlideName(manifest) ? '.' : ''}`);
+  const id = slideId(`${named.replaceAll('/', '--')}${isFolder || !isSlideName(manifest) ? '.' : ''}`);
+  return scene === undefined ? id : `${id}-scene${scene}`;
 }

@@ -177,7 +177,9 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
     const { expected, segmented, empty } = aggregate.patches;
     return { state: 'incomplete', reason: lack, done: segmented + empty, expected, summary };
   }
-  await bus.publish(events.slide('completed', finished(session)), giveUp);
+  const seamScore = summary.seams?.score ?? undefined;
+  const seams = seamScore === undefined ? {} : { seamScore };
+  await bus.publish(events.slide('completed', { ...finished(session), ...seams }), giveUp);
   const growth = growingOf(task);
   const content = growth && { finished: growth.content(session.plan.level) };
   await run.update({ ...run.state, ...content, state: 'completed' });

@@ -128,6 +128,8 @@ export interface SlideFinished extends RunHead {
   readonly tiles?: TileCounts;
   readonly area: Areas;
   readonly iou?: IouSum;
+  /** Agreement of neighbouring pixels across patch borders ÷ inside patches: 1 is a mask without seams; absent without a border. */
+  readonly seamScore?: number;
   readonly model: string;
   /** From opening to here, in seconds. */
   readonly seconds: number;

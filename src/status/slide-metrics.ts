@@ -35,6 +35,11 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
     help: 'Intersection over union with the labels, of the newest aggregate that has any.',
     registers,
   });
+  const seams = new Gauge({
+    name: 'stromaflow_seam_score_ratio',
+    help: 'Agreement of mask pixels across patch borders to that inside patches, of the slide completed last; 1 is no seam.',
+    registers,
+  });
   const growing = new Gauge({
     name: 'stromaflow_growing_tiles',
     help: 'Tiles of the levels that are read of open slides, by their newest aggregates.',
@@ -80,6 +85,7 @@ export function createSlideMetrics(registry: Registry, states: readonly SlideSta
       refresh();
     } else if (event.kind === 'slide' && event.state !== 'progress') {
       changes.inc({ state: event.state });
+      if (event.state === 'completed' && event.payload.seamScore !== undefined) seams.set(event.payload.seamScore);
       const { slide } = event.payload;
       const counts = tilesOf.get(slide);
       if (event.state === 'completed' && counts)

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { popcount } from '../mask/bits.js';
 import { MaskPolygons } from '../mask/polygons.js';
 import { MaskPyramid } from '../mask/reduce.js';
+import { SeamCounter } from '../mask/seams.js';
 import type { OverviewCanvas } from '../slide/overview.js';
 import type { PatchPlan, PatchRecord } from '../slide/patch.js';
 import { patchRefs, validSize } from '../slide/plan.js';
@@ -53,6 +54,7 @@ export class SlideFiles {
   readonly #lines: PatchLines;
   readonly #records = new Map<number, PatchRecord>();
   #polygons: MaskPolygons;
+  #seams: SeamCounter;
   /** Masks that are written and whose polygons are still to be traced. */
   readonly #untraced: { readonly col: number; readonly row: number; readonly bits: Uint8Array }[] = [];
   /** A mask was replaced, which neither polygons nor sums can forget: both are made anew from the store at the end. */
@@ -74,6 +76,7 @@ export class SlideFiles {
     this.#pixels = new OverviewPixels(folder, plan, overview, fresh);
     this.#lines = new PatchLines(folder, plan);
     this.#polygons = new MaskPolygons(plan);
+    this.#seams = new SeamCounter(plan);
   }
 
   /** Takes up the patches of earlier starts. */
@@ -87,6 +90,7 @@ export class SlideFiles {
         continue;
       }
       if (bits) this.#addMask(record, bits);
+      else this.#addClear(record);
       this.catchUp();
       this.#records.set(this.#key(record), record);
       if (!this.#pixels.restore(record.col, record.row)) unpainted.push(record);
@@ -102,6 +106,11 @@ export class SlideFiles {
   patch(record: PatchRecord, bits: Uint8Array | undefined): void {
     this.catchUp();
     const { col, row } = record;
+    // What is done again was counted before.
+    const again = this.#records.get(this.#key(record))?.outcome === 'segmented';
+    const clear = !this.#polygons.has(col, row);
+    this.#stale ||= again && clear && (bits !== undefined || record.outcome !== 'segmented');
+    if (!bits && !again) this.#addClear(record);
     if (bits) this.#writeMask(record, bits);
     // A start that was killed may have written a mask and not its record, and this time the patch came to nothing.
     else if (!this.#options.fresh || this.#records.has(this.#key(record))) this.#removeMask(record);
@@ -148,7 +157,7 @@ export class SlideFiles {
       overview: { file: OVERVIEW_FILE, width: picture.width, height: picture.height },
       patches: { file: PATCHES_FILE, lines },
     };
-    const complete: SlideSummary = { ...summary, outputs };
+    const complete: SlideSummary = { ...summary, seams: this.#seams.counts(), outputs };
     writeFinal(folder, SUMMARY_FILE, put => put(`${JSON.stringify(complete, null, 2)}\n`));
     this.close();
     if (summary.state === 'completed') {
@@ -201,11 +210,13 @@ export class SlideFiles {
 
   #rebuild(): void {
     this.#polygons = new MaskPolygons(this.#options.plan);
+    this.#seams = new SeamCounter(this.#options.plan);
     this.#untraced.length = 0;
     this.#mask.clear();
     for (const record of this.#records.values()) {
       const bits = record.stromaPixels > 0 ? this.#store.read(record.col, record.row) : undefined;
       if (bits) this.#addMask(record, bits);
+      else this.#addClear(record);
       this.catchUp();
     }
     this.#stale = false;
@@ -215,6 +226,12 @@ export class SlideFiles {
     this.#load(col, row, bits);
     this.#mask.add(col, row, this.#pyramid, this.#store.levels.length);
     this.#untraced.push({ col, row, bits });
+    this.#seams.add(col, row, bits);
+  }
+
+  /** A patch in which the model saw no stroma is a mask too. */
+  #addClear({ col, row, outcome, stromaPixels }: PatchRecord): void {
+    if (outcome === 'segmented' && stromaPixels === 0) this.#seams.add(col, row, undefined);
   }
 
   #load(col: number, row: number, bits: Uint8Array): void {

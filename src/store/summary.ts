@@ -1,4 +1,5 @@
 import type { Aggregate } from '../event/payloads.js';
+import type { SeamCounts } from '../mask/seams.js';
 import type { SlideNote } from '../slide/note.js';
 import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
 
@@ -59,6 +60,8 @@ export interface SlideSummary extends Aggregate {
   readonly notes: readonly SlideNote[];
   /** Patches that failed. */
   readonly errors: readonly PatchFailure[];
+  /** Whether the mask shows where its patches end; filled in when the files are written. */
+  readonly seams?: SeamCounts;
   /** Filled in when the files are written. */
   readonly outputs?: SlideFilesSummary;
 }

@@ -57,7 +57,7 @@ const square = (side: number) =>
 
 const finished = (out: string) =>
   readdirSync(out)
-    .filter(name => !name.startsWith('.'))
+    .filter(name => name.includes('-scene'))
     .toSorted();
 
 describe('stromaflow with an OME-TIFF of several scenes', () => {

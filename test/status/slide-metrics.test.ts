@@ -133,6 +133,19 @@ describe('areas', () => {
   });
 });
 
+describe('the seam score', () => {
+  it('is that of the slide completed last; one without a border between patches does not wipe it', async () => {
+    const { hear, at } = metrics();
+    const completed = (seamScore?: number) =>
+      decoded(events.slide('completed', { ...slidePayloads.completed, ...(seamScore !== undefined && { seamScore }) }));
+    hear(completed(0.875));
+    hear(completed());
+    expect((await at())('stromaflow_seam_score_ratio')).toBe(0.875);
+    hear(completed(1));
+    expect((await at())('stromaflow_seam_score_ratio')).toBe(1);
+  });
+});
+
 describe('agreement with the labels', () => {
   it('is the newest that has a value; a slide whose union is still empty does not wipe it', async () => {
     const { hear, at } = metrics();

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SeamCounter } from '#src/mask/seams.js';
 import type { OverviewCanvas } from '#src/slide/overview.js';
 import { openSlideOutput, type SlideOutput, type SlideOutputOptions } from '#src/store/output.js';
 import { mulberry } from '../mask/naive.js';
@@ -78,6 +79,11 @@ describe('the outputs of a slide', () => {
     expect(existsSync(at('a/.partial'))).toBe(false);
     expect(JSON.parse(readFileSync(at('a/summary.json'), 'utf8'))).toEqual(summary);
     expect(summary).toMatchObject({ ...slide.summary, outputs: { patches: { lines: slide.patches.length } } });
+    const seams = new SeamCounter(slide.plan);
+    for (const { ref, record, mask } of slide.patches)
+      if (record.outcome === 'segmented') seams.add(ref.col, ref.row, mask?.bits);
+    expect(summary.seams).toEqual(seams.counts());
+    expect(summary.seams!.across.pairs).toBeGreaterThan(100);
     const areaMm2 = summary.outputs!.polygons.areaMm2;
     expect(areaMm2).toBeCloseTo(slide.summary.area.stromaMm2, 12);
     const picture = await sharp(at('a/overview.png')).metadata();

@@ -10,6 +10,9 @@ const finished = {
   area,
   'tiles?': tiles,
   'iou?': iou,
+  'seamScore?': amount(
+    'Agreement of neighbouring mask pixels across patch borders ÷ inside patches: 1 is a mask without seams; only of completed slides.',
+  ),
   model,
   seconds: amount('From opening to here, seconds.'),
 };
