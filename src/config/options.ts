@@ -308,7 +308,7 @@ export const OPTIONS = {
     default: 2,
     min: 0,
     group: 'watching',
-    help: 'quiet time after which a file that cannot be read is reported as failed',
+    help: 'time that a file must be seen to stand still to count as written; one that cannot be read then is reported as failed',
   },
   poll: {
     type: 'number',

@@ -84,10 +84,12 @@ export class SlideNames {
   async #isFree(name: string, source: string, isSame: NamedSource['isSame']): Promise<boolean> {
     const owner = this.#ledger.names.sourceOf(name);
     if (owner === source) return true;
-    // Another file has it, unless that was moved here, or is this one by another way to it.
-    if (owner !== undefined && fileOf(owner) !== fileOf(source) && existsSync(fileOf(owner))) return false;
+    const isHere = owner !== undefined && fileOf(owner) === fileOf(source);
+    // Another file has it, unless that was moved here.
+    if (owner !== undefined && !isHere && existsSync(fileOf(owner))) return false;
     const run = this.#ledger.find(name) ?? summarised(join(this.#out, name));
-    return run === undefined || (await isSame?.(run)) === true;
+    // Of several slides in one place each is another one, unless it is this one by another way to it.
+    return run === undefined ? !isHere : (await isSame?.(run)) === true;
   }
 }
 

@@ -48,13 +48,17 @@ describe.each(ENGINES)('$engine equals PyTorch', ({ engine, names }) => {
   test.each(names)('%s', name => expectParity(name, cases[name]!, engine));
 });
 
-test.each(['cpu', 'tfjs-wasm', ...(hasNode ? ['tfjs-node'] : [])])(
-  'the starter model on a whole patch of the slide: %s',
-  async engine => {
-    const { outputs } = await evaluateImage(STARTER, await goldenPatch(), { engine, cacheFolder });
+const ways = ['cpu', 'tfjs-wasm', ...(hasNode ? ['tfjs-node'] : [])].flatMap(engine => [
+  { engine, norm: 'patch', golden: 'model_golden.safetensors' } as const,
+  { engine, norm: 'frozen', golden: 'norm_golden.safetensors' } as const,
+]);
+test.each(ways)(
+  'the starter model on a whole patch of the slide: $engine, $norm statistics',
+  async ({ engine, norm, golden: file }) => {
+    const { outputs } = await evaluateImage(STARTER, await goldenPatch(), { engine, norm, cacheFolder });
     const { values, shape } = outputs[0]!;
     expect(shape).toEqual([1, 1, 512, 512]);
-    const golden = await openGolden();
+    const golden = await openGolden(file);
     const grid = Float32Array.from({ length: 64 * 64 }, (_, i) => values[(i >> 6) * 8 * 512 + (i & 63) * 8]!);
     const { max, scale } = compare(grid, await golden.read('starter/logits'));
     await golden.close();

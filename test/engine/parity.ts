@@ -31,7 +31,7 @@ export async function goldenPatch(side = 512): Promise<RgbImage> {
   return { pixels: new Uint8Array(data), width: side, height: side };
 }
 
-export const openGolden = () => SafetensorsFile.open(new URL('model_golden.safetensors', GOLDEN).pathname);
+export const openGolden = (file = 'model_golden.safetensors') => SafetensorsFile.open(new URL(file, GOLDEN).pathname);
 
 export interface Difference {
   readonly name: string;

@@ -33,12 +33,12 @@ function noisyArena(slots = 6): Arena {
   return arena;
 }
 
-describe('the starter model on a patch of the slide', () => {
+describe("the starter model by the patch's own statistics", () => {
   let segmenter: Segmenter;
   const arena = new Arena({ slots: 3, patchSize: 512 });
   beforeAll(async () => {
     arena.slot(1).set((await goldenPatch()).pixels);
-    segmenter = await createSegmenter({ ...common(), model: STARTER, arena, batch: 2, threads: 2 });
+    segmenter = await createSegmenter({ ...common(), model: STARTER, norm: 'patch', arena, batch: 2, threads: 2 });
   });
   afterAll(() => segmenter.close());
 

@@ -29,7 +29,7 @@ test('the starter model', async () => {
   const bundle = await loadBundle(STARTER);
   expect(bundle).toMatchObject({
     name: 'stroma-fpn-resnet34-starter',
-    version: expect.stringMatching(/^0\.1\.0\+[0-9a-f]{8}$/),
+    version: expect.stringMatching(/^0\.1\.0\+[0-9a-f]{8}\.frozen$/),
     spacing: 0.5,
     patchSize: 512,
     threshold: 0.5,
@@ -37,7 +37,7 @@ test('the starter model', async () => {
     network: { kind: 'smp', architecture: { encoder: 'resnet34', decoder: { type: 'FPN' } } },
     assumed: [],
   });
-  expect(bundle.version.endsWith(bundle.contentHash.slice(0, 8))).toBe(true);
+  expect(bundle.version.endsWith(`${bundle.contentHash.slice(0, 8)}.frozen`)).toBe(true);
   expect(structuredClone(bundle)).toEqual(bundle);
 });
 

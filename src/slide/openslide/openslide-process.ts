@@ -15,7 +15,7 @@ export interface OpenSlideLimits {
   readonly read: number;
 }
 
-export const LIMITS: OpenSlideLimits = { open: 300, read: 120 };
+export const LIMITS: OpenSlideLimits = { open: 120, read: 120 };
 
 /** End of what the process says last, in characters. */
 const LAST_WORDS = 200;
@@ -137,7 +137,7 @@ export class OpenSlideProcess {
       return await askChild<OpenSlideReply>(this.#child, request, { seconds, signal });
     } catch (error) {
       const words = this.#lastWords.trim().split('\n').at(-1);
-      throw error instanceof ChildLost && words ? new ChildLost(`${error.message}: ${words}`, error.silent) : error;
+      throw error instanceof ChildLost && words ? new ChildLost(error.reason, `${error.message}: ${words}`) : error;
     } finally {
       this.#child.channel?.unref();
     }
@@ -154,7 +154,7 @@ async function room(bytes: number): Promise<number> {
   }
 }
 
-const unexpected = ({ type }: OpenSlideReply): ChildLost => new ChildLost(`answered "${type}"`);
+const unexpected = ({ type }: OpenSlideReply): ChildLost => new ChildLost('unreachable', `answered "${type}"`);
 
 /** It needs none of the passwords that the options may hold. */
 const withoutSecrets = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>

@@ -83,7 +83,7 @@ export class OpenSlideSource implements TileSource {
         this.#process = undefined;
         if (this.#closed) throw this.#failed(error, `at ${name}`);
         // A hang has taken long enough.
-        left = error.silent ? 0 : left - 1;
+        left = error.reason === 'silent' ? 0 : left - 1;
         if (left === 0) throw this.#lose(error, name);
       }
     }

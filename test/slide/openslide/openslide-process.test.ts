@@ -40,6 +40,7 @@ async function openProcess(bytes = into.length): Promise<OpenSlideProcess> {
 async function dieAt(source: OpenSlideSource, col: number, signal: NodeJS.Signals): Promise<number> {
   const pid = source.pid!;
   process.kill(pid, 'SIGSTOP');
+  into.fill(7);
   const reading = source.readTile(0, col, 0, into);
   process.kill(pid, signal);
   process.kill(pid, 'SIGCONT');
@@ -160,9 +161,9 @@ describe('a source whose process dies', () => {
     await source.readTile(0, 3, 0, into);
     const wanted = into.slice();
     const first = await dieAt(source, 3, 'SIGSEGV');
-    expect(into).toEqual(wanted);
+    expect(Buffer.compare(into, wanted)).toBe(0);
     const second = await dieAt(source, 3, 'SIGKILL');
-    expect(into).toEqual(wanted);
+    expect(Buffer.compare(into, wanted)).toBe(0);
     expect(new Set([first, second, source.pid]).size).toBe(3);
     expect(isAlive(first)).toBe(false);
   });

@@ -144,6 +144,41 @@ describe('OpenSlideSource', () => {
   );
 });
 
+describe('a frame with several scans', () => {
+  it.skipIf(installed === undefined)(`is bounded by all of them, whatever lies between${orWhy}`, async () => {
+    const scans = [
+      { picture: plain(300, 200, [200, 100, 150]), x: 100, y: 900 },
+      { picture: plain(256, 256, [20, 200, 20]), x: 1100, y: 100 },
+    ];
+    const path = files.write('two.scn', writeScn({ frame: [2000, 1600], scans, mpp: 0.25 }));
+    const { info, source } = await openSlide(path);
+    expect(info).toMatchObject({ mpp: 0.25, bounds: { x: 100, y: 100, width: 1256, height: 1000 } });
+    const tiles = await openTileSource(source);
+    const into = new Uint8Array(512 * 512 * 3);
+    const pixel = async (x: number, y: number): Promise<number[]> => {
+      await tiles.readTile(0, Math.floor(x / 512), Math.floor(y / 512), into);
+      return [...into.subarray(((y % 512) * 512 + (x % 512)) * 3).subarray(0, 3)];
+    };
+    const near = (colour: number[], wanted: number[]) =>
+      expect(
+        colour.every((value, i) => Math.abs(value - wanted[i]!) < 5),
+        `${colour}`,
+      ).toBe(true);
+    near(await pixel(101, 901), [200, 100, 150]);
+    near(await pixel(398, 1098), [200, 100, 150]);
+    near(await pixel(1102, 102), [20, 200, 20]);
+    near(await pixel(1354, 354), [20, 200, 20]);
+    for (const [x, y] of [
+      [96, 1000],
+      [404, 1000],
+      [700, 700],
+      [1360, 200],
+    ] as const)
+      expect(await pixel(x, y), `${x},${y}`).toEqual([255, 255, 255]);
+    tiles.close();
+  });
+});
+
 describe('openSlide', () => {
   it.each<[string, Parameters<typeof writeTiff>[0][number]]>([
     ['Hamamatsu NDPI', { picture: gradient(64, 64), rowsPerStrip: 64, compression: 'jpeg', extra: [[65420, 4, [1]]] }],

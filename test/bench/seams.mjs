@@ -1,0 +1,78 @@
+// `node test/bench/seams.mjs [--slide a.svs] [--set labelled] [--model bundle] [--norm patch,frozen] [--margin 0,32] [--patch-size 512] [--replay "options"]`:
+// what margins, patch sizes and ways to normalise cost and bring, by the product's own commands: a row each, as in docs/evaluation.md.
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { FIXTURE, withFolder } from './support.mjs';
+
+const MAIN = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const { values } = parseArgs({
+  options: {
+    slide: { type: 'string', default: FIXTURE },
+    set: { type: 'string' },
+    model: { type: 'string' },
+    norm: { type: 'string', default: 'patch,frozen' },
+    margin: { type: 'string', default: '0,32,64,128' },
+    'patch-size': { type: 'string', default: '512' },
+    replay: { type: 'string', default: '--positive 1 --ignore 3 --mpp 1' },
+  },
+});
+const list = name => values[name].split(',');
+
+/** Runs a command of the product; seconds of processor time, all its processes together. */
+function run(args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn('/bin/sh', ['-c', '"$0" "$@" >/dev/null; status=$?; times; exit $status', process.execPath, MAIN, ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.on('data', chunk => {
+      text += chunk;
+    });
+    child.once('close', status => {
+      const spent = [...text.matchAll(/(\d+)m([\d.]+)s/g)].map(([, minutes, seconds]) => 60 * minutes + Number(seconds));
+      if (status === 0) resolve(spent.reduce((sum, seconds) => sum + seconds, 0));
+      else reject(new Error(`stromaflow ${args.join(' ')} ended with ${status}`));
+    });
+  });
+}
+
+const shape = (margin, side) => ['--margin', margin, '--patch-size', side, '--engine', 'cpu'];
+const model = values.model ? ['--model', values.model] : [];
+
+async function onSlide(norm, margin, side, folder) {
+  const seconds = await run(['segment', values.slide, ...model, '--norm', norm, ...shape(margin, side), '--out', folder]);
+  const [name] = values.slide.split('/').at(-1).split('.');
+  const { seams, area } = JSON.parse(await readFile(join(folder, name, 'summary.json'), 'utf8'));
+  const differ = ({ pairs, equal }) => 1 - equal / pairs;
+  return {
+    seamScore: seams.score,
+    differAcross: differ(seams.across),
+    differInside: differ(seams.inside),
+    stromaMm2: area.stromaMm2,
+    seconds,
+  };
+}
+
+async function onSet(norm, margin, side, folder) {
+  const args = [values.set, ...values.replay.split(' '), ...model, '--norm', norm, ...shape(margin, side)];
+  const seconds = await run(['replay', ...args, '--out', folder]);
+  const report = JSON.parse(await readFile(join(folder, 'metrics.json'), 'utf8'));
+  return { report, seconds };
+}
+
+const round = value => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
+for (const side of list('patch-size'))
+  for (const margin of list('margin'))
+    for (const norm of list('norm'))
+      await withFolder(async folder => {
+        const row = { norm, margin: Number(margin), patchSize: Number(side) };
+        if (values.set) {
+          const { report, seconds } = await onSet(norm, margin, side, folder);
+          const [{ splits }] = report.models;
+          Object.assign(row, { iou: splits[0].micro?.iou, seconds, scores: splits[0].micro });
+        } else Object.assign(row, await onSlide(norm, margin, side, folder));
+        console.log(JSON.stringify(row, (_, value) => round(value)));
+      });
