@@ -1,5 +1,5 @@
-import type { SeamCounts } from '../mask/seams.js';
 import type { Aggregate } from '../event/payloads.js';
+import type { SeamCounts } from '../mask/seams.js';
 import type { SlideNote } from '../slide/note.js';
 import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
 
