@@ -7,6 +7,7 @@ import type { LiveSlide } from '../src/live/live-slide.js';
 import { openLiveOrWhole } from '../src/live/open-live.js';
 import type { WholeSlide } from '../src/live/whole-slide.js';
 import { slideId } from '../src/slide/open.js';
+import { splitScene } from '../src/slide/scene-path.js';
 import { splitRegion } from '../src/slide/tile-folder/find-tiles.js';
 import { folderOf, isDeepZoom, isTileManifest } from '../src/slide/tile-folder/read-tile-set.js';
 import { SlideNames, sourceAt } from '../src/store/slide-names.js';
@@ -19,6 +20,13 @@ import { segmentSlides } from './segment.js';
 
 /** Growing slides mostly wait for their scanner, so more may be open than whole ones; memory is bounded by credits. */
 const LIVE_SLIDES_AT_ONCE = 16;
+
+export interface LiveOptions {
+  /** Stands for the folder where slides are remembered by where they lie. @default its path */
+  readonly place?: string;
+  /** Hears, in a line, of slides that are not called by their files. */
+  readonly say?: (line: string) => void;
+}
 
 /** The folder to watch, by the options. `onChange` hears when it goes away and when it is back. */
 export function watchedFolder(
@@ -39,13 +47,13 @@ export function watchedFolder(
  * Goes on until the signal aborts; a slide that fails is a result like any other.
  *
  * @param given as `watchedFolder` makes it, for one who wants to know whether it is there.
- * @param place stands for the folder where slides are remembered by where they lie; default: its path.
+ * @param options see there.
  */
 export function segmentLive(
   given: string | WatchedFolder,
   parts: Parts,
   signal: AbortSignal,
-  place?: string,
+  { place, say = () => undefined }: LiveOptions = {},
 ): Observable<SlideResult> {
   const { config, ledger } = parts;
   const folder = typeof given === 'string' ? watchedFolder(given, config) : given;
@@ -90,7 +98,11 @@ export function segmentLive(
     const task = { path, id: base, urgent: isUrgent(relative(root, path)), presence: folder };
     try {
       const isSame = 'opened' in arrival ? { isSame: isRunOf(arrival.opened) } : {};
-      const id = await names.give({ source: sourceOf(path), base, ...isSame });
+      const named = { source: sourceOf(path), base, ...isSame };
+      const isNew = names.known(named.source) === undefined;
+      const id = await names.give(named);
+      const line = isNew ? names.explain(named, id) : undefined;
+      if (line !== undefined) say(line);
       if ('error' in arrival) return { ...task, id, open: () => Promise.reject(arrival.error) };
       const { opened } = arrival;
       const { info } = opened.opened;
@@ -119,19 +131,22 @@ function isNews(): (result: SlideResult) => boolean {
 /** What tells slides of one name apart: where they lie, and which of several there they are. */
 function sourcesBelow(root: string, place: string, series: SeriesIndex): (path: string) => string {
   return path => {
-    const { manifest, region } = splitRegion(path);
+    const { file, scene } = splitScene(path);
+    const { manifest, region } = splitRegion(file);
     const dicom = series.find(path);
     const at = join(place, relative(root, dicom ? dicom.folder : manifest));
-    return sourceAt(at, dicom ? dicom.tag : region);
+    return sourceAt(at, dicom ? dicom.tag : (region ?? scene?.toString()));
   };
 }
 
 /** Slides of two case folders may have one name: the folder is part of the id. */
 function idBelow(folder: string, path: string): string {
-  const { manifest, region } = splitRegion(path);
+  const { file, scene } = splitScene(path);
+  const { manifest, region } = splitRegion(file);
   // A folder of tiles is called by its own name, not by that of the manifest in it; folders have no extension to drop.
   const isFolder = isTileManifest(manifest) && !isDeepZoom(manifest);
   const name = relative(folder, isFolder ? folderOf(manifest) : manifest) || basename(resolve(folder));
   const named = region === undefined ? name : `${name}/${region}`;
-  return slideId(`${named.replaceAll('/', '--')}${isFolder || !isSlideName(manifest) ? '.' : ''}`);
+  const id = slideId(`${named.replaceAll('/', '--')}${isFolder || !isSlideName(manifest) ? '.' : ''}`);
+  return scene === undefined ? id : `${id}-scene${scene}`;
 }

@@ -1,5 +1,5 @@
 import { realpathSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { isRunOf } from '../src/live/growth-of.js';
 import { openSlide, slideAt, slideIdAt } from '../src/slide/open.js';
 import { splitScene } from '../src/slide/scene-path.js';
@@ -39,7 +39,8 @@ export async function nameSlides(
       return opened !== undefined && isRunOf({ opened })(run);
     };
     const id = await names.give({ source, base, isSame });
-    if (id !== base) say(`${path}: goes to ${join(config.out, id)}, because ${base} is another slide`);
+    const line = names.explain({ source, base }, id);
+    if (line !== undefined) say(line);
     ids.set(place, id);
   }
   return places.map(place => {

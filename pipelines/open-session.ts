@@ -2,7 +2,8 @@ import type { ServingModel } from '../src/engine/model-switch.js';
 import { modelTag, runToken } from '../src/event/contract.js';
 import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth-of.js';
-import type { LiveSlide } from '../src/live/live-slide.js';
+import type { Growth, LiveSlide } from '../src/live/live-slide.js';
+import { DICOM_KIND } from '../src/slide/dicom/description.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
@@ -50,7 +51,14 @@ export async function openSession(
     );
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
-    const opening = parts.openOutput({ folder, slide: info, plan, overview: reader.overview, fresh });
+    const opening = parts.openOutput({
+      folder,
+      slide: info,
+      plan,
+      overview: reader.overview,
+      fresh,
+      omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
+    });
     const output = deferredOutput(folder, opening);
     opened.push(output);
     const lost = fresh ? [] : await output.resume(run.records());
@@ -135,9 +143,16 @@ function tileCounts(live: LiveSlide, { state }: RunLedger): () => TileCounts {
   };
 }
 
-function growthAt(slide: OpenedSlide, level: number, { live }: SlideTask): RunGrowth | undefined {
-  const growth = live?.growth ?? growthOf(slide);
-  return growth && { identity: growth.identity, growing: live !== undefined, content: () => growth.content(level) };
+function growthAt(slide: OpenedSlide, level: number, task: SlideTask): RunGrowth | undefined {
+  const growth = task.live?.growth ?? growthOf(slide);
+  const growing = growingOf(task) !== undefined;
+  return growth && { identity: growth.identity, growing, content: () => growth.content(level) };
+}
+
+/** The growth of a slide to which more may come while it is watched: to a DICOM slide levels, each a file of its own. */
+export function growingOf({ live, whole }: SlideTask): Growth | undefined {
+  if (live) return live.growth;
+  return whole?.opened.source.kind === DICOM_KIND ? growthOf(whole.opened) : undefined;
 }
 
 function describe(session: SlideSession) {

@@ -16,7 +16,7 @@ import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import { REPLACED } from '../src/store/run-key.js';
 import type { SlideSummary } from '../src/store/summary.js';
 import type { Presence } from '../src/watch/presence.js';
-import { openSession } from './open-session.js';
+import { growingOf, openSession } from './open-session.js';
 import type { Parts } from './parts.js';
 import { summarise } from './summarise.js';
 
@@ -164,7 +164,8 @@ async function repaint(session: SlideSession, { credits }: Parts, signal: AbortS
  * Writes the final outputs, then says so: on the bus, last of all in the ledger. A slide that lacks too much is written as far as
  * it goes, and stays open: what is missing and what failed is tried again by the next start.
  */
-async function finish(session: SlideSession, { live }: SlideTask, parts: Parts, giveUp: AbortSignal): Promise<Finish> {
+async function finish(session: SlideSession, task: SlideTask, parts: Parts, giveUp: AbortSignal): Promise<Finish> {
+  const { live } = task;
   const { bus, events } = parts;
   const { run, lack } = session;
   const aggregate = session.nextAggregate(lack === undefined);
@@ -179,7 +180,8 @@ async function finish(session: SlideSession, { live }: SlideTask, parts: Parts, 
   const seamScore = summary.seams?.score ?? undefined;
   const seams = seamScore === undefined ? {} : { seamScore };
   await bus.publish(events.slide('completed', { ...finished(session), ...seams }), giveUp);
-  const content = live && { finished: live.growth.content(session.plan.level) };
+  const growth = growingOf(task);
+  const content = growth && { finished: growth.content(session.plan.level) };
   await run.update({ ...run.state, ...content, state: 'completed' });
   return { state: 'completed', summary };
 }

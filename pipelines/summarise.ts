@@ -39,6 +39,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       file: basename(slide.path),
       format: slide.format,
       mpp: slide.mpp,
+      mppFrom: config.mpp === undefined ? 'the slide' : 'given with --mpp',
       ...(slide.axes ? { axes: slide.axes } : {}),
       width,
       height,

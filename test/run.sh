@@ -10,6 +10,10 @@ missing=()
 for pair in "${needed[@]}"; do
   command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair##*:}")
 done
+# Optional: without it the tests of OpenSlide are skipped.
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1 && ! ldconfig -p | grep -q libopenslide; then
+  missing+=(libopenslide0)
+fi
 if [ "${#missing[@]}" -gt 0 ]; then
   packages=$(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')
   install="apt-get install -y --no-install-recommends $packages"
@@ -25,5 +29,5 @@ if [ "${#missing[@]}" -gt 0 ]; then
   fi
 fi
 
-node node_modules/typescript/bin/tsc -p .
+npm run -s build
 exec node node_modules/vitest/vitest.mjs run -c test/vitest.config.ts "$@"

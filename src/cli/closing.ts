@@ -1,5 +1,5 @@
 import type { SlideResult } from '../../pipelines/run-slide.js';
-import { leftOut } from './left-out.js';
+import { type LeftOut, leftOut } from './left-out.js';
 
 /** What became of all slides of a run. */
 export interface Closing {
@@ -27,7 +27,7 @@ export function closingOf(results: readonly SlideResult[]): Closing {
   const count = (state: SlideResult['state']): number => last.filter(result => result.state === state).length;
   const losses = last.flatMap(result => {
     const left = 'summary' in result && result.summary ? leftOut(result.summary) : undefined;
-    return left ? [{ left, completed: result.state === 'completed' }] : [];
+    return left && isLoss(left) ? [{ left, completed: result.state === 'completed' }] : [];
   });
   const sum = (of: 'tiles' | 'patchesMissing' | 'patchesFailed'): number =>
     losses.reduce((total, { left }) => total + left[of], 0);
@@ -45,6 +45,9 @@ export function closingOf(results: readonly SlideResult[]): Closing {
     patchesFailed: sum('patchesFailed'),
   };
 }
+
+/** What was not scanned is none. */
+const isLoss = ({ sparse, patchesFailed, notes }: LeftOut): boolean => !sparse || patchesFailed > 0 || notes.length > 0;
 
 /** One line for people over all slides. */
 export function closingLine(closing: Closing): string {

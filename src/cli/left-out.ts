@@ -35,7 +35,7 @@ export function leftOut({ patches, tiles, area, notes = [], errors = [] }: Told)
     ...(code === undefined ? {} : { code }),
     missingMm2: area?.missingMm2 ?? 0,
     sparse: notes.some(note => note.code === 'sparse'),
-    notes: notes.filter(note => note.code.endsWith('-left-out')),
+    notes: notes.filter(isNamed),
   };
   const { patchesMissing, patchesFailed, missingMm2 } = found;
   const isWhole = found.tiles + patchesMissing + patchesFailed + missingMm2 + found.notes.length === 0;
@@ -55,6 +55,12 @@ export function leftOutLine(left: LeftOut): string {
   parts.push(...notes.map(({ message }) => message));
   return `not in the result: ${parts.join('; ')}`;
 }
+
+const isNamed = ({ code }: SlideNote): boolean => code.endsWith('-left-out');
+
+/** Said by the line, or of the model and not of the slide. */
+export const isSaid = (note: SlideNote): boolean =>
+  isNamed(note) || note.code === 'sparse' || note.code === 'model-notice';
 
 function commonest(codes: readonly string[]): string | undefined {
   const counts = new Map<string, number>();

@@ -7,6 +7,7 @@ import { Evaluation } from '../evaluate/evaluation.js';
 import type { LabelledSet } from '../evaluate/labelled-set.js';
 import type { ModelFacts } from '../evaluate/metrics.js';
 import { PatchSpool } from '../evaluate/patch-spool.js';
+import { readSeen } from '../evaluate/seen.js';
 import type { Split } from '../evaluate/split.js';
 import type { EvaluatedModel } from '../evaluate/write-report.js';
 import { loadBundle, type ModelBundle, normModeOf } from '../model/bundle.js';
@@ -52,6 +53,7 @@ export async function replayModel(
       }
     },
   });
+  const seen = await readSeen(bundle.path);
   let seconds = 0;
   let facts: ModelFacts = { ...factsOf(bundle), name };
   const status = await runGraph(
@@ -70,7 +72,7 @@ export async function replayModel(
     },
     { ledger: createMemoryLedger(), quiet: true, probabilities: true },
   );
-  return { status, model: { facts, evaluation, spool, seconds } };
+  return { status, model: { facts, evaluation, spool, seconds, ...(facts !== NO_MODEL && { seen }) } };
 }
 
 const DECLARE = 'declare it with --positive, --negative or --ignore';

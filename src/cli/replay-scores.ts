@@ -1,7 +1,8 @@
 import type { Interval } from '../evaluate/bootstrap.js';
 import { describeLeftOut, type LabelFacts } from '../evaluate/label-facts.js';
 import type { EvaluationReport, ImageResult, ModelResult } from '../evaluate/metrics.js';
-import { reportedSplit } from '../evaluate/report/html.js';
+import { reportedSplit, seenLine } from '../evaluate/report/html.js';
+import { imagesOfPatients } from '../evaluate/report/words.js';
 import type { SplitName } from '../evaluate/split.js';
 
 /** Images of the table; metrics.json has all. */
@@ -30,10 +31,11 @@ export function truthLines(truths: LabelFacts | undefined): string[] {
   ];
 }
 
-function modelLines({ name, splits, chosenThreshold }: ModelResult, split: SplitName): string[] {
+function modelLines(model: ModelResult, split: SplitName): string[] {
+  const { name, splits, chosenThreshold } = model;
   const result = splits[split];
   if (!result) return [`${name}: nothing was scored`];
-  const { iou, dice, precision, recall, areaError, patches, probability, images, patients } = result;
+  const { iou, dice, precision, recall, areaError, patches, probability } = result;
   const of = split === 'all' ? '' : ` on the ${split} split`;
   const chosen = chosenThreshold?.iou[split];
   return [
@@ -45,7 +47,11 @@ function modelLines({ name, splits, chosenThreshold }: ModelResult, split: Split
     ...(chosen
       ? [`  threshold ${number(chosenThreshold.threshold)}, chosen on the validation split: IoU ${interval(chosen)}`]
       : []),
-    `  ${patches.scored} patches of ${images} images of ${patients} patients; left out: ${patches.removedEmpty} empty, ${patches.unlabelled} unlabelled`,
+    `  ${patches.scored} patches of ${imagesOfPatients(
+      result,
+      model.images.filter(image => image.split === split),
+    )}; left out: ${patches.removedEmpty} empty, ${patches.unlabelled} unlabelled`,
+    ...(model.seen ? [`  ${seenLine(model)}`] : []),
   ];
 }
 

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { SlideResult } from '../../pipelines/run-slide.js';
-import { StromaflowError } from '../errors.js';
+import { StromaflowError, toStromaflowError } from '../errors.js';
+import { AREAS_FILE, type AreasCsv } from '../store/areas-csv.js';
 import type { SlideSummary } from '../store/summary.js';
 import { lastResults } from './closing.js';
-import { type LeftOut, leftOut, leftOutLine } from './left-out.js';
+import { isSaid, type LeftOut, leftOut, leftOutLine } from './left-out.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
@@ -78,9 +79,11 @@ function printFiles(summary: SlideSummary, folder: string, terminal: Terminal): 
   terminal.json(withLeftOut(summary));
 }
 
+/** What is not in the result, in a line, and what else one must know to read it right. */
 function printLeftOut(summary: SlideSummary, terminal: Terminal): void {
   const left = leftOut(summary);
   if (left) terminal.line(`  ${leftOutLine(left)}`);
+  for (const note of summary.notes ?? []) if (!isSaid(note)) terminal.line(`  note: ${note.message}`);
 }
 
 function withLeftOut(summary: SlideSummary): SlideSummary & { leftOut?: LeftOut } {
@@ -95,6 +98,21 @@ const WHY = {
   'tiles-missing': 'most of its tiles are not stored',
   'patches-failed': 'no patch could be done',
 } as const;
+
+/** Puts a finished slide into areas.csv; false where that was not possible, which has then been said. */
+export async function keepAreas(areas: AreasCsv, result: SlideResult): Promise<boolean> {
+  try {
+    if (result.state === 'completed') await areas.put(result.id, result.summary);
+    else if (result.state === 'done-before') await areas.put(result.id, await summaryIn(result.folder));
+    return true;
+  } catch (error) {
+    process.stderr.write(`stromaflow: ${result.id} is not in ${AREAS_FILE}: ${toStromaflowError(error).line}\n`);
+    return false;
+  }
+}
+
+const summaryIn = async (folder: string): Promise<SlideSummary> =>
+  JSON.parse(await readFile(join(folder, 'summary.json'), 'utf8'));
 
 /** 130 interrupted, 1 when a slide or a patch failed or a slide is incomplete, else 0. */
 export function exitStatus(results: readonly SlideResult[], signal: AbortSignal): number {

@@ -8,12 +8,13 @@ import { combineObservers } from '../stage/observer.js';
 import type { StatusBoard } from '../status/board.js';
 import type { Metrics } from '../status/metrics.js';
 import { type BusObserver, observeBus } from '../status/observe-bus.js';
+import { AreasCsv } from '../store/areas-csv.js';
 import type { Ledger } from '../store/ledger.js';
 import { closingLine, closingOf } from './closing.js';
 import type { CommandContext } from './command.js';
 import { followModel } from './follow-model.js';
 import { ProgressCounter, progressLine } from './progress.js';
-import { exitStatus, printResult } from './results.js';
+import { exitStatus, keepAreas, printResult } from './results.js';
 import { ServiceLog } from './service-log.js';
 import { StatusEndpoint, type WatchedFolder } from './status-endpoint.js';
 import { superviseEngine } from './supervise-engine.js';
@@ -107,11 +108,15 @@ export async function runGraph(
     const over = new AbortController();
     cleanUps.unshift(async () => over.abort());
     if (followsModel) cleanUps.unshift(followModel(bare, terminal, metrics.modelReloaded));
+    // A replay keeps no results of slides.
+    const areas = ledger ? undefined : new AreasCsv(config.out);
+    let areasKept = true;
     const results = await lastValueFrom(
       graph(parts, AbortSignal.any([signal, over.signal, supervision.signal])).pipe(
         concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
           if (!(quiet && result.state === 'completed')) await printResult(result, terminal, again);
+          if (areas) areasKept = (await keepAreas(areas, result)) && areasKept;
           return result;
         }),
         toArray(),
@@ -120,9 +125,9 @@ export async function runGraph(
     if (results.length > 1 && !quiet) {
       const closing = closingOf(results);
       terminal.line(closingLine(closing));
-      terminal.json(closing);
+      terminal.json({ event: 'over', ...closing });
     }
-    return supervision.failure?.exitCode ?? exitStatus(results, signal);
+    return supervision.failure?.exitCode ?? (exitStatus(results, signal) || (areasKept ? 0 : 1));
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }

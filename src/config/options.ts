@@ -295,13 +295,20 @@ export const OPTIONS = {
     group: 'output',
     help: 'forget what the ledger says is done and start over',
   },
+  zarr: {
+    type: 'choice',
+    choices: ['v2', 'v3'],
+    default: 'v2',
+    group: 'output',
+    help: 'format of masks: v2 (OME-Zarr 0.4) or v3 (OME-Zarr 0.5); a slide that is gone on with keeps its own',
+  },
   settle: {
     type: 'number',
     unit: 's',
     default: 2,
     min: 0,
     group: 'watching',
-    help: 'quiet time after which a file that cannot be read is reported as failed',
+    help: 'time that a file must be seen to stand still to count as written; one that cannot be read then is reported as failed',
   },
   poll: {
     type: 'number',
@@ -507,7 +514,7 @@ export const OPTIONS = {
     type: 'boolean',
     default: false,
     group: 'general',
-    help: "print JSON lines only; the last one is summary.json's content",
+    help: 'print JSON lines only: for each slide what summary.json has, and after several one over all of them',
   },
   verbose: {
     type: 'boolean',

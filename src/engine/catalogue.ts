@@ -28,8 +28,7 @@ export const ENGINE_NAMES = [
 ] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
-const CUDA_LIBRARIES =
-  'on Linux x64 with CUDA 12 and cuDNN 9: node node_modules/onnxruntime-node/script/install --onnxruntime-node-install=cuda12';
+const CUDA_LIBRARIES = 'on Linux x64 with CUDA 12 and cuDNN 9: npm i --ignore-scripts=false onnxruntime-node@1.30.0';
 
 const GPU_DRIVER = "a GPU with its vendor's driver; on Linux also libvulkan1";
 
@@ -79,7 +78,7 @@ export const ENGINES: readonly EngineEntry[] = [
     library: 'tfjs',
     native: true,
     hopeless: noGpu,
-    install: `${GPU_DRIVER}; npm i @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-webgpu@4.22.0 webgpu`,
+    install: `${GPU_DRIVER}; npm i @tensorflow/tfjs-core@4.22.0 @tensorflow/tfjs-backend-webgpu@4.22.0 webgpu@0.6.2`,
   },
   {
     name: 'tfjs-node',

@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { StromaflowError } from '../errors.js';
@@ -11,15 +10,12 @@ import { inFixedBatches } from './fixed-batches.js';
 import { gather } from './gather.js';
 import { loadExact } from './load-exact.js';
 import { notFinitePlaces } from './not-finite.js';
+import { loadOnnxruntime } from './onnxruntime.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
   const { engine, cacheFolder, patchSize, layers, probabilities = false, half = false } = options;
-  const ort = await import('onnxruntime-node').catch(cause => {
-    throw new StromaflowError('ENGINE_UNAVAILABLE', `onnxruntime-node cannot be loaded: ${firstLine(cause)}`, {
-      cause,
-    });
-  });
+  const { ort, version } = loadOnnxruntime();
   const bundle = await loadExact(options);
   const { network } = bundle;
   const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
@@ -48,7 +44,6 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   };
   // A GPU prepares its kernels for the shape it meets; a part-filled batch is filled up rather than prepared for.
   const batch = fixed.fixedBatch ?? (engine === 'cpu' ? null : options.batch);
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
   return {
     name: 'onnxruntime',
     version,

@@ -7,6 +7,8 @@ export interface LabelledImage {
   readonly id: string;
   /** Group that must not be split: everything of one patient. */
   readonly patient: string;
+  /** Nobody told the patient: `patient` is the image's or slide's own name. */
+  readonly patientUnknown?: true;
   /** Part of the set it comes from, for people: 'tissue-bcss', … */
   readonly subset: string;
   /** 'image': decoded whole (openImageAsSlide); 'slide': opened as a slide. */
@@ -50,11 +52,15 @@ export interface Layout {
  * (TC_S01_P000115_C0001_B105; 100B, 104S), else the name without its region.
  */
 export function patientOf(name: string, pattern?: RegExp): string {
+  return toldPatient(name, pattern) ?? withoutRegion(name);
+}
+
+/** The same; undefined where neither pattern nor a known numbering tells the patient. */
+export function toldPatient(name: string, pattern?: RegExp): string | undefined {
   const custom = pattern?.exec(name);
   if (custom) return custom[1] ?? custom[0];
   const tcga = /^TCGA-[A-Za-z0-9]{2}-[A-Za-z0-9]{4}/.exec(name);
   if (tcga) return tcga[0];
   const numbered = /^(TC_S\d+_P\d+)_/.exec(name) ?? /^(\d+)[BS](?=_|$)/.exec(name);
-  if (numbered) return numbered[1]!;
-  return withoutRegion(name);
+  return numbered?.[1];
 }

@@ -1,7 +1,7 @@
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { readImageHeader, safeId } from '../slide/image-source.js';
 import { isAnnotation, type LabelFrame, type LabelReading } from './label-source.js';
-import { type Candidate, type LabelledImage, type Layout, patientOf } from './labelled-item.js';
+import { type Candidate, type LabelledImage, type Layout, patientOf, toldPatient } from './labelled-item.js';
 import { type LabelClass, type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';
 import { type FoundLayout, findLayout, pairOf } from './layout.js';
 import { maskImageSource, readMaskImage, valueHistogram } from './mask-image.js';
@@ -89,6 +89,7 @@ async function openCandidate(
   const common = {
     id: uniqueId(name, subset, ids),
     patient: patientOf(name, options.patient),
+    ...(toldPatient(name, options.patient) === undefined && { patientUnknown: true as const }),
     subset,
     kind,
     imagePath,

@@ -1,17 +1,9 @@
 import { StromaflowError } from '../errors.js';
 import { normaliseName } from './annotation/class-name.js';
+import { annotationClasses, nameClasses } from './annotation/classes.js';
+import type { AnnotationValues, LabelClass, LabelMeaning } from './label-class.js';
 
-/** What a label value means to a binary question: is this pixel tumour-associated stroma? */
-export type LabelMeaning = 'positive' | 'negative' | 'ignored' | 'unknown';
-
-export interface LabelClass {
-  /** 0–255, as stored in the mask. */
-  readonly value: number;
-  readonly name: string;
-  readonly meaning: LabelMeaning;
-  /** '#rrggbb' of the class in RGB masks, lower case. */
-  readonly colour?: string;
-}
+export type { AnnotationValues, LabelClass, LabelMeaning } from './label-class.js';
 
 export interface LabelMap {
   /** The declared classes, by value. */
@@ -21,17 +13,6 @@ export interface LabelMap {
   /** Value of each colour, as 0xrrggbb; empty when masks hold values themselves. */
   readonly colours: ReadonlyMap<number, number>;
   readonly annotations: AnnotationValues;
-}
-
-/** Values of annotations that no class declares, and of what no annotation covers. */
-export interface AnnotationValues {
-  /** Not annotated: inside a region of interest (everywhere in files without one), and outside. */
-  readonly inside: number;
-  readonly outside: number;
-  /** Classes that their annotator wants ignored. */
-  readonly ignored: number;
-  /** Any other class. */
-  readonly other: number;
 }
 
 /** Codes used in LabelMap.meanings. */
@@ -63,15 +44,6 @@ export interface LabelMapOptions {
   readonly byName?: boolean;
 }
 
-/** Classes of a set of annotations beside those named on the command line. */
-const OUTSIDE = { name: 'outside the annotated regions', meaning: 'ignored' } as const;
-const INSIDE = { name: 'not annotated', meaning: 'negative' } as const;
-const OTHER = { name: 'any other class', meaning: 'negative' } as const;
-const STARRED = { name: 'classes ending in *', meaning: 'ignored' } as const;
-
-/** Values from here on stand for annotations: far above the classes of masks, below their usual void markers. */
-const FIRST_OF_ANNOTATIONS = 200;
-
 /** TIGER's classes. Value 0 is not annotated, hence ignored: it is not background. Stroma of healthy tissue is in 7. */
 export const TIGER_CLASSES: readonly LabelClass[] = [
   { value: 0, name: 'not annotated', meaning: 'ignored' },
@@ -90,33 +62,37 @@ export const TIGER_CLASSES: readonly LabelClass[] = [
  */
 export function parseLabelMap(options: LabelMapOptions): LabelMap {
   const { byName = false } = options;
-  const named = byName && options.classes === undefined ? nameClasses(options) : undefined;
+  const tokens = [options.positive, options.negative, options.ignore].flatMap(listed);
+  const asked = tokens.flatMap(valuesOf);
+  const named = byName && options.classes === undefined ? nameClasses(tokens, asked) : undefined;
   const closed = options.classes !== undefined || options.negative !== undefined;
-  const extra = byName ? annotationClasses(named ?? options.classes ?? [], named !== undefined, closed) : undefined;
+  const extra = byName
+    ? annotationClasses(named ?? options.classes ?? [], asked, named !== undefined, closed)
+    : undefined;
   const known = [...(named ?? options.classes ?? []), ...(extra?.classes ?? [])];
   const lists: readonly (readonly [LabelMeaning, readonly number[]])[] = [
     ['positive', parseValues(options.positive, '--positive', known)],
     ['ignored', parseValues(options.ignore, '--ignore', known)],
     ['negative', parseValues(options.negative, '--negative', known)],
   ];
-  const asked = new Map<number, LabelMeaning>();
+  const meaningOf = new Map<number, LabelMeaning>();
   for (const [meaning, values] of lists) {
     for (const value of values) {
-      const earlier = asked.get(value);
+      const earlier = meaningOf.get(value);
       if (earlier && earlier !== meaning) {
         throw new StromaflowError('CONFIG_INVALID', `label value ${value} is declared both ${earlier} and ${meaning}`);
       }
-      asked.set(value, meaning);
+      meaningOf.set(value, meaning);
     }
   }
   // Naming the positive classes says what the question is: what a layout holds for positive otherwise, no longer is.
   const replaces = options.positive !== undefined;
   const classes = new Map<number, LabelClass>();
   for (const item of known) {
-    const meaning = asked.get(item.value) ?? (replaces && item.meaning === 'positive' ? 'negative' : item.meaning);
+    const meaning = meaningOf.get(item.value) ?? (replaces && item.meaning === 'positive' ? 'negative' : item.meaning);
     classes.set(item.value, { ...item, meaning });
   }
-  for (const [value, meaning] of asked) {
+  for (const [value, meaning] of meaningOf) {
     if (!classes.has(value)) classes.set(value, { value, name: `label ${value}`, meaning });
   }
   const colours = parseColours(options.colours);
@@ -125,59 +101,6 @@ export function parseLabelMap(options: LabelMapOptions): LabelMap {
     classes.set(value, { ...at, colour });
   }
   return buildLabelMap([...classes.values()], colours, closed, extra?.values ?? {});
-}
-
-/**
- * Gives every class name in the lists a value of its own, from 2 on. A number is a value of masks and may be the name of a class
- * as well: it has that value.
- */
-function nameClasses({ positive, negative, ignore }: LabelMapOptions): LabelClass[] {
-  const tokens = [positive, negative, ignore]
-    .flatMap(text => text?.split(',') ?? [])
-    .map(token => token.trim())
-    .filter(token => token !== '' && !/^\d+-\d+$/.test(token));
-  const names = new Map<string, string>();
-  for (const token of tokens) if (!names.has(normaliseName(token))) names.set(normaliseName(token), token);
-  const isValue = (name: string) => /^\d{1,3}$/.test(name) && Number(name) <= 255;
-  const taken = new Set([...names.values()].filter(isValue).map(Number));
-  return [...names.values()].map(name => {
-    const value = isValue(name) ? Number(name) : firstFree(taken, 2);
-    taken.add(value);
-    return { value, name, meaning: 'negative' };
-  });
-}
-
-/**
- * The classes that annotations need beside the declared ones, and their values.
- * @param own the declared classes are those of annotations, not a set's
- */
-function annotationClasses(
-  declared: readonly LabelClass[],
-  own: boolean,
-  closed: boolean,
-): { classes: LabelClass[]; values: Partial<AnnotationValues> } {
-  const taken = new Set(declared.map(({ value }) => value));
-  const classes: LabelClass[] = [];
-  const add = (of: Omit<LabelClass, 'value'>, from: number): number => {
-    const value = firstFree(taken, from);
-    taken.add(value);
-    classes.push({ ...of, value });
-    return value;
-  };
-  if (!own) {
-    if (declared.some(({ meaning }) => meaning === 'ignored')) return { classes, values: {} };
-    return { values: { ignored: add(STARRED, FIRST_OF_ANNOTATIONS) }, classes };
-  }
-  const outside = add(OUTSIDE, taken.has(0) ? FIRST_OF_ANNOTATIONS : 0);
-  const inside = add(INSIDE, taken.has(1) ? FIRST_OF_ANNOTATIONS : 1);
-  const ignored = add(STARRED, FIRST_OF_ANNOTATIONS);
-  return { values: { outside, inside, ignored, ...(!closed && { other: add(OTHER, FIRST_OF_ANNOTATIONS) }) }, classes };
-}
-
-function firstFree(taken: ReadonlySet<number>, from: number): number {
-  let value = from;
-  while (taken.has(value) && value < 255) value++;
-  return value;
 }
 
 /**
@@ -256,22 +179,26 @@ export function describeLabelMap(map: LabelMap): string[] {
   return lines;
 }
 
+/** The parts of a list. */
+const listed = (text: string | undefined): string[] =>
+  text === undefined || text.trim() === '' ? [] : text.split(',').map(part => part.trim());
+
+/** The values a part of a list stands for; none where it is a name. */
+function valuesOf(token: string): number[] {
+  const range = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(token);
+  const first = Number(range?.[1]);
+  const last = range?.[2] === undefined ? first : Number(range[2]);
+  return last <= 255 && first <= last ? Array.from({ length: last - first + 1 }, (_, i) => first + i) : [];
+}
+
 function parseValues(text: string | undefined, option: string, known: readonly LabelClass[]): number[] {
-  if (text === undefined || text.trim() === '') return [];
-  const values: number[] = [];
-  for (const token of text.split(',').map(part => part.trim())) {
-    const range = /^(\d{1,3})(?:-(\d{1,3}))?$/.exec(token);
-    const first = Number(range?.[1]);
-    const last = range?.[2] === undefined ? first : Number(range[2]);
-    if (last <= 255 && first <= last) {
-      for (let value = first; value <= last; value++) values.push(value);
-      continue;
-    }
+  return listed(text).flatMap(token => {
+    const values = valuesOf(token);
+    if (values.length > 0) return values;
     const named = known.filter(item => normaliseName(item.name) === normaliseName(token));
     if (named.length === 0) throw badList(option, token);
-    values.push(...named.map(item => item.value));
-  }
-  return values;
+    return named.map(item => item.value);
+  });
 }
 
 function badList(option: string, token: string): StromaflowError {

@@ -5,6 +5,7 @@ import type { LabelFacts } from './label-facts.js';
 import type { LabelMeaning } from './labels.js';
 import type { Reduction } from './reductions.js';
 import type { ReliabilityBin, ThresholdPoint } from './score-histogram.js';
+import type { Seen } from './seen.js';
 import type { SplitName, SplitUnit } from './split.js';
 import type { TigerScore } from './tiger-score.js';
 
@@ -26,7 +27,10 @@ export interface SetFacts {
   readonly name: string;
   readonly layout: string;
   readonly images: number;
+  /** Those of unknown patients count as one each. */
   readonly patients: number;
+  /** Images whose patient nobody told. */
+  readonly unknownPatients: number;
   readonly labels: readonly { value: number; name: string; meaning: LabelMeaning }[];
   /** What a value that no class declares is. */
   readonly undeclared: 'negative' | 'fault';
@@ -62,6 +66,8 @@ export interface ModelResult extends ModelFacts {
   readonly seconds: { readonly metrics: number; readonly replay?: number };
   readonly splits: Readonly<Partial<Record<SplitName, SplitResult>>>;
   readonly images: readonly ImageResult[];
+  /** Absent: nothing says that it saw the set. */
+  readonly seen?: Seen;
   readonly chosenThreshold?: ThresholdChoice;
 }
 
@@ -135,6 +141,8 @@ export interface ThresholdChoice {
 export interface ImageResult {
   readonly image: string;
   readonly patient: string;
+  /** Nobody told the patient; the image counts as one. */
+  readonly patientUnknown?: true;
   readonly subset: string;
   readonly split: SplitName;
   readonly patches: number;

@@ -16,6 +16,7 @@ import { reportedSplit, reportHtml } from './report/html.js';
 import { writePatchRows } from './report/patch-rows.js';
 import { drawPatch, type PictureSet } from './report/pictures.js';
 import { readCorePixels } from './report/read-pixels.js';
+import { ImageSums, seenBefore } from './seen.js';
 import type { Split } from './split.js';
 import { isTigerQuestion, summariseModel } from './summarise.js';
 
@@ -25,6 +26,8 @@ export interface EvaluatedModel {
   readonly evaluation: Evaluation;
   /** The sink its evaluation was given. */
   readonly spool: PatchSpool;
+  /** SHA-256 of the images it was trained on, where its bundle lists them. */
+  readonly seen?: ReadonlySet<string> | undefined;
   /** Wall time of the replay. */
   readonly seconds?: number;
 }
@@ -52,13 +55,23 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
   const truths = [...slides.values()]
     .map(({ item, facts }) => namedFacts(item.maskPath, facts))
     .reduce(addFacts, NO_FACTS);
-  const results = models.map(({ facts, evaluation, seconds }) =>
-    summariseModel(facts, evaluation, {
-      map: set.map,
-      tiger,
-      seed,
-      resamples,
-      ...(seconds !== undefined && { replaySeconds: seconds }),
+  const name = basename(resolve(set.folder));
+  const sums = new ImageSums();
+  const results = await Promise.all(
+    models.map(async ({ facts, evaluation, seconds, seen }) => {
+      const result = summariseModel(facts, evaluation, {
+        map: set.map,
+        tiger,
+        seed,
+        resamples,
+        ...(seconds !== undefined && { replaySeconds: seconds }),
+      });
+      const items = [...evaluation.slides.values()].map(({ item }) => item);
+      const known = await seenBefore({ ...facts, seen }, items, name, sums);
+      const images = result.images.map(image =>
+        slides.get(image.image)?.item.patientUnknown ? { ...image, patientUnknown: true as const } : image,
+      );
+      return { ...result, images, ...(known && { seen: known }) };
     }),
   );
   const named = models.map(({ facts, evaluation, spool }) => ({ name: facts.name, evaluation, spool }));
@@ -69,10 +82,11 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
     format: 'stromaflow-evaluation/1',
     createdAt: (options.now ?? new Date()).toISOString(),
     set: {
-      name: basename(resolve(set.folder)),
+      name,
       layout: set.layout,
       images: slides.size,
       patients: new Set([...slides.values()].map(({ item }) => item.patient)).size,
+      unknownPatients: [...slides.values()].filter(({ item }) => item.patientUnknown).length,
       labels: set.map.classes.map(({ value, name, meaning }) => ({ value, name, meaning })),
       undeclared: isOpen(set.map) ? 'negative' : 'fault',
       faults: (options.faults ?? []).map(fault => fault.message),

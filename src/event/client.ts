@@ -9,7 +9,7 @@ import {
   type StromaEvent,
 } from './decode.js';
 import { connectNatsBus } from './nats-bus.js';
-import type { NatsOptions } from './nats-connect.js';
+import type { NatsOptions } from './nats-options.js';
 import { type SubjectFilter, subjectPattern } from './subjects.js';
 
 export interface SubscribeOptions extends SubjectFilter {
@@ -34,7 +34,7 @@ export interface StromaClient {
   close(): Promise<void>;
 }
 
-/** Connects to a NATS server. Rejects with BUS_UNREACHABLE. */
+/** Connects to a NATS server. Rejects with BUS_UNREACHABLE, or CONFIG_INVALID where `url` is missing or no address. */
 export async function connect(options: NatsOptions): Promise<StromaClient> {
   const bus = await connectNatsBus({ name: 'stromaflow client', ...options });
   return createClient(bus, () => bus.flush());

@@ -3,7 +3,8 @@ import { StromaflowError } from '../errors.js';
 import type { BusEvent, EventBus } from './bus.js';
 import { fromHeaders, type HeaderEntry } from './cloudevent-headers.js';
 import { EventQueue, readUntilLeft } from './event-queue.js';
-import { type NatsOptions, openConnection, parseNatsUrl } from './nats-connect.js';
+import { openConnection, parseNatsUrl } from './nats-connect.js';
+import type { NatsOptions } from './nats-options.js';
 import { CorePublisher, type Publisher } from './nats-publisher.js';
 
 export interface NatsBus extends EventBus {

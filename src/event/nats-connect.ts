@@ -4,27 +4,7 @@ import { type Authenticator, credsAuthenticator, errors, type NatsConnection } f
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { StromaflowError } from '../errors.js';
 import { decodePercent } from '../text.js';
-
-export interface NatsOptions {
-  /**
-   * One server or several of a cluster, separated by commas: `nats://host:4222`, `tls://host`, `nats://user:pass@host`,
-   * `nats://token@host`, or plain `host:port`. Credentials are taken from the first that has them.
-   */
-  readonly url: string;
-  /** Name of this client on the server's monitoring pages. @default 'stromaflow' */
-  readonly name?: string;
-  /** A `.creds` file (JWT and nkey seed). */
-  readonly credsFile?: string;
-  readonly token?: string;
-  readonly user?: string;
-  readonly pass?: string;
-  /** PEM files; `{}` insists on TLS with the system's authorities. */
-  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
-  /** Seconds to wait for the first connection. @default 5 */
-  readonly timeoutSeconds?: number;
-  /** Gives up the first connection; the bus is closed with close(). */
-  readonly signal?: AbortSignal;
-}
+import type { NatsOptions } from './nats-options.js';
 
 /** Shortest and longest pause between two attempts to reconnect, in milliseconds; doubled from one to the next. */
 const BACKOFF_MS = { first: 100, longest: 5_000 };
@@ -118,6 +98,11 @@ interface NatsTarget {
 }
 
 export function parseNatsUrl(text: string): NatsTarget {
+  // The exported client is called from JavaScript too, where nothing says that the address is missing.
+  if (typeof text !== 'string') {
+    const fix = "give it as url: connect({ url: 'nats://127.0.0.1:4222' })";
+    throw new StromaflowError('CONFIG_INVALID', 'no address of a NATS server is given', { fix });
+  }
   const urls = text.split(',').map(part => parseOne(part.trim(), text));
   const login = urls.find(url => url.username !== '');
   const tls = urls.some(url => url.protocol === 'tls:');

@@ -1,6 +1,8 @@
 import { type Stats, statSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import {
+  checkDepth,
+  checkImages,
   type DataSet,
   describeDataSet,
   doneFolders,
@@ -47,7 +49,12 @@ export function openGrowingNdTiff(set: DataSet, options: GrowingOptions): LiveSl
   if (entries.length > 0 && !chosen) throw withoutPlaces(index);
   if (chosen && chosen.planes.length > 1) return undefined;
   const spaced = withSpacing(index, { mpp: summary.mpp, levels: [grid] }, options.mpp);
-  return new GrowingNdTiff(describeDataSet(set, grid, spaced.mpp), spaced, options);
+  const described = describeDataSet(set, grid, spaced.mpp);
+  checkImages(
+    described,
+    entries.filter(entry => placeOf(described, entry)),
+  );
+  return new GrowingNdTiff(described, spaced, options);
 }
 
 class GrowingNdTiff implements LiveSlide {
@@ -189,6 +196,7 @@ class GrowingNdTiff implements LiveSlide {
     if (planeOf(entry) !== this.#plane) this.#state = 'replaced';
     const place = placeOf(this.#source, entry);
     if (!place) return;
+    if (this.#seen === 0) checkDepth(this.#source.path, [entry]);
     const { tile, part, type } = place;
     const { offsets, parts, types } = this.#level;
     if (offsets[tile] !== 0) {

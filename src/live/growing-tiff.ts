@@ -218,7 +218,7 @@ class GrowingTiff implements LiveSlide {
     if (stats.ino === this.#born.ino) return false;
     // A share that was away may number its files anew: it is the same one when it holds the same.
     const { outages } = this.#presence;
-    if (outages === this.#outages || this.#wasRewritten()) return true;
+    if (outages === this.#outages || this.#seen === 0 || this.#wasRewritten()) return true;
     this.#outages = outages;
     this.#born = stats;
     return false;

@@ -7,6 +7,7 @@ import { withSpacing } from '../slide/slide-facts.js';
 import { describeTileFolder, isDeclared, storedTiles } from '../slide/tile-folder/tile-folder-facts.js';
 import {
   alsoShown,
+  blankTiles,
   expectedTiles,
   mostBytes,
   shownBy,
@@ -19,6 +20,7 @@ import {
 import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { ArrivalQueue } from './arrival-queue.js';
 import { factsOf } from './facts-of.js';
+import { FolderTimes } from './folder-times.js';
 import { keepLooking } from './follower.js';
 import type { GrowingOptions } from './growing-tiff.js';
 import { isMarkedDone } from './growing-tiff.js';
@@ -85,9 +87,8 @@ class GrowingTileFolder implements LiveSlide {
   /** Folders as they were listed last: their time, since when it was seen, and when they were listed (performance.now()). */
   readonly #listed = new Map<string, { readonly mtimeMs: number; readonly since: number; readonly listedAt: number }>();
   #folders: readonly string[] = [];
-  /** Folders of all levels, and when they changed. */
-  readonly #signs: readonly string[];
-  #signTimes = '';
+  /** Folders of all levels: one that is written before the one that is followed is a sign of life. */
+  readonly #signs: FolderTimes;
   #overwritten = 0;
   /** Of the tiles that never came, those that finer levels have instead. */
   #drawn = 0;
@@ -110,7 +111,7 @@ class GrowingTileFolder implements LiveSlide {
     this.#still = still;
     this.#expected = expectedTiles(levels[0]!);
     const folders = levels.map(({ pattern }) => dirname(pattern)).filter(folder => !folder.includes('{'));
-    this.#signs = [...new Set(folders)].map(folder => join(set.folder, folder));
+    this.#signs = new FolderTimes([...new Set(folders)].map(folder => join(set.folder, folder)));
     this.#born = statSync(set.manifest);
     this.#manifest = this.#born;
     this.growth = tileFolderGrowth(describeTileFolder(set, levels), this.#born);
@@ -211,7 +212,7 @@ class GrowingTileFolder implements LiveSlide {
     const done = doneIn.some(folder => existsSync(join(folder, '.done'))) || isMarkedDone(path);
     for (const folder of this.#folders) this.#list(folder);
     const came = this.#came.splice(0);
-    if (this.#othersChanged() || came.length > 0) this.#changedAt = this.#presence.now();
+    if (this.#signs.haveChanged() || came.length > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
     if (done || this.#count >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
@@ -238,14 +239,6 @@ class GrowingTileFolder implements LiveSlide {
     this.#outages = outages;
     this.#born = manifest;
     return false;
-  }
-
-  /** A level that is written before the one that is followed is a sign of life. */
-  #othersChanged(): boolean {
-    const times = this.#signs.map(folder => statSync(folder, { throwIfNoEntry: false })?.mtimeMs).join(' ');
-    const changed = times !== this.#signTimes;
-    this.#signTimes = times;
-    return changed;
   }
 
   #list(folder: string): void {
@@ -308,9 +301,3 @@ const isSame = (a: Omit<SeenTile, 'crc'>, b: Omit<SeenTile, 'crc'>): boolean =>
 const HEAD = 64;
 /** File systems stamp folders by up to two seconds: one that was seen to change this recently is listed again. */
 const RECENT_MS = 3000;
-
-/** Tiles of a level that nobody will write: cells of a grid where the microscope did not go. */
-function blankTiles({ cols, rows, fields }: TileSetLevel): number[] {
-  if (!fields) return [];
-  return Array.from({ length: cols * rows }, (_, tile) => tile).filter(tile => fields.names[tile] === '');
-}

@@ -19,7 +19,7 @@ export function growthIdentity(stats: Stats, finest: LevelGeometry): string {
 }
 
 /**
- * Names what a TIFF stores of one level: the lengths of all tiles and the bytes of a few. Does not change when directories
+ * Names what a TIFF stores of one level: the lengths of all tiles and the bytes of a few, of the one furthest back among them. Does not change when directories
  * or further levels are written behind them.
  */
 export function tiffContent(path: string, offsets: Float64Array, byteCounts: Float64Array): string {
@@ -29,10 +29,12 @@ export function tiffContent(path: string, offsets: Float64Array, byteCounts: Flo
   const fd = openSync(path, 'r');
   try {
     const samples = Math.min(SAMPLES, stored.length);
-    for (let sample = 0; sample < samples; sample++) {
-      const tile = stored[Math.floor((sample * stored.length) / samples)]!;
+    const add = (tile: number): void => {
       digest.update(readBytes(fd, offsets[tile]!, Math.min(SAMPLE_BYTES, byteCounts[tile]!)));
-    }
+    };
+    for (let sample = 0; sample < samples; sample++) add(stored[Math.floor((sample * stored.length) / samples)]!);
+    // What a copy that broke off lacks lies at the file's end.
+    if (samples > 0) add(stored.reduce((last, tile) => (offsets[tile]! > offsets[last]! ? tile : last)));
   } finally {
     closeSync(fd);
   }

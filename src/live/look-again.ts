@@ -14,7 +14,15 @@ export async function lookAgain(
 ): Promise<boolean> {
   if (state === 'replaced') return true;
   if (state === 'gone') return false;
-  if (state !== 'stalled') return hasChanged();
-  while (!signal?.aborted && !hasChanged()) await sleep(pollSeconds * 1000, undefined, { ref: false });
+  const mayHaveChanged = (): boolean => {
+    try {
+      return hasChanged();
+    } catch {
+      // A share that answers with an error tells nothing.
+      return false;
+    }
+  };
+  if (state !== 'stalled') return mayHaveChanged();
+  while (!signal?.aborted && !mayHaveChanged()) await sleep(pollSeconds * 1000, undefined, { ref: false });
   return true;
 }

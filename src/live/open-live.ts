@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import { basename } from 'node:path';
-import { type StromaflowError, toStromaflowError } from '../errors.js';
+import { StromaflowError, toStromaflowError } from '../errors.js';
 import { readHead } from '../slide/dicom/instance.js';
 import { doneFolders, readDataSet } from '../slide/ndtiff/data-set.js';
 import { dataSetFolder, NDTIFF_INDEX } from '../slide/ndtiff/layout.js';
@@ -11,6 +11,7 @@ import type { TiffDescription } from '../slide/tiff-description.js';
 import { readBytes, unreadable } from '../slide/tiff-probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
 import { COORDINATES, isTileManifest, readTileSet } from '../slide/tile-folder/read-tile-set.js';
+import { tryTiles } from '../slide/try-tiles.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import { openDicomSeries } from './dicom/open-series.js';
 import type { SeriesIndex } from './dicom/series-index.js';
@@ -40,7 +41,8 @@ const IN_DOUBT = 3;
 /**
  * Opens a file of a scanner's folder, or a DICOM slide (src/live/dicom/open-series.ts). What describes a folder of tiles
  * is always followed. Another file is opened as a whole slide when every tile that it lists is there and it was renamed into
- * place, is marked as done, or stood still; as a growing one as soon as its directory can be read and tiles lack.
+ * place, is marked as done, or stood still; as a growing one as soon as its directory can be read and tiles lack, unless they are
+ * of a kind that our reader does not read.
  *
  * @throws the errors of openSlide while neither is possible.
  */
@@ -88,14 +90,31 @@ async function openFile(
   // Who renames or marks a file has finished it, and may have left out what shows glass.
   const isFinished = (facts.renamed || isMarkedDone(file)) && !absent;
   if (!isFinished && (unlisted || absent || blank)) {
+    const tried = await tryTiles(slide.opened.source, slide.opened.info.levels, undefined, signal);
+    const unread = tried.unread.get(0);
+    if (unread) return waitForWhole(unread, facts, options);
     const live = await openGrowingTiff(path, options);
     return { value: live, until: live.closed };
   }
   if (!isFinished && !settled) throw unreadable(path, 'may still be written');
   const wanted = settleSeconds * (isFinished ? (doubtful ? 1 : 0) : doubtful ? IN_DOUBT : 1);
   if (quiet - (isFinished ? 0 : notes.sampledAt) < wanted) return { later: true };
-  slide.keepLooking();
-  return { value: slide, until: slide.closed };
+  // Now that it is worth it: whoever reads its tiles opens it.
+  const open = () => openSlide(path, { mpp, id, signal, growing: true, tried: true });
+  const whole = await WholeSlide.open([file], options, open);
+  if ((whole.sample ?? '') !== sample) return { moving: true };
+  whole.keepLooking();
+  return { value: whole, until: whole.closed };
+}
+
+/**
+ * Whoever reads what our reader does not reads whole files alone.
+ *
+ * @throws SLIDE_UNSUPPORTED when it has not grown for long.
+ */
+function waitForWhole({ message }: StromaflowError, { quiet }: CandidateFacts, { stallSeconds }: LiveOptions) {
+  if (quiet <= stallSeconds) return { later: true } as const;
+  throw new StromaflowError('SLIDE_UNSUPPORTED', `${message}, and it lacks tiles`);
 }
 
 /** What is known of a file until it changes. */

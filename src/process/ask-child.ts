@@ -1,15 +1,17 @@
 import type { ChildProcess, Serializable } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What became of a child instead of an answer. */
+/** 'silent': it may still be there, and hangs. 'killed': from outside, most likely by a kernel without memory. */
+export type LostReason = 'crashed' | 'killed' | 'silent' | 'unreachable';
+
+/** What became of a child instead of an answer; the message goes on from its name. */
 export class ChildLost extends Error {
   override readonly name = 'ChildLost';
-  /** It may still be there, and hangs. */
-  readonly silent: boolean;
+  readonly reason: LostReason;
 
-  constructor(message: string, silent = false) {
+  constructor(reason: LostReason, message: string) {
     super(message);
-    this.silent = silent;
+    this.reason = reason;
   }
 }
 
@@ -35,10 +37,10 @@ export function askChild<Reply>(child: ChildProcess, request: Serializable, opti
     };
     const fail = (error: unknown) => settle(() => reject(error));
     const onMessage = (reply: unknown) => settle(() => resolve(reply as Reply));
-    const onExit = (status: number | null, killer: string | null) => fail(new ChildLost(epitaph(status, killer)));
-    const onError = (error: Error) => fail(new ChildLost(`cannot be reached: ${error.message}`));
+    const onExit = (status: number | null, killer: string | null) => fail(epitaph(status, killer));
+    const onError = (error: Error) => fail(new ChildLost('unreachable', `cannot be reached: ${error.message}`));
     const onAbort = () => fail(signal?.reason);
-    const onTime = () => fail(new ChildLost(`did not answer within ${seconds} s`, true));
+    const onTime = () => fail(new ChildLost('silent', `did not answer within ${seconds} s`));
     const timer = seconds === undefined ? undefined : setTimeout(onTime, seconds * 1000);
     child.on('message', onMessage).on('exit', onExit).on('error', onError);
     signal?.addEventListener('abort', onAbort);
@@ -64,7 +66,8 @@ const isGone = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>
   pid === undefined || exitCode !== null || signalCode !== null;
 
 /** The kernel kills whoever needs more memory than there is, without a word. */
-function epitaph(status: number | null, killer: string | null): string {
-  if (killer === 'SIGKILL') return 'was killed, most likely because the machine ran out of memory';
-  return `crashed (${killer ?? `exit status ${status}`})`;
+function epitaph(status: number | null, killer: string | null): ChildLost {
+  if (killer === 'SIGKILL')
+    return new ChildLost('killed', 'was killed, most likely because the machine ran out of memory');
+  return new ChildLost('crashed', `crashed (${killer ?? `exit status ${status}`})`);
 }

@@ -16,7 +16,7 @@ export interface SourceLevel extends TileGrid {
   readonly height: number;
   readonly tileWidth: number;
   readonly tileHeight: number;
-  /** Level-0 pixels per pixel, where the sizes do not say: padded levels. */
+  /** Level-0 pixels per pixel, of reduced levels: sizes do not say it where they are padded. */
   readonly downsample?: number;
   /** Strips are written as strips. */
   readonly tiled: boolean;
@@ -67,7 +67,10 @@ export async function openSourceSlide(path: string, mpp?: number): Promise<Sourc
     const probe = probeTiff(file.fd, path, size);
     const format = recogniseTiff(readPages(probe));
     if (!format) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: is a TIFF without an image`);
-    const levels = format.levels.map(({ page, downsample }) => ({ ...describeLevel(probe, page), downsample }));
+    const levels = format.levels.map(({ page, downsample }, index) => ({
+      ...describeLevel(probe, page),
+      ...(index > 0 ? { downsample } : {}),
+    }));
     return {
       name: basename(path, extname(path)),
       extension: extname(path),

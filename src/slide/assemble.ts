@@ -150,8 +150,8 @@ export class PatchAssembler {
     try {
       const reading = this.#source.readTile(level, col, row, this.#memory.bytes(at, tileWidth * tileHeight * 3));
       const state = typeof reading === 'string' ? reading : await reading;
-      if (state === 'decoded') {
-        this.#cache.put(key, at);
+      if (state !== 'missing') {
+        this.#cache.put(key, at, state === 'decoded' ? undefined : state.gaps);
         return at;
       }
     } catch (error) {

@@ -87,7 +87,7 @@ export function countGreyTissue(
   const pixelsOf = (bits: number) =>
     found.reduce((sum, each, at) => sum + (each & bits ? (areas[at] as number) : 0), 0);
   const textured = pixelsOf(1);
-  const kept = textured > 0 && textured >= minFraction * width * height ? 2 : 1;
+  const kept = textured > 0 && textured >= minFraction * areas.reduce((sum, area) => sum + area, 0) ? 2 : 1;
   if (marks)
     for (let row = 0, at = 0; row < down; row++)
       for (let col = 0; col < across; col++, at++) if ((found[at] as number) & kept) markBlock(marks, row * cols + col);

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import sharp from 'sharp';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { GREY_NOTE } from './note.js';
 import type { LevelGeometry, OpenedSlide, TileSource, TileSourceDescription, TileState } from './slide.js';
 
 /**
@@ -42,7 +43,7 @@ interface ImageSourceDescription extends TileSourceDescription {
  */
 export async function openImageAsSlide(path: string, options: ImageSlideOptions): Promise<OpenedSlide> {
   if (!(options.mpp > 0)) throw new StromaflowError('SLIDE_NO_MPP', `${path}: its spacing is not known`);
-  const { width: fileWidth, height: fileHeight, format } = await readImageHeader(path);
+  const { width: fileWidth, height: fileHeight, format, grey } = await readImageHeader(path);
   const fits = Math.abs(options.mpp / options.spacing - 1) <= SPACING_TOLERANCE;
   const mpp = fits ? options.mpp : options.spacing;
   const width = Math.max(1, Math.round((fileWidth * options.mpp) / mpp));
@@ -64,6 +65,7 @@ export async function openImageAsSlide(path: string, options: ImageSlideOptions)
       levels: [level],
       fingerprint: await fingerprint(path, `${width}x${height}`),
       properties: fits ? {} : { 'image.resampled-from-mpp': String(options.mpp) },
+      ...(grey ? { notes: [GREY_NOTE] } : {}),
     },
     source,
   };
@@ -100,6 +102,8 @@ export interface ImageHeader {
   readonly format: string;
   /** µm/px from the file's own resolution tag where it is one a microscope could have (0.05–5 µm/px). */
   readonly mpp?: number;
+  /** It has no colour. */
+  readonly grey: boolean;
 }
 
 /**
@@ -108,10 +112,11 @@ export interface ImageHeader {
  */
 export async function readImageHeader(path: string): Promise<ImageHeader> {
   try {
-    const { width, height, format, density } = await sharp(path, { limitInputPixels: false }).metadata();
+    const { width, height, format, density, space } = await sharp(path, { limitInputPixels: false }).metadata();
     await checkEnd(path, format);
     const mpp = density ? 25_400 / density : undefined;
-    return { width, height, format, ...(mpp && mpp >= 0.05 && mpp <= 5 ? { mpp } : {}) };
+    const grey = space === 'b-w' || space === 'grey16';
+    return { width, height, format, grey, ...(mpp && mpp >= 0.05 && mpp <= 5 ? { mpp } : {}) };
   } catch (error) {
     const message = toStromaflowError(error).message.split('\n', 1)[0]!;
     if (/input file is missing|no such file/i.test(message)) {

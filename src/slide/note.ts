@@ -34,3 +34,9 @@ export const NOTE_CODES = [
 ] as const;
 
 export type NoteCode = (typeof NOTE_CODES)[number];
+
+export const GREY_NOTE: SlideNote = {
+  code: 'grey',
+  message:
+    'the slide is grey: tissue is told by darkness and texture instead of colour, and a model that was trained on colour may be wrong on it',
+};

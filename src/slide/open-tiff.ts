@@ -3,7 +3,7 @@ import { basename, extname } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { adobeTransform, prepareTile } from './jpeg-stream.js';
 import { isMarkedDone } from './marked-done.js';
-import type { SlideNote } from './note.js';
+import { GREY_NOTE, type SlideNote } from './note.js';
 import { splitScene } from './scene-path.js';
 import type { LevelGeometry } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
@@ -188,9 +188,3 @@ function pixelNotes(page: TiffPage): SlideNote[] {
   } as const;
   return [...(isGrey(page) ? [GREY_NOTE] : []), ...(unnamed ? [assumed] : [])];
 }
-
-export const GREY_NOTE: SlideNote = {
-  code: 'grey',
-  message:
-    'the slide is grey: tissue is told by darkness and texture instead of colour, and a model that was trained on colour may be wrong on it',
-};

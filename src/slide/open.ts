@@ -21,6 +21,8 @@ export interface OpenOptions {
   readonly id?: string | undefined;
   /** The file is still being written: tiles that lie beyond its end are no fault. */
   readonly growing?: boolean | undefined;
+  /** Tries tiles, so that whoever reads them opens the slide; of a growing file not unless given. */
+  readonly tried?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -50,7 +52,7 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     };
     const settle = (given: SlideFacts) => describe(settled, given, options.mpp);
     const opened = settle(facts);
-    return options.growing ? opened : await whoeverReads(opened, facts, settle, signal);
+    return (options.tried ?? !options.growing) ? await whoeverReads(opened, facts, settle, signal) : opened;
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);

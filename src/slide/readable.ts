@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import type { SlideNote } from './note.js';
+import { GREY_NOTE, type SlideNote } from './note.js';
 import { askOpenSlide } from './openslide/ask-openslide.js';
 import { type FactsInstead, insteadOf, withRefusal } from './openslide/instead.js';
 import { splitScene } from './scene-path.js';
@@ -21,10 +21,10 @@ export async function whoeverReads(
   signal: AbortSignal | undefined,
 ): Promise<OpenedSlide> {
   const { info, source } = opened;
-  const unread = await tryTiles(source, info.levels, info.bounds, signal);
+  const { unread, grey } = await tryTiles(source, info.levels, info.bounds, signal);
   const worst = unread.get(0);
-  if (!worst) return withoutLevels(opened, unread);
-  const problem = `${tileOf(worst)}, and so do the others that were tried`;
+  if (!worst) return withGrey(withoutLevels(opened, unread), grey);
+  const problem = problemOf(worst);
   if (source.kind === 'openslide') {
     const reader = `${facts.properties['reader'] ?? 'OpenSlide'} cannot read it: ${problem}`;
     const ours = 'ours' in facts ? `${facts.ours}; ` : '';
@@ -39,8 +39,30 @@ export async function whoeverReads(
   return whoeverReads(settle(theirs), theirs, settle, signal);
 }
 
+/**
+ * The same where nobody else is asked.
+ *
+ * @throws SLIDE_UNSUPPORTED; the signal's reason.
+ */
+export async function readHere(opened: OpenedSlide, signal: AbortSignal | undefined): Promise<OpenedSlide> {
+  const { info, source } = opened;
+  const { unread, grey } = await tryTiles(source, info.levels, info.bounds, signal);
+  const worst = unread.get(0);
+  if (worst) throw new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problemOf(worst)}`);
+  return withGrey(withoutLevels(opened, unread), grey);
+}
+
+const problemOf = (error: StromaflowError): string => `${tileOf(error)}, and so do the others that were tried`;
+
 /** The part of a tile's error behind the file's name. */
 const tileOf = ({ message }: StromaflowError): string => /tile \(\d+, \d+\) of level .*/.exec(message)?.[0] ?? message;
+
+/** Three equal channels are grey, whatever the file calls them. */
+function withGrey(opened: OpenedSlide, grey: boolean): OpenedSlide {
+  const notes = opened.info.notes ?? [];
+  if (!grey || notes.some(({ code }) => code === 'grey')) return opened;
+  return { ...opened, info: { ...opened.info, notes: [...notes, GREY_NOTE] } };
+}
 
 function withoutLevels(opened: OpenedSlide, unread: UnreadLevels): OpenedSlide {
   if (unread.size === 0) return opened;
@@ -48,8 +70,10 @@ function withoutLevels(opened: OpenedSlide, unread: UnreadLevels): OpenedSlide {
   const kept = info.levels.flatMap((_, level) => (unread.has(level) ? [] : [level]));
   const notes = [...unread].map(([level, error]): SlideNote => {
     const { width, height } = info.levels[level]!;
-    const message = `the level of ${width} × ${height} pixels is left out: ${tileOf(error)}, and so do the others that were tried`;
-    return { code: 'level-left-out', message };
+    return {
+      code: 'level-left-out',
+      message: `the level of ${width} × ${height} pixels is left out: ${problemOf(error)}`,
+    };
   });
   const levels = source['levels'] as readonly unknown[];
   return {

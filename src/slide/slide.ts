@@ -1,6 +1,7 @@
 /** The vocabulary of the slide room: what a slide is, and the two ports its formats implement. */
 
 import type { SlideNote } from './note.js';
+import type { PixelRectangle } from './rectangles.js';
 
 /** Spacing in µm per pixel, an axis each. */
 export interface AxisSpacing {
@@ -74,8 +75,11 @@ export interface StoredTiles {
   readonly sparse?: boolean;
 }
 
-/** 'missing': the slide stores no pixels there, in this level; the buffer is left untouched. */
-export type TileState = 'decoded' | 'missing';
+/**
+ * 'missing': the slide stores no pixels there, in this level; the buffer is left untouched. With `gaps` a part of the tile is decoded: the
+ * rest, rectangles in its pixels that do not overlap, is white.
+ */
+export type TileState = 'decoded' | 'missing' | { readonly gaps: readonly PixelRectangle[] };
 
 /**
  * Port of a format, living in a reader thread. Implementations decode synchronously where their codec can.

@@ -86,7 +86,7 @@ function philips(pages: readonly TiffPage[]): TiffFormat | undefined {
 
 /** Any other TIFF: the largest tiled image (else the first one) and its reduced copies of the same shape. */
 function generic(pages: readonly TiffPage[]): TiffFormat | undefined {
-  const usable = pages.filter(page => !isAssociated(page));
+  const usable = pages.filter(page => !isAssociated(page) && !isMask(page));
   const tiled = usable.filter(page => page.tiled);
   const candidates = tiled.length > 0 ? tiled : usable;
   const first = candidates.reduce<TiffPage | undefined>(
@@ -108,6 +108,7 @@ function generic(pages: readonly TiffPage[]): TiffFormat | undefined {
     notes: [
       ...notes,
       ...leftOutNotes(pyramid, isLevel, first.lostSubDirectories),
+      ...(pages.some(isMask) ? [MASK_NOTE] : []),
       ...notTiled(
         first,
         usable.filter(page => !candidates.includes(page)),
@@ -116,6 +117,14 @@ function generic(pages: readonly TiffPage[]): TiffFormat | undefined {
     properties: properties(first, {}),
   };
 }
+
+/** GDAL stores what is transparent as an image of its own. */
+const isMask = ({ subfileType, photometric }: TiffPage): boolean => (subfileType & 4) !== 0 || photometric === MASK;
+const MASK = 4;
+const MASK_NOTE: SlideNote = {
+  code: 'image-left-out',
+  message: 'a transparency mask of the file left out: what it hides is read as it is stored',
+};
 
 /** A striped image of this part of the slide's pixels and more is no label or macro. */
 const LARGE = 1 / 16;

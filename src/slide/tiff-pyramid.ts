@@ -36,7 +36,7 @@ const ROUNDING = { large: 2, small: 1, below: 64 } as const;
 const SAME_SPACING = 0.02;
 /** A stated spacing this close (relative) to a factor that the sizes allow means it: 0.2527 and 1.011 are 4. */
 const MEANS = 0.01;
-/** Coarser than any level: such a resolution tag is a printer's (300 dpi = 84.7 µm). */
+/** Coarser than levels that are of use: such a resolution tag, if it does not fit, is a printer's (300 dpi = 84.7 µm). */
 const PRINTERS = 80;
 
 /**
@@ -47,8 +47,8 @@ const PRINTERS = 80;
  *    tools copy them); one whose tags contradict its size is left out.
  * 2. **Powers of two** within the rounding of the sizes.
  * 3. **Powers of two of sizes padded to whole tiles**, as Philips' scanners and some converters write them; where several fit (a level of a
- *    single tile), the one that goes on as the levels before. Where a factor of 3, 5, 6 … would fit too, only if another level is certainly
- *    padded.
+ *    single tile), or a factor of 3, 5, 6 … would fit too, the one that goes on as the levels before; else, of a single one, only if
+ *    another level is certainly padded.
  * 4. **Any factor** that is the same in both axes within the rounding of the sizes.
  *
  * What fits none is left out: reading a finer level in its place costs time, a wrong factor the result.
@@ -82,9 +82,14 @@ export const unreduced = (page: TiffPage): FittedLevel => {
 
 /** Where a level is larger than its factor leads to by more than rounding, the rest is padding. */
 function unpadded(first: TiffPage, page: TiffPage, factor: number): { width: number; height: number } {
-  const cut = (from: number, size: number) =>
-    size - from / factor > ROUNDING.large ? Math.ceil(from / factor - 1e-6) : size;
-  return { width: cut(first.width, page.width), height: cut(first.height, page.height) };
+  const cut = (from: number, size: number, tile: number) => {
+    const own = Math.ceil(from / factor - 1e-6);
+    return size - own > ROUNDING.large && Math.ceil(own / tile) === Math.ceil(size / tile) ? own : size;
+  };
+  return {
+    width: cut(first.width, page.width, page.tileWidth),
+    height: cut(first.height, page.height, page.tileHeight),
+  };
 }
 
 interface Known {
@@ -106,7 +111,8 @@ function fitLevel(
     return { why: 'same-size', reason: 'there is another one of this size' };
   if (page.width > last.page.width || page.height > last.page.height) return SHAPE;
   const stated = statedFactor(first, page, known.spacing);
-  if (stated === undefined && first.spacing && statedRatio(first, page, known.spacing))
+  const isMeant = first.spacing && page.spacing && Math.max(page.spacing.x, page.spacing.y) <= PRINTERS;
+  if (stated === undefined && isMeant && statedRatio(first, page, known.spacing))
     return { why: 'shape', reason: 'its stated spacing and its size contradict each other' };
   const downsample = stated ?? factorBySize(first, page, levels, known);
   if (downsample === undefined)
@@ -120,7 +126,7 @@ const SHAPE = { why: 'shape', reason: 'no one factor leads to its size' } as con
 function statedRatio(first: TiffPage, page: TiffPage, spacing: AxisSpacing | undefined): AxisSpacing | undefined {
   const finest = first.spacing ?? spacing;
   const stated = page.spacing;
-  if (!finest || !stated || Math.max(stated.x, stated.y) > PRINTERS) return undefined;
+  if (!finest || !stated) return undefined;
   // Tags that do not agree with what the format says of the finest are not meant.
   if (spacing && !(near(finest.x, spacing.x) && near(finest.y, spacing.y))) return undefined;
   const ratios = { x: stated.x / finest.x, y: stated.y / finest.y };
@@ -161,11 +167,11 @@ function factorBySize(
   if (dyadic.length > 0) return closest(dyadic, page, first);
   const padded = paddedFactors(first, page).filter(factor => factor > past);
   if (padded.length > 0) {
-    if (whole.length > 0 && !known.certainlyPadded) return undefined;
-    if (padded.length === 1) return padded[0];
     const [before] = levels.slice(-2);
     const next = levels.length > 1 ? past * (past / before!.downsample) : Number.NaN;
-    return known.padded ? padded[0] : padded.find(factor => factor === next);
+    if (known.padded) return padded[0];
+    if (padded.includes(next)) return next;
+    return padded.length === 1 && (whole.length === 0 || known.certainlyPadded) ? padded[0] : undefined;
   }
   // Of a small image several factors are within rounding; its sizes then say as much as any.
   return whole.length === 1 ? whole[0] : ratio(first, page);

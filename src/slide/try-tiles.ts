@@ -8,6 +8,13 @@ import type { LevelGeometry, SlideBounds, TileSourceDescription } from './slide.
 /** Levels whose tiles are of a kind that their reader does not read, and what it says of the tile that was tried first. */
 export type UnreadLevels = ReadonlyMap<number, StromaflowError>;
 
+/** What tiles of a slide say of it. */
+export interface TriedTiles {
+  readonly unread: UnreadLevels;
+  /** A tile of the finest level has no colour, though it is not all one grey: the slide has none. */
+  readonly grey: boolean;
+}
+
 /** Where in a level tiles are tried: one alone may be damaged so that it looks like another kind. */
 const PLACES = [0.5, 0.25, 0.75] as const;
 
@@ -26,7 +33,7 @@ export async function tryTiles(
   levels: readonly LevelGeometry[],
   within?: SlideBounds,
   signal?: AbortSignal,
-): Promise<UnreadLevels> {
+): Promise<TriedTiles> {
   const places = levels.map((level, index) => placesIn(storedIn(description, index), level, within));
   const slow = levels.some(({ tileWidth, tileHeight }) => tileWidth * tileHeight > QUICK_PIXELS);
   // OpenSlide reads in a process of its own, whatever the size.
@@ -41,8 +48,9 @@ export interface Trial {
 }
 
 /** Tries them in the calling thread. */
-export async function tryHere({ description, places }: Trial, signal?: AbortSignal): Promise<UnreadLevels> {
+export async function tryHere({ description, places }: Trial, signal?: AbortSignal): Promise<TriedTiles> {
   const unread = new Map<number, StromaflowError>();
+  let grey = false;
   const source = await openTileSource(description);
   try {
     for (const [level, tiles] of places.entries()) {
@@ -54,6 +62,7 @@ export async function tryHere({ description, places }: Trial, signal?: AbortSign
         await setImmediate();
         signal?.throwIfAborted();
         const problem = await problemOf(() => source.readTile(level, tile % cols, Math.floor(tile / cols), into));
+        if (problem === 'none' && level === 0) grey = hasNoColour(into, source.levels[level]!, tile);
         if (problem === 'none' || !isForeign(problem, description)) {
           first = undefined;
           break;
@@ -62,10 +71,28 @@ export async function tryHere({ description, places }: Trial, signal?: AbortSign
       }
       if (first) unread.set(level, first);
     }
-    return unread;
+    return { unread, grey };
   } finally {
     source.close();
   }
+}
+
+/** True for a tile of several greys and no colour. */
+function hasNoColour(
+  pixels: Uint8Array,
+  { width, height, tileWidth, tileHeight }: LevelGeometry,
+  tile: number,
+): boolean {
+  const cols = Math.ceil(width / tileWidth);
+  const across = Math.min(tileWidth, width - (tile % cols) * tileWidth);
+  const down = Math.min(tileHeight, height - Math.floor(tile / cols) * tileHeight);
+  let several = false;
+  for (let y = 0; y < down; y++)
+    for (let at = y * tileWidth * 3; at < (y * tileWidth + across) * 3; at += 3) {
+      if (pixels[at] !== pixels[at + 1] || pixels[at] !== pixels[at + 2]) return false;
+      several ||= pixels[at] !== pixels[0];
+    }
+  return several;
 }
 
 async function problemOf(read: () => unknown): Promise<'none' | StromaflowError> {
@@ -83,7 +110,7 @@ const isForeign = (error: StromaflowError, { kind }: TileSourceDescription): boo
   error instanceof ForeignTileError || (kind === 'openslide' && error.code === 'TILE_CORRUPT');
 
 /** In a thread of its own, which ends afterwards. */
-function tryInThread(trial: Trial, signal: AbortSignal | undefined): Promise<UnreadLevels> {
+function tryInThread(trial: Trial, signal: AbortSignal | undefined): Promise<TriedTiles> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./try-tiles.worker.js', import.meta.url), { workerData: trial });
     // A thread inside a native codec must not be stopped: it ends by itself.
@@ -91,7 +118,7 @@ function tryInThread(trial: Trial, signal: AbortSignal | undefined): Promise<Unr
     signal?.addEventListener('abort', onAbort);
     worker.once('message', (answer: TrialAnswer) => {
       if ('error' in answer) reject(fromWire(answer.error));
-      else resolve(new Map(answer.unread.map(([level, error]) => [level, fromWire(error)])));
+      else resolve({ ...answer, unread: new Map(answer.unread.map(([level, error]) => [level, fromWire(error)])) });
     });
     worker.once('error', reject);
     worker.once('exit', () => {
@@ -105,7 +132,7 @@ function tryInThread(trial: Trial, signal: AbortSignal | undefined): Promise<Unr
 
 /** What the thread answers, once. */
 export type TrialAnswer =
-  | { readonly unread: readonly (readonly [level: number, error: WireError])[] }
+  | { readonly unread: readonly (readonly [level: number, error: WireError])[]; readonly grey: boolean }
   | { readonly error: WireError };
 
 /** Says which tiles of a level are stored, where the description lists them. */

@@ -8,7 +8,7 @@ export const PARTIAL = '.partial';
 const FLUSH_CHARS = 1 << 18;
 
 /**
- * Writes a file that is either there as a whole or not at all: in `partialFolder`, synced, renamed, the folder synced.
+ * Writes a file that is either there as a whole or not at all: in `partialFolder` as `partialName`, synced, renamed, the folder synced.
  * Returns what `write` returns. Throws OUTPUT_FULL or OUTPUT_FAILED, after removing the partial file.
  */
 export function writeFinal<T>(
@@ -16,8 +16,9 @@ export function writeFinal<T>(
   name: string,
   write: (put: (data: string | Uint8Array) => void) => T,
   partialFolder: string = join(folder, PARTIAL),
+  partialName: string = basename(name),
 ): T {
-  const partial = join(partialFolder, basename(name));
+  const partial = join(partialFolder, partialName);
   return withOutputErrors(join(folder, name), () => {
     mkdirSync(partialFolder, { recursive: true });
     const file = openSync(partial, 'w');

@@ -5,6 +5,7 @@ import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch
 import type { SlideInfo } from '../slide/slide.js';
 import type { OutputReply, OutputRequest } from './output-messages.js';
 import type { SlideSummary } from './summary.js';
+import type { OmeZarrVersion } from './zarr-metadata.js';
 
 /** Port of a slide's files. Rejects with OUTPUT_FULL or OUTPUT_FAILED. */
 export interface SlideOutput {
@@ -33,6 +34,8 @@ export interface SlideOutputOptions {
   readonly overview: OverviewCanvas;
   /** Drop what an earlier run left in the folder. */
   readonly fresh: boolean;
+  /** Version of OME-Zarr the mask is written in; default 0.4. */
+  readonly omeZarr?: OmeZarrVersion;
   /** Polygons smaller than this are left out of mask.geojson; µm², default 0 (none). */
   readonly minArea?: number;
   /** Holes smaller than this are filled in mask.geojson; µm², default 0 (none). */
@@ -43,12 +46,12 @@ export interface SlideOutputOptions {
 
 /** Starts the slide's output thread and lays out its folder. */
 export async function openSlideOutput(options: SlideOutputOptions): Promise<SlideOutput> {
-  const { folder, plan, overview, fresh, minArea = 0, minHole = 0, signal } = options;
+  const { folder, plan, overview, fresh, omeZarr = '0.4', minArea = 0, minHole = 0, signal } = options;
   signal?.throwIfAborted();
   const thread = new OutputThread(folder);
   await unlessAborted(thread, signal, {
     op: 'open',
-    options: { folder, plan, overview, fresh, minArea, minHole },
+    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole },
   });
   let unpainted: readonly PatchRecord[] = [];
   return {

@@ -16,6 +16,7 @@ import { OverviewPixels } from './overview-pixels.js';
 import { PATCHES_FILE, PatchLines } from './patches-jsonl.js';
 import type { SlideFilesSummary, SlideSummary } from './summary.js';
 import { MASK_STORE, MaskStore } from './zarr.js';
+import type { OmeZarrVersion } from './zarr-metadata.js';
 
 export const SUMMARY_FILE = 'summary.json';
 
@@ -26,6 +27,8 @@ export interface SlideFilesOptions {
   readonly overview: OverviewCanvas;
   /** Drop what an earlier run left. */
   readonly fresh: boolean;
+  /** Of the mask; a store that is gone on with keeps its own. */
+  readonly omeZarr?: OmeZarrVersion;
   /** Polygons, or holes, smaller than these many µm² are left out, or filled. */
   readonly minArea: number;
   readonly minHole: number;
@@ -67,7 +70,7 @@ export class SlideFiles {
         rmSync(join(folder, file), { recursive: true, force: true });
       }
     });
-    this.#store = new MaskStore(folder, plan.slide, plan, fresh);
+    this.#store = new MaskStore(folder, plan.slide, plan, fresh, options.omeZarr);
     this.#pyramid = new MaskPyramid(plan.core, this.#store.levels.length);
     this.#mask = new OverviewMask(plan, overview);
     this.#pixels = new OverviewPixels(folder, plan, overview, fresh);
@@ -149,7 +152,7 @@ export class SlideFiles {
     const picture = await renderOverview(overview, this.#mask.coverage(), summary, this.#blankAreas());
     writeFinal(folder, OVERVIEW_FILE, put => put(picture.png));
     const outputs: SlideFilesSummary = {
-      mask: { file: MASK_STORE, levels: this.#store.levels.length },
+      mask: { file: MASK_STORE, levels: this.#store.levels.length, omeZarr: this.#store.version },
       polygons: { file: POLYGON_FILE, ...polygons, minArea, minHole },
       overview: { file: OVERVIEW_FILE, width: picture.width, height: picture.height },
       patches: { file: PATCHES_FILE, lines },

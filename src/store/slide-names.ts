@@ -68,6 +68,14 @@ export class SlideNames {
     return all.find(name => [undefined, source].includes(this.#ledger.names.sourceOf(name))) ?? all.at(-1)!;
   }
 
+  /** In a line: that a slide has another name than its file, and why; undefined of one that has not. */
+  explain({ source, base }: NamedSource, name: string): string | undefined {
+    if (name === base) return undefined;
+    const other = this.#ledger.names.sourceOf(base);
+    const why = other === undefined ? 'has results of another slide' : `is ${fileOf(other)}`;
+    return `${fileOf(source)}: goes to ${join(this.#out, name)}, because ${base} ${why}`;
+  }
+
   /** The name that a slide was given before. */
   known(source: string): string | undefined {
     return this.#ledger.names.nameOf(source);
@@ -76,10 +84,12 @@ export class SlideNames {
   async #isFree(name: string, source: string, isSame: NamedSource['isSame']): Promise<boolean> {
     const owner = this.#ledger.names.sourceOf(name);
     if (owner === source) return true;
-    // Another file has it, unless that was moved here, or is this one by another way to it.
-    if (owner !== undefined && fileOf(owner) !== fileOf(source) && existsSync(fileOf(owner))) return false;
+    const isHere = owner !== undefined && fileOf(owner) === fileOf(source);
+    // Another file has it, unless that was moved here.
+    if (owner !== undefined && !isHere && existsSync(fileOf(owner))) return false;
     const run = this.#ledger.find(name) ?? summarised(join(this.#out, name));
-    return run === undefined || (await isSame?.(run)) === true;
+    // Of several slides in one place each is another one, unless it is this one by another way to it.
+    return run === undefined ? !isHere : (await isSame?.(run)) === true;
   }
 }
 

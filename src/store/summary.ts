@@ -15,6 +15,8 @@ export interface SlideSummary extends Aggregate {
     readonly format: string;
     /** Spacing of level 0 in µm per pixel. */
     readonly mpp: number;
+    /** Where `mpp` comes from; a summary of an earlier version does not say. */
+    readonly mppFrom?: 'the slide' | 'given with --mpp';
     /** Along each axis, where they differ; `mpp` is their geometric mean. */
     readonly axes?: AxisSpacing;
     /** Level-0 pixels. */
@@ -74,7 +76,7 @@ export interface PatchFailure {
 
 /** The files next to summary.json. */
 export interface SlideFilesSummary {
-  readonly mask: { readonly file: string; readonly levels: number };
+  readonly mask: { readonly file: string; readonly levels: number; readonly omeZarr?: '0.4' | '0.5' };
   readonly polygons: {
     readonly file: string;
     readonly polygons: number;

@@ -28,45 +28,106 @@ export function storedLevels(plan: PatchPlan): StoredLevel[] {
   }
 }
 
-/** Zarr v2 array metadata (zarr-specs v2.0): uint8, one patch a chunk, zlib, absent chunks are 0. */
-export const arrayMetadata = ({ width, height, chunk }: StoredLevel): object => ({
+/** Versions of OME-Zarr that a mask can be written in; 0.4 is on Zarr v2, 0.5 on Zarr v3. */
+export type OmeZarrVersion = '0.4' | '0.5';
+
+/** How a store is written. Versions before 0.2 wrote zlib chunks, which not every reader takes. */
+export interface StoreLayout {
+  readonly version: OmeZarrVersion;
+  readonly codec: 'gzip' | 'zlib';
+}
+
+/** A metadata file of the store, by its path in it. */
+export type MetadataFile = readonly [path: string, json: object];
+
+/** All metadata of a store, the group's last: with it the store is whole. */
+export function metadataFiles(
+  { version, codec }: StoreLayout,
+  name: string,
+  plan: PatchPlan,
+  levels: readonly StoredLevel[],
+): MetadataFile[] {
+  if (version === '0.5')
+    return [
+      ...levels.map((level): MetadataFile => [`${level.path}/zarr.json`, arrayOfV3(level)]),
+      ['zarr.json', { zarr_format: 3, node_type: 'group', attributes: attributesOf05(name, plan, levels) }],
+    ];
+  return [
+    ...levels.map((level): MetadataFile => [`${level.path}/.zarray`, arrayOfV2(level, codec)]),
+    ['.zattrs', attributesOf04(name, plan, levels)],
+    ['.zgroup', { zarr_format: 2 }],
+  ];
+}
+
+/** A chunk's name in the folder of its level. */
+export const chunkKey = ({ version }: StoreLayout, col: number, row: number): string =>
+  version === '0.5' ? `c/${row}/${col}` : `${row}/${col}`;
+
+/** Zarr v2 array metadata (zarr-specs v2.0): uint8, one patch a chunk, absent chunks are 0. */
+const arrayOfV2 = ({ width, height, chunk }: StoredLevel, codec: StoreLayout['codec']): object => ({
   zarr_format: 2,
   shape: [height, width],
   chunks: [chunk, chunk],
   dtype: '|u1',
-  compressor: { id: 'zlib', level: 1 },
+  compressor: { id: codec, level: 1 },
   fill_value: 0,
   order: 'C',
   filters: null,
   dimension_separator: '/',
 });
 
+/** The same in Zarr v3 (zarr-specs core v3.0). */
+const arrayOfV3 = ({ width, height, chunk }: StoredLevel): object => ({
+  zarr_format: 3,
+  node_type: 'array',
+  shape: [height, width],
+  data_type: 'uint8',
+  chunk_grid: { name: 'regular', configuration: { chunk_shape: [chunk, chunk] } },
+  chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
+  fill_value: 0,
+  codecs: [{ name: 'bytes' }, { name: 'gzip', configuration: { level: 1 } }],
+  attributes: {},
+  dimension_names: ['y', 'x'],
+});
+
+/** OME-Zarr 0.4 group attributes: every part says its version itself. */
+export function attributesOf04(name: string, plan: PatchPlan, levels: readonly StoredLevel[]): object {
+  const { multiscale, label, stromaflow } = parts(name, plan, levels);
+  return {
+    multiscales: [{ version: '0.4', ...multiscale }],
+    'image-label': { version: '0.4', ...label },
+    stromaflow,
+  };
+}
+
+/** OME-Zarr 0.5: the same under 'ome', the version once. */
+function attributesOf05(name: string, plan: PatchPlan, levels: readonly StoredLevel[]): object {
+  const { multiscale, label, stromaflow } = parts(name, plan, levels);
+  return { ome: { version: '0.5', multiscales: [multiscale], 'image-label': label }, stromaflow };
+}
+
 /**
- * OME-Zarr 0.4 group attributes: multiscales in micrometres and label colours. No `omero` block: with its contrast limits
- * napari refuses to make a labels layer.
+ * Multiscales in micrometres and label colours. No `omero` block: with its contrast limits napari refuses to make a labels
+ * layer.
  */
-export function groupAttributes(name: string, plan: PatchPlan, levels: readonly StoredLevel[]): object {
+function parts(name: string, plan: PatchPlan, levels: readonly StoredLevel[]) {
   const [r, g, b] = STROMA_RGB;
   const spacing = [plan.axes?.y ?? plan.mpp, plan.axes?.x ?? plan.mpp];
   return {
-    multiscales: [
-      {
-        version: '0.4',
-        name,
-        type: 'mode',
-        axes: ['y', 'x'].map(axis => ({ name: axis, type: 'space', unit: 'micrometer' })),
-        datasets: levels.map(({ path, factor }) => ({
-          path,
-          coordinateTransformations: [
-            { type: 'scale', scale: spacing.map(mpp => mpp * factor) },
-            // The centre of a coarse pixel is the mean of the centres it covers.
-            { type: 'translation', translation: spacing.map(mpp => (mpp * (factor - 1)) / 2) },
-          ],
-        })),
-      },
-    ],
-    'image-label': {
-      version: '0.4',
+    multiscale: {
+      name,
+      type: 'mode',
+      axes: ['y', 'x'].map(axis => ({ name: axis, type: 'space', unit: 'micrometer' })),
+      datasets: levels.map(({ path, factor }) => ({
+        path,
+        coordinateTransformations: [
+          { type: 'scale', scale: spacing.map(mpp => mpp * factor) },
+          // The centre of a coarse pixel is the mean of the centres it covers.
+          { type: 'translation', translation: spacing.map(mpp => (mpp * (factor - 1)) / 2) },
+        ],
+      })),
+    },
+    label: {
       colors: [{ 'label-value': 1, rgba: [r, g, b, 255] }],
       properties: [{ 'label-value': 1, class: 'Stroma' }],
     },

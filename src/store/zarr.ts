@@ -1,16 +1,23 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { constants, deflateSync, inflateSync } from 'node:zlib';
+import { constants, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { packBits } from '../mask/bits.js';
 import type { MaskPyramid } from '../mask/reduce.js';
 import type { PatchPlan } from '../slide/patch.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
-import { arrayMetadata, groupAttributes, type StoredLevel, storedLevels } from './zarr-metadata.js';
+import {
+  chunkKey,
+  metadataFiles,
+  type OmeZarrVersion,
+  type StoredLevel,
+  type StoreLayout,
+  storedLevels,
+} from './zarr-metadata.js';
 
 export const MASK_STORE = 'mask.ome.zarr';
 
 /**
- * The mask as an OME-Zarr 0.4 label image, written patch by patch: a patch is one chunk at every resolution, so its
+ * The mask as an OME-Zarr label image, written patch by patch: a patch is one chunk at every resolution, so its
  * cost does not depend on the slide. A chunk is written under another name and renamed, and metadata is complete from
  * the start: the store is valid whenever somebody looks. Chunks without stroma are not written.
  *
@@ -21,10 +28,14 @@ export class MaskStore {
   readonly #root: string;
   readonly #partial: string;
   readonly #plan: PatchPlan;
+  readonly #layout: StoreLayout;
   readonly #folders = new Set<string>();
 
-  /** Opens or makes `<folder>/mask.ome.zarr`; `fresh` drops what is there. Throws OUTPUT_FULL or OUTPUT_FAILED. */
-  constructor(folder: string, name: string, plan: PatchPlan, fresh: boolean) {
+  /**
+   * Opens or makes `<folder>/mask.ome.zarr`; `fresh` drops what is there. A store that is gone on with keeps the layout it began
+   * with, another version's included. Throws OUTPUT_FULL or OUTPUT_FAILED.
+   */
+  constructor(folder: string, name: string, plan: PatchPlan, fresh: boolean, version: OmeZarrVersion = '0.4') {
     this.#root = join(folder, MASK_STORE);
     this.#partial = join(folder, PARTIAL, 'chunk');
     this.#plan = plan;
@@ -34,18 +45,20 @@ export class MaskStore {
       mkdirSync(dirname(this.#partial), { recursive: true });
       mkdirSync(this.#root, { recursive: true });
     });
+    this.#layout = layoutIn(this.#root) ?? { version, codec: 'gzip' };
     this.#writeMetadata(name);
+  }
+
+  get version(): OmeZarrVersion {
+    return this.#layout.version;
   }
 
   #writeMetadata(name: string): void {
     const put = (file: string, json: object): void =>
       writeFinal(this.#root, file, write => write(`${JSON.stringify(json, null, 2)}\n`), dirname(this.#partial));
-    for (const level of this.levels) {
+    for (const level of this.levels)
       withOutputErrors(this.#root, () => mkdirSync(join(this.#root, level.path), { recursive: true }));
-      put(`${level.path}/.zarray`, arrayMetadata(level));
-    }
-    put('.zattrs', groupAttributes(name, this.#plan, this.levels));
-    put('.zgroup', { zarr_format: 2 });
+    for (const [file, json] of metadataFiles(this.#layout, name, this.#plan, this.levels)) put(file, json);
   }
 
   /** Writes a patch's mask at all resolutions; `pyramid` has as many. Writing it again replaces it. */
@@ -74,7 +87,8 @@ export class MaskStore {
       });
     }
     try {
-      const bytes = inflateSync(packed, { maxOutputLength: core ** 2 });
+      const unpack = this.#layout.codec === 'gzip' ? gunzipSync : inflateSync;
+      const bytes = unpack(packed, { maxOutputLength: core ** 2 });
       return bytes.length === core ** 2 ? packBits(bytes, core, core) : undefined;
     } catch {
       return undefined;
@@ -82,7 +96,7 @@ export class MaskStore {
   }
 
   #chunkPath(level: StoredLevel, col: number, row: number): string {
-    return join(this.#root, level.path, String(row), String(col));
+    return join(this.#root, level.path, chunkKey(this.#layout, col, row));
   }
 
   #writeChunk(level: StoredLevel, col: number, row: number, bytes: Uint8Array): void {
@@ -96,9 +110,25 @@ export class MaskStore {
       if (!this.#folders.has(folder)) mkdirSync(folder, { recursive: true });
       this.#folders.add(folder);
       // Masks are runs of equal bytes: run lengths alone pack them better than level 1's matches, in less time.
-      writeFileSync(this.#partial, deflateSync(bytes, { level: 1, strategy: constants.Z_RLE }));
+      const pack = this.#layout.codec === 'gzip' ? gzipSync : deflateSync;
+      writeFileSync(this.#partial, pack(bytes, { level: 1, strategy: constants.Z_RLE }));
       renameSync(this.#partial, path);
     });
+  }
+}
+
+/** How a store that is there was begun; undefined where none is, or nothing of it can be read. */
+function layoutIn(root: string): StoreLayout | undefined {
+  if (readJson(join(root, '0/zarr.json'))) return { version: '0.5', codec: 'gzip' };
+  const array = readJson(join(root, '0/.zarray')) as { compressor?: { id?: unknown } } | undefined;
+  return array && { version: '0.4', codec: array.compressor?.id === 'zlib' ? 'zlib' : 'gzip' };
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
   }
 }
 

@@ -82,7 +82,7 @@ export class FolderTree {
     return this.#listings.get(folder)?.dev;
   }
 
-  /** Paths of the regular files, in the order of their names. A root that cannot be read rejects with the system's error. */
+  /** Paths of the regular files, those of a folder by name. A root that cannot be read rejects with the system's error. */
   async files(): Promise<string[]> {
     const found: string[] = [];
     const seen = new Set<string>();
@@ -104,7 +104,7 @@ export class FolderTree {
     }
     for (const folder of this.#listings.keys()) if (!seen.has(folder)) this.#listings.delete(folder);
     this.#away = away;
-    return found.sort();
+    return found;
   }
 
   async #list(folder: string, away: Map<string, string>): Promise<Listing | undefined> {
@@ -141,7 +141,7 @@ export class FolderTree {
   #sort(folder: string, entries: readonly Dirent[]): Pick<Listing, 'files' | 'folders'> {
     const files: string[] = [];
     const folders: string[] = [];
-    for (const entry of entries) {
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) {
         if (!entry.name.startsWith('.') && !this.#ignored(path)) folders.push(path);

@@ -68,6 +68,11 @@ export class WatchedFolder implements Presence {
     this.#onChange = onChange;
   }
 
+  /** It was there once: from then on it can be away. */
+  get wasThere(): boolean {
+    return this.#identity !== undefined;
+  }
+
   /** Why it, or a folder below it, is away; undefined while all of it is there. */
   get reason(): string | undefined {
     return (this.#away.get(this.root) ?? this.#away.values().next().value)?.reason;
@@ -165,8 +170,8 @@ export class WatchedFolder implements Presence {
   /** Why what stands there now is not the folder; undefined when it is, and then it is remembered as such. */
   #doubtsOf({ files, after }: Look, followed: number): string | undefined {
     const isSame = this.#isSame(after) && this.#isSame(this.tree.rootFacts ?? after);
-    if (!isSame && !this.#holdsSlides(files))
-      return `${this.root}: another folder, without slides, stands in its place`;
+    const other = files.length === 0 ? 'an empty folder' : 'another folder, without slides,';
+    if (!isSame && !this.#holdsSlides(files)) return `${this.root}: ${other} stands in its place`;
     if (isSame && files.length === 0 && followed > 1) return `${this.root}: all that was in it has vanished`;
     if (!isSame || !this.#identity) this.#identity = { dev: after.dev, ino: after.ino, mount: mountOf(this.root) };
     return undefined;

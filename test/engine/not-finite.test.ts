@@ -145,7 +145,8 @@ describe('a network that overflows', () => {
     const model = await makeBundle({ config: FPN, edit: scaled(INSIDE, 1e38) });
     const result = await segmented({ engine: 'webgpu', model, arena: arenaWith([0, 0, 0]), batch: 4 });
     expect(places(result)).toEqual([0, 1, 2, 3]);
-  });
+    // A GPU in software takes minutes on a busy machine.
+  }, 900_000);
 });
 
 describe('before a slide depends on it', () => {

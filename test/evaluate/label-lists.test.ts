@@ -156,6 +156,32 @@ describe('names of annotated classes', () => {
     expect(LABEL_MEANINGS[map.meanings[255]!]).toBe('unknown');
   });
 
+  it('leave what nobody annotated alone, whatever values the lists speak of', () => {
+    const map = parseLabelMap({ positive: '0-3,Stroma', ignore: '200-210', byName: true });
+    const { inside, outside, ignored, other } = map.annotations;
+    expect([inside, outside, ignored, other].map(value => meanings(map)[value])).toEqual([
+      ...['negative', 'ignored', 'ignored', 'negative'],
+    ]);
+    expect(new Set([inside, outside, ignored, other]).size).toBe(4);
+    expect(meanings(map).slice(0, 5)).toEqual(['positive', 'positive', 'positive', 'positive', 'positive']);
+  });
+
+  it('may be numbers: of annotations names, of masks values', () => {
+    const map = parseLabelMap({ positive: '1, 95202360', negative: '0', byName: true });
+    expect(map.classes.slice(0, 3)).toMatchObject([
+      { value: 0, name: '0', meaning: 'negative' },
+      { value: 1, name: '1', meaning: 'positive' },
+      { value: 2, name: '95202360', meaning: 'positive' },
+    ]);
+  });
+
+  it('need a value for classes that are to be ignored where the set has none', () => {
+    const classes: LabelClass[] = [{ value: 1, name: 'stroma', meaning: 'positive' }];
+    const { annotations, ...map } = parseLabelMap({ classes, byName: true });
+    expect(map.meanings[annotations.ignored]).toBe(2);
+    expect(parseLabelMap({ classes }).classes).toHaveLength(1);
+  });
+
   it('are those of the set where it states some: a name that is none of them is refused', () => {
     const byName = { classes: TIGER_CLASSES, byName: true };
     expect(parseLabelMap(byName).annotations).toEqual({ inside: 0, outside: 0, ignored: 0, other: 255 });

@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ImageResult, ModelResult, SplitResult } from '#src/evaluate/metrics.js';
+import { areaPlots, relativeAreaPlots } from '#src/evaluate/report/area-plots.js';
 import {
-  areaPlots,
   classPlot,
   distributionPlot,
   intervalPlot,
   patientPlot,
   patientScores,
-  relativeAreaPlots,
   reliabilityPlot,
   thresholdPlot,
 } from '#src/evaluate/report/plots.js';
@@ -182,6 +181,19 @@ describe('plots of probabilities', () => {
 });
 
 describe('classPlot', () => {
+  it('says what a class without a name counts as', () => {
+    const meanings = ['negative', 'positive', 'ignored'];
+    const classes = meanings.map((meaning, value) => ({
+      value,
+      name: `label ${value}`,
+      meaning,
+      pixels: 2,
+      predictedPositive: 1,
+    }));
+    const svg = classPlot({ classes } as unknown as SplitResult, 0);
+    for (const name of ['0: not stroma', '1: stroma', '2: ignored']) expect(svg).toContain(`>${name}<`);
+  });
+
   it('has a bar as long as the share called stroma, whatever the pixels', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 1e6 }), fc.double({ min: 0, max: 1, noNaN: true }), (pixels, share) => {

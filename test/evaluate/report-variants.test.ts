@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -122,6 +123,63 @@ describe('a report of three models', () => {
     const all = report.models[0]!.splits.all!;
     expect(text).toContain('a − b');
     expect(html).toContain(`<p class="lead"><b>a</b>: IoU <b>${all.iou.micro.value.toFixed(3)}</b>`);
+    expect(text).toContain('Compared with 2 other models, none of which has a higher IoU.');
+  });
+
+  it('is about the model that was asked about, also where another one is better', async () => {
+    const models = [await replay(moved(6), {}, 'asked'), await replay(moved(1), {}, 'better')];
+    const { html, text } = await written({ models });
+    expect(html).toContain('<p class="lead"><b>asked</b>: IoU');
+    expect(text).toContain('Compared with 1 other model, better of which has a higher IoU.');
+  });
+
+  it('hides no curve behind another: of equal ones the first is the wider', async () => {
+    const same = { probabilities: true };
+    const { html } = await written({ models: [await replay(moved(2), same, 'a'), await replay(moved(2), same, 'b')] });
+    const curves = /aria-label="Precision against recall">(.*?)<\/svg>/s.exec(html)![1]!;
+    const drawn = [...curves.matchAll(/<path d="(M[^"]+)" fill="none" stroke="([^"]+)" stroke-width="([^"]+)"/g)];
+    const [first, second] = drawn;
+    expect(drawn).toHaveLength(2);
+    expect(first![1]).toBe(second![1]);
+    expect(first![2]).not.toBe(second![2]);
+    expect(Number(first![3])).toBeGreaterThan(2 * Number(second![3]));
+  });
+});
+
+describe('what a reader must know before the numbers', () => {
+  it('is said in a banner where the model saw the set, and only there', async () => {
+    const one = await replay(moved(2));
+    const items = [...one.evaluation.slides.values()].map(({ item }) => item.imagePath);
+    const seen = new Set(
+      await Promise.all(
+        items.slice(0, 2).map(async path =>
+          createHash('sha256')
+            .update(await readFile(path))
+            .digest('hex'),
+        ),
+      ),
+    );
+    const { report, html } = await written({ models: [{ ...one, seen }] });
+    expect(report.models[0]!.seen).toEqual({ by: 'content', images: 2, of: 5 });
+    expect(html).toMatch(/role="note">2 of these 5 images were used to make one\. Scores on them say nothing/);
+    const without = await written({ models: [await replay(moved(2))] });
+    expect(without.html).not.toContain('role="note"');
+  });
+
+  it('is that patients are unknown, in the head, the intervals and the plot', async () => {
+    const one = await replay(moved(2));
+    for (const { item } of one.evaluation.slides.values()) Object.assign(item, { patientUnknown: true });
+    const { text, html, report } = await written({ models: [one] });
+    expect(report.set.unknownPatients).toBe(5);
+    expect(text).toContain('5 images, patients unknown, ');
+    expect(text).toContain('images drawn with replacement, since no name tells a patient');
+    expect(html).toContain('<h2>Image by image</h2>');
+    expect(text).not.toMatch(/of \d+ patients?/);
+  });
+
+  it('is what boundary F1 measures, in pixels and in µm', async () => {
+    const { text } = await written({ models: [await replay(moved(2))] });
+    expect(text).toContain('within 2 or 5 px (1.0 µm, 2.5 µm) of the other');
   });
 });
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nkeys } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connect } from '#src/event/client.js';
 import { connectNatsBus } from '#src/event/nats-bus.js';
 import { parseNatsUrl } from '#src/event/nats-connect.js';
 import { selfSignedCertificate } from '../support/certificate.js';
@@ -44,6 +45,12 @@ describe('parseNatsUrl', () => {
       expect(() => parseNatsUrl(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
     },
   );
+
+  it('says what is missing where JavaScript gives none', async () => {
+    const given = connect({} as never);
+    await expect(given).rejects.toMatchObject({ code: 'CONFIG_INVALID', fix: expect.stringContaining('url') });
+    await expect((connect as () => Promise<unknown>)()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
 
   it('does not repeat a password in its complaint', () => {
     expect(() => parseNatsUrl('nats://user:secret@host:99999')).toThrow(

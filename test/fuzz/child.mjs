@@ -1,27 +1,21 @@
 // Executes inputs of one target in a process of its own, which may crash, hang or be killed.
 // Arguments: target, file that holds the number of the input in work, folder to work in.
 
+import childProcess from 'node:child_process';
 import { openSync, writeFileSync, writeSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { execute, noteStray } from './execute.mjs';
 import { loadSeeds, makeInput } from './input.mjs';
 import { startMeter } from './meter.mjs';
 import { targetNamed } from './targets/index.mjs';
 
-/** OpenSlide's library is not ours to fuzz, and files it knows would reach it. */
-const require = createRequire(import.meta.url);
-const koffi = require.resolve('koffi');
-require.cache[koffi] = {
-  id: koffi,
-  filename: koffi,
-  loaded: true,
-  exports: {
-    load: () => {
-      throw new Error('not here');
-    },
-  },
-};
+/** OpenSlide's library is not ours to fuzz, and files it knows would reach it: its process says that it is not installed. */
+const { fork } = childProcess;
+const absent = fileURLToPath(new URL('no-openslide.mjs', import.meta.url));
+childProcess.fork = (_, options) => fork(absent, options);
+syncBuiltinESMExports();
 
 const [name, progress, folder] = process.argv.slice(2);
 const target = targetNamed(name);

@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openGrowingTiff } from '#src/live/growing-tiff.js';
+import { openSlide } from '#src/slide/open.js';
 import type { TiffDescription } from '#src/slide/tiff-description.js';
 import { failureOf, scratch } from '../slide/fixture.js';
 import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
@@ -72,6 +73,28 @@ describe('a growing TIFF', () => {
     expect([came.length, came.at(-1)]).toEqual([12, 0]);
     expect([live.state, live.tiles]).toEqual(['complete', { expected: 12, seen: 12, missing: 0, overwritten: 0 }]);
     expect(await live.closed).toBe(false);
+  });
+
+  it('that is over is drawn from its finer levels where the one that is followed has gaps, as a finished one is', async () => {
+    const half: PageOptions = { ...page, picture: gradient(100, 65), tile: [32, 32], subfileType: 1 };
+    const gaps = (col: number, row: number): boolean => col === 3 || (col === 0 && row === 0);
+    const lost = (col: number, row: number): boolean => col === 3 && row === 0;
+    const path = files.write(
+      'pyramid.tiff',
+      writeTiff([
+        { ...page, missing: lost },
+        { ...half, missing: gaps },
+      ]),
+    );
+    files.write('pyramid.done', '');
+    const live = await openGrowingTiff(path, PATIENT);
+    const source = live.sourceFor(1) as TiffDescription;
+    await followed(live, undefined, 1);
+    // Of four tiles that never came, one lies where the finer level has none either.
+    const tiles = { expected: 12, seen: 8, drawn: 3, missing: 1, overwritten: 0 };
+    expect([live.state, live.sparse, live.tiles]).toEqual(['complete', true, tiles]);
+    const finished = (await openSlide(path, { mpp: 0.5 })).source as TiffDescription;
+    expect([...source.levels[0]!.byteCounts]).toEqual([...finished.levels[0]!.byteCounts]);
   });
 
   it('is complete by its marker, which counts what never came', async () => {

@@ -109,6 +109,23 @@ describe('a TIFF of a watched folder', () => {
     expect((await failureOf(() => open(path, RENAMED))).code).toBe('SLIDE_UNREADABLE');
   });
 
+  it('of a kind that our reader does not read is not followed, and refused when it is whole', async () => {
+    const damage = (tile: Buffer): Buffer => {
+      const deep = Buffer.from(tile);
+      deep[deep.indexOf(Buffer.from([0xff, 0xc0])) + 4] = 12;
+      return deep;
+    };
+    expect(await kindOf(tiff({ ...lacking, damage }))).toBe('later');
+    const stalled = { ...STILL, quiet: QUICK.stallSeconds + 1 };
+    for (const opening of [
+      () => open(tiff({ ...lacking, damage }), stalled),
+      () => watched(tiff({ ...page, damage })),
+    ]) {
+      const error = await failureOf(opening);
+      expect([error.code, error.message]).toEqual(['SLIDE_UNSUPPORTED', expect.stringContaining('has 12-bit samples')]);
+    }
+  });
+
   it('takes the spacing and the name that are given', async () => {
     const opened = await open(tiff(lacking), STILL, { mpp: 0.3, id: 'case_7' });
     expect(opened).toMatchObject({ value: { opened: { info: { id: 'case_7', mpp: 0.3 } } } });

@@ -11,6 +11,7 @@ import { readDataSet } from '#src/slide/ndtiff/data-set.js';
 import { NdTiffSource } from '#src/slide/ndtiff/ndtiff-source.js';
 import { openSlide } from '#src/slide/open.js';
 import { readRegularFile } from '#src/slide/regular-file.js';
+import type { TileState } from '#src/slide/slide.js';
 import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
 import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
 import { TILE_FOLDER_KIND } from '#src/slide/tile-folder/tile-set.js';
@@ -121,7 +122,7 @@ describe('an NDTiff data set', () => {
   const entry = (file: string) => encodeIndexEntry({ row: 0, column: 0 }, file, [4, 4], 2, image);
   const options = { id: 'slide', pollSeconds: 0.01, stallSeconds: 0.05, settleSeconds: 0.01, events: false };
 
-  async function stateOf(folder: string): Promise<string> {
+  async function stateOf(folder: string): Promise<TileState> {
     const live = openGrowingNdTiff(readDataSet(join(folder, 'NDTiff.index')), options)!;
     for await (const { tiles } of live.follow(0, AbortSignal.timeout(5000))) expect(tiles).toEqual([0]);
     const source = new NdTiffSource(live.sourceFor(0) as ConstructorParameters<typeof NdTiffSource>[0]);

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -100,5 +100,31 @@ describe('a DICOM slide', () => {
     expect(results[0]).toMatchObject({ state: 'completed', summary: { plan: { level: 1 }, patches: { failed: 0 } } });
     expect(kinds(events).filter(kind => kind === 'opened')).toHaveLength(1);
     expect(await maskOf(out, 'pyramid')).toEqual(await finishedMask(path, 'pyramid', 0.25));
+  });
+
+  it('whose reduced level came first, and does not say so, is segmented again when its base comes', async () => {
+    const { path: made } = await simulateScan(await pyramid(0.5), await emptyFolder(), {
+      ...{ as: 'dicom', order: 'rows', rate: 0, mpp: 0.25 },
+    });
+    const reduced = Buffer.from('DERIVED\\PRIMARY\\VOLUME\\RESAMPLED');
+    const names = readdirSync(made).toSorted();
+    for (const name of names) {
+      const bytes = readFileSync(join(made, name));
+      const at = bytes.indexOf(reduced);
+      if (at > 0) bytes.fill('ORIGINAL\\PRIMARY\\VOLUME\\NONE'.padEnd(reduced.length), at, at + reduced.length);
+      writeFileSync(join(made, name), bytes);
+    }
+    const [base, half, ...coarser] = names;
+    const { results, events, out } = await watchFor(2, {}, async (folder, signal) => {
+      const into = join(folder, 'pyramid');
+      await mkdir(into);
+      const completed = happened('completed', signal);
+      await deliver(join(made, half!), into, half!);
+      await completed;
+      for (const name of [...coarser, base!]) await deliver(join(made, name), into, name);
+    });
+    expect(results.map(({ state }) => state)).toEqual(['completed', 'completed']);
+    expect(kinds(events).filter(kind => kind === 'opened')).toHaveLength(2);
+    expect(await maskOf(out, 'pyramid')).toEqual(await finishedMask(made, 'pyramid'));
   });
 });

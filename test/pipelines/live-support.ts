@@ -56,9 +56,10 @@ export async function segmentFinished(
   id: string,
   mpp?: number,
   out?: string,
+  config: Partial<Config> = {},
 ): Promise<{ mask: Record<string, string>; result: SlideResult }> {
   const folder = out ?? (await emptyFolder());
-  const { parts } = await open({ out: folder });
+  const { parts } = await open({ out: folder, ...config });
   const task = { path: slide, id, open: () => openSlide(slide, { id, mpp }) };
   const result = await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
   await parts.close();

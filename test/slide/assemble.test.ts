@@ -4,6 +4,7 @@ import { PatchAssembler, type Region } from '#src/slide/assemble.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { PixelMemory } from '#src/slide/pixel-memory.js';
+import { disjoint } from '#src/slide/rectangles.js';
 import type { TileSource } from '#src/slide/slide.js';
 import { TileCache } from '#src/slide/tile-cache.js';
 import { failureOf, scratch } from './fixture.js';
@@ -76,6 +77,43 @@ describe('PatchAssembler', () => {
     expect(at(99, 69)).toEqual([255, 255, 255]);
     expect(at(100, 69)).toEqual([0, 0, 0]);
     expect(at(99, 70)).toEqual([0, 0, 0]);
+  });
+
+  it('says where no tile is, and draws what finer levels have, through caches of any size and tiles of any', async () => {
+    const finest = gradient(128, 128);
+    const half = { ...gradient(64, 64), data: new Uint8Array(64 * 64 * 3) };
+    for (let i = 0; i < half.data.length; i++) {
+      const [x, y, c] = [Math.floor(i / 3) % 64, Math.floor(i / 192), i % 3];
+      const at = (dx: number, dy: number) => finest.data[((y * 2 + dy) * 128 + x * 2 + dx) * 3 + c]!;
+      half.data[i] = (at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1) + 2) >> 2;
+    }
+    // The level that is read has its left half; the finer one, in larger tiles, all but its last tile.
+    const pages: PageOptions[] = [
+      { picture: finest, tile: [64, 64], missing: (col, row) => col === 1 && row === 1 },
+      { picture: half, tile: [16, 16], subfileType: 1, missing: col => col > 1 },
+    ];
+    for (const cacheBytes of [1, 64 * 64 * 3 * 3, 2 ** 20]) {
+      const path = files.write(`${counter++}.tif`, writeTiff(pages));
+      const memory = new PixelMemory();
+      const source = await openTileSource((await openSlide(path, { mpp: 0.5 })).source);
+      const assembler = new PatchAssembler(source, memory, new TileCache(memory, cacheBytes));
+      const into = memory.area('patch', 64 * 64 * 3);
+      const size = { width: 64, height: 64, slideWidth: 64, slideHeight: 64 };
+      // Twice, so that drawn tiles come out of the cache, where there is room for them.
+      for (const _ of [1, 2]) {
+        const gaps = await assembler.read({ level: 1, scale: 1, x: 0, y: 0, ...size, nextTop: 0 }, into);
+        expect(disjoint(gaps, 64, 64)).toEqual([{ x: 32, y: 32, width: 32, height: 32 }]);
+        const pixels = memory.bytes(into, 64 * 64 * 3);
+        let apart = 0;
+        for (let i = 0; i < pixels.length; i++) {
+          const [x, y] = [Math.floor(i / 3) % 64, Math.floor(i / 192)];
+          if (x >= 32 && y >= 32) expect(pixels[i]).toBe(255);
+          else apart = Math.max(apart, Math.abs(pixels[i]! - half.data[i]!));
+        }
+        expect(apart).toBe(0);
+      }
+      assembler.close();
+    }
   });
 
   it('decodes every tile once when patches come row by row, in a cache far smaller than the slide', async () => {

@@ -42,6 +42,22 @@ describe('an image as a slide', () => {
     }
   });
 
+  it('is white where it is transparent, and says that it is grey', async () => {
+    const path = join(folder, 'alpha.png');
+    const rgba = Buffer.from(Array.from({ length: 32 * 32 }, (_, i) => [10, 60, 110, i % 256]).flat());
+    await sharp(rgba, { raw: { width: 32, height: 32, channels: 4 } })
+      .png()
+      .toFile(path);
+    const { info, pixels } = await readAll(path, 0.5);
+    expect(info.notes).toBeUndefined();
+    for (let i = 0; i < 32 * 32; i++)
+      for (const [c, colour] of [10, 60, 110].entries())
+        expect(Math.abs(pixels[i * 3 + c]! - (255 - ((255 - colour) * (i % 256)) / 255))).toBeLessThanOrEqual(1);
+    await sharp(path).removeAlpha().toColourspace('b-w').png().toFile(join(folder, 'grey.png'));
+    const grey = await readAll(join(folder, 'grey.png'), 0.5);
+    expect(grey.info.notes).toMatchObject([{ code: 'grey' }]);
+  });
+
   it('is resampled to the spacing otherwise, without a shift', async () => {
     const path = join(folder, 'ramp.png');
     const ramp = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => 3 * (Math.floor(i / 3) % 64)));

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { planPatches } from '#src/slide/plan.js';
 import { type SlideFacts, withSpacing } from '#src/slide/slide-facts.js';
-import { groupAttributes, storedLevels } from '#src/store/zarr-metadata.js';
+import { attributesOf04, storedLevels } from '#src/store/zarr-metadata.js';
 
 const levels = [
   { width: 1000, height: 800, downsample: 1, tileWidth: 256, tileHeight: 256 },
@@ -48,7 +48,7 @@ it('the mask of OME-Zarr has the spacing of each axis', () => {
     ...spaced({ x: 0.4, y: 0.5 }),
   };
   const plan = planPatches(info, { spacing: Math.sqrt(0.2) * 2, patchSize: 64 });
-  const attributes = groupAttributes('mask', plan, storedLevels(plan)) as {
+  const attributes = attributesOf04('mask', plan, storedLevels(plan)) as {
     multiscales: { datasets: { coordinateTransformations: { scale?: number[] }[] }[] }[];
   };
   const { scale } = attributes.multiscales[0]!.datasets[0]!.coordinateTransformations[0]!;

@@ -280,6 +280,22 @@ describe('a TIFF of several images', () => {
     ]);
   });
 
+  it('is read without its transparency masks, and says so', async () => {
+    const mask = { picture: gradient(256, 192, 1), photometric: 4 };
+    const path = files.write(
+      'mask.tif',
+      writeTiff([
+        page(256, 192, { resolution: 20_000 }),
+        page(256, 192, { ...mask, subfileType: 4 }),
+        page(128, 96, { subfileType: 1 }),
+        page(128, 96, { ...mask, picture: gradient(128, 96, 1), subfileType: 5 }),
+      ]),
+    );
+    const { info } = await openSlide(path);
+    expect(info.levels).toHaveLength(2);
+    expect(info.notes).toEqual([{ code: 'image-left-out', message: expect.stringContaining('a transparency mask') }]);
+  });
+
   it('names eight of many', async () => {
     const path = files.write(
       'many.tif',

@@ -27,6 +27,24 @@ describe('TileCache', () => {
     expect(cache.get(3)).toBe(places[2]);
   });
 
+  it('knows what a tile lacks for as long as it has the tile', () => {
+    const cache = cacheOf(2);
+    const gaps = [{ x: 0, y: 0, width: 3, height: 4 }];
+    cache.put(1, cache.take(), gaps);
+    cache.put(2, cache.take());
+    expect([cache.gapsOf(1), cache.gapsOf(2)]).toEqual([gaps, []]);
+    cache.spend(1);
+    expect(cache.gapsOf(1)).toEqual(gaps);
+    cache.take();
+    expect([cache.get(1), cache.gapsOf(1)]).toEqual([undefined, []]);
+    cache.put(3, cache.take(), gaps);
+    cache.forget(3, 4);
+    expect(cache.gapsOf(3)).toEqual([]);
+    cache.put(4, cache.take(), gaps);
+    cache.prepare(2 * MIB);
+    expect(cache.gapsOf(4)).toEqual([]);
+  });
+
   it('gives up spent tiles first, but keeps some for the next patch', () => {
     const cache = cacheOf(30);
     for (let key = 0; key < 20; key++) cache.put(key, cache.take());

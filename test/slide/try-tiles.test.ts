@@ -7,9 +7,10 @@ import type { OpenedSlide } from '#src/slide/slide.js';
 import { meanSpacing, type SlideFacts } from '#src/slide/slide-facts.js';
 import type { TiffDescription } from '#src/slide/tiff-description.js';
 import { tryTiles } from '#src/slide/try-tiles.js';
+import { writeInstance } from './dicom/instance-writer.js';
 import { failureOf, SLIDE, scratch } from './fixture.js';
 import { installed, orWhy } from './openslide/installed.js';
-import { encodeJpeg, gradient, type PageOptions, plain, writeTiff } from './tiff-writer.js';
+import { encodeJpeg, gradient, type PageOptions, type Picture, plain, writeTiff } from './tiff-writer.js';
 
 const files = scratch();
 afterAll(() => files.remove());
@@ -63,6 +64,13 @@ describe('a slide none of whose tiles is of a kind that is read', () => {
     }
   });
 
+  it('is so in DICOM', async () => {
+    const encode = (tile: Picture) => deep(encodeJpeg(tile));
+    const bytes = writeInstance({ picture: gradient(100, 70), tile: [32, 24], syntax: 'jpeg', encode });
+    const error = await failureOf(() => openSlide(files.write('deep.dcm', bytes), { mpp: 0.5 }));
+    expect([error.code, error.message]).toEqual(['SLIDE_UNSUPPORTED', expect.stringContaining('has 12-bit samples')]);
+  });
+
   it('is so where its tiles are large, and decoded in a thread of their own', async () => {
     const threads: Worker[] = [];
     const count = (worker: Worker) => threads.push(worker);
@@ -99,7 +107,7 @@ describe('a slide with some such tiles, or damaged ones', () => {
     const error = await failureOf(() => open('one.tif', page({ missing: alone, damage: deep })));
     expect(error.message).toContain('tile (3, 0) of level 0 has 12-bit samples');
     const { source, info } = await open('none.tif', page({ missing: () => true }));
-    expect(await tryTiles(source, info.levels)).toEqual(new Map());
+    expect(await tryTiles(source, info.levels)).toEqual({ unread: new Map(), grey: false });
   });
 
   it('is not tried while it grows', async () => {
@@ -124,6 +132,28 @@ describe('a slide with some such tiles, or damaged ones', () => {
         ),
       },
     ]);
+  });
+
+  it('is grey where a tile of several greys has no colour, and is noted once', async () => {
+    const greys = (width: number, samples: 1 | 3) => {
+      const data = new Uint8Array(width * width * samples);
+      for (let pixel = 0; pixel < width * width; pixel++)
+        data.fill(100 + (pixel % 90), pixel * samples, pixel * samples + samples);
+      return { width, height: width, samples, data };
+    };
+    const notes = async (more: Partial<PageOptions>) =>
+      (await open('grey.tif', page({ compression: 'lzw', ...more }))).info.notes;
+    const noted = [{ code: 'grey', message: expect.stringContaining('trained on colour') }];
+    expect(await notes({ picture: greys(256, 3) })).toEqual(noted);
+    expect(await notes({ picture: greys(256, 3), compression: 'jpeg' })).toEqual(noted);
+    expect(await notes({ picture: greys(256, 1) })).toEqual(noted);
+    expect(await notes({ picture: greys(40, 3) })).toEqual(noted);
+    // Large enough for a thread of its own.
+    expect(await notes({ picture: greys(1024, 3), tile: [1024, 1024] })).toEqual(noted);
+    // All of one grey is glass, or nothing that was scanned.
+    expect(await notes({ picture: plain(256, 256, [240, 240, 240]) })).toBeUndefined();
+    expect(await notes({ picture: plain(40, 40, [240, 240, 240]), tile: [64, 64] })).toBeUndefined();
+    expect(await notes({})).toBeUndefined();
   });
 
   it('stops when it is told to', async () => {

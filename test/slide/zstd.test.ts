@@ -7,6 +7,7 @@ import type { StromaflowError } from '#src/errors.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import type { Decompress } from '#src/slide/raw-decoder.js';
+import type { TileState } from '#src/slide/slide.js';
 import { loadZstd, mostBytesOf } from '#src/slide/zstd-decoder.js';
 import { SLIDE } from '../support/paths.js';
 import { scratch } from './fixture.js';
@@ -46,7 +47,7 @@ describe('a TIFF with Zstandard tiles, as libtiff writes it', () => {
     bytes[first] = 0;
     const { source } = await openSlide(files.write('damaged.tif', bytes));
     const tiles = await openTileSource(source);
-    const codes: string[] = [];
+    const codes: (TileState | string)[] = [];
     for (let tile = 0; tile < 9; tile++)
       try {
         codes.push(await tiles.readTile(0, tile % 3, Math.floor(tile / 3), new Uint8Array(32 * 32 * 3)));

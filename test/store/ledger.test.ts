@@ -82,6 +82,43 @@ describe.each<[string, () => Promise<Ledger>]>([
     expect([...rescanned.records()]).toEqual([]);
   });
 
+  it('tells of a run without opening it', async () => {
+    expect(ledger.find('slide_1')).toBeUndefined();
+    const run = await ledger.run(KEY, { identity: 'inode 7', growing: true, content: () => '' });
+    await run.update({ ...run.state, state: 'completed', finished: 'all' });
+    expect(ledger.find('slide_1')).toEqual({
+      state: 'completed',
+      fingerprint: 'f',
+      growth: 'inode 7',
+      finished: 'all',
+    });
+    expect(ledger.find('slide_2')).toBeUndefined();
+  });
+
+  it('begins again, under another name, a run that was given up, and remembers that it did', async () => {
+    const first = await ledger.run(KEY);
+    await first.record(segmented(1, 1));
+    await first.update({ ...first.state, state: 'incomplete', finished: 'replaced' });
+    const second = await ledger.run(KEY);
+    expect([second.fingerprint, [...second.records()]]).toEqual(['f+1', []]);
+    await second.update({ ...second.state, revision: 5 });
+    const same = await ledger.run(KEY);
+    expect([same.fingerprint, same.state]).toEqual(['f+1', { revision: 5, state: 'open' }]);
+  });
+
+  it('keeps whose a name is, and what a source is called', async () => {
+    const { names } = ledger;
+    expect([names.sourceOf('S1'), names.nameOf('/a')]).toEqual([undefined, undefined]);
+    await names.give('S1', '/a');
+    await names.give('S2', '/b');
+    await names.give('s1', '/c');
+    expect([names.sourceOf('S1'), names.sourceOf('s2')]).toEqual(['/c', '/b']);
+    expect([names.nameOf('/a'), names.nameOf('/c')]).toEqual(['S1', 's1']);
+    await ledger.run({ ...KEY, slide: 's1' });
+    await ledger.run({ ...KEY, slide: 's1', plan: 'other' });
+    expect(names.sourceOf('s1')).toBe('/c');
+  });
+
   it('forgets a growing run under another plan, another file, or when the slide never grew', async () => {
     const growth = { identity: 'inode 7', growing: true, content: () => '' };
     const grown = { ...KEY, fingerprint: 'growing' };

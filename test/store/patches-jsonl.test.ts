@@ -44,6 +44,11 @@ describe('a line of patches.jsonl', () => {
       'TILE_CORRUPT',
     );
     expect(Object.keys(JSON.parse(patchLine(record, plan)))).not.toContain('code');
+    expect(Object.keys(JSON.parse(patchLine(record, plan)))).not.toContain('missingPixels');
+    const missingAt = [{ x: 0, y: 0, width: 5, height: 8 }];
+    const lost = JSON.parse(patchLine({ ...record, outcome: 'missing', missingPixels: 40, missingAt }, plan));
+    expect(lost).toMatchObject({ outcome: 'missing', missingPixels: 40 });
+    expect(lost).not.toHaveProperty('missingAt');
     expect(scored.endsWith('}\n') && scored.indexOf('\n') === scored.length - 1).toBe(true);
   });
 });

@@ -1,7 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RunKey } from '#src/store/ledger.js';
-import { fingerprintOf, freshRun, isSameRun, runKeyText, type StoredRun } from '#src/store/run-key.js';
+import {
+  fingerprintOf,
+  freshRun,
+  isSameRun,
+  knownRun,
+  REPLACED,
+  runKeyText,
+  type StoredRun,
+} from '#src/store/run-key.js';
 
 const part = fc.oneof(fc.string(), fc.constantFrom('a', 'b', '","', '\\', 'a","b'));
 const keys = fc.record<RunKey>({ slide: part, fingerprint: part, modelVersion: part, plan: part });
@@ -30,6 +38,21 @@ describe('freshRun', () => {
     expect(freshRun(KEY, undefined)).toEqual({ key: runKeyText(KEY), revision: 1, state: 'open' });
     expect(freshRun(KEY, { ...GROWTH, growing: false })).toEqual(freshRun(KEY, undefined));
     expect(freshRun(KEY, GROWTH)).toEqual({ ...freshRun(KEY, undefined), growth: 'inode 7' });
+  });
+});
+
+describe('a run that was given up because its slide was replaced', () => {
+  const given: StoredRun = { ...freshRun(KEY, GROWTH), state: 'incomplete', finished: REPLACED };
+
+  it('is nobody’s any more, and another one of its key has another name', () => {
+    for (const growth of [undefined, GROWTH, { ...GROWTH, content: () => REPLACED }])
+      expect(isSameRun(given, KEY, growth)).toBe(false);
+    const again = freshRun(KEY, undefined, given);
+    expect([fingerprintOf(again), isSameRun(again, KEY, undefined)]).toEqual(['growing+1', true]);
+    const third = freshRun(KEY, undefined, { ...again, finished: REPLACED });
+    expect([fingerprintOf(third), knownRun(third).fingerprint]).toEqual(['growing+2', 'growing']);
+    expect(fingerprintOf(freshRun(FINISHED, undefined, given))).toBe('finished');
+    expect(fingerprintOf(freshRun(KEY, undefined, freshRun(KEY, undefined)))).toBe('growing');
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fileSystemOf, isRemote } from '#src/watch/file-system.js';
+import { fileSystemOf, hasStableInodes, isRemote, mountOf } from '#src/watch/file-system.js';
 import { isSlideName, matcher } from '#src/watch/names.js';
 
 describe('isSlideName', () => {
@@ -65,5 +65,18 @@ describe('file systems', () => {
     expect(isRemote('/', '1 1 0:1 / / rw - nfs4 server:/ rw')).toBe(true);
     expect(isRemote('/', '1 1 0:1 / / rw - overlay overlay rw')).toBe(false);
     expect(isRemote('/', 'not a table of mounts')).toBe(false);
+  });
+
+  it('tells which share is mounted where a path lies', () => {
+    expect(mountOf('/mnt/scans/case', MOUNTS)).toBe('cifs //scanner/out / /mnt/scans');
+    expect(mountOf('/mnt/scans', MOUNTS)).toBe(mountOf('/mnt/scans/case', MOUNTS));
+    expect(mountOf('/mnt/scans', MOUNTS.replace(/^30.*$/m, ''))).toBe('ext4 /dev/vda1 / /');
+    expect(mountOf('/mnt/with space', MOUNTS)).toBe('nfs4 server:/x / /mnt/with space');
+    expect(mountOf('/', 'not a table of mounts')).toBeUndefined();
+  });
+
+  it('knows those that make up inode numbers', () => {
+    expect(['/mnt/scans', '/mnt/ssh/in', '/'].map(path => hasStableInodes(path, MOUNTS))).toEqual([true, false, true]);
+    expect(hasStableInodes('/', 'not a table of mounts')).toBe(true);
   });
 });

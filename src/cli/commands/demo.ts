@@ -45,7 +45,7 @@ on a free port and publishes to it; without it the events stay in this process. 
           story.begin(folder, parts.models.current.bundle);
           void story.follow(parts, signal);
           void scan(folder, story, signal);
-          return segmentLive(folder, parts, signal, DEMO_PLACE).pipe(take(1));
+          return segmentLive(folder, parts, signal, { place: DEMO_PLACE }).pipe(take(1));
         },
         { printEvents: config.events, note: () => story.status, again: 'stromaflow demo starts over' },
       );

@@ -27,7 +27,7 @@ they are renamed; slides that can be read while they grow are segmented while th
     terminal.line(`watching ${folder}`);
     const labels = await slideLabels(config);
     const watched = watchedFolder(folder, config, change => sayPresence(change, terminal));
-    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(watched, parts, signal);
+    const graph = (parts: Parts, signal: AbortSignal) => segmentLive(watched, parts, signal, { say: terminal.problem });
     return runGraph({ ...context, config, terminal }, graph, {
       ...labels,
       followsModel: true,

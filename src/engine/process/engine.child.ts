@@ -1,7 +1,8 @@
 import { toWire } from '../../errors.js';
+import { readAt, writeAt } from '../../process/shared-file.js';
 import type { BackendOptions, EngineBackend } from '../backend.js';
 import { createBackend } from '../backends.js';
-import { exchangeLayout, readAt, writeAt } from './exchange.js';
+import { exchangeLayout } from './exchange.js';
 import { EXCHANGE_FD, type ProcessReply, type ProcessRequest } from './protocol.js';
 
 /**

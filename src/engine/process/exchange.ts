@@ -1,8 +1,6 @@
 import { StromaflowError } from '../../errors.js';
 import { openSharedFile } from '../../process/shared-file.js';
 
-export { readAt, writeAt } from '../../process/shared-file.js';
-
 /** Where a batch's parts lie in the exchange, in bytes: pixels from 0, then masks, then probabilities. */
 export interface ExchangeLayout {
   readonly masksAt: number;

@@ -1,9 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { fromWire, StromaflowError } from '../../errors.js';
+import { askChild, ChildLost, endChild, type LostReason } from '../../process/ask-child.js';
+import { readAt, writeAt } from '../../process/shared-file.js';
 import type { BackendOptions, EngineBackend } from '../backend.js';
-import { exchangeLayout, openExchange, readAt, writeAt } from './exchange.js';
+import { exchangeLayout, openExchange } from './exchange.js';
 import type { ProcessReply, ProcessRequest } from './protocol.js';
 
 const SCRIPT = new URL('./engine.child.js', import.meta.url);
@@ -27,10 +28,10 @@ export async function createProcessBackend(options: BackendOptions, script: URL 
     serialization: 'advanced',
     execArgv: [],
   });
-  const ask = askChild(child);
+  const ask = asking(child);
   let ending: Promise<void> | undefined;
   const end = (): Promise<void> => {
-    ending ??= kill(child).finally(() => closeSync(fd));
+    ending ??= endChild(child).finally(() => closeSync(fd));
     return ending;
   };
   /** What a failed run leaves behind in a native library is not to be trusted, and its memory is needed. */
@@ -74,59 +75,32 @@ export async function createProcessBackend(options: BackendOptions, script: URL 
   };
 }
 
-/** Of one that never came to life there is no number. */
-const isGone = ({ pid, exitCode, signalCode }: ChildProcess): boolean =>
-  pid === undefined || exitCode !== null || signalCode !== null;
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (isGone(child)) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGKILL');
-  await gone;
-}
-
 type ReplyOf<T extends ProcessReply['type']> = Extract<ProcessReply, { type: T }>;
 type FailureCode = 'ENGINE_UNAVAILABLE' | 'ENGINE_FAILED';
 
-/** One request at a time; the answer, or what became of the process. `seconds`: longest wait, 0 without end. */
-function askChild(child: ChildProcess) {
-  return <T extends ProcessReply['type']>(
+/** One request at a time; the answer that is wanted, or an error of the code. `seconds`: longest wait, 0 without end. */
+function asking(child: ChildProcess) {
+  return async <T extends ProcessReply['type']>(
     request: ProcessRequest,
     wanted: T,
     code: FailureCode,
     seconds = 0,
-  ): Promise<ReplyOf<T>> =>
-    new Promise((resolve, reject) => {
-      const fail = (message: string, fix?: string) =>
-        settle(() => reject(new StromaflowError(code, message, { ...(fix !== undefined && { fix }) })));
-      const onMessage = (reply: ProcessReply) =>
-        settle(() => (reply.type === wanted ? resolve(reply as ReplyOf<T>) : reject(refused(reply, code))));
-      const onExit = (status: number | null, signal: string | null) => fail(...epitaph(status, signal));
-      const onError = (error: Error) => fail(`the engine's process cannot be reached: ${error.message}`);
-      const timer = seconds > 0 ? setTimeout(() => fail(...silence(seconds)), seconds * 1000) : undefined;
-      const settle = (how: () => void) => {
-        clearTimeout(timer);
-        child.off('message', onMessage).off('exit', onExit).off('error', onError);
-        how();
-      };
-      child.on('message', onMessage).on('exit', onExit).on('error', onError);
-      if (isGone(child)) onExit(child.exitCode, child.signalCode);
-      else child.send(request, error => error && onError(error));
-    });
+  ): Promise<ReplyOf<T>> => {
+    const reply = await askChild<ProcessReply>(child, request, seconds > 0 ? { seconds } : {}).catch(lost(code));
+    if (reply.type === wanted) return reply as ReplyOf<T>;
+    throw reply.type === 'failed' ? fromWire(reply.error) : new StromaflowError(code, `unexpected ${reply.type}`);
+  };
 }
 
-function refused(reply: ProcessReply, code: FailureCode): StromaflowError {
-  return reply.type === 'failed' ? fromWire(reply.error) : new StromaflowError(code, `unexpected ${reply.type}`);
-}
+const FIXES: Readonly<Partial<Record<LostReason, string>>> = {
+  killed: 'lower --batch',
+  silent: 'raise --engine-timeout for a slow engine; else look at the driver',
+};
 
-/** The kernel kills whoever needs more memory than there is, without a word. */
-function epitaph(status: number | null, signal: string | null): [message: string, fix?: string] {
-  if (signal === 'SIGKILL')
-    return ["the engine's process was killed, most likely because the machine ran out of memory", 'lower --batch'];
-  return [`the engine's process crashed (${signal ?? `exit status ${status}`})`];
-}
-
-const silence = (seconds: number): [message: string, fix: string] => [
-  `the engine did not answer within ${seconds} s`,
-  'raise --engine-timeout for a slow engine; else look at the driver',
-];
+const lost =
+  (code: FailureCode) =>
+  (error: unknown): never => {
+    if (!(error instanceof ChildLost)) throw error;
+    const fix = FIXES[error.reason];
+    throw new StromaflowError(code, `the engine's process ${error.message}`, fix === undefined ? {} : { fix });
+  };

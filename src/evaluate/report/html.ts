@@ -1,23 +1,23 @@
 import { BOUNDARY_TOLERANCES } from '../boundary.js';
 import { describeClasses, describeLeftOut } from '../label-facts.js';
-import type { EvaluationReport, Example, ModelResult } from '../metrics.js';
+import type { EvaluationReport, Example, ImageResult, ModelResult } from '../metrics.js';
 import type { SplitName } from '../split.js';
+import { areaPlots, relativeAreaPlots } from './area-plots.js';
 import { escapeText, fixed, grouped, percent, withInterval } from './markup.js';
 import { FALSE_NEGATIVE, FALSE_POSITIVE, type PictureSet, TINT } from './pictures.js';
 import {
-  areaPlots,
   classPlot,
   distributionPlot,
   intervalPlot,
   patientPlot,
   precisionRecallPlot,
-  relativeAreaPlots,
   reliabilityPlot,
   thresholdPlot,
 } from './plots.js';
 import { STYLE } from './style.js';
 import { modelColour } from './svg.js';
 import { comparisonTable, confusionTable, resultTable, scoreTable } from './tables.js';
+import { count, imagesOf, imagesOfPatients, unitOf } from './words.js';
 
 /**
  * report.html: one file, no script, no request (its policy forbids both); every number in it is one of metrics.json's,
@@ -42,7 +42,7 @@ export function reportHtml(report: EvaluationReport, pictures: readonly PictureS
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>Stroma segmentation on ${escapeText(set.name)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body>
 <header><h1>Stroma segmentation on ${escapeText(set.name)}</h1>
-<p class="meta">${escapeText(headline(report, split))}</p>${lead(models, split)}</header>
+<p class="meta">${escapeText(headline(report, split))}</p>${lead(models, split)}${banner(models)}</header>
 ${sections.join('\n')}
 </body></html>
 `;
@@ -57,42 +57,74 @@ export function reportedSplit(report: Pick<EvaluationReport, 'models'>): SplitNa
 function headline({ models, set, createdAt }: EvaluationReport, split: SplitName): string {
   const result = models.find(model => model.splits[split])?.splits[split];
   const size = result
-    ? `${count(result.images, 'image')} of ${count(result.patients, 'patient')}, ${count(result.patches.scored, 'patch', 'patches')}`
+    ? `${imagesOfPatients(result, imagesOf(models, split))}, ${count(result.patches.scored, 'patch', 'patches')}`
     : 'nothing was scored';
   const part = split === 'all' ? '' : `${split} split: `;
   return `${part}${size} · ${set.layout === 'tiger' ? 'TIGER layout · ' : ''}${createdAt.slice(0, 10)}`;
 }
 
+/** About the model that was asked about (`--model`, the first), whichever of those compared with it is better. */
 function lead(models: readonly ModelResult[], split: SplitName): string {
-  const best = models
-    .filter(model => model.splits[split])
-    .reduce<ModelResult | undefined>((top, model) => (value(model) > (top ? value(top) : -1) ? model : top), undefined);
-  const result = best?.splits[split];
-  if (!best || !result) return '';
+  const [asked, ...others] = models;
+  const result = asked?.splits[split];
+  if (!asked || !result) return '';
   const { value: iou, lower, upper } = result.iou.micro;
   const interval = Number.isNaN(lower) ? '' : `, 95 % interval ${fixed(lower)}–${fixed(upper)}`;
-  return `<p class="lead"><b>${escapeText(best.name)}</b>: IoU <b>${fixed(iou)}</b>${interval}; measured stroma area ${percent(result.areaError.value, 1, true)} against the annotated.</p>`;
-  function value(model: ModelResult): number {
-    const micro = model.splits[split]?.iou.micro.value ?? Number.NaN;
-    return Number.isNaN(micro) ? -1 : micro;
-  }
+  const better = others.filter(model => (model.splits[split]?.iou.micro.value ?? Number.NaN) > iou);
+  const rest =
+    others.length === 0
+      ? ''
+      : ` Compared with ${count(others.length, 'other model')}, ${better.length === 0 ? 'none' : escapeText(better.map(model => model.name).join(', '))} of which ${better.length > 1 ? 'have' : 'has'} a higher IoU.`;
+  return `<p class="lead"><b>${escapeText(asked.name)}</b>: IoU <b>${fixed(iou)}</b>${interval}; measured stroma area ${percent(result.areaError.value, 1, true)} against the annotated.${rest}</p>`;
 }
 
-function results({ models, study }: EvaluationReport, split: SplitName): string {
+/** A model that was tried on what it was trained on, in one line. */
+export function seenLine({ name, seen, provenance }: ModelResult): string {
+  const which =
+    seen?.by === 'content'
+      ? `${seen.images} of these ${seen.of} images were used to make ${name}`
+      : `${name} was made with images of this set, by what its bundle says: ${provenance}`;
+  return `${which}. Scores on them say nothing about new images.`;
+}
+
+function banner(models: readonly ModelResult[]): string {
+  return models
+    .filter(model => model.seen)
+    .map(model => `<p class="banner" role="note">${escapeText(seenLine(model))}</p>`)
+    .join('');
+}
+
+function results({ models, study, protocol }: EvaluationReport, split: SplitName): string {
   return `<h2>Results</h2>${resultTable(models, split, study)}
-<p class="note">In brackets: 95 % interval, patients drawn with replacement. * The study measured on its own split of TIGER by patches, where patches of one
+<p class="note">In brackets: 95 % interval, ${drawn(imagesOf(models, split))}. * The study measured on its own split of TIGER by patches, where patches of one
 patient stand on both sides; set beside these numbers for orientation, not for comparison.</p>
 ${figure(intervalPlot(models, split, study), `models[].splits.${split}.iou.micro`, 'Dot and bar: this set. Open diamond: the study’s number for the same architecture, on its own data.')}
-${scoreTable(models, split)}`;
+${scoreTable(models, split)}
+<p class="note">${BOUNDARY_NOTE(protocol.spacing)}</p>`;
 }
+
+const drawn = (images: readonly ImageResult[]): string =>
+  unitOf(images) === 'patient'
+    ? 'patients drawn with replacement'
+    : 'images drawn with replacement, since no name tells a patient: too narrow where several images are of one patient';
+
+/** What boundary F1 measures, for somebody who reads the word for the first time. */
+const BOUNDARY_NOTE = (spacing: number): string =>
+  `Boundary F1: of the drawn and of the annotated outline, the share that runs within ${BOUNDARY_TOLERANCES.join(' or ')} px (${BOUNDARY_TOLERANCES.map(px => `${fixed(px * spacing, 1)} µm`).join(', ')}) of the other, as a harmonic mean; 1 where the outlines agree, however large the areas are. Outlines along the picture's edge or an ignored area are not counted.`;
 
 function comparisons(report: EvaluationReport, split: SplitName): string {
   return `<h2>Models against each other</h2>${comparisonTable(report.comparisons, split)}
-<p class="note">Paired bootstrap: both models on the same resampled patients. p is two-sided and not corrected for the number of comparisons.</p>`;
+<p class="note">Paired bootstrap: both models on the same resampled ${unitOf(imagesOf(report.models, split))}s. p is two-sided and not corrected for the number of comparisons.</p>`;
 }
 
 function patients(models: readonly ModelResult[], split: SplitName): string {
-  return `<h2>Patient by patient</h2>${modelKey(models)}${figure(patientPlot(models, split), 'models[].images[].counts', 'All labelled pixels of a patient together.')}`;
+  const unit = unitOf(imagesOf(models, split));
+  const title = unit === 'patient' ? 'Patient by patient' : 'Image by image';
+  const caption =
+    unit === 'patient'
+      ? 'All labelled pixels of a patient together.'
+      : 'No name tells a patient, so each image stands for itself.';
+  return `<h2>${title}</h2>${modelKey(models)}${figure(patientPlot(models, split, unit), 'models[].images[].counts', caption)}`;
 }
 
 function area(models: readonly ModelResult[], split: SplitName): string {
@@ -195,7 +227,7 @@ function methods({ protocol, set, models, createdAt }: EvaluationReport, split: 
     ],
     [
       'Intervals',
-      `percentile bootstrap over patients (told by the images’ names), ${grouped(protocol.bootstrap.resamples)} resamples, seed ${protocol.bootstrap.seed}`,
+      `percentile bootstrap over ${unitOf(imagesOf(models, split)) === 'patient' ? 'patients (told by the images’ names)' : 'images (patients are unknown: no name tells one, and no --patient pattern was given)'}, ${grouped(protocol.bootstrap.resamples)} resamples, seed ${protocol.bootstrap.seed}`,
     ],
     ...models.map((model): [string, string] => [
       model.name,
@@ -260,4 +292,3 @@ function figure(content: string, source: string, caption: string): string {
 const panel = (source: string, caption: string): string =>
   `<figure><img src="${source}" alt="${escapeText(caption)}"><figcaption>${escapeText(caption)}</figcaption></figure>`;
 const swatch = ([r, g, b]: readonly number[]): string => `<i style="background:rgb(${r},${g},${b})"></i>`;
-const count = (n: number, one: string, many = `${one}s`): string => `${grouped(n)} ${n === 1 ? one : many}`;

@@ -1,6 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { csvCell } from '../../csv.js';
 import { toStromaflowError } from '../../errors.js';
 import { BOUNDARY_TOLERANCES, boundaryF1 } from '../boundary.js';
 import type { PatchSpool } from '../patch-spool.js';
@@ -45,17 +46,10 @@ async function* rows(
         const { tp, fp, fn, tn } = counts;
         const scores = [iou(counts), dice(counts), ...boundary.map(boundaryF1)];
         const cells = [name, image, patient, subset, split, col, row, outcome, tp, fp, fn, tn, ...scores.map(defined)];
-        yield `${cells.map(cell).join()}\n`;
+        yield `${cells.map(csvCell).join()}\n`;
       }
     }
   }
 }
 
 const defined = (score: number): number | string => (Number.isNaN(score) ? '' : score);
-
-/** RFC 4180 quoting; text that a spreadsheet would run as a formula is kept text by a leading apostrophe. */
-function cell(value: string | number): string {
-  if (typeof value === 'number') return String(value);
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}

@@ -1,21 +1,8 @@
-import type { ImageResult, ModelResult, SplitResult, StudyNumber } from '../metrics.js';
+import type { LabelMeaning } from '../labels.js';
+import type { ModelResult, SplitResult, StudyNumber } from '../metrics.js';
 import type { SplitName } from '../split.js';
 import { escapeText, fixed, percent } from './markup.js';
-import {
-  type Axis,
-  dot,
-  drawAxes,
-  frameOf,
-  line,
-  modelColour,
-  niceAxis,
-  type Plot,
-  plotOf,
-  round,
-  svg,
-  text,
-  unitAxis,
-} from './svg.js';
+import { dot, drawAxes, frameOf, line, modelColour, niceAxis, plotOf, round, svg, text, unitAxis } from './svg.js';
 
 /** Plots of the report, each from metrics.json's numbers alone. */
 
@@ -23,7 +10,7 @@ import {
 export function intervalPlot(models: readonly ModelResult[], split: SplitName, study: readonly StudyNumber[]): string {
   const rows = models.map((model, index) => ({ model, index, iou: model.splits[split]?.iou.micro }));
   const frame = frameOf(680, 56 + rows.length * 38, { left: 200, top: 6 });
-  const xAxis = unitAxis('IoU, all pixels together (micro), with 95 % interval over patients');
+  const xAxis = unitAxis('IoU, all pixels together (micro), with 95 % interval');
   const plot = plotOf(frame, xAxis, { from: rows.length, to: 0 });
   const marks = rows.map(({ model, index, iou }) => {
     const y = plot.y(index + 0.5);
@@ -46,22 +33,24 @@ function diamondAt(x: number, y: number, title: string): string {
 }
 
 /** Every patient's IoU, the patients in the order of the first model's. */
-export function patientPlot(models: readonly ModelResult[], split: SplitName): string {
+export function patientPlot(models: readonly ModelResult[], split: SplitName, unit = 'patient'): string {
   const byModel = models.map(model => patientScores(model, split));
   const order = [...(byModel[0] ?? new Map<string, number>())].sort((a, b) => a[1] - b[1]).map(([patient]) => patient);
   const frame = frameOf(680, 230);
   const named = order.length <= 40;
-  const height = named ? 276 : 230;
-  const sized = named ? { ...frame, height, bottom: 88 } : frame;
+  // Names stand at 45°, above the axis' label.
+  const room = named ? Math.max(0, ...order.map(patient => shorten(patient, 12).length)) * 4 : 0;
+  const height = 230 + room;
+  const sized = { ...frame, height, bottom: frame.bottom + room };
   const xAxis = {
     from: 0,
     to: Math.max(1, order.length),
-    label: `${order.length} patients, by IoU`,
+    label: `${order.length} ${unit}s, by IoU`,
     ticks: [],
     format: String,
   };
   const plot = plotOf(sized, xAxis, { from: 0, to: 1 });
-  const axes = drawAxes(plot, xAxis, unitAxis('IoU of the patient'));
+  const axes = drawAxes(plot, xAxis, unitAxis(`IoU of the ${unit}`));
   const marks = byModel.flatMap((scores, index) =>
     order.map((patient, i) => {
       const value = scores.get(patient);
@@ -76,7 +65,7 @@ export function patientPlot(models: readonly ModelResult[], split: SplitName): s
         return `<text class="tick small" text-anchor="end" transform="${at}">${escapeText(shorten(patient, 12))}</text>`;
       })
     : [];
-  return svg(sized, 'Intersection over union of each patient', axes + names.join('') + marks.join(''));
+  return svg(sized, `Intersection over union of each ${unit}`, axes + names.join('') + marks.join(''));
 }
 
 /** Pooled IoU of each patient, from the images' counts; without patients that have stroma neither in truth nor in mask. */
@@ -90,84 +79,6 @@ export function patientScores(model: ModelResult, split: SplitName): Map<string,
   return new Map([...sums].filter(([, [, union]]) => union > 0).map(([patient, [tp, union]]) => [patient, tp / union]));
 }
 
-/** Bland–Altman, a plot a model on common axes: difference of area of every image against its mean area. */
-export function areaPlots(models: readonly ModelResult[], split: SplitName): string[] {
-  const points = areaPoints(models, split, image => image.predictedArea - image.annotatedArea);
-  const agreements = models.map(model => model.splits[split]?.area.absolute);
-  const limits = agreements.flatMap(agreement => (agreement ? [agreement.bias, agreement.lower, agreement.upper] : []));
-  const frame = frameOf(335, 250, { left: 68, right: 12 });
-  const xAxis = areaAxis(points);
-  const yAxis = niceAxis(
-    [0, ...limits, ...points.flat().map(point => point.error)],
-    'predicted − annotated, mm²',
-    tidy,
-  );
-  const plot = plotOf(frame, xAxis, yAxis);
-  return models.map((model, index) => {
-    const agreement = agreements[index];
-    const lines = [
-      across(plot, 0, 'zero'),
-      across(plot, agreement?.bias, 'bias'),
-      across(plot, agreement?.lower, 'limit'),
-      across(plot, agreement?.upper, 'limit'),
-    ];
-    const marks = points[index]!.map(({ image, mean, error }) =>
-      dot(
-        plot.x(mean),
-        plot.y(error),
-        modelColour(index),
-        `${image.image}: ${tidy(Number(error.toPrecision(3)))} mm²`,
-        3,
-      ),
-    );
-    const drawn = drawAxes(plot, xAxis, yAxis) + lines.join('') + marks.join('');
-    return svg(frame, `Difference of area of ${model.name} against area`, drawn);
-  });
-}
-
-/** Errors beyond this share are drawn at it: an image with hardly any annotated stroma would flatten all others. */
-const AREA_CLIP = 2;
-
-/** A plot a model on common axes: relative area error of every image that has annotated stroma. */
-export function relativeAreaPlots(models: readonly ModelResult[], split: SplitName): string[] {
-  const clip = (value: number) => Math.max(-1, Math.min(AREA_CLIP, value)) * 100;
-  const points = areaPoints(models, split, image => image.areaError);
-  const frame = frameOf(335, 250, { left: 68, right: 12 });
-  const xAxis = areaAxis(points);
-  const yAxis = niceAxis([0, ...points.flat().map(point => clip(point.error))], 'relative error, %', tidy);
-  const plot = plotOf(frame, xAxis, yAxis);
-  return models.map((model, index) => {
-    const median = model.splits[split]?.area.relativeQuartiles[1];
-    const lines = across(plot, 0, 'zero') + across(plot, median === undefined ? undefined : clip(median), 'bias');
-    const marks = points[index]!.map(({ image, mean, error }) =>
-      dot(plot.x(mean), plot.y(clip(error)), modelColour(index), `${image.image}: ${percent(error, 1, true)}`, 3),
-    );
-    const drawn = drawAxes(plot, xAxis, yAxis) + lines + marks.join('');
-    return svg(frame, `Relative area error of ${model.name} against area`, drawn);
-  });
-}
-
-function areaPoints(models: readonly ModelResult[], split: SplitName, of: (image: ImageResult) => number) {
-  return models.map(model =>
-    model.images
-      .filter(image => image.split === split && Number.isFinite(of(image)))
-      .map(image => ({ image, mean: (image.predictedArea + image.annotatedArea) / 2, error: of(image) })),
-  );
-}
-
-const areaAxis = (points: readonly (readonly { readonly mean: number }[])[]): Axis =>
-  niceAxis([0, ...points.flat().map(point => point.mean)], 'mean of predicted and annotated, mm²', tidy);
-
-/** A tick without rounding dirt, with a minus sign. */
-const tidy = (value: number): string => String(Number(value.toPrecision(6))).replace('-', '−');
-
-function across(plot: Plot, value: number | undefined, style: string): string {
-  if (value === undefined || Number.isNaN(value)) return '';
-  const { left, right, width } = plot.frame;
-  const y = round(plot.y(value));
-  return `<line class="${style}" x1="${left}" x2="${width - right}" y1="${y}" y2="${y}"/>`;
-}
-
 /** Precision against recall. */
 export function precisionRecallPlot(models: readonly ModelResult[], split: SplitName): string {
   const frame = frameOf(335, 250);
@@ -178,6 +89,7 @@ export function precisionRecallPlot(models: readonly ModelResult[], split: Split
       plot,
       curve.map(point => [point.recall, point.precision] as const),
       modelColour(index),
+      { width: curveWidth(index, models.length) },
     );
   });
   return svg(
@@ -202,6 +114,7 @@ export function thresholdPlot(models: readonly ModelResult[], split: SplitName):
         plot,
         curve.map(point => [point.threshold, point.iou] as const),
         colour,
+        { width: curveWidth(index, models.length) },
       ) +
       (curve.length > 0 ? upright(model.threshold, 'stroke-opacity="0.6"') : '') +
       (chosen ? upright(chosen.threshold, 'stroke-dasharray="4 3"') : '')
@@ -221,7 +134,7 @@ export function reliabilityPlot(models: readonly ModelResult[], split: SplitName
       [1, 1],
     ],
     '#999',
-    'stroke-dasharray="4 3"',
+    { dash: '4 3' },
   );
   const parts = models.map((model, index) => {
     const bins = (model.splits[split]?.probability?.reliability ?? []).filter(bin => bin.pixels > 0);
@@ -232,7 +145,7 @@ export function reliabilityPlot(models: readonly ModelResult[], split: SplitName
         plot.y(bin.frequency),
         colour,
         `${bin.pixels} pixels at ${fixed(bin.confidence, 2)}`,
-        3,
+        1.5 + curveWidth(index, models.length) / 1.2,
       ),
     );
     return (
@@ -240,6 +153,7 @@ export function reliabilityPlot(models: readonly ModelResult[], split: SplitName
         plot,
         bins.map(bin => [bin.confidence, bin.frequency] as const),
         colour,
+        { width: curveWidth(index, models.length) },
       ) + dots.join('')
     );
   });
@@ -259,7 +173,9 @@ export function distributionPlot(models: readonly ModelResult[], split: SplitNam
     String(Number(value.toPrecision(3))),
   );
   const plot = plotOf(frame, { from: 0, to: 1 }, yAxis);
-  const curves = shares.map((points, index) => line(plot, points, modelColour(index)));
+  const curves = shares.map((points, index) =>
+    line(plot, points, modelColour(index), { width: curveWidth(index, models.length) }),
+  );
   return svg(
     frame,
     'Distribution of probabilities',
@@ -275,7 +191,7 @@ export function classPlot(result: SplitResult, index: number): string {
   const format = (value: number) => `${Math.round(value * 100)} %`;
   const xAxis = { ...unitAxis('share called stroma'), ticks, format };
   const plot = plotOf(frame, xAxis, { from: rows.length, to: 0 });
-  const bars = rows.map(({ name, meaning, pixels, predictedPositive }, i) => {
+  const bars = rows.map(({ value, name, meaning, pixels, predictedPositive }, i) => {
     const share = predictedPositive / pixels;
     const [top, height] = [plot.y(i + 0.18), plot.y(i + 0.82) - plot.y(i + 0.18)];
     const fill = meaning === 'positive' ? modelColour(index) : meaning === 'ignored' ? '#ddd' : '#999';
@@ -288,11 +204,22 @@ export function classPlot(result: SplitResult, index: number): string {
       inside ? 'end' : 'start',
       inside ? 'tick light' : 'tick',
     );
-    return bar + label + text(frame.left - 8, plot.y(i + 0.5) + 3.5, shorten(name, 24), 'end');
+    return (
+      bar + label + text(frame.left - 8, plot.y(i + 0.5) + 3.5, shorten(className(name, value, meaning), 24), 'end')
+    );
   });
   const axes = drawAxes(plot, xAxis, { from: 0, to: 1, label: '', ticks: [], format: String });
   return svg(frame, 'Share of each annotated class that the model called stroma', axes + bars.join(''));
 }
+
+/** Of a class without a name, what it counts as. */
+function className(name: string, value: number, meaning: LabelMeaning): string {
+  if (name !== `label ${value}`) return name;
+  return `${value}: ${meaning === 'positive' ? 'stroma' : meaning === 'ignored' ? 'ignored' : 'not stroma'}`;
+}
+
+/** Curves drawn later are thinner, so that of two that coincide both are seen. */
+const curveWidth = (index: number, of: number): number => 1.8 + 2.4 * (of - 1 - index);
 
 const shorten = (name: string, length: number): string =>
   name.length > length ? `${name.slice(0, length - 1)}…` : name;

@@ -9,6 +9,7 @@ h2 { font-size: 18px; margin: 44px 0 8px; padding-top: 14px; border-top: 1px sol
 h3 { font-size: 15px; margin: 22px 0 6px; break-after: avoid; }
 p, ul, dl { margin: 0 0 10px; }
 .lead { font-size: 17px; margin: 14px 0 0; }
+.banner { margin: 14px 0 0; padding: 10px 14px; border-left: 4px solid #d55e00; background: #fdf1e8; }
 .meta, .note, figcaption, td.soft { color: var(--soft); }
 .meta { margin: 0; }
 .note, figcaption { font-size: 13px; }
@@ -48,5 +49,5 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; font-
 details summary { cursor: pointer; } details ul { font-size: 13px; overflow-wrap: anywhere; }
 @media print { h2 + p { break-after: avoid; } body { max-width: none; padding: 0; font-size: 10.5pt; } h2 { margin-top: 22px; } .scroll { overflow: visible; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } @page { size: A4; margin: 16mm; } }
-@media (max-width: 620px) { .pair { grid-template-columns: 1fr; } body { padding: 20px 14px; } }
+@media (max-width: 620px) { figure { overflow-x: auto; } svg[viewBox^="0 0 680 "] { min-width: 600px; } .pair { grid-template-columns: 1fr; } body { padding: 20px 14px; } }
 `;

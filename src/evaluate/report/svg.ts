@@ -108,7 +108,7 @@ export function line(
   { x, y }: Plot,
   points: readonly (readonly [number, number])[],
   colour: string,
-  extra = '',
+  { width = 1.8, dash }: { readonly width?: number; readonly dash?: string } = {},
 ): string {
   let path = '';
   let pen = false;
@@ -117,7 +117,7 @@ export function line(
     if (shown) path += `${pen ? 'L' : 'M'}${round(x(px))} ${round(y(py))}`;
     pen = shown;
   }
-  return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="1.8" ${extra}/>`;
+  return `<path d="${path}" fill="none" stroke="${colour}" stroke-width="${width}"${dash === undefined ? '' : ` stroke-dasharray="${dash}"`} stroke-linejoin="round"/>`;
 }
 
 export function dot(cx: number, cy: number, colour: string, title: string, radius = 3.2): string {

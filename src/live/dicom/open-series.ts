@@ -6,6 +6,7 @@ import { describeInstances, followedName, outline } from '../../slide/dicom/desc
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
 import { describeLevel } from '../../slide/dicom/level.js';
 import { planPatches } from '../../slide/plan.js';
+import { readHere } from '../../slide/readable.js';
 import type { OpenedSlide, SlideInfo } from '../../slide/slide.js';
 import { withSpacing } from '../../slide/slide-facts.js';
 import { unreadable } from '../../slide/tiff-probe.js';
@@ -94,7 +95,7 @@ async function openWhole(
       const stats = statSync(path);
       if (stats.size !== size || stats.mtimeMs !== modified) throw unreadable(path, 'may still be written');
     }
-    return open();
+    return readHere(open(), options.signal);
   });
   slide.keepLooking();
   // What was given up is not done, though it was noted as such.

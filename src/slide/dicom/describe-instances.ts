@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import type { SlideNote } from '../note.js';
+import { GREY_NOTE, type SlideNote } from '../note.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { countTiles } from '../stored-tiles.js';
 import { type ChosenLevel, type ChosenLevels, chooseLevels } from './choose-levels.js';
@@ -69,7 +69,12 @@ export function outline(
     mpp: spacing && { x: spacing.x, y: spacing.y },
     levels,
     properties: properties(finest!),
-    notes: [...chosen.notes, ...planeNotes(instances), ...(spacing?.stated === false ? [VOLUME_NOTE] : [])],
+    notes: [
+      ...chosen.notes,
+      ...planeNotes(instances),
+      ...(spacing?.stated === false ? [VOLUME_NOTE] : []),
+      ...(finest!.facts.samplesPerPixel === 1 ? [GREY_NOTE] : []),
+    ],
   };
 }
 

@@ -5,6 +5,7 @@ import { type TileDecoder, type TileProblem, tileError } from '../tile-decoder.j
 import { type ByteSource, fileBytes } from './byte-reader.js';
 import type { DicomFrames, DicomLevel, DicomPart, PartList } from './description.js';
 import { frameDecoder } from './frame-decoder.js';
+import { type FrameSize, smallerSize } from './frame-size.js';
 import { joinFragments } from './frames.js';
 import { inflateDataSet } from './inflate.js';
 
@@ -35,7 +36,7 @@ export class DicomSource implements TileSource {
     this.#decoders = decoders;
   }
 
-  readTile(level: number, col: number, row: number, into: Uint8Array): TileState {
+  readTile(level: number, col: number, row: number, into: Uint8Array): TileState | Promise<TileState> {
     const geometry = this.levels[level];
     if (!geometry || !(col >= 0 && col < geometry.cols && row >= 0 && row < geometry.rows))
       throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
@@ -53,11 +54,38 @@ export class DicomSource implements TileSource {
     if (stored.length < length) throw corrupt(`ends after ${stored.length} of ${length} bytes`);
     const frame = geometry.encapsulated ? joinFragments(stored) : stored;
     if (!frame) throw corrupt('is damaged');
+    const own = {
+      width: Math.min(tileWidth, geometry.width - col * tileWidth),
+      height: Math.min(tileHeight, geometry.height - row * tileHeight),
+    };
+    const size = own.width < tileWidth || own.height < tileHeight ? smallerSize(geometry, frame, own) : undefined;
+    if (size) return this.#decodeSmaller(level, size, own, Buffer.from(frame), into, corrupt);
     const decoder = this.#decoders[level]!;
     const tile = decoder.input(withoutPadding(frame));
     frame.copy(tile);
     const problem = decoder.decode(tile, tileHeight, into);
     if (problem) throw corrupt(problem);
+    return 'decoded';
+  }
+
+  /** A frame at the edge that was cut off, though DICOM wants it whole: some writers do so to the levels they compute. */
+  async #decodeSmaller(
+    level: number,
+    { width, height }: FrameSize,
+    own: FrameSize,
+    frame: Buffer,
+    into: Uint8Array,
+    corrupt: (problem: TileProblem) => StromaflowError,
+  ): Promise<TileState> {
+    const geometry = this.levels[level]!;
+    const decoder = await frameDecoder({ ...geometry, tileWidth: width, tileHeight: height });
+    const pixels = new Uint8Array(width * height * 3);
+    const tile = decoder.input(withoutPadding(frame));
+    frame.copy(tile);
+    const problem = decoder.decode(tile, height, pixels);
+    if (problem) throw corrupt(problem);
+    for (let y = 0; y < own.height; y++)
+      into.set(pixels.subarray(y * width * 3, (y * width + own.width) * 3), y * geometry.tileWidth * 3);
     return 'decoded';
   }
 

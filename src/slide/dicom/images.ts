@@ -1,6 +1,6 @@
 import type { SlideNote } from '../note.js';
 import type { InstanceHeader } from './instance.js';
-import { brightfieldPath, middleOf } from './planes.js';
+import { brightfieldPath, countPlanes, middleOf } from './planes.js';
 
 /** An image of a slide: an instance, or the parts of a concatenation in their order. */
 export type Image<T extends InstanceHeader> = readonly [T, ...T[]];
@@ -95,8 +95,9 @@ export function chooseImage<T extends InstanceHeader>(
 const pathOf = ({ facts: { paths } }: InstanceHeader): string => paths.map(({ id }) => id).join('\n');
 
 /** Where an image lies in depth; NaN for one that does not say, or has several planes of its own. */
-function depthOf([{ facts }]: Image<InstanceHeader>): number {
-  if (facts.planes > 1) return Number.NaN;
+function depthOf(image: Image<InstanceHeader>): number {
+  const [{ facts }] = image;
+  if (facts.planes > 1 && countPlanes(image) > 1) return Number.NaN;
   return Number.isNaN(facts.depth) ? (facts.depths[0] ?? Number.NaN) : facts.depth;
 }
 

@@ -41,12 +41,18 @@ export function layersOf(header: InstanceHeader): { planes: number; paths: numbe
 /** Planes and light paths of an image besides those that are read, in words. */
 export function planeNotes(image: readonly InstanceHeader[]): SlideNote[] {
   const [first] = image;
-  const { planes, paths } = isByPosition(first!) ? countLayers(image) : layersOf(first!);
+  const { planes, paths } = countAll(image);
   const notes: SlideNote[] = [];
   if (planes > 1) notes.push(planesNote(planes - 1, depthsOf(image)));
   if (paths > 1) notes.push(pathsNote(paths - 1, brightfieldPath(first!) !== undefined));
   return notes;
 }
+
+/** Focal planes that an image has, whatever it says. */
+export const countPlanes = (image: readonly InstanceHeader[]): number => countAll(image).planes;
+
+const countAll = (image: readonly InstanceHeader[]): { planes: number; paths: number } =>
+  isByPosition(image[0]!) ? countLayers(image) : layersOf(image[0]!);
 
 /** Of frames with a place each: planes of the tile that has most, and paths. */
 function countLayers(image: readonly InstanceHeader[]): { planes: number; paths: number } {

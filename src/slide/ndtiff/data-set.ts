@@ -87,6 +87,35 @@ export function placeOf({ prefix, levels }: NdTiffDescription, entry: IndexEntry
   return { tile: row * cols + col, part, type: sound ? type : Number.NaN };
 }
 
+/** Bits a sample by type, of those that are deeper than brightfield images are. */
+const DEEP: Readonly<Record<number, number>> = { 1: 16, 3: 10, 4: 12, 5: 14, 6: 11 };
+
+/** @throws SLIDE_UNSUPPORTED when all images are deeper. */
+export function checkDepth(path: string, placed: readonly IndexEntry[]): void {
+  const bits = placed.map(({ type }) => DEEP[type]);
+  if (bits.length > 0 && bits.every(depth => depth !== undefined))
+    throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: its images have ${bits[0]} bits a sample`, {
+      fix: 'write them in RGB, or grey, with 8 bits a sample',
+    });
+}
+
+/**
+ * Looks at a data set's images before any is read: all have a kind that is none, or another size than the summary says.
+ *
+ * @throws SLIDE_UNSUPPORTED, SLIDE_UNREADABLE
+ */
+export function checkImages({ path, levels }: NdTiffDescription, placed: readonly IndexEntry[]): void {
+  checkDepth(path, placed);
+  const [first] = placed;
+  const { imageWidth, imageHeight } = levels[0]!;
+  if (first && placed.every(({ width, height }) => width !== imageWidth || height !== imageHeight))
+    throw unreadable(
+      path,
+      `its images are ${first.width} × ${first.height} pixels instead of ${imageWidth} × ${imageHeight}, as its summary metadata says`,
+      'correct TileWidth, TileHeight, GridPixelOverlapX and GridPixelOverlapY',
+    );
+}
+
 /** Keeps a tile's place; its offset last, because a tile without one is not read. */
 export function note(
   { offsets, parts, types }: Pick<NdTiffLevel, 'offsets' | 'parts' | 'types'>,

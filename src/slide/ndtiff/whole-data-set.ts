@@ -1,11 +1,20 @@
 import { createHash } from 'node:crypto';
 import { isMarkedDone } from '../marked-done.js';
-import type { SlideNote } from '../note.js';
+import { GREY_NOTE, type SlideNote } from '../note.js';
 import type { LevelGeometry } from '../slide.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { countTiles } from '../stored-tiles.js';
 import { unreadable } from '../tiff-probe.js';
-import { describeDataSet, doneFolders, isStored, note, placeOf, readDataSet, readIndexFile } from './data-set.js';
+import {
+  checkImages,
+  describeDataSet,
+  doneFolders,
+  isStored,
+  note,
+  placeOf,
+  readDataSet,
+  readIndexFile,
+} from './data-set.js';
 import { gridOfTiles, outsideOfGrid, statedGrid, withoutPlaces } from './grid.js';
 import { chosenPlane, hasPlace, type IndexEntry, planeOf, readIndex } from './read-index.js';
 
@@ -31,6 +40,10 @@ export function readNdTiffFacts(index: string): SlideFacts {
     const place = placeOf(described, entry);
     if (place) note(level, place, entry.offset);
   }
+  checkImages(
+    described,
+    stored.filter(entry => placeOf(described, entry)),
+  );
   // A grid that is made from its tiles reaches over places where nobody wanted to go.
   const sparse = stated === undefined || doneFolders(index).some(isMarkedDone);
   if (level.offsets.every(offset => offset === 0)) throw outsideOfGrid(index);
@@ -39,7 +52,7 @@ export function readNdTiffFacts(index: string): SlideFacts {
     mpp: set.summary.mpp,
     levels: [grid],
     properties: {},
-    notes: notesOf(entries, chosen),
+    notes: [...notesOf(entries, chosen), ...(stored.every(({ type }) => type === GREY) ? [GREY_NOTE] : [])],
     fingerprint: `ndtiff-${Math.trunc(file.stats.mtimeMs)}-${createHash('sha256').update(file.bytes).digest('hex').slice(0, 32)}`,
     stored: () => ({ ...countTiles({ levels: [level], has: (_, tile) => level.offsets[tile] !== 0 }, 0), sparse }),
     describe: ([geometry]: readonly LevelGeometry[]) => ({ ...described, levels: [{ ...level, mpp: geometry!.mpp }] }),
@@ -67,6 +80,9 @@ function notesOf(
     });
   return notes;
 }
+
+/** Pixel type of grey images of 8 bits (NDTIFF_TYPES). */
+const GREY = 0;
 
 const MOST_SHOWN = 80;
 

@@ -23,9 +23,6 @@ const VENDORS: Readonly<Record<string, string>> = {
   zeiss: 'Zeiss CZI',
 };
 
-/** Vendors whose formats store what was scanned alone. */
-const SPARSE: ReadonlySet<string> = new Set(['leica', 'mirax', 'sakura', 'ventana', 'zeiss']);
-
 /**
  * Side of what is read at a time, in pixels: whole stored tiles, as many as come nearest. Reading more would waste what a patch does
  * not need; less would decode stored tiles twice, and every reading costs two messages.
@@ -87,7 +84,6 @@ export function factsOf(
   const [first] = levels;
   if (!first || levels.some(({ width, height }) => !(width > 0 && height > 0)))
     return { version, why: 'states no level' };
-  const sparse = SPARSE.has(vendor);
   const objective = positive(properties['openslide.objective-power']);
   const bounds = boundsOf(properties, first);
   return {
@@ -105,7 +101,6 @@ export function factsOf(
       kind: 'openslide',
       path,
       levels: geometry.map((level, number) => ({ ...level, number })),
-      sparse,
     }),
   };
 }
@@ -161,6 +156,6 @@ const boundsNote = (
 ): SlideNote => ({
   code: 'sparse',
   message:
-    `${width} × ${height} of its ${frame.width} × ${frame.height} pixels were scanned, from (${x}, ${y}); the rest counts as ` +
-    'glass, and mask.geojson counts from that corner, as QuPath does',
+    `${width} × ${height} of its ${frame.width} × ${frame.height} pixels were scanned, from (${x}, ${y}); the rest is no ` +
+    'part of the result, and mask.geojson counts from that corner, as QuPath does',
 });

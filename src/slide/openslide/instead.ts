@@ -56,10 +56,12 @@ const onlyOpenSlide = (path: string, format: string): StromaflowError =>
     fix: 'check that it was copied completely, with the files beside it, or convert it to a tiled TIFF',
   });
 
+const INSTALL = 'install OpenSlide (libopenslide), or convert the slide to a tiled TIFF of 8-bit RGB';
+
 /** The error with what OpenSlide says; what to do about it depends on whether it is installed. */
 export function withRefusal({ code, message, fix }: StromaflowError, { version, why }: Refusal): StromaflowError {
   return version === undefined
-    ? new StromaflowError(code, message, { fix: `install OpenSlide (libopenslide), or ${fix}` })
+    ? new StromaflowError(code, message, { fix: INSTALL })
     : new StromaflowError(code, `${message}; OpenSlide ${version}: ${why}`, { fix });
 }
 

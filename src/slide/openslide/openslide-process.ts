@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { StromaflowError } from '../../errors.js';
 import { askChild, ChildLost, endChild } from '../../process/ask-child.js';
 import { openSharedFile, readAt } from '../../process/shared-file.js';
+import { areaOf } from '../rectangles.js';
 import type { TileState } from '../slide.js';
 import type { LevelRegion, OpenSlideFacts, OpenSlideReply, OpenSlideRequest, Versions } from './protocol.js';
 
@@ -14,7 +15,7 @@ export interface OpenSlideLimits {
   readonly read: number;
 }
 
-export const LIMITS: OpenSlideLimits = { open: 300, read: 120 };
+export const LIMITS: OpenSlideLimits = { open: 120, read: 120 };
 
 /** End of what the process says last, in characters. */
 const LAST_WORDS = 200;
@@ -117,9 +118,10 @@ export class OpenSlideProcess {
     const reply = await this.#ask({ type: 'read', ...region }, this.#limits.read);
     if (reply.type === 'failed') return { problem: reply.why };
     if (reply.type !== 'pixels') throw unexpected(reply);
-    if (!reply.stored) return 'missing';
+    const { gaps } = reply;
+    if (areaOf(gaps) === region.width * region.height) return 'missing';
     readAt(this.#fd!, into.subarray(0, (region.height - 1) * region.stride + region.width * 3), 0);
-    return 'decoded';
+    return gaps.length === 0 ? 'decoded' : { gaps };
   }
 
   async close(): Promise<void> {
@@ -135,7 +137,7 @@ export class OpenSlideProcess {
       return await askChild<OpenSlideReply>(this.#child, request, { seconds, signal });
     } catch (error) {
       const words = this.#lastWords.trim().split('\n').at(-1);
-      throw error instanceof ChildLost && words ? new ChildLost(`${error.message}: ${words}`, error.silent) : error;
+      throw error instanceof ChildLost && words ? new ChildLost(error.reason, `${error.message}: ${words}`) : error;
     } finally {
       this.#child.channel?.unref();
     }
@@ -152,7 +154,7 @@ async function room(bytes: number): Promise<number> {
   }
 }
 
-const unexpected = ({ type }: OpenSlideReply): ChildLost => new ChildLost(`answered "${type}"`);
+const unexpected = ({ type }: OpenSlideReply): ChildLost => new ChildLost('unreachable', `answered "${type}"`);
 
 /** It needs none of the passwords that the options may hold. */
 const withoutSecrets = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>

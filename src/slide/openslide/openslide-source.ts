@@ -13,14 +13,10 @@ export type OpenSlideDescription = {
   readonly kind: 'openslide';
   readonly path: string;
   readonly levels: readonly OpenSlideLevel[];
-  /** Its format stores what was scanned alone: pixels that are not there are glass that nobody looked at. */
-  readonly sparse: boolean;
 };
 
 /** Tries of a tile whose process is lost: what killed it may have been another's need of memory. */
 const TRIES = 2;
-
-const WHITE = 255;
 
 /** Tiles that may each cost their process, after which the slide is given up. */
 const MAX_LOST_TILES = 3;
@@ -34,7 +30,6 @@ export class OpenSlideSource implements TileSource {
   /** OpenSlide itself draws what a level lacks. */
   readonly sameInAllLevels = true;
   readonly #path: string;
-  readonly #sparse: boolean;
   readonly #limits: OpenSlideLimits;
   #process: OpenSlideProcess | undefined;
   #lostTiles = 0;
@@ -52,10 +47,9 @@ export class OpenSlideSource implements TileSource {
     return source;
   }
 
-  private constructor({ path, levels, sparse }: OpenSlideDescription, limits: OpenSlideLimits) {
+  private constructor({ path, levels }: OpenSlideDescription, limits: OpenSlideLimits) {
     this.levels = levels;
     this.#path = path;
-    this.#sparse = sparse;
     this.#limits = limits;
   }
 
@@ -81,8 +75,7 @@ export class OpenSlideSource implements TileSource {
       try {
         this.#process ??= await this.#start();
         const state = await this.#process.read(region, into);
-        if (state === 'missing' && this.#sparse) into.fill(WHITE);
-        if (typeof state === 'string') return this.#sparse ? 'decoded' : state;
+        if (typeof state === 'string' || 'gaps' in state) return state;
         throw new StromaflowError('TILE_CORRUPT', `${this.#path}: ${name}: ${state.problem}`);
       } catch (error) {
         if (!(error instanceof ChildLost)) throw error;
@@ -90,7 +83,7 @@ export class OpenSlideSource implements TileSource {
         this.#process = undefined;
         if (this.#closed) throw this.#failed(error, `at ${name}`);
         // A hang has taken long enough.
-        left = error.silent ? 0 : left - 1;
+        left = error.reason === 'silent' ? 0 : left - 1;
         if (left === 0) throw this.#lose(error, name);
       }
     }

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { writeAt } from '../../process/shared-file.js';
 import { type Koffi, loadKoffi, loadOpenSlide, type OpenSlideHandle, type OpenSlideLibrary } from './library.js';
+import { overWhite } from './over-white.js';
 import { type LevelRegion, type OpenSlideReply, type OpenSlideRequest, PIXELS_FD, PROPERTIES } from './protocol.js';
 
 /**
@@ -22,10 +23,14 @@ const koffi = loadKoffi();
 if (koffi && process.platform === 'linux') confine(koffi);
 const library = koffi && loadOpenSlide(koffi);
 
-/** Out of memory, this process goes and not its parent. */
+/** Out of memory, this process goes and not its parent; where a system does not let it say so, all are alike. */
 function confine({ load }: Koffi): void {
-  writeFileSync('/proc/self/oom_score_adj', '1000');
-  load(null).func('int setrlimit(int resource, const uint64_t *limits)')(RLIMIT_DATA, [MEMORY_BYTES, MEMORY_BYTES]);
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '1000');
+    load(null).func('int setrlimit(int resource, const uint64_t *limits)')(RLIMIT_DATA, [MEMORY_BYTES, MEMORY_BYTES]);
+  } catch {
+    // What it confines is a file that is out of the ordinary.
+  }
 }
 
 let path = '';
@@ -102,25 +107,9 @@ async function read(library: OpenSlideLibrary, region: LevelRegion): Promise<Ope
     handle = undefined;
     return { type: 'failed', why };
   }
-  const stored = overWhite(argb, width, height, rgb, stride);
-  if (stored) writeAt(PIXELS_FD, rgb.subarray(0, (height - 1) * stride + width * 3), 0);
-  return { type: 'pixels', stored };
-}
-
-/** Pre-multiplied ARGB over white to RGB; false when all of it is transparent. */
-function overWhite(from: Uint32Array, width: number, height: number, into: Uint8Array, stride: number): boolean {
-  let opaque = 0;
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0, to = y * stride; x < width; x++, at++, to += 3) {
-      const pixel = from[at] as number;
-      const white = 255 - (pixel >>> 24);
-      opaque |= pixel >>> 24;
-      into[to] = ((pixel >>> 16) & 255) + white;
-      into[to + 1] = ((pixel >>> 8) & 255) + white;
-      into[to + 2] = (pixel & 255) + white;
-    }
-  }
-  return opaque !== 0;
+  const gaps = overWhite(argb, width, height, rgb, stride);
+  writeAt(PIXELS_FD, rgb.subarray(0, (height - 1) * stride + width * 3), 0);
+  return { type: 'pixels', gaps };
 }
 
 process.on('message', (request: OpenSlideRequest) => {

@@ -1,3 +1,5 @@
+import type { PixelRectangle } from '../rectangles.js';
+
 /** Messages between a reader and its OpenSlide process. Pixels go through a shared file. */
 
 export type OpenSlideRequest =
@@ -21,8 +23,8 @@ export type OpenSlideReply =
   | ({ readonly type: 'opened' } & OpenSlideFacts)
   /** The file is no slide to it; `version` is undefined where the library is not installed. */
   | { readonly type: 'refused'; readonly version?: string; readonly why: string }
-  /** `stored`: false where the file has no pixels at all. */
-  | { readonly type: 'pixels'; readonly stored: boolean }
+  /** `gaps`: where the file stores none. */
+  | { readonly type: 'pixels'; readonly gaps: readonly PixelRectangle[] }
   | { readonly type: 'failed'; readonly why: string };
 
 /** Undefined: not installed. */

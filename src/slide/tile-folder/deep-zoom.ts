@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { SlideNote } from '../note.js';
 import { gridOf, MAX_SIDE, MAX_TILE, unreadableManifest, wholeNumber } from './manifest-fields.js';
 import type { TileSet, TileSetLevel } from './tile-set.js';
 
@@ -50,7 +51,20 @@ export function readZoomify(manifest: string, text: string): TileSet {
     before: grids.slice(down + 1).reduce((sum, { cols, rows }) => sum + cols * rows, 0),
   }));
   const folder = dirname(manifest);
-  return { format: 'Zoomify', manifest, path: manifest, folder, doneIn: [folder], mpp: undefined, levels };
+  const notes: SlideNote[] =
+    stated > 0 && tilesOf(grids) !== stated
+      ? [{ code: 'assumed', message: `says that it has ${stated} tiles; its sizes make ${tilesOf(grids)}` }]
+      : [];
+  return {
+    ...(notes.length > 0 ? { notes } : {}),
+    format: 'Zoomify',
+    manifest,
+    path: manifest,
+    folder,
+    doneIn: [folder],
+    mpp: undefined,
+    levels,
+  };
 }
 
 type Tier = ReturnType<typeof gridOf>;

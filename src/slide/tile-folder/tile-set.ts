@@ -157,6 +157,12 @@ export function expectedTiles({ cols, rows, tiles, fields }: Level): number {
   return Math.min(tiles ?? cols * rows, cols * rows);
 }
 
+/** Tiles of a level that nobody will write: cells of a grid where the microscope did not go. */
+export function blankTiles({ cols, rows, fields }: Level): number[] {
+  if (!fields) return [];
+  return Array.from({ length: cols * rows }, (_, tile) => tile).filter(tile => fields.names[tile] === '');
+}
+
 /** No codec makes a tile much larger than its pixels; a larger file is no tile. */
 export function mostBytes({ tileWidth, tileHeight, overlap, fields }: Level): number {
   const width = fields?.width ?? tileWidth + 2 * overlap;

@@ -3,7 +3,8 @@ import { statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { exchangeLayout, openExchange, readAt, writeAt } from '#src/engine/process/exchange.js';
+import { exchangeLayout, openExchange } from '#src/engine/process/exchange.js';
+import { readAt, writeAt } from '#src/process/shared-file.js';
 
 const open: number[] = [];
 afterEach(() => {

@@ -1,6 +1,6 @@
 // An engine's process that fails on demand. The first byte of a patch says how: 0 well; 1 ends by SIGSEGV, 2 by SIGKILL,
 // 3 exits with status 7, 4 never answers, 5 answers that the run failed, 6 gives what nobody asked for.
-import { readAt, writeAt } from '#src/engine/process/exchange.js';
+import { readAt, writeAt } from '#src/process/shared-file.js';
 
 process.on('disconnect', () => process.exit());
 const fault = () => {

@@ -2,7 +2,7 @@ import { closeSync, openSync, statSync, truncateSync, writeSync } from 'node:fs'
 import { StromaflowError } from '#src/errors.js';
 import { openGrowingTiff } from '#src/live/growing-tiff.js';
 import { TiffListing } from '#src/live/tiff-listing.js';
-import { lacksTiles } from '#src/live/tile-bytes.js';
+import { wholenessOf } from '#src/live/tile-bytes.js';
 import { openSlide } from '#src/slide/open.js';
 import { recogniseTiff } from '#src/slide/tiff-format.js';
 import { seedsOf, textSeed } from '../corpus.mjs';
@@ -115,7 +115,7 @@ export const SLIDES = [
       );
       const look = () => attempt(() => listing.read(({ offsets, byteCounts }) => offsets.length - byteCounts.length));
       await look();
-      if (slide) lacksTiles(slide.source);
+      if (slide) await wholenessOf(slide.source);
       const { size } = statSync(path);
       // Half of it is no news to a follower.
       truncateSync(path, size >> 1);

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { StromaflowError } from '#src/errors.js';
 import { J2kDecoder } from '#src/slide/j2k-decoder.js';
 import { JpegDecoder } from '#src/slide/jpeg-decoder.js';
 import { openSlide } from '#src/slide/open.js';
 import { RawDecoder } from '#src/slide/raw-decoder.js';
 import { COMPRESSION, PHOTOMETRIC } from '#src/slide/tiff-support.js';
+import { tileError } from '#src/slide/tile-decoder.js';
 import { loadZstd } from '#src/slide/zstd-decoder.js';
 import { REPOSITORY, seedsOf } from '../corpus.mjs';
 import { mutateBytes } from '../mutate.mjs';
@@ -30,7 +30,7 @@ function decode(decoder, bytes, rows = SIDE) {
   const tile = decoder.input(bytes.length);
   bytes.copy(tile);
   const problem = decoder.decode(tile, rows, into);
-  if (problem) throw new StromaflowError('TILE_CORRUPT', problem);
+  if (problem) throw tileError('tile', 0, 0, 0, problem);
 }
 
 /** Some stored tiles of a slide, as they are, and the tables in front of them. */
@@ -65,6 +65,14 @@ const j2kFrames = () => {
     .flat()
     .filter(text => typeof text === 'string')
     .map((text, i) => ({ name: `frame ${i}`, bytes: Buffer.from(text, 'base64') }));
+};
+
+/** Of one size, chroma at half the width or height. */
+const subsampled = () => {
+  const streams = JSON.parse(readFileSync(join(REPOSITORY, 'test/golden/j2k_subsampled.json'), 'utf8'));
+  return Object.entries(streams)
+    .filter(([, { width, height }]) => width === 64 && height === 48)
+    .map(([name, { j2k }]) => ({ name, bytes: Buffer.from(j2k, 'base64') }));
 };
 
 const raw = name => {
@@ -128,14 +136,19 @@ export const TILES = [
   },
   {
     name: 'tile-jpeg2000',
-    seeds: async () => [...j2kFrames(), ...(await storedTiles(TCGA, 2).catch(() => ({ tiles: [] }))).tiles],
+    seeds: async () => [
+      ...j2kFrames(),
+      ...subsampled(),
+      ...(await storedTiles(TCGA, 2).catch(() => ({ tiles: [] }))).tiles,
+    ],
     mutate: mutateBytes,
     // Main header, and the markers of tile-parts.
     places: bytes => Array.from({ length: Math.min(160, bytes.length) }, (_, i) => i),
     codes: ['TILE_CORRUPT'],
     bound: { base: 16 * MIB, perByte: 16 },
     run: async bytes => {
-      const [width, height] = bytes.length > 10_000 ? [256, 256] : [32, 24];
+      const isSubsampled = bytes.length > 43 && bytes.readUInt32BE(8) === 64;
+      const [width, height] = bytes.length > 10_000 ? [256, 256] : isSubsampled ? [64, 48] : [32, 24];
       for (const compression of [COMPRESSION.j2kRgb, COMPRESSION.j2kYCbCr])
         decode(await J2kDecoder.load(level({ tileWidth: width, tileHeight: height, compression })), bytes, 1);
     },

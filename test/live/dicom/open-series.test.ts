@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { failureOf } from '../../slide/fixture.js';
+import { encodeJpeg, type Picture } from '../../slide/tiff-writer.js';
 import { concatenation, follow, GrowingFolder, half, instance } from './growing-folder.js';
 
 const isLive = (opened: unknown): boolean => typeof opened === 'object' && opened !== null && 'follow' in opened;
@@ -24,6 +25,21 @@ describe('a DICOM slide of a watched folder', () => {
     folder.put('a.dcm', instance('1'));
     if (marked) writeFileSync(join(folder.path, '.done'), '');
     expect(await folder.open(facts())).toMatchObject({ source: { kind: 'dicom' } });
+  });
+
+  it('whose frames are of a kind that nobody reads is refused once, when it is whole', async () => {
+    const folder = new GrowingFolder();
+    const deep = (tile: Picture): Buffer => {
+      const frame = encodeJpeg(tile);
+      frame[frame.indexOf(Buffer.from([0xff, 0xc0])) + 4] = 12;
+      return frame;
+    };
+    folder.put('a.dcm', instance('1', { syntax: 'jpeg', encode: deep }));
+    const failure = await failureOf(() => folder.open({ quiet: 1 }));
+    expect([failure.code, failure.message]).toEqual([
+      'SLIDE_UNSUPPORTED',
+      expect.stringContaining('of level 0 has 12-bit samples, and so do the others'),
+    ]);
   });
 
   it('is not opened before one of its files is whole, and says what is wrong with them', async () => {

@@ -142,6 +142,47 @@ describe('levels of a DICOM slide', () => {
   });
 });
 
+describe('frames at the edge', () => {
+  const picture = gradient(100, 70);
+  const write = (crop: (across: number, down: number) => readonly [number, number]) => {
+    let frame = 0;
+    const encode = (): Buffer => {
+      const [col, row] = PLACES[frame++]!;
+      const [width, height] = crop(Math.min(32, 100 - col * 32), Math.min(24, 70 - row * 24));
+      return encodeJpeg(cut(picture, col * 32, row * 24, width, height), 95);
+    };
+    return folderOf(instance({ picture, tile: TILE, syntax: 'jpeg', encode }));
+  };
+
+  it.each<[string, (across: number, down: number) => readonly [number, number]]>([
+    ['cut to the slide', (across, down) => [across, down]],
+    ['cut to something between', (across, down) => [across < 32 ? across + 9 : 32, down < 24 ? down + 1 : 24]],
+  ])('that are %s show what they should', async (_, crop) => {
+    const folder = write(crop);
+    const source = await openTileSource((await openSlide(folder)).source);
+    const tile = Buffer.alloc(32 * 24 * 3);
+    for (const [col, row] of PLACES) {
+      expect(await source.readTile(0, col, row, tile)).toBe('decoded');
+      const [across, down] = [Math.min(32, 100 - col * 32), Math.min(24, 70 - row * 24)];
+      const wanted = cut(picture, col * 32, row * 24, across, down).data;
+      for (let y = 0; y < down; y++) {
+        const line = tile.subarray(y * 96, y * 96 + across * 3);
+        expect(furthest(line, wanted.subarray(y * across * 3, (y + 1) * across * 3))).toBeLessThan(40);
+      }
+    }
+    source.close();
+  });
+
+  it('that show less, or inside the slide, are damaged', async () => {
+    for (const crop of [(across: number, down: number) => [across - 1, down] as const, () => [31, 24] as const]) {
+      const source = await openTileSource((await openSlide(write(crop))).source);
+      const tile = Buffer.alloc(32 * 24 * 3);
+      expect((await failureOf(async () => source.readTile(0, 0, 0, tile))).code).toBe('TILE_CORRUPT');
+      source.close();
+    }
+  });
+});
+
 describe('the spacing of a DICOM slide', () => {
   const open = async (more: Partial<InstanceOptions>) => (await openSlide(folderOf(instance(more)))).info;
 
@@ -187,6 +228,18 @@ describe('focal planes', () => {
       ),
       { numRuns: 30 },
     ));
+
+  it('as instances that each say how many there are in all', async () => {
+    const stack = (depth: number, more: Partial<InstanceOptions> = {}) =>
+      instance({ picture: plain(100 + depth), extra: [[TAG.totalPixelMatrixFocalPlanes, 'UL', 3]], ...more });
+    const full = folderOf(...[2, -2, 0].map(depth => stack(depth, { depth })));
+    const sparse = folderOf(
+      ...[2, -2, 0].map(depth =>
+        stack(depth, { organisation: 'TILED_SPARSE', places: PLACES, depths: PLACES.map(() => depth) }),
+      ),
+    );
+    expect([await greys(full), await greys(sparse)]).toEqual([all(100), all(100)]);
+  });
 
   it('of coarser levels: the one next to the finest’s', async () => {
     const half = (grey: number, depth: number) =>
@@ -418,6 +471,7 @@ describe('colour', () => {
     const pixels = await firstTile(folderOf(instance({ picture: grey, photometric: 'MONOCHROME1' })));
     const wanted = [...cut(grey, 0, 0, ...TILE).data].flatMap(value => Array<number>(3).fill(255 - value));
     expect([...pixels]).toEqual(wanted);
+    expect(await notesOf(folderOf(instance({ picture: grey })))).toMatchObject([{ code: 'grey' }]);
   });
 
   it('of JPEG said to be RGB and stored at lower resolution is YCbCr, with a word', async () => {

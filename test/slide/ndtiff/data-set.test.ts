@@ -73,7 +73,13 @@ describe('a data set that Micro-Manager’s library wrote', () => {
 type Place = readonly [row: number, column: number, others?: object];
 
 /** A data set of RGB images, 16 × 12 pixels, that show their column in the middle and overlap by `overlap`. */
-function writeDataSet(name: string, summary: object, places: readonly Place[], part = 'a_NDTiffStack.tif') {
+function writeDataSet(
+  name: string,
+  summary: object,
+  places: readonly Place[],
+  part = 'a_NDTiffStack.tif',
+  change = (entry: { col: number; width: number; height: number; type: number }) => entry,
+) {
   const path = join(files.path(name), 'NDTiff.index');
   mkdirSync(dirname(path));
   const head = encodePartHeader(summary);
@@ -83,7 +89,8 @@ function writeDataSet(name: string, summary: object, places: readonly Place[], p
     for (let y = 1; y < 11; y++) rgb.fill(column, (y * 16 + 2) * 3, (y * 16 + 14) * 3);
     const image = encodeImage(end, 16, 12, rgb, {}, false);
     end += image.bytes.length;
-    const entry = encodeIndexEntry({ row, column, ...others }, part, [16, 12], NDTIFF_TYPE.rgb8, image);
+    const { width, height, type } = change({ col: column, width: 16, height: 12, type: NDTIFF_TYPE.rgb8 });
+    const entry = encodeIndexEntry({ row, column, ...others }, part, [width, height], type, image);
     return { image, entry };
   });
   writeFileSync(path, Buffer.concat(images.map(({ entry }) => entry)));
@@ -94,6 +101,8 @@ function writeDataSet(name: string, summary: object, places: readonly Place[], p
 const FOLLOW = { mpp: 0.5, pollSeconds: 0.01, stallSeconds: 0.05, settleSeconds: 0.01, events: false };
 const OVERLAP = { GridPixelOverlapX: 4, GridPixelOverlapY: 2 };
 const SIZE = { Width: 30, Height: 10, TileWidth: WIDTH, TileHeight: HEIGHT };
+
+const OVERLAPPING = { ...OVERLAP, ...SIZE };
 
 describe('an NDTiff data set', () => {
   it('of a stated size has tiles without their overlap', async () => {
@@ -143,7 +152,7 @@ describe('an NDTiff data set', () => {
   it('without a name has parts without one', async () => {
     const path = writeDataSet(
       'nameless',
-      SIZE,
+      OVERLAPPING,
       [
         [0, 0],
         [0, 1],
@@ -190,7 +199,7 @@ describe('an NDTiff data set', () => {
   );
 
   it('says how many of its images have no place', async () => {
-    const path = writeDataSet('lost', SIZE, [
+    const path = writeDataSet('lost', OVERLAPPING, [
       [0, 0],
       [0, 1, { row: 'B' }],
       [0, 1, { column: 1.5 }],
@@ -209,9 +218,47 @@ describe('an NDTiff data set', () => {
     expect((await failureOf(() => openSlide(path, { mpp: 0.5 }))).message).toMatch(/no image lies inside the size/);
   });
 
-  it('has images of another size in the place of a tile refused when they are read', async () => {
-    const path = writeDataSet('odd', { ...SIZE }, [[0, 0]]);
-    expect((await failureOf(() => readTile(path, 0, 0))).code).toBe('TILE_CORRUPT');
+  it('whose images are of another size than it says is refused; one of them fails alone', async () => {
+    const other = { width: 12, height: 10 };
+    const path = writeDataSet('odd', SIZE, [
+      [0, 0],
+      [0, 1],
+    ]);
+    const failure = await failureOf(() => openSlide(path, { mpp: 0.5 }));
+    expect([failure.code, failure.message]).toEqual([
+      'SLIDE_UNREADABLE',
+      expect.stringContaining('16 × 12 pixels instead of 12 × 10'),
+    ]);
+    const mixed = writeDataSet(
+      'mixed',
+      OVERLAPPING,
+      [
+        [0, 0],
+        [0, 1],
+      ],
+      'a_NDTiffStack.tif',
+      entry => ({ ...entry, ...(entry.col === 1 ? other : {}) }),
+    );
+    expect((await readTile(mixed, 0, 0)).state).toBe('decoded');
+    expect((await failureOf(() => readTile(mixed, 1, 0))).code).toBe('TILE_CORRUPT');
+  });
+
+  it('of deeper images is refused, whole and growing; of grey ones it says so', async () => {
+    const deep = writeDataSet(
+      'deep',
+      OVERLAPPING,
+      [
+        [0, 0],
+        [0, 1],
+      ],
+      'a_NDTiffStack.tif',
+      entry => ({ ...entry, type: 1 }),
+    );
+    const failure = await failureOf(() => openSlide(deep, { mpp: 0.5 }));
+    expect([failure.code, failure.message]).toEqual(['SLIDE_UNSUPPORTED', `${deep}: its images have 16 bits a sample`]);
+    expect((await failureOf(() => openGrowingNdTiff(readDataSet(deep), FOLLOW))).code).toBe('SLIDE_UNSUPPORTED');
+    const grey = writeDataSet('grey', OVERLAPPING, [[0, 0]], 'a_NDTiffStack.tif', entry => ({ ...entry, type: 0 }));
+    expect((await openSlide(grey, { mpp: 0.5 })).info.notes).toMatchObject([{ code: 'grey' }]);
   });
 
   it.each([

@@ -18,7 +18,7 @@ afterEach(async () => {
 afterAll(() => files.remove());
 
 const levels = [{ number: 0, width: 2220, height: 2967, downsample: 1, mpp: 0.5, tileWidth: 240, tileHeight: 240 }];
-const description: OpenSlideDescription = { kind: 'openslide', path: SLIDE, levels, sparse: false };
+const description: OpenSlideDescription = { kind: 'openslide', path: SLIDE, levels };
 
 const into = new Uint8Array(240 * 240 * 3);
 const whole: LevelRegion = { level: 0, x: 0, y: 0, width: 240, height: 240, stride: 720 };
@@ -40,6 +40,7 @@ async function openProcess(bytes = into.length): Promise<OpenSlideProcess> {
 async function dieAt(source: OpenSlideSource, col: number, signal: NodeJS.Signals): Promise<number> {
   const pid = source.pid!;
   process.kill(pid, 'SIGSTOP');
+  into.fill(7);
   const reading = source.readTile(0, col, 0, into);
   process.kill(pid, signal);
   process.kill(pid, 'SIGCONT');
@@ -160,9 +161,9 @@ describe('a source whose process dies', () => {
     await source.readTile(0, 3, 0, into);
     const wanted = into.slice();
     const first = await dieAt(source, 3, 'SIGSEGV');
-    expect(into).toEqual(wanted);
+    expect(Buffer.compare(into, wanted)).toBe(0);
     const second = await dieAt(source, 3, 'SIGKILL');
-    expect(into).toEqual(wanted);
+    expect(Buffer.compare(into, wanted)).toBe(0);
     expect(new Set([first, second, source.pid]).size).toBe(3);
     expect(isAlive(first)).toBe(false);
   });

@@ -15,7 +15,7 @@ const files = scratch();
 afterAll(() => files.remove());
 
 const levels = [{ number: 0, width: 2220, height: 2967, downsample: 1, mpp: 0.5, tileWidth: 240, tileHeight: 240 }];
-const described = (path: string): OpenSlideDescription => ({ kind: 'openslide', path, levels, sparse: false });
+const described = (path: string): OpenSlideDescription => ({ kind: 'openslide', path, levels });
 
 describe('askOpenSlide', () => {
   it('tells what the library knows of a slide, and nothing about the patient', async () => {
@@ -24,7 +24,7 @@ describe('askOpenSlide', () => {
     expect(facts).toMatchObject({
       format: 'Aperio SVS (OpenSlide)',
       mpp: { x: 0.499, y: 0.499 },
-      levels: [{ width: 2220, height: 2967, downsample: 1, tileWidth: 240, tileHeight: 240 }],
+      levels: [{ width: 2220, height: 2967, downsample: 1, tileWidth: 480, tileHeight: 480 }],
       properties: { reader: `OpenSlide ${installed}`, objective: '20' },
     });
     expect(facts).not.toHaveProperty('bounds');
@@ -121,24 +121,61 @@ describe('OpenSlideSource', () => {
     expect(error.code).toBe(installed === undefined ? 'SLIDE_UNSUPPORTED' : 'SLIDE_UNREADABLE');
   });
 
-  it.skipIf(installed === undefined)(`shows glass where a sparse format has nothing${orWhy}`, async () => {
-    const scan = { picture: plain(256, 256, [200, 100, 150]), x: 512, y: 512 };
-    const path = files.write('sparse.scn', writeScn({ frame: [1536, 1536], scans: [scan] }));
+  it.skipIf(installed === undefined)(
+    `says where the slide has nothing, of tiles that have something, too${orWhy}`,
+    async () => {
+      const scan = { picture: plain(256, 256, [200, 100, 150]), x: 512, y: 512 };
+      const path = files.write('sparse.scn', writeScn({ frame: [1536, 1536], scans: [scan] }));
+      const { info, source } = await openSlide(path);
+      const tiles = await openTileSource(source);
+      const into = new Uint8Array(512 * 512 * 3);
+      expect(info.levels).toMatchObject([{ width: 1536, height: 1536, tileWidth: 512, tileHeight: 512 }]);
+      expect(await tiles.readTile(0, 0, 0, into)).toBe('missing');
+      const gaps = [
+        { x: 256, y: 0, width: 256, height: 256 },
+        { x: 0, y: 256, width: 512, height: 256 },
+      ];
+      expect(await tiles.readTile(0, 1, 1, into)).toEqual({ gaps });
+      // JPEG of one colour is that colour to a step or two.
+      expect(Math.abs(into[1]! - 100)).toBeLessThan(4);
+      expect(into[511 * 512 * 3 + 511 * 3]).toBe(255);
+      tiles.close();
+    },
+  );
+});
+
+describe('a frame with several scans', () => {
+  it.skipIf(installed === undefined)(`is bounded by all of them, whatever lies between${orWhy}`, async () => {
+    const scans = [
+      { picture: plain(300, 200, [200, 100, 150]), x: 100, y: 900 },
+      { picture: plain(256, 256, [20, 200, 20]), x: 1100, y: 100 },
+    ];
+    const path = files.write('two.scn', writeScn({ frame: [2000, 1600], scans, mpp: 0.25 }));
     const { info, source } = await openSlide(path);
+    expect(info).toMatchObject({ mpp: 0.25, bounds: { x: 100, y: 100, width: 1256, height: 1000 } });
     const tiles = await openTileSource(source);
     const into = new Uint8Array(512 * 512 * 3);
-    expect(info.levels).toMatchObject([{ width: 1536, height: 1536, tileWidth: 512, tileHeight: 512 }]);
-    expect(await tiles.readTile(0, 0, 0, into)).toBe('decoded');
-    expect(into.every(value => value === 255)).toBe(true);
-    expect(await tiles.readTile(0, 1, 1, into)).toBe('decoded');
-    // JPEG of one colour is that colour to a step or two.
-    expect(Math.abs(into[1]! - 100)).toBeLessThan(4);
-    expect(into[511 * 512 * 3 + 511 * 3]).toBe(255);
-    // Of a format that stores everything, what is not there is missing.
-    const dense = await openTileSource({ ...source, sparse: false });
-    expect(await dense.readTile(0, 0, 0, into)).toBe('missing');
+    const pixel = async (x: number, y: number): Promise<number[]> => {
+      await tiles.readTile(0, Math.floor(x / 512), Math.floor(y / 512), into);
+      return [...into.subarray(((y % 512) * 512 + (x % 512)) * 3).subarray(0, 3)];
+    };
+    const near = (colour: number[], wanted: number[]) =>
+      expect(
+        colour.every((value, i) => Math.abs(value - wanted[i]!) < 5),
+        `${colour}`,
+      ).toBe(true);
+    near(await pixel(101, 901), [200, 100, 150]);
+    near(await pixel(398, 1098), [200, 100, 150]);
+    near(await pixel(1102, 102), [20, 200, 20]);
+    near(await pixel(1354, 354), [20, 200, 20]);
+    for (const [x, y] of [
+      [96, 1000],
+      [404, 1000],
+      [700, 700],
+      [1360, 200],
+    ] as const)
+      expect(await pixel(x, y), `${x},${y}`).toEqual([255, 255, 255]);
     tiles.close();
-    dense.close();
   });
 });
 
@@ -179,6 +216,6 @@ describe('openSlide', () => {
     const { info, source } = await openSlide(path);
     expect(info).toMatchObject({ format: 'Leica SCN (OpenSlide)', mpp: 0.5, properties: { objective: '20' } });
     expect(planPatches(info)).toMatchObject({ cols: 3, rows: 2, scale: 1 });
-    expect(source).toMatchObject({ kind: 'openslide', path, sparse: true });
+    expect(source).toMatchObject({ kind: 'openslide', path });
   });
 });

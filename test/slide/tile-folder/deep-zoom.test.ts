@@ -90,6 +90,13 @@ describe('readDeepZoom', () => {
 });
 
 describe('readZoomify', () => {
+  it('says when its number of tiles is of neither rounding', () => {
+    const made = zoomify(1000, 600, 256, 999);
+    expect(made.notes).toEqual([{ code: 'assumed', message: 'says that it has 999 tiles; its sizes make 17' }]);
+    expect(zoomify(1000, 600, 256, 17).notes).toBeUndefined();
+    expect(zoomify(1000, 600, 256, '').notes).toBeUndefined();
+  });
+
   it('has the tiers of either rounding, by the number of tiles, and numbers them from the coarsest', () =>
     fc.assert(
       fc.property(...sizes, fc.constantFrom(64, 256), fc.boolean(), (width, height, tile, up) => {

@@ -1,0 +1,21 @@
+/** How to reach NATS. In a file of its own: whoever compiles against the package needs no type of the NATS client's. */
+export interface NatsOptions {
+  /**
+   * One server or several of a cluster, separated by commas: `nats://host:4222`, `tls://host`, `nats://user:pass@host`,
+   * `nats://token@host`, or plain `host:port`. Credentials are taken from the first that has them.
+   */
+  readonly url: string;
+  /** Name of this client on the server's monitoring pages. @default 'stromaflow' */
+  readonly name?: string;
+  /** A `.creds` file (JWT and nkey seed). */
+  readonly credsFile?: string;
+  readonly token?: string;
+  readonly user?: string;
+  readonly pass?: string;
+  /** PEM files; `{}` insists on TLS with the system's authorities. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+  /** Seconds to wait for the first connection. @default 5 */
+  readonly timeoutSeconds?: number;
+  /** Gives up the first connection; the bus is closed with close(). */
+  readonly signal?: AbortSignal;
+}

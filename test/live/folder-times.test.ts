@@ -1,0 +1,20 @@
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { FolderTimes } from '#src/live/folder-times.js';
+
+it('folders change when they come, get a file, and go; not when nothing happens', () => {
+  const root = mkdtempSync(join(tmpdir(), 'stromaflow-times-'));
+  const [first, second] = [join(root, 'a'), join(root, 'b')];
+  const times = new FolderTimes([first, second]);
+  const asked = () => [times.haveChanged(), times.haveChanged()];
+  expect(asked()).toEqual([true, false]);
+  mkdirSync(second);
+  utimesSync(second, 1, 1);
+  expect(asked()).toEqual([true, false]);
+  writeFileSync(join(second, 'tile'), '');
+  expect(asked()).toEqual([true, false]);
+  rmSync(root, { recursive: true });
+  expect(asked()).toEqual([true, false]);
+});

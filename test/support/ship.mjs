@@ -1,0 +1,60 @@
+// `npm run build` ends with it: puts into dist/node_modules/ the packages that have install scripts, without these. Whoever
+// installs Stromaflow then runs no script of anybody's, asks no host but the npm registry and gets no binaries for other
+// systems than Linux. Node finds them there by their names. docs/decisions/0024-packages-shipped-inside.md says why.
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const TARGET = join(ROOT, 'dist/node_modules');
+
+/** What of each package runs. The platform packages of lmdb and koffi are ordinary optional dependencies. */
+export const SHIPPED = {
+  '@julusian/jpeg-turbo': /^(index\.js|binding-options\.js|LICENSE|prebuilds\/jpeg-turbo-(linux|darwin)[^/]*\/.*)$/,
+  koffi: /^(index\.c?js|LICENSE\.txt|src\/koffi\/.*\.c?js)$/,
+  lmdb: /^([a-z-]+\.js|LICENSE|dist\/index\.cjs|dict\/.*|util\/when\.js)$/,
+  msgpackr: /^([a-z-]+\.js|LICENSE|dist\/node\.cjs)$/,
+  'onnxruntime-node': /^(dist\/.*\.js|bin\/napi-v6\/linux\/.*)$/,
+  'pkg-prebuilds': /^(bindings\.js|lib\/.*|LICENSE)$/,
+};
+
+/** Of a package.json: what Node needs to load it and people to know it, and nothing that an installer would act on. */
+const KEPT = ['name', 'version', 'description', 'license', 'author', 'repository', 'type', 'main', 'exports'];
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const stale of existsSync(TARGET) ? namesIn(TARGET) : [])
+    if (!(stale in SHIPPED)) rmSync(join(TARGET, stale), { recursive: true });
+  for (const [name, files] of Object.entries(SHIPPED)) ship(name, files);
+}
+
+function ship(name, files) {
+  const from = join(ROOT, 'node_modules', name);
+  const into = join(TARGET, name);
+  const about = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8'));
+  const kept = JSON.stringify(Object.fromEntries(KEPT.filter(key => key in about).map(key => [key, about[key]])));
+  const mark = join(into, 'package.json');
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === kept) return;
+  rmSync(into, { recursive: true, force: true });
+  for (const path of readdirSync(from, { recursive: true }).filter(path => files.test(path))) {
+    if (!statSync(join(from, path)).isFile()) continue;
+    mkdirSync(dirname(join(into, path)), { recursive: true });
+    copyFileSync(join(from, path), join(into, path));
+  }
+  // Last, as it says that everything is there.
+  writeFileSync(mark, kept);
+}
+
+function namesIn(folder) {
+  return readdirSync(folder).flatMap(name =>
+    name.startsWith('@') ? readdirSync(join(folder, name)).map(inner => `${name}/${inner}`) : [name],
+  );
+}
