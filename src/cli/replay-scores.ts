@@ -44,6 +44,7 @@ function modelLines(model: ModelResult, split: SplitName): string[] {
     ...(probability
       ? [`  AUPRC ${number(probability.averagePrecision.value)}, ECE ${number(probability.calibrationError.value)}`]
       : []),
+    ...(model.seams?.score == null ? [] : [`  seam score ${number(model.seams.score)} (1 is a mask without seams)`]),
     ...(chosen
       ? [`  threshold ${number(chosenThreshold.threshold)}, chosen on the validation split: IoU ${interval(chosen)}`]
       : []),

@@ -1,3 +1,4 @@
+import { addSeams, NO_PAIRS, SeamCounter, type SeamCounts, seamsOf } from '../mask/seams.js';
 import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
 import { countBoundary } from './boundary.js';
@@ -62,6 +63,9 @@ export class Evaluation {
   readonly #splits = new Map<SplitName, SplitTally>();
   readonly #slides = new Map<string, ScoredSlide>();
   readonly #unknown = new Set<string>();
+  /** Of images that are being scored; those that are done are summed up. */
+  readonly #seams = new Set<SeamCounter>();
+  #doneSeams = seamsOf(NO_PAIRS, NO_PAIRS);
   #seconds = 0;
 
   constructor(options: EvaluationOptions) {
@@ -82,6 +86,11 @@ export class Evaluation {
     return this.#splits;
   }
 
+  /** Whether the masks, labelled or not, show where their patches end. */
+  get seams(): SeamCounts {
+    return [...this.#seams].reduce((sum, seams) => addSeams(sum, seams.counts()), this.#doneSeams);
+  }
+
   /** Seconds the main thread spent on labels and counts. */
   get seconds(): number {
     return this.#seconds;
@@ -92,8 +101,11 @@ export class Evaluation {
     const { facts } = source;
     this.#slides.set(item.id, { item, plan, facts });
     this.#options.onFacts?.(item, facts);
+    const seams = new SeamCounter(plan);
+    this.#seams.add(seams);
     return {
       score: async (ref, mask, probabilities, missing) => {
+        if (mask) seams.add(ref.col, ref.row, mask.bits);
         const labels = withoutPixels(await readPatchLabels(source, plan, ref, this.#options.map), missing);
         const started = performance.now();
         const patch = this.#add(item, plan, ref, labels, mask, probabilities);
@@ -102,7 +114,10 @@ export class Evaluation {
         await this.#options.sink?.append(item.id, patch, mask?.bits);
         return intersectionUnion(patch.counts);
       },
-      close: () => source.close(),
+      close: () => {
+        if (this.#seams.delete(seams)) this.#doneSeams = addSeams(this.#doneSeams, seams.counts());
+        return source.close();
+      },
     };
   }
 

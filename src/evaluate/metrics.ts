@@ -1,3 +1,4 @@
+import type { SeamCounts } from '../mask/seams.js';
 import type { AreaAgreement } from './area-agreement.js';
 import type { Interval, PairedDifference } from './bootstrap.js';
 import type { Counts } from './counts.js';
@@ -65,6 +66,8 @@ export interface ModelResult extends ModelFacts {
   /** Seconds of main-thread time spent on metrics, and of the whole replay where it is known. */
   readonly seconds: { readonly metrics: number; readonly replay?: number };
   readonly splits: Readonly<Partial<Record<SplitName, SplitResult>>>;
+  /** Whether its masks show where their patches end, all splits together. */
+  readonly seams?: SeamCounts;
   readonly images: readonly ImageResult[];
   /** Absent: nothing says that it saw the set. */
   readonly seen?: Seen;

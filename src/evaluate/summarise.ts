@@ -54,6 +54,7 @@ export function summariseModel(facts: ModelFacts, evaluation: Evaluation, option
       ...(options.replaySeconds !== undefined && { replay: options.replaySeconds }),
     },
     splits,
+    seams: evaluation.seams,
     images: evaluation.images.map(imageResult),
     ...(choice && { chosenThreshold: choice }),
   };

@@ -28,6 +28,17 @@ export function seamsOf(across: PixelPairs, inside: PixelPairs): SeamCounts {
   return { across, inside, score };
 }
 
+export const NO_PAIRS: PixelPairs = { pairs: 0, equal: 0 };
+
+/** Of both together. */
+export function addSeams(a: SeamCounts, b: SeamCounts): SeamCounts {
+  const sum = (one: PixelPairs, other: PixelPairs) => ({
+    pairs: one.pairs + other.pairs,
+    equal: one.equal + other.equal,
+  });
+  return seamsOf(sum(a.across, b.across), sum(a.inside, b.inside));
+}
+
 interface Line {
   before?: Uint8Array;
   after?: Uint8Array;

@@ -24,15 +24,21 @@ const list = name => values[name].split(',');
 /** Runs a command of the product; seconds of processor time, all its processes together. */
 function run(args) {
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', ['-c', '"$0" "$@" >/dev/null; status=$?; times; exit $status', process.execPath, MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      '/bin/sh',
+      ['-c', '"$0" "$@" >/dev/null; status=$?; times; exit $status', process.execPath, MAIN, ...args],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     let text = '';
     child.stdout.on('data', chunk => {
       text += chunk;
     });
     child.once('close', status => {
-      const spent = [...text.matchAll(/(\d+)m([\d.]+)s/g)].map(([, minutes, seconds]) => 60 * minutes + Number(seconds));
+      const spent = [...text.matchAll(/(\d+)m([\d.]+)s/g)].map(
+        ([, minutes, seconds]) => 60 * minutes + Number(seconds),
+      );
       if (status === 0) resolve(spent.reduce((sum, seconds) => sum + seconds, 0));
       else reject(new Error(`stromaflow ${args.join(' ')} ended with ${status}`));
     });
@@ -43,7 +49,16 @@ const shape = (margin, side) => ['--margin', margin, '--patch-size', side, '--en
 const model = values.model ? ['--model', values.model] : [];
 
 async function onSlide(norm, margin, side, folder) {
-  const seconds = await run(['segment', values.slide, ...model, '--norm', norm, ...shape(margin, side), '--out', folder]);
+  const seconds = await run([
+    'segment',
+    values.slide,
+    ...model,
+    '--norm',
+    norm,
+    ...shape(margin, side),
+    '--out',
+    folder,
+  ]);
   const [name] = values.slide.split('/').at(-1).split('.');
   const { seams, area } = JSON.parse(await readFile(join(folder, name, 'summary.json'), 'utf8'));
   const differ = ({ pairs, equal }) => 1 - equal / pairs;

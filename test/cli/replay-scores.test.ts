@@ -48,6 +48,12 @@ describe('the lines of a model', () => {
   it('have a line for probabilities only where there were any', () => {
     const probability = { averagePrecision: alone(0.91), calibrationError: alone(0.02) };
     expect(linesOf([{ splits: { all: split({ probability }) } }])).toContain('  AUPRC 0.9100, ECE 0.0200');
+    const pairs = { pairs: 4, equal: 3 };
+    const seams = { across: pairs, inside: { pairs: 4, equal: 4 }, score: 0.75 };
+    const line = '  seam score 0.7500 (1 is a mask without seams)';
+    expect(linesOf([{ splits: { all: split({}) }, seams }])).toContain(line);
+    const none = { ...seams, score: null };
+    expect(linesOf([{ splits: { all: split({}) }, seams: none }]).join()).not.toMatch(/seam/);
   });
 
   it.each([

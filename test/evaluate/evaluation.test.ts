@@ -101,6 +101,31 @@ describe('Evaluation', () => {
     expect(await truth.score({ col: 1, row: 0 }, mask)).toBeUndefined();
   });
 
+  it('counts seams between masks, of images that are open and of those that are closed', async () => {
+    const set = await openTiger();
+    const walked = await walkSet(set, {}, labels => labels.positive);
+    const [slide] = walked.slides.values();
+    const evaluation = new Evaluation({ map: set.map });
+    // Two patches of 64 px beside each other, one all stroma, one without.
+    const plan = { ...slide!.plan, cols: 2, rows: 1, core: 64, width: 128, height: 64 };
+    const source = { facts: NO_FACTS, read: async () => undefined, close: async () => undefined };
+    const full = { side: 64, bits: new Uint8Array(512).fill(0xff), stromaPixels: 4096 };
+    const clear = { side: 64, bits: new Uint8Array(512), stromaPixels: 0 };
+    for (const close of [true, false]) {
+      const truth = evaluation.truth(slide!.item, plan, source);
+      await truth.score({ col: 0, row: 0 }, full);
+      await truth.score({ col: 1, row: 0 }, close ? clear : full);
+      if (close) await truth.close();
+    }
+    const inside = 4 * 2 * 64 * 63;
+    const { seams } = summariseModel(FACTS, evaluation, { ...SEEDED, map: set.map });
+    expect(seams).toEqual({
+      across: { pairs: 128, equal: 64 },
+      inside: { pairs: inside, equal: inside },
+      score: 0.5,
+    });
+  });
+
   it('names an undeclared value once an image, and does not score its pixels', async () => {
     const set = await openTiger();
     const walked = await walkSet(set, {}, labels => labels.positive);

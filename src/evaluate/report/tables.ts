@@ -88,6 +88,12 @@ export function scoreTable(models: readonly ModelResult[], split: SplitName): st
     });
     return `<tr>${cell(label, '', 'left')}${cells.join('')}</tr>`;
   });
+  if (models.some(model => model.seams)) {
+    const cells = models.map(({ seams }, index) =>
+      cell(fixed(seams?.score ?? undefined), `models[${index}].seams.score`),
+    );
+    body.push(`<tr>${cell('Seam score (1: no seams), all splits', '', 'left')}${cells.join('')}</tr>`);
+  }
   const heads = models.map(model => [escapeText(model.name)] as const);
   return table([['Score', 'left'], ...heads], body, models.length < 3 ? 'few' : '');
 }
