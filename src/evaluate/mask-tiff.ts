@@ -26,6 +26,8 @@ const READ: readonly number[] = [
   COMPRESSION.packBits,
 ];
 const MAX_TILE_PIXELS = 1 << 26;
+/** As many in RGB. */
+const MAX_TILE_BYTES = 3 * MAX_TILE_PIXELS;
 
 /**
  * Opens a whole-slide mask: tiled or striped TIFF or BigTIFF, 8 bits a sample, one sample a pixel (grey or palette: the stored
@@ -85,7 +87,8 @@ function unreadableMask(page: TiffPage, map: LabelMap): string | undefined {
     return `compression ${compression} is not read in masks: save it with LZW or deflate`;
   if (samples !== 1 && (samples < 3 || map.colours.size === 0)) return 'it is coloured, and no colour table is given';
   if (samples !== 1 && page.planarConfiguration !== 1) return 'separate colour planes are not supported';
-  if (page.tileWidth * page.tileHeight > MAX_TILE_PIXELS) return 'its tiles are too large to stream';
+  const area = page.tileWidth * page.tileHeight;
+  if (area > MAX_TILE_PIXELS || area * samples > MAX_TILE_BYTES) return 'its tiles are too large to stream';
   return undefined;
 }
 

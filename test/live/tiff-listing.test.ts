@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } f
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type LevelSize, TiffListing } from '#src/live/tiff-listing.js';
+import { openSlide } from '#src/slide/open.js';
 import { failureOf, scratch } from '../slide/fixture.js';
 import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
 
@@ -59,6 +60,26 @@ describe('TiffListing', () => {
       ),
       { numRuns: 20 },
     ));
+
+  it('finds a padded level by its size without the padding, though one before it is still to come', async () => {
+    const padded = (width: number, height: number): PageOptions => ({
+      ...page,
+      picture: gradient(width, height),
+      subfileType: 1,
+    });
+    const fine = { ...page, picture: gradient(1000, 700) };
+    const path = write([fine, padded(512, 384), padded(256, 192)]);
+    const sizes = (await openSlide(path)).info.levels.map(({ width, height }) => [width, height]);
+    expect(sizes).toEqual([
+      [1000, 700],
+      [500, 350],
+      [250, 175],
+    ]);
+    const coarse = { width: 250, height: 175, tileWidth: 64, tileHeight: 64 };
+    expect((await listed(path, coarse)).offsets).toHaveLength(12);
+    write([fine, padded(256, 192)]);
+    expect((await listed(path, coarse)).offsets).toHaveLength(12);
+  });
 
   it('sees tiles that are entered in place', async () => {
     const path = write([{ ...page, missing: (col, row) => col + row === 0 }]);

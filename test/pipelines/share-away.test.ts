@@ -41,15 +41,18 @@ describe('a share that goes away for longer than a slide may stall', () => {
       await until(() => completed().includes('before'));
 
       let tiles = 0;
+      let seen = false;
       const onTile = async (): Promise<void> => {
         tiles += 1;
-        // What never changed while it was followed is taken for whole.
-        if (tiles === 40) await until(() => masks(events).some(id => id.startsWith(`${ID}/`)));
+        // Slowly, so that it neither stalls nor is at its end before somebody has seen a mask.
+        const isFollowed = (): boolean => masks(events).some(id => id.startsWith(`${ID}/`));
+        for (let waited = 0; tiles > 20 && waited < STALL * 250 && !isFollowed(); waited += 10) await sleep(10);
+        seen ||= isFollowed();
         await share.park();
       };
       const scan = { as, order: 'rows', rate: 300, partTiles: 16, onTile } as const;
       const scanning = share.writing(() => simulateScan(SLIDE, share.root, scan));
-      await until(() => tiles > 60);
+      await until(() => seen && tiles > 40);
       await share.takeAway(leaves);
       await until(() => folder.reason !== undefined);
       const published = events.length;
