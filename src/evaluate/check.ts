@@ -91,7 +91,7 @@ export async function checkLabels(folder: string, options: CheckOptions): Promis
 export function describeLabelReport(report: LabelReport): string[] {
   const faults = report.findings.filter(finding => finding.severity === 'fault');
   const total = report.classes.reduce((sum, item) => sum + item.pixels, 0);
-  const share = (pixels: number) => `${((100 * pixels) / total).toFixed(2)} %`.padStart(9);
+  const share = (pixels: number) => (total > 0 ? `${((100 * pixels) / total).toFixed(2)} %` : '–').padStart(9);
   return [
     `${report.folder}: ${report.images} images of ${report.patients} patients (${report.layout})`,
     'label map',

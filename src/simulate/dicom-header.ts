@@ -52,6 +52,7 @@ export function dicomHeader(
     element(TAG.implementationClassUid, 'UI', uid('stromaflow', 'implementation')),
   ]);
   const concatenation = [
+    element(TAG.sopInstanceUidOfConcatenationSource, 'UI', id(`instance ${level}`)),
     element(TAG.concatenationUid, 'UI', id(`concatenation ${level}`)),
     element(TAG.inConcatenationNumber, 'US', part),
     element(TAG.inConcatenationTotalNumber, 'US', parts),
@@ -91,6 +92,10 @@ export function dicomHeader(
     element(TAG.imagedVolumeHeight, 'FL', (geometry.height * mpp) / 1000),
     element(TAG.totalPixelMatrixColumns, 'UL', geometry.width),
     element(TAG.totalPixelMatrixRows, 'UL', geometry.height),
+    sequence(TAG.totalPixelMatrixOriginSequence, [
+      element(TAG.xOffsetInSlideCoordinateSystem, 'DS', '0'),
+      element(TAG.yOffsetInSlideCoordinateSystem, 'DS', '0'),
+    ]),
     element(TAG.imageOrientationSlide, 'DS', '0\\-1\\0\\-1\\0\\0'),
     opticalPath(geometry),
     element(TAG.numberOfOpticalPaths, 'UL', 1),

@@ -186,8 +186,20 @@ export function readBytes(fd: number, position: number, length: number): Buffer 
 
 const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+const ascii = (text: string): number[] => [...Buffer.from(text, 'latin1')];
+/** How pictures that are no slides begin. */
+const PICTURES: readonly { readonly name: string; readonly magic: readonly (number | null)[] }[] = [
+  { name: 'PNG', magic: ascii('\x89PNG') },
+  { name: 'JPEG', magic: [0xff, 0xd8, 0xff] },
+  { name: 'WebP', magic: [...ascii('RIFF'), null, null, null, null, ...ascii('WEBP')] },
+];
+const PICTURE_FIX =
+  'stromaflow model run <bundle> --image takes one picture, replay a folder of labelled ones; as a slide it must be a tiled TIFF with its spacing';
+
 function notTiff(path: string, size: number, head: Buffer): StromaflowError {
   if (size === 0) return unreadable(path, 'is empty');
+  const picture = PICTURES.find(({ magic }) => magic.every((byte, i) => byte === null || head[i] === byte))?.name;
+  if (picture !== undefined) return unreadable(path, `is a ${picture} picture, not a slide`, PICTURE_FIX);
   const text = head.every(byte => (byte >= 32 && byte < 127) || byte === 9 || byte === 10 || byte === 13);
   return unreadable(path, text ? 'is a text file, not a slide' : 'is not a TIFF file');
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open as openFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { StromaflowError } from '../errors.js';
 import type { PatchRecord } from '../slide/patch.js';
@@ -212,6 +212,15 @@ function failed(folder: string, cause: unknown): StromaflowError {
   const message = cause instanceof Error ? cause.message : String(cause);
   if (/ENOSPC|No space left/.test(message)) {
     return new StromaflowError('OUTPUT_FULL', `${folder}: no space left on device`, { cause });
+  }
+  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    const why = code === 'EROFS' ? 'it is read-only' : `this user may not write there (${code})`;
+    const fix = 'give a folder with --out that this user may write to';
+    return new StromaflowError('OUTPUT_FAILED', `${dirname(folder)}: results cannot be written, ${why}`, {
+      cause,
+      fix,
+    });
   }
   return new StromaflowError('LEDGER_FAILED', `${folder}: ${message}`, { cause });
 }

@@ -1,5 +1,5 @@
 import type { Setting } from '../../config/load.js';
-import { environmentName, OPTIONS, type OptionName } from '../../config/options.js';
+import { environmentName, OPTIONS, type OptionName, type OptionSpec } from '../../config/options.js';
 import { parseNatsUrl } from '../../event/nats-connect.js';
 import { type Command, GENERAL } from '../command.js';
 
@@ -13,13 +13,19 @@ export const config: Command = {
     for (const name of names) {
       const { value, origin } = shown(name, loaded.settings[name]);
       terminal.line(
-        `${name.padEnd(20)} ${String(value ?? '—').padEnd(28)} ${origin.padEnd(12)} ${environmentName(name)}`,
+        `${name.padEnd(20)} ${withUnit(name, value).padEnd(28)} ${origin.padEnd(12)} ${environmentName(name)}`,
       );
     }
     terminal.json(Object.fromEntries(names.map(name => [name, shown(name, loaded.settings[name])])));
     return 0;
   },
 };
+
+/** A number without its unit says little: '0.5 µm/px'. Of words and paths the unit is only what they name. */
+function withUnit(name: OptionName, value: Setting['value']): string {
+  const { unit }: OptionSpec = OPTIONS[name];
+  return typeof value === 'number' && unit !== undefined ? `${value} ${unit}` : String(value ?? '—');
+}
 
 /** A URL may carry a password. */
 function shown(name: OptionName, setting: Setting): Setting {

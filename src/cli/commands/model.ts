@@ -44,7 +44,9 @@ export const modelInspect: Command = {
     if (details) {
       const types = Object.entries(details.elementTypes).map(([type, count]) => `${count} × ${type}`);
       terminal.line(`weights     ${details.parameters.toLocaleString('en')} in ${types.join(', ')}`);
-      terminal.line(`cost        ${details.gigaMultiplications.toFixed(1)} thousand million multiplications a patch`);
+      terminal.line(
+        `cost        ${details.gigaMultiplications.toFixed(1)} GMAC a patch (thousand million multiply-adds)`,
+      );
       for (const name of details.unused) terminal.line(`unused      ${name}`);
     }
     for (const line of normLines(bundle)) terminal.line(line);
@@ -164,8 +166,12 @@ export const modelQuantise: Command = {
     const times = floatSeconds / int8Seconds;
     terminal.line(`${bundle.name} ${bundle.version} in ${bundle.path}`);
     terminal.line(`calibrated  on ${calibratedOn} patches, compared on ${comparison.patches} others`);
-    terminal.line(`masks       ${(agreement * 100).toFixed(2)} % of the pixels agree`);
-    terminal.line(`logits      differ by ${mean.toFixed(3)} on average, ${largest.toFixed(3)} at most`);
+    if (comparison.patches === 0) {
+      terminal.line('masks       not compared: the pictures give no patch beyond those it was calibrated on');
+    } else {
+      terminal.line(`masks       ${(agreement * 100).toFixed(2)} % of the pixels agree`);
+      terminal.line(`logits      differ by ${mean.toFixed(3)} on average, ${largest.toFixed(3)} at most`);
+    }
     const speed = `${times.toFixed(2)} × as fast here (${int8Seconds.toFixed(3)} s a patch, not ${floatSeconds.toFixed(3)} s)`;
     terminal.line(`speed       ${speed}${times < 1.1 ? ': not worth it on this machine' : ''}`);
     terminal.json({ bundle, calibratedOn, comparison });

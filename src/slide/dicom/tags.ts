@@ -24,6 +24,7 @@ export const TAG = {
   seriesInstanceUid: 0x0020_000e,
   instanceNumber: 0x0020_0013,
   frameOfReferenceUid: 0x0020_0052,
+  sopInstanceUidOfConcatenationSource: 0x0020_0242,
 
   // Parts of a level, and the order of its frames.
   concatenationUid: 0x0020_9161,
