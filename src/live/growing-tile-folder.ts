@@ -20,6 +20,7 @@ import {
 import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { ArrivalQueue } from './arrival-queue.js';
 import { factsOf } from './facts-of.js';
+import { checkFirstTile } from './first-tile.js';
 import { FolderTimes } from './folder-times.js';
 import { keepLooking } from './follower.js';
 import type { GrowingOptions } from './growing-tiff.js';
@@ -89,6 +90,7 @@ class GrowingTileFolder implements LiveSlide {
   #folders: readonly string[] = [];
   /** Folders of all levels: one that is written before the one that is followed is a sign of life. */
   readonly #signs: FolderTimes;
+  #isTried = false;
   #overwritten = 0;
   /** Of the tiles that never came, those that finer levels have instead. */
   #drawn = 0;
@@ -172,6 +174,11 @@ class GrowingTileFolder implements LiveSlide {
     if (blank.length > 0) queue.push({ tiles: blank, at: performance.now() });
     const looking = keepLooking([...new Set(watched)], this.#options, stopped, async () => {
       const tiles = this.#look();
+      const [first] = this.#isTried ? [] : this.#seen.keys();
+      if (first !== undefined) {
+        this.#isTried = true;
+        await checkFirstTile(this.#set, this.#levels, level, first);
+      }
       if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
       return this.#state === 'growing';
     });
