@@ -3,7 +3,7 @@ import { extname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import { ForeignTile, ForeignTileError } from '../foreign-tile.js';
 import { J2kDecoder } from '../j2k-decoder.js';
-import { readFileBelow } from '../regular-file.js';
+import { readFileBelow, statFileBelow } from '../regular-file.js';
 import { SAMPLES_FIX } from '../sample-format.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff-description.js';
@@ -119,10 +119,13 @@ function readTileFile(
     const read = () => readFileBelow(folder, name, mostBytes(level))?.bytes;
     const bytes = read();
     if (bytes || name === '') return bytes;
+    const size = statFileBelow(folder, name)?.size ?? 0;
+    if (size > mostBytes(level)) throw corrupt(join(folder, name), `has ${size} bytes, more than its pixels can take`);
     // A share may have gone away, or have come back between the two questions.
     statSync(manifest);
     return read();
   } catch (error) {
+    if (error instanceof StromaflowError) throw error;
     throw new StromaflowError('SLIDE_UNREADABLE', `${join(folder, name)}: cannot be read`, { cause: error });
   }
 }
