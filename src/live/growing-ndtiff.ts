@@ -13,7 +13,7 @@ import {
   readIndexFile,
 } from '../slide/ndtiff/data-set.js';
 import type { NdTiffDescription, NdTiffLevel } from '../slide/ndtiff/description.js';
-import { outsideOfGrid, statedGrid, withoutPlaces } from '../slide/ndtiff/grid.js';
+import { checkPlaces, outsideOfGrid, statedGrid, withoutPlaces } from '../slide/ndtiff/grid.js';
 import { chosenPlane, hasPlace, type IndexEntry, planeOf, readIndex } from '../slide/ndtiff/read-index.js';
 import type { RegularFile } from '../slide/regular-file.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
@@ -74,6 +74,8 @@ class GrowingNdTiff implements LiveSlide {
   #overwritten = 0;
   /** Images that do not say where they lie. */
   #unplaced = 0;
+  /** Images that lie outside of the grid, or in no part of the data set. */
+  readonly #outside: IndexEntry[] = [];
   /** The only one there is. */
   #plane: string | undefined;
   /** Where the next entry of the index begins. */
@@ -120,9 +122,11 @@ class GrowingNdTiff implements LiveSlide {
   }
 
   get lacks(): string | undefined {
-    return this.#unplaced > 0
-      ? `a row and a column of ${this.#unplaced} ${this.#unplaced === 1 ? 'image' : 'images'}`
-      : undefined;
+    const lacking = [
+      ...(this.#unplaced > 0 ? [`a row and a column of ${images(this.#unplaced)}`] : []),
+      ...(this.#outside.length > 0 ? [`a place in the stated size for ${images(this.#outside.length)}`] : []),
+    ];
+    return lacking.length > 0 ? lacking.join(', and ') : undefined;
   }
 
   sourceFor(): TileSourceDescription {
@@ -171,7 +175,17 @@ class GrowingNdTiff implements LiveSlide {
     if (done && this.#seen === 0) throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
     if (done || this.#seen === this.#level.cols * this.#level.rows) this.#state = 'complete';
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
+    if (this.#state !== 'growing') this.#checkOutside();
     return [...came];
+  }
+
+  /** @throws SLIDE_UNREADABLE where those that lie outside tell that the stated grid is not the images'. */
+  #checkOutside(): void {
+    if (this.#outside.length === 0) return;
+    const { cols, offsets } = this.#level;
+    const inside = [...offsets.keys()].filter(tile => offsets[tile] !== 0);
+    const placed = inside.map(tile => ({ axes: { column: tile % cols, row: Math.floor(tile / cols) } }));
+    checkPlaces(this.#source.path, this.#level, [...placed, ...this.#outside]);
   }
 
   #isOther({ stats, bytes }: RegularFile): boolean {
@@ -195,7 +209,10 @@ class GrowingNdTiff implements LiveSlide {
     this.#plane ??= planeOf(entry);
     if (planeOf(entry) !== this.#plane) this.#state = 'replaced';
     const place = placeOf(this.#source, entry);
-    if (!place) return;
+    if (!place) {
+      this.#outside.push(entry);
+      return;
+    }
     if (this.#seen === 0) checkDepth(this.#source.path, [entry]);
     const { tile, part, type } = place;
     const { offsets, parts, types } = this.#level;
@@ -211,3 +228,5 @@ class GrowingNdTiff implements LiveSlide {
     note(this.#level, place, entry.offset);
   }
 }
+
+const images = (count: number): string => `${count} ${count === 1 ? 'image' : 'images'}`;

@@ -1,9 +1,11 @@
 import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import type { SlideNote } from '../slide/note.js';
 import { readFileBelow, statFileBelow } from '../slide/regular-file.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import { withSpacing } from '../slide/slide-facts.js';
+import { checkStray } from '../slide/tile-folder/stray-tiles.js';
 import { describeTileFolder, isDeclared, storedTiles } from '../slide/tile-folder/tile-folder-facts.js';
 import {
   alsoShown,
@@ -20,6 +22,7 @@ import {
 import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { ArrivalQueue } from './arrival-queue.js';
 import { factsOf } from './facts-of.js';
+import { checkFirstTile } from './first-tile.js';
 import { FolderTimes } from './folder-times.js';
 import { keepLooking } from './follower.js';
 import type { GrowingOptions } from './growing-tiff.js';
@@ -89,6 +92,9 @@ class GrowingTileFolder implements LiveSlide {
   #folders: readonly string[] = [];
   /** Folders of all levels: one that is written before the one that is followed is a sign of life. */
   readonly #signs: FolderTimes;
+  /** What lies outside of the grid, in words, once the slide is over. */
+  #stray: SlideNote | undefined;
+  #isTried = false;
   #overwritten = 0;
   /** Of the tiles that never came, those that finer levels have instead. */
   #drawn = 0;
@@ -147,6 +153,10 @@ class GrowingTileFolder implements LiveSlide {
     return isDeclared(this.#set, this.#level);
   }
 
+  get lacks(): string | undefined {
+    return this.#stray && `a place for images: ${this.#stray.message}`;
+  }
+
   get #count(): number {
     return this.#seen.size + this.#shown;
   }
@@ -172,6 +182,11 @@ class GrowingTileFolder implements LiveSlide {
     if (blank.length > 0) queue.push({ tiles: blank, at: performance.now() });
     const looking = keepLooking([...new Set(watched)], this.#options, stopped, async () => {
       const tiles = this.#look();
+      const [first] = this.#isTried ? [] : this.#seen.keys();
+      if (first !== undefined) {
+        this.#isTried = true;
+        await checkFirstTile(this.#set, this.#levels, level, first);
+      }
       if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
       return this.#state === 'growing';
     });
@@ -216,7 +231,10 @@ class GrowingTileFolder implements LiveSlide {
     if (this.#state !== 'growing') return [];
     if (done || this.#count >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
-    if (this.#state !== 'growing') this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
+    if (this.#state !== 'growing') {
+      this.#stray = checkStray(this.#set);
+      this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
+    }
     return came;
   }
 

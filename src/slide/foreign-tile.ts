@@ -15,9 +15,7 @@ export class ForeignTile {
 
 /** A tile that could not be read though it is sound. */
 export class ForeignTileError extends StromaflowError {
-  constructor(message: string) {
-    super('TILE_CORRUPT', message, {
-      fix: 'the tile is sound, but of a kind that is not read; convert the slide to a tiled TIFF of 8-bit RGB',
-    });
+  constructor(message: string, fix = 'convert the slide to a tiled TIFF of 8-bit RGB') {
+    super('TILE_CORRUPT', message, { fix: `the tile is sound, but of a kind that is not read; ${fix}` });
   }
 }

@@ -4,6 +4,7 @@ import { basename, extname } from 'node:path';
 import sharp from 'sharp';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { GREY_NOTE } from './note.js';
+import { foreignSamples, SAMPLES_FIX } from './sample-format.js';
 import type { LevelGeometry, OpenedSlide, TileSource, TileSourceDescription, TileState } from './slide.js';
 
 /**
@@ -39,11 +40,14 @@ interface ImageSourceDescription extends TileSourceDescription {
 
 /**
  * Opens an image as a slide. Reads its header only; pixels are decoded by the reader threads.
- * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (damaged or cut off), SLIDE_NO_MPP, SLIDE_UNSUPPORTED (over 100 Mpx).
+ * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (damaged or cut off), SLIDE_NO_MPP, SLIDE_UNSUPPORTED (over 100 Mpx, or not of 8
+ * unsigned bits a sample).
  */
 export async function openImageAsSlide(path: string, options: ImageSlideOptions): Promise<OpenedSlide> {
   if (!(options.mpp > 0)) throw new StromaflowError('SLIDE_NO_MPP', `${path}: its spacing is not known`);
-  const { width: fileWidth, height: fileHeight, format, grey } = await readImageHeader(path);
+  const { width: fileWidth, height: fileHeight, format, grey, foreign } = await readImageHeader(path);
+  if (foreign !== undefined)
+    throw new StromaflowError('SLIDE_UNSUPPORTED', `${path}: ${foreign}`, { fix: SAMPLES_FIX });
   const fits = Math.abs(options.mpp / options.spacing - 1) <= SPACING_TOLERANCE;
   const mpp = fits ? options.mpp : options.spacing;
   const width = Math.max(1, Math.round((fileWidth * options.mpp) / mpp));
@@ -104,6 +108,8 @@ export interface ImageHeader {
   readonly mpp?: number;
   /** It has no colour. */
   readonly grey: boolean;
+  /** Why its samples are not read, going on from its name. */
+  readonly foreign: string | undefined;
 }
 
 /**
@@ -112,11 +118,13 @@ export interface ImageHeader {
  */
 export async function readImageHeader(path: string): Promise<ImageHeader> {
   try {
-    const { width, height, format, density, space } = await sharp(path, { limitInputPixels: false }).metadata();
+    const facts = await sharp(path, { limitInputPixels: false }).metadata();
+    const { width, height, format, density, space } = facts;
     await checkEnd(path, format);
     const mpp = density ? 25_400 / density : undefined;
     const grey = space === 'b-w' || space === 'grey16';
-    return { width, height, format, grey, ...(mpp && mpp >= 0.05 && mpp <= 5 ? { mpp } : {}) };
+    const foreign = foreignSamples(facts);
+    return { width, height, format, grey, foreign, ...(mpp && mpp >= 0.05 && mpp <= 5 ? { mpp } : {}) };
   } catch (error) {
     const message = toStromaflowError(error).message.split('\n', 1)[0]!;
     if (/input file is missing|no such file/i.test(message)) {

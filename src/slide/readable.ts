@@ -2,9 +2,11 @@ import { StromaflowError } from '../errors.js';
 import { GREY_NOTE, type SlideNote } from './note.js';
 import { askOpenSlide } from './openslide/ask-openslide.js';
 import { type FactsInstead, insteadOf, withRefusal } from './openslide/instead.js';
+import { SAMPLES_FIX } from './sample-format.js';
 import { splitScene } from './scene-path.js';
 import type { OpenedSlide } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
+import { TILE_FOLDER_KIND } from './tile-folder/tile-set.js';
 import { tryTiles, type UnreadLevels } from './try-tiles.js';
 
 /**
@@ -30,9 +32,11 @@ export async function whoeverReads(
     const ours = 'ours' in facts ? `${facts.ours}; ` : '';
     throw new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${ours}${reader}`);
   }
-  const refused = new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problem}`);
-  // OpenSlide knows one image of a file.
-  if (splitScene(info.path).scene !== undefined) throw refused;
+  const isFolder = source.kind === TILE_FOLDER_KIND;
+  const fix = isFolder ? { fix: SAMPLES_FIX } : {};
+  const refused = new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problem}`, fix);
+  // OpenSlide knows one image of a file, and no folders of tiles.
+  if (isFolder || splitScene(info.path).scene !== undefined) throw refused;
   const answer = await askOpenSlide(info.path, { generic: true, signal });
   if (!('levels' in answer)) throw withRefusal(refused, answer);
   const theirs = insteadOf({ ...answer, mpp: answer.mpp ?? facts.mpp }, problem);

@@ -2,8 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError, type WireError } from '../errors.js';
 import { ForeignTileError } from './foreign-tile.js';
+import { NDTIFF_KIND } from './ndtiff/description.js';
 import { openTileSource } from './open-source.js';
+import { statFileBelow } from './regular-file.js';
 import type { LevelGeometry, SlideBounds, TileSourceDescription } from './slide.js';
+import { TILE_FOLDER_KIND, type TileFolderDescription, tileName } from './tile-folder/tile-set.js';
 
 /** Levels whose tiles are of a kind that their reader does not read, and what it says of the tile that was tried first. */
 export type UnreadLevels = ReadonlyMap<number, StromaflowError>;
@@ -135,13 +138,33 @@ export type TrialAnswer =
   | { readonly unread: readonly (readonly [level: number, error: WireError])[]; readonly grey: boolean }
   | { readonly error: WireError };
 
-/** Says which tiles of a level are stored, where the description lists them. */
-function storedIn({ kind, levels }: TileSourceDescription, level: number): ((tile: number) => boolean) | undefined {
+/** Says which tiles of a level are stored, where the description lists them or each has a file of its own. */
+function storedIn(description: TileSourceDescription, level: number): ((tile: number) => boolean) | undefined {
+  const { kind, levels } = description;
+  if (kind === TILE_FOLDER_KIND) return fileOf(description as unknown as TileFolderDescription, level);
+  if (kind === NDTIFF_KIND) {
+    const { offsets } = (levels as readonly { offsets: Float64Array }[])[level]!;
+    return tile => offsets[tile]! > 0;
+  }
   if (kind !== 'tiff' && kind !== 'dicom') return undefined;
   const listed = (levels as readonly { byteCounts?: Float64Array; parts?: Int32Array }[])[level];
   const { byteCounts, parts } = listed ?? {};
   if (byteCounts) return tile => byteCounts[tile]! > 0;
   return parts ? tile => parts[tile]! >= 0 : undefined;
+}
+
+/** Files are asked for once each: of a nearly empty folder that is all of them. */
+function fileOf({ folder, levels }: TileFolderDescription, level: number): (tile: number) => boolean {
+  const geometry = levels[level]!;
+  const known = new Map<number, boolean>();
+  return tile => {
+    const before = known.get(tile);
+    if (before !== undefined) return before;
+    const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
+    const isThere = name !== '' && statFileBelow(folder, name) !== undefined;
+    known.set(tile, isThere);
+    return isThere;
+  };
 }
 
 /** The numbers of the tiles to try, stored ones where that is known. */

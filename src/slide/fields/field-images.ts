@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import sharp from 'sharp';
 import { StromaflowError } from '../../errors.js';
+import { foreignSamples } from '../sample-format.js';
 import { unreadable } from '../tiff-probe.js';
 import { readBmpHeader } from '../tile-folder/bmp.js';
 import { MAX_TILE } from '../tile-folder/manifest-fields.js';
@@ -102,14 +103,10 @@ async function sharpFacts(path: string): Promise<ImageFacts> {
     .catch(cause => {
       throw new StromaflowError('SLIDE_UNREADABLE', `${basename(path)} is not (yet) an image`, { cause });
     });
-  const { width, height, channels, depth, pages = 1 } = facts;
+  const { width, height, channels, pages = 1 } = facts;
   const problem =
     pages > 1
       ? `has ${pages} images in one file`
-      : depth !== 'uchar'
-        ? 'has more than 8 bits a sample'
-        : channels < 3
-          ? 'is grey, not RGB'
-          : undefined;
+      : (foreignSamples(facts) ?? (channels < 3 ? 'is grey, not RGB' : undefined));
   return { width, height, problem };
 }

@@ -1,4 +1,6 @@
 import type { StromaflowError } from '../../errors.js';
+import type { SlideNote } from '../note.js';
+import { checkOutside } from '../outside-grid.js';
 import { unreadable } from '../tiff-probe.js';
 import type { NdTiffLevel } from './description.js';
 import { hasPlace, type IndexEntry, MAX_IMAGE, MAX_SIDE, type NdTiffSummary } from './read-index.js';
@@ -53,11 +55,28 @@ export const withoutPlaces = (path: string): StromaflowError =>
 
 /** SLIDE_UNREADABLE for a data set whose images lie outside of the size that it states. */
 export const outsideOfGrid = (path: string): StromaflowError =>
-  unreadable(
-    path,
-    'no image lies inside the size that its summary metadata states',
-    'correct Width, Height, TileWidth and TileHeight',
-  );
+  unreadable(path, 'no image lies inside the size that its summary metadata states', SIZE_FIX);
+
+/**
+ * Looks whether the images of a data set lie in the grid that it states.
+ *
+ * @returns a note where some do not.
+ * @throws SLIDE_UNREADABLE where most do not, or rows or columns are not counted from 0.
+ */
+export function checkPlaces(
+  path: string,
+  grid: Pick<NdTiffGrid, 'width' | 'height' | 'cols' | 'rows'>,
+  entries: Iterable<Pick<IndexEntry, 'axes'>>,
+): SlideNote | undefined {
+  const places = new Map<string, readonly [col: number, row: number]>();
+  for (const { axes } of entries) {
+    const [col, row] = [Number(axes['column']), Number(axes['row'])];
+    places.set(`${col} ${row}`, [col, row]);
+  }
+  return checkOutside(path, grid, [...places.values()], SIZE_FIX);
+}
+
+const SIZE_FIX = 'correct Width, Height, TileWidth and TileHeight';
 
 type Lines = Pick<
   NdTiffGrid,

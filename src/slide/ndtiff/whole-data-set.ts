@@ -15,7 +15,7 @@ import {
   readDataSet,
   readIndexFile,
 } from './data-set.js';
-import { gridOfTiles, outsideOfGrid, statedGrid, withoutPlaces } from './grid.js';
+import { checkPlaces, gridOfTiles, outsideOfGrid, statedGrid, withoutPlaces } from './grid.js';
 import { chosenPlane, hasPlace, type IndexEntry, planeOf, readIndex } from './read-index.js';
 
 /**
@@ -47,12 +47,17 @@ export function readNdTiffFacts(index: string): SlideFacts {
   // A grid that is made from its tiles reaches over places where nobody wanted to go.
   const sparse = stated === undefined || doneFolders(index).some(isMarkedDone);
   if (level.offsets.every(offset => offset === 0)) throw outsideOfGrid(index);
+  const outside = stated && checkPlaces(index, stated, stored);
   return {
     format: 'NDTiff',
     mpp: set.summary.mpp,
     levels: [grid],
     properties: {},
-    notes: [...notesOf(entries, chosen), ...(stored.every(({ type }) => type === GREY) ? [GREY_NOTE] : [])],
+    notes: [
+      ...notesOf(entries, chosen),
+      ...(outside ? [outside] : []),
+      ...(stored.every(({ type }) => type === GREY) ? [GREY_NOTE] : []),
+    ],
     fingerprint: `ndtiff-${Math.trunc(file.stats.mtimeMs)}-${createHash('sha256').update(file.bytes).digest('hex').slice(0, 32)}`,
     stored: () => ({ ...countTiles({ levels: [level], has: (_, tile) => level.offsets[tile] !== 0 }, 0), sparse }),
     describe: ([geometry]: readonly LevelGeometry[]) => ({ ...described, levels: [{ ...level, mpp: geometry!.mpp }] }),

@@ -4,6 +4,7 @@ import { statFileBelow } from '../regular-file.js';
 import type { LevelGeometry, StoredTiles } from '../slide.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { countTiles, type TileTable } from '../stored-tiles.js';
+import { checkStray } from './stray-tiles.js';
 import {
   expectedTiles,
   shownBy,
@@ -14,8 +15,13 @@ import {
   tileNames,
 } from './tile-set.js';
 
-/** What a folder of tiles that nobody writes any more says of itself. Looks at the facts of every file, at no pixels. */
+/**
+ * What a folder of tiles that nobody writes any more says of itself. Looks at the facts of every file, at no pixels.
+ *
+ * @throws SLIDE_UNREADABLE where its images do not lie in the grid that it states (checkStray).
+ */
 export function tileFolderFacts(set: TileSet): SlideFacts {
+  const stray = checkStray(set);
   const digest = createHash('sha256').update(JSON.stringify(set.levels));
   const there = set.levels.map(level => {
     const tiles = new Uint8Array(level.cols * level.rows);
@@ -31,7 +37,7 @@ export function tileFolderFacts(set: TileSet): SlideFacts {
   return {
     format: set.format,
     mpp: set.mpp,
-    ...(set.notes ? { notes: set.notes } : {}),
+    notes: [...(set.notes ?? []), ...(stray ? [stray] : [])],
     levels: set.levels,
     properties: {},
     fingerprint: `tiles-${digest.digest('hex').slice(0, 32)}`,

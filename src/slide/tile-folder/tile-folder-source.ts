@@ -3,7 +3,8 @@ import { extname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import { ForeignTile, ForeignTileError } from '../foreign-tile.js';
 import { J2kDecoder } from '../j2k-decoder.js';
-import { readFileBelow } from '../regular-file.js';
+import { readFileBelow, statFileBelow } from '../regular-file.js';
+import { SAMPLES_FIX } from '../sample-format.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff-description.js';
 import { COMPRESSION } from '../tiff-support.js';
@@ -35,12 +36,13 @@ export class TileFolderSource implements TileSource {
     const tile = row * geometry.cols + col;
     const shown = shownBy(geometry, tile);
     // Its own image, where the one that shows it is not there.
-    if (shown !== undefined && (await this.#read(geometry, tile, shown, into)) === 'decoded') return 'decoded';
-    return this.#read(geometry, tile, tile, into);
+    if (shown !== undefined && (await this.#read(level, tile, shown, into)) === 'decoded') return 'decoded';
+    return this.#read(level, tile, tile, into);
   }
 
   /** A tile's pixels out of the image of that tile, or of one that shows them. */
-  async #read(geometry: TileSetLevel, tile: number, shown: number, into: Uint8Array): Promise<TileState> {
+  async #read(level: number, tile: number, shown: number, into: Uint8Array): Promise<TileState> {
+    const geometry = this.levels[level]!;
     const { cols } = geometry;
     const [col, row] = [shown % cols, Math.floor(shown / cols)];
     const name = tileName(geometry, col, row);
@@ -62,6 +64,7 @@ export class TileFolderSource implements TileSource {
     const image = /\.j2[kc]$/i.test(extname(path))
       ? await decodeJ2k(path, bytes, geometry)
       : await decodeImage(path, bytes, cut.width * cut.height, checkSize);
+    if (image instanceof ForeignTile) throw foreignTile(this.#description, level, [col, row], name, image);
     checkSize(image);
     const part = shown === tile ? cut : partOf(geometry, tile, shown, cut);
     for (let y = 0; y < part.down; y++) {
@@ -74,6 +77,16 @@ export class TileFolderSource implements TileSource {
   close(): void {}
 }
 
+/** A tile that is sound and not read, with what to do about it. */
+export const foreignTile = (
+  { path }: Pick<TileFolderDescription, 'path'>,
+  level: number,
+  [col, row]: readonly [col: number, row: number],
+  name: string,
+  { what }: ForeignTile,
+): ForeignTileError =>
+  new ForeignTileError(`${path}: tile (${col}, ${row}) of level ${level}, ${name}, ${what}`, SAMPLES_FIX);
+
 /** Where the image of one tile shows the pixels of another, to its right or below. */
 function partOf(level: TileSetLevel, tile: number, shown: number, { left, top, across, down }: TileCut): TileCut {
   const [col, row] = [tile % level.cols, Math.floor(tile / level.cols)];
@@ -83,7 +96,7 @@ function partOf(level: TileSetLevel, tile: number, shown: number, { left, top, a
   return { ...own, left: isRight ? left + across : left, top: isBelow ? top + down : top };
 }
 
-async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Promise<Image> {
+async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Promise<Image | ForeignTile> {
   const { tileWidth, tileHeight, colour } = level;
   const compression = colour === 'ycbcr' ? COMPRESSION.j2kYCbCr : COMPRESSION.j2kRgb;
   const decoder = await J2kDecoder.load({ tileWidth, tileHeight, compression } as TiffLevel);
@@ -91,7 +104,7 @@ async function decodeJ2k(path: string, bytes: Buffer, level: TileSetLevel): Prom
   const tile = decoder.input(bytes.length);
   bytes.copy(tile);
   const problem = decoder.decode(tile, tileHeight, pixels);
-  if (problem instanceof ForeignTile) throw new ForeignTileError(`${path}: ${problem.what}`);
+  if (problem instanceof ForeignTile) return problem;
   if (problem !== undefined) throw corrupt(path, problem);
   return { width: tileWidth, height: tileHeight, pixels };
 }
@@ -106,10 +119,13 @@ function readTileFile(
     const read = () => readFileBelow(folder, name, mostBytes(level))?.bytes;
     const bytes = read();
     if (bytes || name === '') return bytes;
+    const size = statFileBelow(folder, name)?.size ?? 0;
+    if (size > mostBytes(level)) throw corrupt(join(folder, name), `has ${size} bytes, more than its pixels can take`);
     // A share may have gone away, or have come back between the two questions.
     statSync(manifest);
     return read();
   } catch (error) {
+    if (error instanceof StromaflowError) throw error;
     throw new StromaflowError('SLIDE_UNREADABLE', `${join(folder, name)}: cannot be read`, { cause: error });
   }
 }

@@ -87,21 +87,30 @@ export function tileReader(level: Level): (name: string) => number | undefined {
     const names = tileNames(level);
     return name => names.get(name);
   }
+  const placeOf = placeReader(level.pattern);
+  return name => {
+    const place = placeOf(name);
+    if (!place) return undefined;
+    const [col, row] = place;
+    // Also settles the group, and a place that stands in the pattern twice.
+    if (!(col < level.cols && row < level.rows) || tileName(level, col, row) !== name) return undefined;
+    return row * level.cols + col;
+  };
+}
+
+/** Column and row by a name or a part of one, inside the level's grid or not; undefined where the pattern does not fit. */
+export function placeReader(pattern: string): (name: string) => readonly [col: number, row: number] | undefined {
   const places: string[] = [];
-  const source = level.pattern.split(/\{(col|row|group)\}/).map((part, i) => {
+  const source = pattern.split(/\{(col|row|group)\}/).map((part, i) => {
     if (i % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
     places.push(part);
     return '(0|[1-9]\\d{0,8})';
   });
-  const pattern = new RegExp(`^${source.join('')}$`);
+  const expression = new RegExp(`^${source.join('')}$`);
   const [colAt, rowAt] = [places.indexOf('col') + 1, places.indexOf('row') + 1];
   return name => {
-    const match = pattern.exec(name);
-    if (!match) return undefined;
-    const [col, row] = [Number(match[colAt]), Number(match[rowAt])];
-    // Also settles the group, and a place that stands in the pattern twice.
-    if (!(col < level.cols && row < level.rows) || tileName(level, col, row) !== name) return undefined;
-    return row * level.cols + col;
+    const match = expression.exec(name);
+    return match ? [Number(match[colAt]), Number(match[rowAt])] : undefined;
   };
 }
 
@@ -163,11 +172,11 @@ export function blankTiles({ cols, rows, fields }: Level): number[] {
   return Array.from({ length: cols * rows }, (_, tile) => tile).filter(tile => fields.names[tile] === '');
 }
 
-/** No codec makes a tile much larger than its pixels; a larger file is no tile. */
+/** No codec makes a tile much larger than its pixels, of four samples of 32 bits each; a larger file is no tile. */
 export function mostBytes({ tileWidth, tileHeight, overlap, fields }: Level): number {
   const width = fields?.width ?? tileWidth + 2 * overlap;
   const height = fields?.height ?? tileHeight + 2 * overlap;
-  return width * height * 8 + 65_536;
+  return width * height * 16 + 65_536;
 }
 
 /** Where a tile's own pixels lie in its image. */
