@@ -174,7 +174,8 @@ class GrowingNdTiff implements LiveSlide {
     this.#sum = crc32(file.bytes.subarray(0, this.#next));
     if (came.size > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
-    if (done && this.#seen + this.#blank.length === 0) throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
+    if (done && this.#seen + this.#blank.length === 0)
+      throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
     if (done || this.#seen === this.#level.cols * this.#level.rows) this.#state = 'complete';
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     return [...came];

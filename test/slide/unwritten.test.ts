@@ -69,7 +69,10 @@ describe('a tile of zeros', () => {
     expect(await stateOf({ damage }, [200, 100, 150])).toEqual({ gaps: [{ x: 0, y: 40, width: 64, height: 24 }] });
     const oneSample = (bytes: Buffer): Buffer => bytes.fill(0).fill(1, 64 * 3 * 40, 64 * 3 * 40 + 1);
     expect(await stateOf({ damage: oneSample }, [200, 100, 150])).toMatchObject({
-      gaps: [{ y: 0, height: 40 }, { y: 41, height: 23 }],
+      gaps: [
+        { y: 0, height: 40 },
+        { y: 41, height: 23 },
+      ],
     });
   });
 });

@@ -136,6 +136,18 @@ describe('parts in any order, over any share', () => {
     expect(file.whole(60, false)?.facts.frames).toBe(TILES);
   });
 
+  it('are not whole while a frame that is not coded is zeros, unless the end was declared', async () => {
+    const folder = new GrowingFolder();
+    const bytes = instance('1', CODINGS.native);
+    const sound = new InstanceFile(folder.put('sound.dcm', bytes));
+    await sound.look(true);
+    const { starts, ends } = sound.whole(0, false)!.frames;
+    const file = new InstanceFile(folder.put('x.dcm', Buffer.from(bytes).fill(0, starts[1], ends[1])));
+    await file.look(true);
+    expect([file.whole(0, false), file.isReady, file.error?.code]).toEqual([undefined, false, 'SLIDE_TRUNCATED']);
+    expect(file.whole(0, true)?.facts.frames).toBe(TILES);
+  });
+
   it('are whole only when a piece in the middle that came last is there', async () => {
     const folder = new GrowingFolder();
     const bytes = instance('1', CODINGS.jpeg);
