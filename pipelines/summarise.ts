@@ -7,11 +7,12 @@ import { VERSION } from '../src/version.js';
 import type { Parts } from './parts.js';
 
 /** What only the pixels told. */
-function notesOn({ sparse }: SlideSession, { tiles, area }: Aggregate): SlideNote[] {
+function notesOn({ sparse, listed }: SlideSession, { tiles, area }: Aggregate): SlideNote[] {
   const notes: SlideNote[] = [];
-  // Where every tile that is listed is there, what is missing was never listed.
+  // Where every tile that is listed is there, what is missing was never listed, or nobody wrote into it.
   const allThere = tiles !== undefined && tiles.missing + (tiles.drawn ?? 0) === 0;
-  if (area.missingMm2 !== undefined && (sparse || allThere)) {
+  const isUnlisted = allThere ? listed < 1 : sparse;
+  if (area.missingMm2 !== undefined && isUnlisted) {
     const message = `${area.missingMm2.toFixed(3)} mm² were not scanned: the slide stores nothing there`;
     notes.push({ code: 'sparse', message });
   }

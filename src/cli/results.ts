@@ -95,7 +95,7 @@ const WHY = {
   stalled: 'the file stopped growing',
   replaced: 'the file was written anew',
   gone: 'the file was deleted',
-  'tiles-missing': 'most of its tiles are not stored',
+  'tiles-missing': 'most of its tiles are not stored, or were never written',
   'patches-failed': 'no patch could be done',
 } as const;
 

@@ -18,6 +18,7 @@ import { chosenPlane, hasPlace, type IndexEntry, planeOf, readIndex } from '../s
 import type { RegularFile } from '../slide/regular-file.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import { withSpacing } from '../slide/slide-facts.js';
+import { isUnwritten } from '../slide/unwritten.js';
 import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { arrivals } from './arrivals.js';
 import { factsOf } from './facts-of.js';
@@ -31,9 +32,9 @@ import { lookAgain } from './look-again.js';
  *
  * Completeness contract. Expected: the grid that Width, Height, TileWidth and TileHeight of the summary metadata make; tiles
  * are placed by the axes `row` and `column`. A tile may be read
- * once its entry is whole in the index and its bytes lie inside the part, because a writer puts the image before the entry;
- * zeros behind the last entry are room that was reserved. The slide is complete when all expected tiles came, or when `.done`
- * stands in the folder.
+ * once its entry is whole in the index and its bytes lie inside the part and are not all zero, because a writer puts the image before
+ * the entry; zeros, also behind the last entry, are room that was reserved. The slide is complete when all expected tiles came, or
+ * when `.done` stands in the folder.
  *
  * Undefined for a data set that does not say the size of the whole, and for one of several planes (`z`, `time`, `channel` …), of which
  * nobody knows the middle one yet: it can be opened when it is finished. A second plane that comes later makes it another slide.
@@ -78,6 +79,8 @@ class GrowingNdTiff implements LiveSlide {
   readonly #outside: IndexEntry[] = [];
   /** The only one there is. */
   #plane: string | undefined;
+  /** Entries whose images are zeros, as those of a copy are whose index came first. */
+  #blank: IndexEntry[] = [];
   /** Where the next entry of the index begins. */
   #next = 0;
   /** Of the index up to there. */
@@ -164,6 +167,9 @@ class GrowingNdTiff implements LiveSlide {
     this.#last = file.stats;
     const entries = readIndex(path, file.bytes, this.#next);
     const came = new Set<number>();
+    for (const entry of this.#blank.splice(0))
+      if (isStored(this.#source, entry)) this.#take(entry, came);
+      else this.#blank.push(entry);
     for (const entry of entries) {
       if (!isStored(this.#source, entry)) break;
       this.#take(entry, came);
@@ -172,7 +178,8 @@ class GrowingNdTiff implements LiveSlide {
     this.#sum = crc32(file.bytes.subarray(0, this.#next));
     if (came.size > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
-    if (done && this.#seen === 0) throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
+    if (done && this.#seen + this.#blank.length === 0)
+      throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
     if (done || this.#seen === this.#level.cols * this.#level.rows) this.#state = 'complete';
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     if (this.#state !== 'growing') this.#checkOutside();
@@ -215,6 +222,10 @@ class GrowingNdTiff implements LiveSlide {
     }
     if (this.#seen === 0) checkDepth(this.#source.path, [entry]);
     const { tile, part, type } = place;
+    if (isUnwritten(imageBytes(this.#source, part, entry.offset, type))) {
+      this.#blank.push(entry);
+      return;
+    }
     const { offsets, parts, types } = this.#level;
     if (offsets[tile] !== 0) {
       this.#overwritten += 1;

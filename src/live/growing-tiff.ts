@@ -16,7 +16,7 @@ import { ListedTiles } from './listed-tiles.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
 import { type Listing, TiffListing } from './tiff-listing.js';
-import { sameBytes } from './tile-bytes.js';
+import { checkTile, sameBytes } from './tile-bytes.js';
 
 /** The kernel stamps files by its clock tick, up to 10 ms; networks round up to two seconds, and are polled. */
 const TICK_MS = { events: 50, polled: 3000 } as const;
@@ -41,7 +41,7 @@ export interface GrowingOptions extends FollowOptions {
  * Completeness contract. Expected: every tile of the followed level in the directory as it was when the slide was opened. A
  * tile may be read once two readings of the directory agree on it, it lies inside the file, and its bytes are there
  * (listed-tiles.ts). The slide is complete when every expected tile came, or when `<name>.done` stands beside it; tiles without
- * bytes are then missing, and zeros in an uncompressed file, until then room that was reserved, are black pixels.
+ * bytes, and those that are zeros where nothing is coded, are then missing: room that was reserved.
  *
  * @throws SLIDE_UNREADABLE and the other errors of openSlide while the directory cannot be read.
  */
@@ -188,7 +188,7 @@ class GrowingTiff implements LiveSlide {
     if ((isNew && this.#last) || tiles.length > 0) this.#changedAt = this.#presence.now();
     this.#last = { stats, since: isNew ? lookedAt : this.#last!.since, lookedAt };
     this.#judge();
-    // The writer has ended, so nothing is reserved any more.
+    // The writer has ended, so what does not look whole is taken as it is.
     if (this.#state === 'complete' && this.tiles.missing > 0) tiles.push(...(await readWhenWhole(read)));
     if (this.#state === 'complete' && this.tiles.missing > 0) await this.#takeFinerLevels();
     if (this.#state === 'complete' && this.#wasRewritten()) this.#state = 'replaced';
@@ -198,11 +198,13 @@ class GrowingTiff implements LiveSlide {
   /** What never came of the followed level is drawn from them. */
   async #takeFinerLevels(): Promise<void> {
     for (const level of this.#levels.slice(0, this.#level)) {
-      const take = ({ stats, offsets, byteCounts }: Listing): number[] => {
+      const take = ({ stats, offsets, byteCounts }: Listing, fd: number): number[] => {
         for (let tile = 0; tile < Math.min(offsets.length, level.offsets.length); tile++) {
-          if (offsets[tile] === 0 || offsets[tile]! + byteCounts[tile]! > stats.size) continue;
-          level.offsets[tile] = offsets[tile]!;
-          level.byteCounts[tile] = byteCounts[tile]!;
+          const [offset, length] = [offsets[tile]!, byteCounts[tile]!];
+          if (offset === 0 || offset + length > stats.size) continue;
+          if (checkTile(fd, offset, length, level.compression) === 'no') continue;
+          level.offsets[tile] = offset;
+          level.byteCounts[tile] = length;
         }
         return [];
       };

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
 import type { TiffLevel } from '../slide/tiff-description.js';
-import { COMPRESSION } from '../slide/tiff-support.js';
 import { checkTile, sumTile, type TileCheck, type TileSum } from './tile-bytes.js';
 
 /** Where a tile lies in its file. */
@@ -25,7 +24,7 @@ interface Doubtful {
 /**
  * The tiles of a level that a directory lists: which of them are there, and what they held when they were given out. A
  * tile is there when its bytes begin and end as its coding wants and have no hole between. One that does not look whole is taken
- * as it is once all others came and it stood still for the settling time; zeros are room that was reserved, until the file is over.
+ * as it is once all others came and it stood still for the settling time; zeros are room that was reserved, whatever the coding.
  */
 export class ListedTiles {
   readonly #level: TiffLevel;
@@ -56,8 +55,7 @@ export class ListedTiles {
 
   /** Tiles of which the directory says that they are stored, and that are not there. */
   get lacking(): number {
-    // Of pixels that are stored as they are, zeros are black.
-    return this.#level.compression === COMPRESSION.none ? 0 : this.#awaited.size;
+    return this.#awaited.size;
   }
 
   /**
@@ -93,7 +91,7 @@ export class ListedTiles {
 
   #isThere(fd: number, tile: number, place: Place, isOver: boolean): boolean {
     const { check, crc, hasHole } = this.#check(fd, place);
-    if (check === 'no' && !(isOver && this.#level.compression === COMPRESSION.none)) {
+    if (check === 'no') {
       this.#awaited.set(tile, place);
       this.#doubtful.delete(tile);
       return false;
@@ -110,10 +108,8 @@ export class ListedTiles {
   /** One that cannot be read is not there, and the others are. */
   #check(fd: number, [offset, length]: Place): TileSum & { readonly check: TileCheck } {
     try {
-      const { compression } = this.#level;
-      const check = checkTile(fd, offset, length, compression);
-      const isNothing = check === 'no' && compression !== COMPRESSION.none;
-      return { check, ...(isNothing ? NOTHING : sumTile(fd, offset, length)) };
+      const check = checkTile(fd, offset, length, this.#level.compression);
+      return { check, ...(check === 'no' ? NOTHING : sumTile(fd, offset, length)) };
     } catch {
       return { check: 'no', ...NOTHING };
     }

@@ -5,6 +5,7 @@ import { endsWithEoi } from '../slide/jpeg-stream.js';
 import type { TiffDescription } from '../slide/tiff-description.js';
 import { readBytes } from '../slide/tiff-probe.js';
 import { COMPRESSION } from '../slide/tiff-support.js';
+import { isUnwritten } from '../slide/unwritten.js';
 
 /** 'no': its bytes are not there. 'doubtful': there is something, which does not look whole. */
 export type TileCheck = 'ready' | 'doubtful' | 'no';
@@ -29,15 +30,23 @@ const JPEG_2000 = new Set([33003, 33004, 33005, 34712]);
 
 /**
  * Looks whether a tile's bytes have arrived, without decoding it: a reserved or half-copied file reads as zeros where they
- * have not. JPEG and JPEG 2000 have a begin and an end to check; of other codings the last bytes must not all be zero.
+ * have not. JPEG and JPEG 2000 have a begin and an end to check; of other codings the last bytes must not all be zero. What is stored as
+ * it is may begin in black: it is not there when all of it is zero.
  */
 export function checkTile(fd: number, offset: number, length: number, compression: number): TileCheck {
   const head = readBytes(fd, offset, Math.min(EDGE, length));
   const tail = length > EDGE ? readBytes(fd, offset + length - EDGE, EDGE) : head;
-  if (head.every(isZero)) return 'no';
+  if (head.every(isZero))
+    return compression === COMPRESSION.none && !isZeroThroughout(fd, offset, length) ? 'doubtful' : 'no';
   if (JPEG.has(compression)) return begins(head, 0xd8) && endsWithEoi(tail) ? 'ready' : 'doubtful';
   if (JPEG_2000.has(compression)) return begins(head, 0x4f) && endsWithEoi(tail) ? 'ready' : 'doubtful';
   return tail.every(isZero) ? 'doubtful' : 'ready';
+}
+
+function isZeroThroughout(fd: number, offset: number, length: number): boolean {
+  for (let at = offset; at < offset + length; at += PIECE)
+    if (!isUnwritten(readBytes(fd, at, Math.min(PIECE, offset + length - at)))) return false;
+  return true;
 }
 
 /** What a tile holds, as one number, and whether a block of it reads as zeros. */
@@ -85,7 +94,7 @@ export interface Wholeness {
   unlisted: boolean;
   /** Listed, and not there: beyond the end, or zeros where pixels are coded. */
   absent: boolean;
-  /** Zeros where pixels are stored as they are: black, or not there. */
+  /** Zeros where pixels are stored as they are: room that was reserved. */
   blank: boolean;
   /** There, and not as their coding wants. */
   doubtful: boolean;

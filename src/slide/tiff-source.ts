@@ -2,7 +2,9 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { StromaflowError } from '../errors.js';
 import type { TileSource, TileState } from './slide.js';
 import type { TiffDescription, TiffLevel } from './tiff-description.js';
+import { COMPRESSION } from './tiff-support.js';
 import { type TileDecoder, type TileProblem, tileDecoderFor, tileError } from './tile-decoder.js';
+import { rawTileState } from './unwritten.js';
 
 /** Reads the tiles of a TIFF, synchronously: one pread and one decode a tile. */
 export class TiffSource implements TileSource {
@@ -31,7 +33,7 @@ export class TiffSource implements TileSource {
     const geometry = this.levels[level];
     if (!geometry || !(col >= 0 && col < geometry.cols && row >= 0 && row < geometry.rows))
       throw new RangeError(`tile (${col}, ${row}) of level ${level}`);
-    const { tileWidth, tileHeight, width, height, samplesPerPixel } = geometry;
+    const { tileWidth, tileHeight, width, height, samplesPerPixel, compression } = geometry;
     const index = row * geometry.cols + col;
     const length = geometry.byteCounts[index] as number;
     if (length === 0) return 'missing';
@@ -44,9 +46,13 @@ export class TiffSource implements TileSource {
     if (got < length) throw this.#corrupt(level, col, row, `ends after ${got} of ${length} bytes`);
     // The last strip of an image may stop at its edge; tiles are always whole.
     const rows = tileWidth === width ? Math.min(tileHeight, height - row * tileHeight) : tileHeight;
+    const isRaw = compression === COMPRESSION.none;
+    const stride = tileWidth * samplesPerPixel;
+    const state = isRaw ? rawTileState(tile, stride, rows, tileWidth) : 'decoded';
+    if (state === 'missing') return state;
     const problem = decoder.decode(tile, rows, into);
     if (problem) throw this.#corrupt(level, col, row, problem);
-    return 'decoded';
+    return state;
   }
 
   close(): void {

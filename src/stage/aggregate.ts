@@ -69,6 +69,11 @@ export class RunningAggregate {
     };
   }
 
+  /** Pixels of the plan that the slide does not store, as far as its patches have an outcome. */
+  get missingPixels(): number {
+    return this.#sums.missingPixels;
+  }
+
   areas(): Areas {
     const { stroma, tissue, outside, missingPixels } = this.#sums;
     return {

@@ -188,9 +188,20 @@ export class SlideSession {
     return this.#sparse();
   }
 
+  /** Part of the level's grid for which the slide lists a tile, 0–1; 0 where only the pixels tell. */
+  get listed(): number {
+    const { width, height, tileWidth, tileHeight } = this.slide.levels[this.plan.level]!;
+    const places = Math.ceil(width / tileWidth) * Math.ceil(height / tileHeight);
+    return Math.min(1, (this.tiles?.expected ?? 0) / places);
+  }
+
   /** Why the slide is not completed although every patch has an outcome. */
   get lack(): Lack | undefined {
-    return lackOf(this.aggregate.counts(true), this.tiles, this.sparse);
+    const { aggregate, plan, listed } = this;
+    const missing = aggregate.missingPixels / (plan.width * plan.height);
+    // Places of the grid that are not listed are no loss.
+    const ofListed = listed > 0 ? (missing - (1 - listed)) / listed : 0;
+    return lackOf(aggregate.counts(true), this.tiles, this.sparse, ofListed);
   }
 
   /** What runs the slide's model. */

@@ -60,6 +60,27 @@ describe('a growing NDTiff data set', () => {
     expect([came, pixelsCame]).toEqual([[0, 1, 2, 3, 4, 5], true]);
   });
 
+  it('waits for pixels whose room reads as zeros, and without them stalls or ends without them', async () => {
+    for (const end of ['written', 'declared', 'left']) {
+      const { put, open, part, folder } = ndTiffFolder();
+      put(0);
+      const before = readFileSync(part).length;
+      for (const tile of [1, 2, 3, 4, 5]) put(tile, tile === 1 ? 0 : 7);
+      const live = open(end === 'left' ? {} : LONG)!;
+      let ended = false;
+      const came = await followed(live, () => {
+        if (ended || end === 'left') return;
+        ended = true;
+        if (end === 'declared') writeFileSync(join(folder, '.done'), '');
+        else writeFileSync(part, readFileSync(part).fill(9, before, before + 48));
+      });
+      expect(came, end).toEqual(end === 'written' ? [0, 2, 3, 4, 5, 1] : [0, 2, 3, 4, 5]);
+      expect([live.state, live.tiles.missing]).toEqual(
+        end === 'left' ? ['stalled', 0] : ['complete', end === 'declared' ? 1 : 0],
+      );
+    }
+  });
+
   it('reads no place outside the grid', async () => {
     const { put, open } = ndTiffFolder();
     put(0, 1, { z: 4 });

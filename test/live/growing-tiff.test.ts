@@ -62,20 +62,48 @@ describe('openGrowingTiff', () => {
     expect(await follow(await openGrowingTiff(tiff({ missing: isHole }), OPTIONS))).not.toContain(1);
   });
 
-  it('takes zeros for black once an uncompressed file is over, and for reserved room before', async () => {
-    const black = (bytes: Buffer, col: number, row: number) => (col + row === 3 ? Buffer.alloc(bytes.length) : bytes);
-    const path = tiff({ compression: 'none', damage: black });
+  it('takes zeros of an uncompressed file for reserved room, which is missing once the file is over', async () => {
+    const blank = (bytes: Buffer, col: number, row: number) => (col + row === 3 ? Buffer.alloc(bytes.length) : bytes);
+    const path = tiff({ compression: 'none', damage: blank });
     const live = await openGrowingTiff(path, { ...OPTIONS, stallSeconds: 60 });
     const looks: (readonly number[])[] = [];
     await follow(live, tiles => {
       looks.push(tiles);
       writeFileSync(`${path}.done`, '');
     });
-    expect(looks.map(tiles => tiles.length)).toEqual([9, 3]);
-    expect([live.state, live.tiles.seen, live.tiles.missing]).toEqual(['complete', 12, 0]);
-    const still = await openGrowingTiff(tiff({ compression: 'none', damage: black }), OPTIONS);
-    expect(await follow(still)).toHaveLength(12);
-    expect([still.state, still.tiles.missing]).toEqual(['complete', 0]);
+    expect(looks.map(tiles => tiles.length)).toEqual([9]);
+    expect([live.state, live.tiles.seen, live.tiles.missing]).toEqual(['complete', 9, 3]);
+    // Nobody said that it is over, and it lists bytes that were never written.
+    const still = await openGrowingTiff(tiff({ compression: 'none', damage: blank }), OPTIONS);
+    expect(await follow(still)).toHaveLength(9);
+    expect([still.state, still.tiles.seen]).toEqual(['stalled', 9]);
+  });
+
+  it('takes an uncompressed tile that begins in black as it is, after the settling time', async () => {
+    const dark = (bytes: Buffer, col: number, row: number) =>
+      col + row === 0 ? Buffer.from(bytes).fill(0, 0, 300) : bytes;
+    const live = await openGrowingTiff(tiff({ compression: 'none', damage: dark }), OPTIONS);
+    const came = await follow(live);
+    expect([came.at(-1), came.length, live.state]).toEqual([0, 12, 'complete']);
+  });
+
+  it('does not draw from finer tiles that were never written', async () => {
+    const blank = (bytes: Buffer, col: number) => (col < 2 ? Buffer.alloc(bytes.length) : bytes);
+    const fine = { picture: gradient(512, 384), tile: [64, 64] as const, compression: 'none' as const };
+    const path = join(folder(), 'pyramid.tiff');
+    const levels = [
+      { ...fine, damage: blank, resolution: 20_000 },
+      { ...fine, picture: gradient(256, 192), subfileType: 1, damage: blank },
+    ];
+    writeFileSync(path, writeTiff(levels));
+    const live = await openGrowingTiff(path, { ...OPTIONS, stallSeconds: 60 });
+    const came: number[] = [];
+    for await (const { tiles } of live.follow(1, new AbortController().signal)) {
+      came.push(...tiles);
+      writeFileSync(`${path}.done`, '');
+    }
+    // Of the two columns that the level lacks, finer ones have the second.
+    expect([live.state, came.length, live.tiles.drawn, live.tiles.missing]).toEqual(['complete', 6, 3, 3]);
   });
 
   it('does not take them where a coding would have said them otherwise, or the writer broke off', async () => {

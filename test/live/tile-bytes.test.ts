@@ -60,6 +60,12 @@ describe('checkTile', () => {
       }
   });
 
+  it('takes what begins in black, and is stored as it is, for there, and of other codings for room', () => {
+    const dark = Buffer.alloc(3 * 2 ** 20);
+    dark[2 ** 21 + 5] = 1;
+    expect([check(dark, NONE), check(dark, DEFLATE)]).toEqual(['doubtful', 'no']);
+  });
+
   it('takes room that was reserved for no tile, whatever the coding', () => {
     for (const coding of [JPEG, J2K, DEFLATE, NONE])
       for (const length of [0, 1, 64, 500]) expect(check(Buffer.alloc(length), coding)).toBe('no');
@@ -138,7 +144,7 @@ describe('wholenessOf', () => {
     ['one has no bytes', ['unlisted'], [{ ...fine, missing: (col, row) => col === 1 && row === 1 }, small]],
     ['a level has none', ['unlisted'], [fine, { ...small, missing: () => true }]],
     ['coded ones are zeros', ['absent'], [{ ...fine, damage: zeros }]],
-    ['one is black, or not there', ['blank'], [{ ...raw, damage: zeros }]],
+    ['one was reserved and never written', ['blank'], [{ ...raw, damage: zeros }]],
     ['some are damaged', ['doubtful'], [{ ...fine, damage: bytes => Buffer.alloc(bytes.length, 3) }]],
     [
       'the middle of one is a hole',

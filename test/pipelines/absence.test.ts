@@ -226,3 +226,43 @@ describe('a slide of which no patch can be read', () => {
     }
   });
 });
+
+describe('a slide most of whose room was reserved and never written', () => {
+  const blank = (from: number) => (bytes: Buffer, _: number, row: number) => (row < from ? bytes : bytes.fill(0));
+
+  it('is missing what was never written, which is no glass', async () => {
+    const { result } = await run(tiff(page({ damage: blank(4) })), await emptyFolder());
+    expect(result).toMatchObject({
+      state: 'completed',
+      summary: {
+        patches: { expected: 16, segmented: 8, empty: 0, missing: 8 },
+        tiles: { expected: 64, seen: 64, missing: 0 },
+        // Each of its tiles is listed: nobody said that something was not scanned.
+        notes: expect.not.arrayContaining([expect.objectContaining({ code: 'sparse' })]),
+      },
+    });
+  });
+
+  it('is incomplete when that is more than half, though every tile is listed, unless its end was declared', async () => {
+    const out = await emptyFolder();
+    const path = tiff(page({ damage: blank(2) }));
+    const { result } = await run(path, out);
+    expect(result).toMatchObject({ state: 'incomplete', reason: 'tiles-missing', done: 4 });
+    expect(summaryIn(out)).toMatchObject({ patches: { segmented: 4, missing: 12 } });
+    writeFileSync(`${path}.done`, '');
+    expect((await run(path, await emptyFolder())).result).toMatchObject({ state: 'completed' });
+  });
+
+  it('is drawn from a finer level that was written', async () => {
+    const half = page({ picture: plain(256, 256, TISSUE), subfileType: 1, damage: blank(0) });
+    const path = tiff(page({ picture: plain(512, 512, TISSUE), resolution: 40_000 }), half);
+    const { result } = await run(path, await emptyFolder());
+    expect(result).toMatchObject({ state: 'completed', summary: { plan: { level: 1 }, patches: { segmented: 4 } } });
+  });
+
+  it('is black, and no tissue, where a codec says so', async () => {
+    const black = page({ picture: plain(512, 512, [0, 0, 0]), compression: 'deflate' });
+    const { result } = await run(tiff(black), await emptyFolder());
+    expect(result).toMatchObject({ state: 'completed', summary: { patches: { empty: 16, missing: 0 } } });
+  });
+});

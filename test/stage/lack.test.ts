@@ -19,11 +19,18 @@ describe('what keeps a slide from being completed', () => {
     ['no pixel, of a slide whose tiles nobody counts', patches(0, 0, 4, 0), undefined, 'tiles-missing'],
     ['no patch that could be read or segmented', patches(0, 0, 1, 3), tiles(8, 0), 'patches-failed'],
   ])('%s', (_, counts, stored, lack) => {
-    expect(lackOf(counts, stored, false)).toBe(lack);
+    expect(lackOf(counts, stored, false, 0)).toBe(lack);
+  });
+
+  it('is more than half of the pixels of tiles that are listed and were never written', () => {
+    expect(lackOf(patches(2, 0, 2, 0), tiles(8, 0), false, 0.5)).toBeUndefined();
+    expect(lackOf(patches(2, 0, 3, 0), tiles(8, 0), false, 0.51)).toBe('tiles-missing');
+    // Where only the pixels tell, nobody says that there should have been more.
+    expect(lackOf(patches(2, 0, 3, 0), undefined, false, 0.9)).toBeUndefined();
   });
 
   it('is not what was never scanned, unless nothing was', () => {
-    expect(lackOf(patches(1, 0, 3, 0), tiles(8, 7), true)).toBeUndefined();
-    expect(lackOf(patches(0, 0, 4, 0), tiles(8, 8), true)).toBe('tiles-missing');
+    expect(lackOf(patches(1, 0, 3, 0), tiles(8, 7), true, 0.9)).toBeUndefined();
+    expect(lackOf(patches(0, 0, 4, 0), tiles(8, 8), true, 1)).toBe('tiles-missing');
   });
 });

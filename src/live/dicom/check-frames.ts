@@ -11,26 +11,34 @@ const FRAMES_A_TURN = 1024;
 /** (FFFE,E000) as it stands in a file. */
 const ITEM_TAG = 0xe000_fffe;
 
-const CODING = { jpeg: COMPRESSION.jpeg, jpeg2000: COMPRESSION.j2kRgb, deflate: 1, none: 1 } as const;
+const CODING = {
+  jpeg: COMPRESSION.jpeg,
+  jpeg2000: COMPRESSION.j2kRgb,
+  deflate: COMPRESSION.deflate,
+  none: COMPRESSION.none,
+} as const;
+
+export type FrameCheck = TileCheck | 'blank';
 
 /**
  * Looks whether the bytes of all frames have arrived. Tables and the end of a file say where frames lie; a share that
  * reserves the file, or writes it out of order, shows zeros where they will be. 'no': there is room for a frame, and no
- * frame. 'doubtful': a frame does not begin and end as its coding wants, or is black, where nothing is coded.
+ * frame. 'blank': a frame is zeros where nothing is coded, so that it will never come to be there if nobody writes any more.
+ * 'doubtful': a frame does not begin and end as its coding wants.
  */
-export async function checkFrames({ path, syntax, frames }: DicomInstance): Promise<TileCheck> {
+export async function checkFrames({ path, syntax, frames }: DicomInstance): Promise<FrameCheck> {
   // What could be inflated is whole.
   if (syntax.deflated) return 'ready';
   const fd = openSync(path, 'r');
   try {
-    let found: TileCheck = 'ready';
+    let found: FrameCheck = 'ready';
     for (const [frame, start] of frames.starts.entries()) {
       if (frame % FRAMES_A_TURN === FRAMES_A_TURN - 1) await setImmediate();
       const length = frames.ends[frame]! - start;
       const check = syntax.encapsulated
         ? checkItem(fd, start, length, CODING[syntax.codec])
         : checkTile(fd, start, length, CODING.none);
-      if (check === 'no' && syntax.encapsulated) return 'no';
+      if (check === 'no') return syntax.encapsulated ? 'no' : 'blank';
       if (check !== 'ready') found = 'doubtful';
     }
     return found;

@@ -179,7 +179,7 @@ export class GrowingDicom implements LiveSlide {
     if (members.length > 0 && isStack(members[0]!) && isAllThere(members) !== true && !done) return [];
     for (const { facts, path } of members) {
       const name = path.slice(this.#files.folder.length + 1);
-      const instance = this.#files.files.get(name)?.whole(settled);
+      const instance = this.#files.files.get(name)?.whole(settled, done);
       if (!instance || facts !== instance.facts) continue;
       try {
         if (level.has(name)) level.takeAgain(name, instance);

@@ -2,8 +2,7 @@ import { closeSync, lstatSync, openSync, type Stats } from 'node:fs';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
 import { type DicomInstance, type Inspection, inspectInstance } from '../../slide/dicom/instance.js';
 import { readBytes } from '../../slide/tiff-probe.js';
-import type { TileCheck } from '../tile-bytes.js';
-import { checkFrames } from './check-frames.js';
+import { checkFrames, type FrameCheck } from './check-frames.js';
 
 /** Bytes looked at from either end of a file that is not whole: its time need not change while it is written. */
 const HEAD = 256;
@@ -22,7 +21,7 @@ export class InstanceFile {
   /** Tells one content of the file from another; undefined when there is no such file. */
   stamp: string | undefined;
   #inspection: Inspection = {};
-  #check: TileCheck = 'no';
+  #check: FrameCheck = 'no';
   /** What the last inspection saw, and what the last look saw. */
   #inspected = '';
   #seen = '';
@@ -43,7 +42,8 @@ export class InstanceFile {
   /** Why it is not whole, once that is known. */
   get error(): StromaflowError | undefined {
     if (this.#inspection.error) return this.#inspection.error;
-    if (this.#inspected === '' || this.#check !== 'no' || !this.#inspection.instance) return undefined;
+    const lacks = this.#check === 'no' || this.#check === 'blank';
+    if (this.#inspected === '' || !lacks || !this.#inspection.instance) return undefined;
     return new StromaflowError('SLIDE_TRUNCATED', `${this.path}: reads as zeros where frames should be`);
   }
 
@@ -56,9 +56,10 @@ export class InstanceFile {
    * The instance, once all of it is there.
    *
    * @param settleSeconds after which doubtful frames are taken as they are.
+   * @param done the end of the slide was declared: frames that were never written are not waited for.
    */
-  whole(settleSeconds: number): DicomInstance | undefined {
-    if (this.#check === 'no') return undefined;
+  whole(settleSeconds: number, done: boolean): DicomInstance | undefined {
+    if (this.#check === 'no' || (this.#check === 'blank' && !done)) return undefined;
     const waits = this.#check === 'doubtful' && performance.now() - this.#inspectedAt < settleSeconds * 1000;
     return waits ? undefined : this.#inspection.instance;
   }

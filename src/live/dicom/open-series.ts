@@ -43,7 +43,7 @@ export async function openDicomSeries(
   if (mayBeReduced(files.headers) && !isMarkedDone(folder) && quiet <= stallSeconds) return { later: true };
   const chosen = chooseLevels(files.headers);
   const { levels } = chosen;
-  const whole = wholeInstances(files, isOver ? 0 : settleSeconds);
+  const whole = wholeInstances(files, isOver ? 0 : settleSeconds, isMarkedDone(folder));
   const known = outline(chosen);
   const colours = colourNotes(levels.flatMap(({ instances }) => whole.get(instances[0]!.path) ?? []));
   // What shares its folder with others is called by one of its files.
@@ -106,10 +106,10 @@ async function openWhole(
 }
 
 /** By path. */
-function wholeInstances(files: SeriesFiles, settleSeconds: number): Map<string, DicomInstance> {
+function wholeInstances(files: SeriesFiles, settleSeconds: number, done: boolean): Map<string, DicomInstance> {
   const whole = new Map<string, DicomInstance>();
   for (const file of files.files.values()) {
-    const instance = file.whole(settleSeconds);
+    const instance = file.whole(settleSeconds, done);
     if (instance && files.holds(instance)) whole.set(file.path, instance);
   }
   return whole;

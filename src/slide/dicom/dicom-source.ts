@@ -2,6 +2,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs';
 import { StromaflowError } from '../../errors.js';
 import type { TileSource, TileState } from '../slide.js';
 import { type TileDecoder, type TileProblem, tileError } from '../tile-decoder.js';
+import { isUnwritten, rawTileState } from '../unwritten.js';
 import { type ByteSource, fileBytes } from './byte-reader.js';
 import type { DicomFrames, DicomLevel, DicomPart, PartList } from './description.js';
 import { frameDecoder } from './frame-decoder.js';
@@ -54,6 +55,9 @@ export class DicomSource implements TileSource {
     if (stored.length < length) throw corrupt(`ends after ${stored.length} of ${length} bytes`);
     const frame = geometry.encapsulated ? joinFragments(stored) : stored;
     if (!frame) throw corrupt('is damaged');
+    // In a data set that is deflated zeros were written by somebody.
+    const isRaw = geometry.codec === 'none' && this.#files.at(part)?.deflatedFrom === undefined;
+    if (isRaw && isUnwritten(frame)) return 'missing';
     const own = {
       width: Math.min(tileWidth, geometry.width - col * tileWidth),
       height: Math.min(tileHeight, geometry.height - row * tileHeight),
@@ -65,7 +69,10 @@ export class DicomSource implements TileSource {
     frame.copy(tile);
     const problem = decoder.decode(tile, tileHeight, into);
     if (problem) throw corrupt(problem);
-    return 'decoded';
+    // Of one that is stored by colour planes a row lies in three places.
+    if (!isRaw || geometry.planar) return 'decoded';
+    const stride = tileWidth * geometry.samplesPerPixel;
+    return rawTileState(tile, stride, tileHeight, tileWidth);
   }
 
   /** A frame at the edge that was cut off, though DICOM wants it whole: some writers do so to the levels they compute. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import { SAFELY } from '../regular-file.js';
 import type { TileSource, TileState } from '../slide.js';
+import { rawTileState } from '../unwritten.js';
 import { NDTIFF_TYPES, type NdTiffDescription, type NdTiffLevel, partName } from './description.js';
 
 /** Reads the tiles of an NDTiff data set: pixels as they are, at a place in one of its parts. */
@@ -36,12 +37,13 @@ export class NdTiffSource implements TileSource {
     const got = readSync(this.#file(geometry.parts[tile]!), lines, 0, lines.length, at);
     if (got < lines.length)
       throw new StromaflowError('TILE_CORRUPT', `${where} ends after ${got} of ${lines.length} bytes`);
-    if (!direct)
+    const state = rawTileState(lines, imageWidth * depth, tileHeight, tileWidth);
+    if (!direct && state !== 'missing')
       for (let line = 0; line < tileHeight; line++) {
         const from = (line * imageWidth + left) * depth;
         copyLine(lines.subarray(from, from + tileWidth * depth), depth, into.subarray(line * tileWidth * 3));
       }
-    return 'decoded';
+    return state;
   }
 
   close(): void {

@@ -45,7 +45,8 @@ export function readNdTiffFacts(index: string): SlideFacts {
     stored.filter(entry => placeOf(described, entry)),
   );
   // A grid that is made from its tiles reaches over places where nobody wanted to go.
-  const sparse = stated === undefined || doneFolders(index).some(isMarkedDone);
+  const hasHoles = level.offsets.some(offset => offset === 0);
+  const sparse = (stated === undefined && hasHoles) || doneFolders(index).some(isMarkedDone);
   if (level.offsets.every(offset => offset === 0)) throw outsideOfGrid(index);
   const outside = stated && checkPlaces(index, stated, stored);
   return {

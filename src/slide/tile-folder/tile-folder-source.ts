@@ -8,6 +8,8 @@ import { SAMPLES_FIX } from '../sample-format.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff-description.js';
 import { COMPRESSION } from '../tiff-support.js';
+import { isUnwritten } from '../unwritten.js';
+import { readBmpHeader } from './bmp.js';
 import { corrupt, decodeImage, type Image, type ImageSize } from './decode-image.js';
 import {
   mostBytes,
@@ -61,6 +63,7 @@ export class TileFolderSource implements TileSource {
       const isRight = fits(width, cut.width, lastCol) && fits(height, cut.height, lastRow);
       if (!isRight) throw corrupt(path, `is ${width} × ${height} pixels instead of ${cut.width} × ${cut.height}`);
     };
+    if (isUnwrittenBitmap(name, bytes)) return 'missing';
     const image = /\.j2[kc]$/i.test(extname(path))
       ? await decodeJ2k(path, bytes, geometry)
       : await decodeImage(path, bytes, cut.width * cut.height, checkSize);
@@ -86,6 +89,12 @@ export const foreignTile = (
   { what }: ForeignTile,
 ): ForeignTileError =>
   new ForeignTileError(`${path}: tile (${col}, ${row}) of level ${level}, ${name}, ${what}`, SAMPLES_FIX);
+
+/** Whose pixels are not coded, and all zero: its head was written and they never were. */
+function isUnwrittenBitmap(name: string, bytes: Buffer): boolean {
+  const header = /\.bmp$/i.test(name) ? readBmpHeader(bytes) : undefined;
+  return header !== undefined && header.end <= bytes.length && isUnwritten(bytes.subarray(header.pixelsAt, header.end));
+}
 
 /** Where the image of one tile shows the pixels of another, to its right or below. */
 function partOf(level: TileSetLevel, tile: number, shown: number, { left, top, across, down }: TileCut): TileCut {

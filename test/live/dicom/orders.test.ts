@@ -106,10 +106,10 @@ describe('parts in any order, over any share', () => {
           writeFileSync(path, tear(bytes, how, at));
           const file = new InstanceFile(path);
           await file.look(true);
-          expect(file.whole(60)).toBeUndefined();
+          expect(file.whole(60, false)).toBeUndefined();
           writeFileSync(path, bytes);
           await file.look(true);
-          expect(file.whole(60)?.facts.frames).toBe(TILES);
+          expect(file.whole(60, false)?.facts.frames).toBe(TILES);
         },
       ),
       { numRuns: 200 },
@@ -129,11 +129,23 @@ describe('parts in any order, over any share', () => {
     writeFileSync(path, noTable);
     utimesSync(path, now, now);
     await file.look();
-    expect([file.whole(60), file.error?.code]).toEqual([undefined, 'SLIDE_UNREADABLE']);
+    expect([file.whole(60, false), file.error?.code]).toEqual([undefined, 'SLIDE_UNREADABLE']);
     writeFileSync(path, bytes);
     utimesSync(path, now, now);
     expect(await file.look()).toBe(true);
-    expect(file.whole(60)?.facts.frames).toBe(TILES);
+    expect(file.whole(60, false)?.facts.frames).toBe(TILES);
+  });
+
+  it('are not whole while a frame that is not coded is zeros, unless the end was declared', async () => {
+    const folder = new GrowingFolder();
+    const bytes = instance('1', CODINGS.native);
+    const sound = new InstanceFile(folder.put('sound.dcm', bytes));
+    await sound.look(true);
+    const { starts, ends } = sound.whole(0, false)!.frames;
+    const file = new InstanceFile(folder.put('x.dcm', Buffer.from(bytes).fill(0, starts[1], ends[1])));
+    await file.look(true);
+    expect([file.whole(0, false), file.isReady, file.error?.code]).toEqual([undefined, false, 'SLIDE_TRUNCATED']);
+    expect(file.whole(0, true)?.facts.frames).toBe(TILES);
   });
 
   it('are whole only when a piece in the middle that came last is there', async () => {
@@ -142,14 +154,14 @@ describe('parts in any order, over any share', () => {
     const path = folder.put('x.dcm', bytes);
     const file = new InstanceFile(path);
     await file.look();
-    const { starts, ends } = file.whole(60)!.frames;
+    const { starts, ends } = file.whole(60, false)!.frames;
     for (let frame = 0; frame < TILES; frame++) {
       const hole = Buffer.from(bytes);
       hole.fill(0, starts[frame], ends[frame]);
       writeFileSync(path, hole);
       await file.look(true);
-      expect(file.whole(60), `frame ${frame}`).toBeUndefined();
-      expect(file.whole(0), `frame ${frame}`).toBeUndefined();
+      expect(file.whole(60, false), `frame ${frame}`).toBeUndefined();
+      expect(file.whole(0, false), `frame ${frame}`).toBeUndefined();
       // The end of the last one is where the pixels' end is looked for.
       expect(file.error?.code).toBe(frame === TILES - 1 ? 'SLIDE_UNREADABLE' : 'SLIDE_TRUNCATED');
     }
@@ -158,10 +170,10 @@ describe('parts in any order, over any share', () => {
     writeFileSync(path, cut);
     await file.look(true);
     // It lies there, and does not look whole: it is taken as it is when time has passed.
-    expect(file.whole(60)).toBeUndefined();
-    expect(file.whole(0)?.facts.frames).toBe(TILES);
+    expect(file.whole(60, false)).toBeUndefined();
+    expect(file.whole(0, false)?.facts.frames).toBe(TILES);
     writeFileSync(path, bytes);
     await file.look(true);
-    expect(file.whole(60)).toBeDefined();
+    expect(file.whole(60, false)).toBeDefined();
   });
 });

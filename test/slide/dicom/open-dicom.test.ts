@@ -94,6 +94,21 @@ describe('a real instance', () => {
   });
 });
 
+describe('a frame of zeros', () => {
+  const dark = { width: 100, height: 70, samples: 3, data: new Uint8Array(PICTURE.data) };
+  dark.data.fill(0, 0, 100 * 24 * 3);
+
+  it.each<[string, Partial<InstanceOptions>, number]>([
+    ['is missing where nothing is coded', {}, 4],
+    ['is missing where colours lie by plane', { planar: true }, 4],
+    ['is black in frames that are deflated', { syntax: 'deflated-frames' }, 0],
+    ['is black in a data set that is deflated', { syntax: 'deflated' }, 0],
+  ])('%s', async (_, options, count) => {
+    const { missing } = await pixels(folderOf(writeInstance({ ...BASE, picture: dark, ...options })));
+    expect(missing).toEqual(['0,0', '1,0', '2,0', '3,0'].slice(0, count));
+  });
+});
+
 describe('openSlide reads DICOM', () => {
   it.each<[string, Partial<InstanceOptions>]>([
     ['explicit VR', {}],
