@@ -45,7 +45,7 @@ export async function sampleSlideLabels(
         const columns = Math.min(SIDE, Math.ceil(width / step - x));
         const rows = Math.min(SIDE, Math.ceil(height / step - y));
         const window = { x: x * step, y: y * step, step, side: SIDE, width: columns, height: rows };
-        const unknown = (await source.read(window, values)) ?? [];
+        const unknown = await source.read(window, values);
         const part = coveredPart(area, window);
         for (let j = part.top; j < part.bottom; j++) {
           for (let i = part.left; i < part.right; i++) counts[values[j * SIDE + i]!]! += step * step;

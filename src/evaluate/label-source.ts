@@ -22,7 +22,7 @@ export interface LabelSource {
    * @returns parts of the window, in its pixels and without overlaps, where nothing is known, whatever value stands there; none as a rule.
    * @throws LABELS_INVALID when the labels cannot be read or hold an undeclared colour.
    */
-  read(window: LabelWindow, into: Uint8Array, signal?: AbortSignal): Promise<readonly PixelRectangle[] | void>;
+  read(window: LabelWindow, into: Uint8Array, signal?: AbortSignal): Promise<readonly PixelRectangle[]>;
   /** The labelled rectangle in level-0 pixels, where that is a part of the picture: outside it nothing is known. */
   readonly covered?: SlideBounds;
   readonly facts: LabelFacts;

@@ -7,7 +7,7 @@ import { IGNORED, LABEL_MEANINGS, type LabelMap } from './labels.js';
 import { alignMask } from './mask-alignment.js';
 import { gridOf, type MaskLevel, type MaskPyramid, readMaskLevels } from './mask-levels.js';
 import { levelAreaOf, type MaskSampling, maskIndices, samplingOf } from './mask-sampling.js';
-import { absentIsZero, MaskTiles } from './mask-tiles.js';
+import { MaskTiles } from './mask-tiles.js';
 
 /** Labels are numbers: what changes a pixel's value (JPEG, JPEG 2000, WebP) cannot hold them. */
 const LOSSY: readonly number[] = [

@@ -11,7 +11,7 @@ import { valuesOfColours } from './mask-image.js';
 import type { MaskLevel } from './mask-levels.js';
 
 /** Tiles that a mask does not store hold value 0 where that is a class of its own; else they may be lost as well. */
-export const absentIsZero = ({ classes }: LabelMap): boolean => classes.some(({ value }) => value === 0);
+const absentIsZero = ({ classes }: LabelMap): boolean => classes.some(({ value }) => value === 0);
 
 /** Decoded tiles kept, in bytes; a tile of one value costs nothing. */
 const CACHE_BYTES = 128 << 20;

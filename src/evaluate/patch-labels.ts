@@ -45,7 +45,7 @@ export async function readPatchLabels(
   const window = { x, y, step, side, width, height };
   const unknown = await source.read(window, values, signal);
   const labels = packLabels(values, side, width, height, map, source.covered && coveredPart(source.covered, window));
-  return withoutPixels(labels, unknown ?? []);
+  return withoutPixels(labels, unknown);
 }
 
 /** Columns and rows of a window, first and one past the last. */

@@ -40,6 +40,7 @@ export async function openAnnotations(
       }
       drawLayers(layers, window, into);
       if (frames.length > 0) hideOutside(frames, window, outside, into);
+      return [];
     },
     close: async () => {},
   };
