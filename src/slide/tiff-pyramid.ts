@@ -1,4 +1,5 @@
 import type { AxisSpacing } from './slide.js';
+import { edgeFactors, isEndOf, paddedFactors, ROUNDING } from './tiff-padding.js';
 import type { TiffPage } from './tiff-page.js';
 import { isGrey, unsupported } from './tiff-support.js';
 
@@ -39,12 +40,6 @@ export interface PyramidFacts {
   /** Images that the file does not call reduced copies. */
   readonly bySize?: (page: TiffPage) => boolean;
 }
-
-/**
- * Sizes of reduced copies are rounded, some twice, some to even numbers for the sake of their chroma: pixels by which a large and a
- * small one (below 64) may be off.
- */
-const ROUNDING = { large: 2, small: 1, below: 64 } as const;
 
 /** Spacings are written with four digits and more; axes and copies that agree differ by less than this (relative). */
 const SAME_SPACING = 0.02;
@@ -104,28 +99,6 @@ function withinEdge(levels: readonly FittedLevel[]): readonly FittedLevel[] {
   )
     return levels;
   return levels.map(level => ({ ...level, ...unpadded(edge, level.page, level.downsample) }));
-}
-
-/** True where an image of this factor, not itself in whole tiles, ends in the last tiles of the finest one. */
-function isEndOf(first: TiffPage, page: TiffPage, factor: number): boolean {
-  const ends = (from: number, firstTile: number, size: number, tile: number) => {
-    const end = size * factor;
-    const isExact = Math.abs(from - end) <= ROUNDING.large * factor;
-    return isExact || (from % firstTile === 0 && size % tile !== 0 && end <= from && end > from - firstTile);
-  };
-  return (
-    first.tiled &&
-    ends(first.width, first.tileWidth, page.width, page.tileWidth) &&
-    ends(first.height, first.tileHeight, page.height, page.tileHeight)
-  );
-}
-
-/** Powers of two by which an image ends in the last tiles of the finest one, which alone is padded. */
-function edgeFactors(first: TiffPage, page: TiffPage): number[] {
-  const found: number[] = [];
-  for (let factor = 2; factor <= Math.max(first.width, first.height); factor *= 2)
-    if (isEndOf(first, page, factor)) found.push(factor);
-  return found;
 }
 
 /** A pyramid's finest level. */
@@ -289,22 +262,3 @@ export const isReduction = (first: TiffPage, page: TiffPage): boolean =>
   ratio(first, page) !== undefined || isPadded(first, page);
 
 const isPadded = (first: TiffPage, page: TiffPage): boolean => paddedFactors(first, page).length > 0;
-
-/** Powers of two that lead to an image's size when sizes are rounded up to whole tiles; the finest may be padded itself. */
-function paddedFactors(first: TiffPage, page: TiffPage): number[] {
-  const { width, height, tileWidth, tileHeight, tiled } = page;
-  if (!tiled || width % tileWidth !== 0 || height % tileHeight !== 0) return [];
-  const fits = (from: number, firstTile: number, factor: number, size: number, tile: number) => {
-    const unpadded = first.tiled && from % firstTile === 0 ? from - firstTile + 1 : from;
-    const least = Math.ceil(Math.max(1, Math.floor(unpadded / factor)) / tile) * tile;
-    return size >= least && size <= Math.ceil(Math.ceil(from / factor) / tile) * tile;
-  };
-  const found: number[] = [];
-  for (let factor = 2; factor <= Math.max(first.width, first.height); factor *= 2)
-    if (
-      fits(first.width, first.tileWidth, factor, width, tileWidth) &&
-      fits(first.height, first.tileHeight, factor, height, tileHeight)
-    )
-      found.push(factor);
-  return found;
-}
