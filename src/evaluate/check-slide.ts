@@ -1,4 +1,5 @@
 import { toStromaflowError } from '../errors.js';
+import { clipRectangle } from '../slide/rectangles.js';
 import type { LabelFacts } from './label-facts.js';
 import type { LabelReading } from './label-source.js';
 import type { LabelledImage } from './labelled-item.js';
@@ -12,7 +13,7 @@ const SIDE = 512;
 
 /** What a slide's labels hold, estimated. */
 export interface SampledLabels {
-  /** Level-0 pixels of each value, 256 long; those the labels do not cover are in none. */
+  /** Level-0 pixels of each value, 256 long; those of which the labels say nothing are in none. */
   readonly counts: Float64Array;
   readonly mpp: number;
   readonly facts: LabelFacts;
@@ -44,10 +45,17 @@ export async function sampleSlideLabels(
         const columns = Math.min(SIDE, Math.ceil(width / step - x));
         const rows = Math.min(SIDE, Math.ceil(height / step - y));
         const window = { x: x * step, y: y * step, step, side: SIDE, width: columns, height: rows };
-        await source.read(window, values);
+        const unknown = await source.read(window, values);
         const part = coveredPart(area, window);
         for (let j = part.top; j < part.bottom; j++) {
           for (let i = part.left; i < part.right; i++) counts[values[j * SIDE + i]!]! += step * step;
+        }
+        for (const rectangle of unknown) {
+          const gap = clipRectangle(rectangle, part.left, part.top, part.right, part.bottom);
+          if (!gap) continue;
+          for (let j = gap.y; j < gap.y + gap.height; j++) {
+            for (let i = gap.x; i < gap.x + gap.width; i++) counts[values[j * SIDE + i]!]! -= step * step;
+          }
         }
       }
     }

@@ -1,3 +1,4 @@
+import type { PixelRectangle } from '../slide/rectangles.js';
 import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
 import type { LabelFacts } from './label-facts.js';
 
@@ -18,9 +19,10 @@ export interface LabelWindow {
 export interface LabelSource {
   /**
    * Writes label values 0–255 into `into` (side × side bytes, rows top down), sampled at pixel centres (nearest: labels are never blended).
+   * @returns parts of the window, in its pixels and without overlaps, where nothing is known, whatever value stands there; none as a rule.
    * @throws LABELS_INVALID when the labels cannot be read or hold an undeclared colour.
    */
-  read(window: LabelWindow, into: Uint8Array, signal?: AbortSignal): Promise<void>;
+  read(window: LabelWindow, into: Uint8Array, signal?: AbortSignal): Promise<readonly PixelRectangle[]>;
   /** The labelled rectangle in level-0 pixels, where that is a part of the picture: outside it nothing is known. */
   readonly covered?: SlideBounds;
   readonly facts: LabelFacts;

@@ -80,6 +80,7 @@ export function maskImageSource(mask: MaskImage, frame: LabelFrame, reading: Lab
     read: async (window, into) => {
       const { columns, rows } = maskIndices(window, sampling, mask);
       sample(mask, columns, rows, window, into);
+      return [];
     },
     close: async () => {},
   };

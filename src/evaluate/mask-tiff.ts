@@ -3,7 +3,7 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 import type { TiffPage } from '../slide/tiff-page.js';
 import { COMPRESSION } from '../slide/tiff-support.js';
 import type { LabelFrame, LabelReading, LabelSource } from './label-source.js';
-import type { LabelMap } from './labels.js';
+import { IGNORED, LABEL_MEANINGS, type LabelMap } from './labels.js';
 import { alignMask } from './mask-alignment.js';
 import { gridOf, type MaskLevel, type MaskPyramid, readMaskLevels } from './mask-levels.js';
 import { levelAreaOf, type MaskSampling, maskIndices, samplingOf } from './mask-sampling.js';
@@ -32,7 +32,7 @@ const MAX_TILE_BYTES = 3 * MAX_TILE_PIXELS;
 /**
  * Opens a whole-slide mask: tiled or striped TIFF or BigTIFF, 8 bits a sample, one sample a pixel (grey or palette: the stored
  * number is the label) or RGB with a colour table; uncompressed, LZW, deflate or PackBits. Tiles the file does not store are value
- * 0. It lies on its picture by its spacing, as alignMask says. The pyramid's coarser levels are used only where a label pixel would
+ * 0 where that is a declared class, else unlabelled. It lies on its picture by its spacing, as alignMask says. The pyramid's coarser levels are used only where a label pixel would
  * be a quarter of a patch pixel or less: tools blend labels when they shrink them.
  * @throws LABELS_INVALID when it cannot be read or does not fit its picture.
  */
@@ -53,12 +53,12 @@ export async function openMaskTiff(
     const covered = levelAreaOf(alignment.covered, frame);
     const tiles = new MaskTiles(path, file, map);
     return {
-      facts: { classes: [], leftOut: {}, notes: alignment.notes },
+      facts: { classes: [], leftOut: {}, notes: [...alignment.notes, ...absentNotes(first, map)] },
       ...(covered && { covered }),
       read: async (window, into) => {
         const level = chooseLevel(levels, sampling, window.step);
         const { columns, rows } = maskIndices(window, sampling, level.page, level.factor);
-        await tiles.sample(level, columns, rows, window.side, into);
+        return tiles.sample(level, columns, rows, window.side, into);
       },
       close: () => file.close(),
     };
@@ -66,6 +66,19 @@ export async function openMaskTiff(
     await file.close();
     throw error;
   }
+}
+
+/** Says what became of tiles that are not stored, unless they are value 0 and that takes no part. */
+function absentNotes({ byteCounts, page }: MaskLevel, map: LabelMap): string[] {
+  const tiles = Math.ceil(page.width / page.tileWidth) * Math.ceil(page.height / page.tileHeight);
+  const absent = byteCounts.subarray(0, tiles).reduce((sum, bytes) => sum + (bytes === 0 ? 1 : 0), 0);
+  if (absent === 0 || map.meanings[0] === IGNORED) return [];
+  const what = `${absent} of its ${tiles} tiles ${absent === 1 ? 'is' : 'are'} not stored`;
+  const { name } = map.classes.find(({ value }) => value === 0) ?? {};
+  if (name !== undefined) return [`${what}: taken as value 0, ${name} (${LABEL_MEANINGS[map.meanings[0]!]})`];
+  return [
+    `${what}: unlabelled there; where that is how it writes value 0, declare it: list 0 and the other values in --negative`,
+  ];
 }
 
 async function openFile(path: string): Promise<{ pyramid: MaskPyramid; file: FileHandle }> {

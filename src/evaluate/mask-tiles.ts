@@ -3,11 +3,15 @@ import { inflateSync } from 'node:zlib';
 import { StromaflowError } from '../errors.js';
 import { decodeLzw } from '../slide/lzw.js';
 import { decodePackBits } from '../slide/packbits.js';
+import type { PixelRectangle } from '../slide/rectangles.js';
 import type { TiffPage } from '../slide/tiff-page.js';
 import { COMPRESSION } from '../slide/tiff-support.js';
 import type { LabelMap } from './labels.js';
 import { valuesOfColours } from './mask-image.js';
 import type { MaskLevel } from './mask-levels.js';
+
+/** Tiles that a mask does not store hold value 0 where that is a class of its own; else they may be lost as well. */
+const absentIsZero = ({ classes }: LabelMap): boolean => classes.some(({ value }) => value === 0);
 
 /** Decoded tiles kept, in bytes; a tile of one value costs nothing. */
 const CACHE_BYTES = 128 << 20;
@@ -27,15 +31,27 @@ export class MaskTiles {
     this.#map = map;
   }
 
-  async sample(level: MaskLevel, columns: Int32Array, rows: Int32Array, side: number, into: Uint8Array): Promise<void> {
+  /** Samples a window; where the file stores no tile, and no class is value 0, nothing is known. */
+  async sample(
+    level: MaskLevel,
+    columns: Int32Array,
+    rows: Int32Array,
+    side: number,
+    into: Uint8Array,
+  ): Promise<PixelRectangle[]> {
     const { tileWidth, tileHeight } = level.page;
+    const isZero = absentIsZero(this.#map);
+    const unknown: PixelRectangle[] = [];
     for (let y = 0; y < rows.length; ) {
       const tileRow = Math.floor(rows[y]! / tileHeight);
       const yEnd = endOf(rows, y, (tileRow + 1) * tileHeight);
       for (let x = 0; x < columns.length; ) {
         const tileCol = Math.floor(columns[x]! / tileWidth);
         const xEnd = endOf(columns, x, (tileCol + 1) * tileWidth);
-        const tile = await this.#tile(level, tileRow * level.cols + tileCol);
+        const index = tileRow * level.cols + tileCol;
+        const isAbsent = level.byteCounts[index] === 0;
+        if (isAbsent && !isZero) unknown.push({ x, y, width: xEnd - x, height: yEnd - y });
+        const tile = isAbsent ? (isZero ? 0 : this.#map.classes[0]!.value) : await this.#tile(level, index);
         for (let j = y; j < yEnd; j++) {
           const from = (rows[j]! - tileRow * tileHeight) * tileWidth - tileCol * tileWidth;
           for (let i = x; i < xEnd; i++) {
@@ -46,10 +62,10 @@ export class MaskTiles {
       }
       y = yEnd;
     }
+    return unknown;
   }
 
   #tile(level: MaskLevel, index: number): Promise<Uint8Array | number> {
-    if (level.byteCounts[index] === 0) return Promise.resolve(0);
     const key = `${level.page.width} ${index}`;
     const tile = this.#cache.get(key) ?? this.#decode(level, index);
     this.#cache.delete(key);

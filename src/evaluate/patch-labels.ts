@@ -43,8 +43,9 @@ export async function readPatchLabels(
   const x = ref.col * side * step;
   const y = ref.row * side * step;
   const window = { x, y, step, side, width, height };
-  await source.read(window, values, signal);
-  return packLabels(values, side, width, height, map, source.covered && coveredPart(source.covered, window));
+  const unknown = await source.read(window, values, signal);
+  const labels = packLabels(values, side, width, height, map, source.covered && coveredPart(source.covered, window));
+  return withoutPixels(labels, unknown);
 }
 
 /** Columns and rows of a window, first and one past the last. */
@@ -117,7 +118,7 @@ export function packLabels(
   return { side, width, height, values, positive, ignored, labelledPixels, positivePixels, unknownValue };
 }
 
-/** The truth of a patch without some pixels of its core, which the slide does not store: they are ignored. */
+/** The truth of a patch without some pixels of its core, which the slide or its mask does not store: they are ignored. */
 export function withoutPixels(labels: PatchLabels, rectangles: readonly PixelRectangle[] = []): PatchLabels {
   if (rectangles.length === 0) return labels;
   const { side } = labels;

@@ -172,6 +172,7 @@ function describeLevel(probe: TiffProbe, level: FittedLevel, growing: boolean): 
     compression: page.compression,
     photometric: page.photometric,
     samplesPerPixel: page.samplesPerPixel,
+    ...(level.bySize && { bySize: true }),
     ...(alpha && { alpha }),
     predictor: page.predictor,
     jpegTables: page.jpegTables,

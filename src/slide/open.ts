@@ -7,7 +7,7 @@ import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
 import { sampleFile } from './file-samples.js';
 import { readTiffFacts, type TiffReading } from './open-tiff.js';
 import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
-import { whoeverReads } from './readable.js';
+import { whoeverReads, withoutDoubted } from './readable.js';
 import { splitScene } from './scene-path.js';
 import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
@@ -52,7 +52,9 @@ export async function openSlide(path: string, options: OpenOptions = {}): Promis
     };
     const settle = (given: SlideFacts) => describe(settled, given, options.mpp);
     const opened = settle(facts);
-    return (options.tried ?? !options.growing) ? await whoeverReads(opened, facts, settle, signal) : opened;
+    return (options.tried ?? !options.growing)
+      ? await whoeverReads(opened, facts, settle, signal)
+      : withoutDoubted(opened);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw toStromaflowError(error, 'SLIDE_UNREADABLE', path);

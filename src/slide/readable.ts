@@ -7,7 +7,7 @@ import { splitScene } from './scene-path.js';
 import type { OpenedSlide } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';
 import { TILE_FOLDER_KIND } from './tile-folder/tile-set.js';
-import { tryTiles, type UnreadLevels } from './try-tiles.js';
+import { bySize, tryTiles, type UnreadLevels } from './try-tiles.js';
 
 /**
  * Tries tiles of a slide that was opened by what its file says of itself. Levels that its reader does not read are left out; where
@@ -23,9 +23,9 @@ export async function whoeverReads(
   signal: AbortSignal | undefined,
 ): Promise<OpenedSlide> {
   const { info, source } = opened;
-  const { unread, grey } = await tryTiles(source, info.levels, info.bounds, signal);
+  const { unread, grey, unlike } = await tryTiles(source, info.levels, info.bounds, signal);
   const worst = unread.get(0);
-  if (!worst) return withGrey(withoutLevels(opened, unread), grey);
+  if (!worst) return withGrey(withoutLevels(opened, leftOut(opened, unread, unlike)), grey);
   const problem = problemOf(worst);
   if (source.kind === 'openslide') {
     const reader = `${facts.properties['reader'] ?? 'OpenSlide'} cannot read it: ${problem}`;
@@ -50,10 +50,10 @@ export async function whoeverReads(
  */
 export async function readHere(opened: OpenedSlide, signal: AbortSignal | undefined): Promise<OpenedSlide> {
   const { info, source } = opened;
-  const { unread, grey } = await tryTiles(source, info.levels, info.bounds, signal);
+  const { unread, grey, unlike } = await tryTiles(source, info.levels, info.bounds, signal);
   const worst = unread.get(0);
   if (worst) throw new StromaflowError('SLIDE_UNSUPPORTED', `${info.path}: ${problemOf(worst)}`);
-  return withGrey(withoutLevels(opened, unread), grey);
+  return withGrey(withoutLevels(opened, leftOut(opened, unread, unlike)), grey);
 }
 
 const problemOf = (error: StromaflowError): string => `${tileOf(error)}, and so do the others that were tried`;
@@ -68,17 +68,47 @@ function withGrey(opened: OpenedSlide, grey: boolean): OpenedSlide {
   return { ...opened, info: { ...opened.info, notes: [...notes, GREY_NOTE] } };
 }
 
-function withoutLevels(opened: OpenedSlide, unread: UnreadLevels): OpenedSlide {
-  if (unread.size === 0) return opened;
+/**
+ * A slide whose tiles cannot be tried yet, without the levels that nothing but their size says to be one.
+ */
+export const withoutDoubted = (opened: OpenedSlide): OpenedSlide => {
+  const doubted = bySize(opened.source).map(level => [level, 'untried'] as const);
+  return withoutLevels(opened, leftOut(opened, new Map(), new Map(doubted)));
+};
+
+/** What is said of levels that are left out. */
+function leftOut(
+  { info }: OpenedSlide,
+  unread: UnreadLevels,
+  unlike: ReadonlyMap<number, keyof typeof UNLIKE>,
+): ReadonlyMap<number, SlideNote> {
+  const sized = (level: number) => `of ${info.levels[level]!.width} × ${info.levels[level]!.height} pixels`;
+  return new Map([
+    ...[...unread].map(([level, error]): [number, SlideNote] => [
+      level,
+      { code: 'level-left-out', message: `the level ${sized(level)} is left out: ${problemOf(error)}` },
+    ]),
+    ...[...unlike].map(([level, why]): [number, SlideNote] => [
+      level,
+      {
+        code: 'image-left-out',
+        message: `the image ${sized(level)} is left out, finer ones are read instead: the file does not call it a reduced copy, and ${UNLIKE[why]}`,
+      },
+    ]),
+  ]);
+}
+
+const UNLIKE = {
+  other: 'it shows something else than the slide',
+  flat: 'what it shows tells nothing, as far as it was looked at',
+  untried: 'what it shows is not known while the file grows',
+} as const;
+
+function withoutLevels(opened: OpenedSlide, without: ReadonlyMap<number, SlideNote>): OpenedSlide {
+  if (without.size === 0) return opened;
   const { info, source, stored } = opened;
-  const kept = info.levels.flatMap((_, level) => (unread.has(level) ? [] : [level]));
-  const notes = [...unread].map(([level, error]): SlideNote => {
-    const { width, height } = info.levels[level]!;
-    return {
-      code: 'level-left-out',
-      message: `the level of ${width} × ${height} pixels is left out: ${problemOf(error)}`,
-    };
-  });
+  const kept = info.levels.flatMap((_, level) => (without.has(level) ? [] : [level]));
+  const notes = [...without.values()];
   const levels = source['levels'] as readonly unknown[];
   return {
     info: { ...info, levels: kept.map(level => info.levels[level]!), notes: [...(info.notes ?? []), ...notes] },

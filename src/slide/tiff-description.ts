@@ -18,6 +18,8 @@ export interface TiffLevel extends LevelGeometry {
   readonly compression: number;
   readonly photometric: number;
   readonly samplesPerPixel: number;
+  /** Nothing but its size says that it is a level of the slide: what it shows has to. */
+  readonly bySize?: true;
   /** Transparency, under which the slide is white; absent: there is none, or none that the file calls so. */
   readonly alpha?: Alpha;
   readonly predictor: number;

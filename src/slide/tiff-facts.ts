@@ -61,14 +61,14 @@ const micrometres = ({ x, y }: AxisSpacing): string => {
   return x === y ? `${shown(x)} µm/px` : `${shown(x)} × ${shown(y)} µm/px`;
 };
 
-export const sizeOf = ({ width, height }: TiffPage): string => `${width} × ${height} px`;
+export const sizeOf = ({ width, height }: Pick<TiffPage, 'width' | 'height'>): string => `${width} × ${height} px`;
 
 /** Images named in one note; a stack may have thousands. */
 const NAMED = 8;
 
 /** Notes of images that were not used: levels that do not fit, and images that may be something else. */
 export function leftOutNotes(
-  { leftOut }: Pyramid,
+  { levels: used, leftOut }: Pyramid,
   isLevel: (image: LeftOutImage) => boolean,
   lostDirectories = 0,
 ): SlideNote[] {
@@ -83,8 +83,27 @@ export function leftOutNotes(
       code: 'level-left-out',
       message: `${lostDirectories} levels left out, finer ones are read instead: their directories are damaged`,
     });
+  notes.push(...assumedNotes(used));
   if (images.length > 0)
     notes.push({ code: 'image-left-out', message: `other images of the file left out: ${listed(images)}` });
+  return notes;
+}
+
+/** What had to be taken from the sizes of levels alone. */
+function assumedNotes([first, ...coarser]: readonly FittedLevel[]): SlideNote[] {
+  const notes: SlideNote[] = [];
+  if (first && (first.width < first.page.width || first.height < first.page.height))
+    notes.push({
+      code: 'assumed',
+      message: `the slide is taken to be ${sizeOf(first)}, as its coarser levels show, and the rest of ${sizeOf(first.page)} to fill up the last tiles`,
+    });
+  const uneven = coarser.filter(level => level.uneven);
+  const listed = uneven.map(({ page, downsample }) => `${sizeOf(page)} ${Number(downsample.toPrecision(4))} times`);
+  if (uneven.length > 0)
+    notes.push({
+      code: 'assumed',
+      message: `by their sizes alone levels are taken to be coarser by: ${listOf(listed)}`,
+    });
   return notes;
 }
 

@@ -84,7 +84,10 @@ function philips(pages: readonly TiffPage[]): TiffFormat | undefined {
   };
 }
 
-/** Any other TIFF: the largest tiled image (else the first one) and its reduced copies of the same shape. */
+/**
+ * Any other TIFF: the largest tiled image (else the first one) and its reduced copies of the same shape. What the file does not
+ * call a reduced copy may be another picture or a map: its pixels decide, when the slide is opened.
+ */
 function generic(pages: readonly TiffPage[]): TiffFormat | undefined {
   const usable = pages.filter(page => !isAssociated(page) && !isMask(page));
   const tiled = usable.filter(page => page.tiled);
@@ -95,12 +98,12 @@ function generic(pages: readonly TiffPage[]): TiffFormat | undefined {
   );
   if (!first) return undefined;
   const { mpp, notes } = spacingOf(undefined, first);
-  const rest = [...first.subDirectories, ...candidates.filter(page => page !== first)];
-  const pyramid = fitPyramid(first, rest, { spacing: axesOf(mpp) });
-  const isLevel = ({ page, why }: LeftOutImage) =>
-    (page.subfileType & 1) === 1 ||
-    first.subDirectories.includes(page) ||
-    (why === 'fault' && isReduction(first, page));
+  const others = candidates.filter(page => page !== first);
+  const isReduced = (page: TiffPage) => (page.subfileType & 1) === 1 || first.subDirectories.includes(page);
+  // Of two of a size the one that the file calls a reduced copy is the level.
+  const rest = [...first.subDirectories, ...others.filter(isReduced), ...others.filter(page => !isReduced(page))];
+  const pyramid = fitPyramid(first, rest, { spacing: axesOf(mpp), bySize: page => !isReduced(page) });
+  const isLevel = ({ page, why }: LeftOutImage) => isReduced(page) || (why === 'fault' && isReduction(first, page));
   return {
     name: first.tiled ? 'generic tiled TIFF' : 'striped TIFF',
     levels: pyramid.levels,

@@ -37,7 +37,10 @@ export function recogniseOme(
   const own = new Set(scenes.flatMap(({ pages: all }) => all));
   const chain = pages.filter(other => other.tiled && !own.has(other));
   const hasLevels = page.subDirectories.length > 0;
-  const pyramid = fitPyramid(page, hasLevels ? page.subDirectories : chain, { spacing: axesOf(mpp) });
+  const pyramid = fitPyramid(page, hasLevels ? page.subDirectories : chain, {
+    spacing: axesOf(mpp),
+    bySize: other => !hasLevels && (other.subfileType & 1) === 0,
+  });
   return {
     name: 'OME-TIFF',
     levels: pyramid.levels,

@@ -1,6 +1,7 @@
 import type { AxisSpacing } from './slide.js';
+import { edgeFactors, isEndOf, paddedFactors, ROUNDING } from './tiff-padding.js';
 import type { TiffPage } from './tiff-page.js';
-import { unsupported } from './tiff-support.js';
+import { isGrey, unsupported } from './tiff-support.js';
 
 /** An image of a pyramid and how much coarser it is than the finest. */
 export interface FittedLevel {
@@ -10,12 +11,16 @@ export interface FittedLevel {
   /** Pixels, without those that only fill up the last tiles. */
   readonly width: number;
   readonly height: number;
+  /** No whole number leads to its size, and no tag says how much coarser it is. */
+  readonly uneven?: true;
+  /** Nothing but its size says that it is a level. */
+  readonly bySize?: true;
 }
 
-/** An image that is no level, and why: 'same-size' as one that is, 'shape' like no reduction, or what is wrong with it. */
+/** An image that is no level, and why: 'same-size' as one that is, 'shape' or 'kind' like no reduction, or what is wrong with it. */
 export interface LeftOutImage {
   readonly page: TiffPage;
-  readonly why: 'same-size' | 'shape' | 'fault';
+  readonly why: 'same-size' | 'shape' | 'kind' | 'fault';
   /** For people. */
   readonly reason: string;
 }
@@ -26,11 +31,15 @@ export interface Pyramid {
   readonly leftOut: readonly LeftOutImage[];
 }
 
-/**
- * Sizes of reduced copies are rounded, some twice, some to even numbers for the sake of their chroma: pixels by which a large and a
- * small one (below 64) may be off.
- */
-const ROUNDING = { large: 2, small: 1, below: 64 } as const;
+/** What is known of the images beside their sizes. */
+export interface PyramidFacts {
+  /** Of the finest as its format states it, µm/px. */
+  readonly spacing?: AxisSpacing | undefined;
+  /** The format pads its levels, so that the least padding is right where nothing else tells. */
+  readonly padded?: boolean;
+  /** Images that the file does not call reduced copies. */
+  readonly bySize?: (page: TiffPage) => boolean;
+}
 
 /** Spacings are written with four digits and more; axes and copies that agree differ by less than this (relative). */
 const SAME_SPACING = 0.02;
@@ -40,7 +49,8 @@ const MEANS = 0.01;
 const PRINTERS = 80;
 
 /**
- * Which images show the same field as `first` at lower resolution, and how much lower. What decides, in this order:
+ * Which images show the same field as `first` at lower resolution, and how much lower. A level has the pixels of the finest: as many
+ * samples, of the same bits and colours. What decides of how much lower, in this order:
  *
  * 1. **Stated spacings**, where an image and the finest both have resolution tags that a microscope could have: their ratio, if the
  *    sizes then agree up to a padding of one tile. An image that repeats the finest one's tags states nothing (libtiff's and GDAL's
@@ -49,17 +59,15 @@ const PRINTERS = 80;
  * 3. **Powers of two of sizes padded to whole tiles**, as Philips' scanners and some converters write them; where several fit (a level of a
  *    single tile), or a factor of 3, 5, 6 … would fit too, the one that goes on as the levels before; else, of a single one, only if
  *    another level is certainly padded.
- * 4. **Any factor** that is the same in both axes within the rounding of the sizes.
+ * 4. **Powers of two of a finest size that alone is padded**: its coarser levels then say where it ends.
+ * 5. **Any factor** that is the same in both axes within the rounding of the sizes.
  *
  * What fits none is left out: reading a finer level in its place costs time, a wrong factor the result.
- *
- * @param spacing of `first` as its format states it, µm/px.
- * @param padded the format pads its levels, so that the least padding is right where nothing else tells.
  */
 export function fitPyramid(
   first: TiffPage,
   rest: readonly TiffPage[],
-  { spacing, padded = false }: { spacing?: AxisSpacing | undefined; padded?: boolean } = {},
+  { spacing, padded = false, bySize = () => false }: PyramidFacts = {},
 ): Pyramid {
   const levels: FittedLevel[] = [unreduced(first)];
   const leftOut: LeftOutImage[] = [];
@@ -68,10 +76,29 @@ export function fitPyramid(
     padded || smaller.some(page => isPadded(first, page) && !factors(first, page).some(n => n > 1));
   for (const page of smaller) {
     const fit = fitLevel(first, page, levels, { spacing, padded, certainlyPadded });
-    if (typeof fit === 'number') levels.push({ page, downsample: fit, ...unpadded(first, page, fit) });
-    else leftOut.push({ page, ...fit });
+    if ('why' in fit) leftOut.push({ page, ...fit });
+    else levels.push({ page, ...fit, ...unpadded(first, page, fit.downsample), ...(bySize(page) && { bySize: true }) });
   }
-  return { levels, leftOut };
+  return { levels: withinEdge(levels), leftOut };
+}
+
+/** Where the finest level alone is filled up to whole tiles, the others tell where it ends. */
+function withinEdge(levels: readonly FittedLevel[]): readonly FittedLevel[] {
+  const [{ page: first }, ...coarser] = levels as [FittedLevel, ...FittedLevel[]];
+  const exact = coarser.find(({ page, downsample }) => isEndOf(first, page, downsample));
+  if (!exact) return levels;
+  const { page, downsample } = exact;
+  const edge = {
+    ...first,
+    width: Math.min(first.width, Math.round(page.width * downsample)),
+    height: Math.min(first.height, Math.round(page.height * downsample)),
+  };
+  if (
+    first.width - edge.width <= ROUNDING.large * downsample &&
+    first.height - edge.height <= ROUNDING.large * downsample
+  )
+    return levels;
+  return levels.map(level => ({ ...level, ...unpadded(edge, level.page, level.downsample) }));
 }
 
 /** A pyramid's finest level. */
@@ -103,10 +130,11 @@ function fitLevel(
   page: TiffPage,
   levels: readonly FittedLevel[],
   known: Known,
-): number | Omit<LeftOutImage, 'page'> {
+): { readonly downsample: number; readonly uneven?: true } | Omit<LeftOutImage, 'page'> {
   const last = levels.at(-1)!;
   const problem = page.fault ? 'its directory is damaged' : unsupported(page);
   if (problem) return { why: 'fault', reason: problem };
+  if (!isAlike(first, page)) return { why: 'kind', reason: 'its pixels are of another kind than those of the slide' };
   if (levels.some(({ page: { width, height } }) => width === page.width && height === page.height))
     return { why: 'same-size', reason: 'there is another one of this size' };
   if (page.width > last.page.width || page.height > last.page.height) return SHAPE;
@@ -116,8 +144,19 @@ function fitLevel(
     return { why: 'shape', reason: 'its stated spacing and its size contradict each other' };
   const downsample = stated ?? factorBySize(first, page, levels, known);
   if (downsample === undefined)
-    return isPadded(first, page) ? { why: 'shape', reason: 'its size fits several factors' } : SHAPE;
-  return downsample > last.downsample ? downsample : SHAPE;
+    return isPadded(first, page) || edgeFactors(first, page).length > 0
+      ? { why: 'shape', reason: 'its size fits several factors' }
+      : SHAPE;
+  if (downsample <= last.downsample) return SHAPE;
+  const isUneven = stated === undefined && !Number.isInteger(downsample) && factors(first, page).length === 0;
+  return isUneven ? { downsample, uneven: true } : { downsample };
+}
+
+/** Levels hold the same pixels, fewer of them: a grey image beside a coloured one is a mask or a map of something. */
+function isAlike(first: TiffPage, page: TiffPage): boolean {
+  const kind = ({ samplesPerPixel, bitsPerSample, sampleFormat }: TiffPage) =>
+    [samplesPerPixel, bitsPerSample[0], sampleFormat].join();
+  return isGrey(first) === isGrey(page) && kind(first) === kind(page);
 }
 
 const SHAPE = { why: 'shape', reason: 'no one factor leads to its size' } as const;
@@ -173,6 +212,12 @@ function factorBySize(
     if (padded.includes(next)) return next;
     return padded.length === 1 && (whole.length === 0 || known.certainlyPadded) ? padded[0] : undefined;
   }
+  const edges = whole.length === 1 ? [] : edgeFactors(first, page).filter(factor => factor > past);
+  if (edges.length > 0) {
+    const isSame = (factor: number) =>
+      Math.abs((past * (past / (levels.at(-2)?.downsample ?? past))) / factor - 1) < 1e-9;
+    return edges.find(isSame) ?? (edges.length === 1 ? edges[0] : undefined);
+  }
   // Of a small image several factors are within rounding; its sizes then say as much as any.
   return whole.length === 1 ? whole[0] : ratio(first, page);
 }
@@ -217,22 +262,3 @@ export const isReduction = (first: TiffPage, page: TiffPage): boolean =>
   ratio(first, page) !== undefined || isPadded(first, page);
 
 const isPadded = (first: TiffPage, page: TiffPage): boolean => paddedFactors(first, page).length > 0;
-
-/** Powers of two that lead to an image's size when sizes are rounded up to whole tiles; the finest may be padded itself. */
-function paddedFactors(first: TiffPage, page: TiffPage): number[] {
-  const { width, height, tileWidth, tileHeight, tiled } = page;
-  if (!tiled || width % tileWidth !== 0 || height % tileHeight !== 0) return [];
-  const fits = (from: number, firstTile: number, factor: number, size: number, tile: number) => {
-    const unpadded = first.tiled && from % firstTile === 0 ? from - firstTile + 1 : from;
-    const least = Math.ceil(Math.max(1, Math.floor(unpadded / factor)) / tile) * tile;
-    return size >= least && size <= Math.ceil(Math.ceil(from / factor) / tile) * tile;
-  };
-  const found: number[] = [];
-  for (let factor = 2; factor <= Math.max(first.width, first.height); factor *= 2)
-    if (
-      fits(first.width, first.tileWidth, factor, width, tileWidth) &&
-      fits(first.height, first.tileHeight, factor, height, tileHeight)
-    )
-      found.push(factor);
-  return found;
-}

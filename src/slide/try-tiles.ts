@@ -5,7 +5,9 @@ import { ForeignTileError } from './foreign-tile.js';
 import { NDTIFF_KIND } from './ndtiff/description.js';
 import { openTileSource } from './open-source.js';
 import { statFileBelow } from './regular-file.js';
-import type { LevelGeometry, SlideBounds, TileSourceDescription } from './slide.js';
+import { compareLevels, type Likeness } from './same-picture.js';
+import type { LevelGeometry, SlideBounds, TileSource, TileSourceDescription } from './slide.js';
+import type { TiffLevel } from './tiff-description.js';
 import { TILE_FOLDER_KIND, type TileFolderDescription, tileName } from './tile-folder/tile-set.js';
 
 /** Levels whose tiles are of a kind that their reader does not read, and what it says of the tile that was tried first. */
@@ -16,6 +18,8 @@ export interface TriedTiles {
   readonly unread: UnreadLevels;
   /** A tile of the finest level has no colour, though it is not all one grey: the slide has none. */
   readonly grey: boolean;
+  /** Levels that are so by their size alone, and do not show what the next finer one shows; 'flat' where nothing tells. */
+  readonly unlike: ReadonlyMap<number, Exclude<Likeness, 'same'>>;
 }
 
 /** Where in a level tiles are tried: one alone may be damaged so that it looks like another kind. */
@@ -26,7 +30,7 @@ const QUICK_PIXELS = 512 * 512;
 
 /**
  * Tries a tile of each level, two more where it is not read, so that a slide of a kind nobody here reads is told when
- * it is opened and not patch by patch. Damage is not what is looked for: it is reported where it lies.
+ * it is opened and not patch by patch; and whether levels that are so by their size alone show the slide. Damage is not what is looked for: it is reported where it lies.
  *
  * @param within the scanned part of the slide: elsewhere there is nothing to try.
  * @throws the errors of openTileSource; OPENSLIDE_FAILED; the signal's reason.
@@ -74,10 +78,32 @@ export async function tryHere({ description, places }: Trial, signal?: AbortSign
       }
       if (first) unread.set(level, first);
     }
-    return { unread, grey };
+    return { unread, grey, unlike: await findUnlike(source, bySize(description), unread, signal) };
   } finally {
     source.close();
   }
+}
+
+/** Levels that nothing but their size says to be one. */
+export const bySize = ({ kind, levels }: TileSourceDescription): number[] =>
+  kind === 'tiff' ? (levels as readonly TiffLevel[]).flatMap((level, index) => (level.bySize ? [index] : [])) : [];
+
+async function findUnlike(
+  source: TileSource,
+  doubted: readonly number[],
+  unread: UnreadLevels,
+  signal: AbortSignal | undefined,
+): Promise<TriedTiles['unlike']> {
+  const unlike = new Map<number, Exclude<Likeness, 'same'>>();
+  if (unread.has(0)) return unlike;
+  for (const level of doubted.filter(index => !unread.has(index))) {
+    await setImmediate();
+    signal?.throwIfAborted();
+    const finer = source.levels.findLastIndex((_, index) => index < level && !unread.has(index) && !unlike.has(index));
+    const likeness = await compareLevels(source, finer, level);
+    if (likeness !== 'same') unlike.set(level, likeness);
+  }
+  return unlike;
 }
 
 /** True for a tile of several greys and no colour. */
@@ -135,7 +161,7 @@ function tryInThread(trial: Trial, signal: AbortSignal | undefined): Promise<Tri
 
 /** What the thread answers, once. */
 export type TrialAnswer =
-  | { readonly unread: readonly (readonly [level: number, error: WireError])[]; readonly grey: boolean }
+  | (Omit<TriedTiles, 'unread'> & { readonly unread: readonly (readonly [level: number, error: WireError])[] })
   | { readonly error: WireError };
 
 /** Says which tiles of a level are stored, where the description lists them or each has a file of its own. */

@@ -6,8 +6,8 @@ import { type Trial, type TrialAnswer, tryHere } from './try-tiles.js';
 
 async function answer(): Promise<TrialAnswer> {
   try {
-    const { unread, grey } = await tryHere(workerData as Trial);
-    return { grey, unread: [...unread].map(([level, error]) => [level, toWire(error)] as const) };
+    const { unread, ...others } = await tryHere(workerData as Trial);
+    return { ...others, unread: [...unread].map(([level, error]) => [level, toWire(error)] as const) };
   } catch (error) {
     return { error: toWire(error, 'SLIDE_UNREADABLE') };
   }

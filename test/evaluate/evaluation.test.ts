@@ -93,7 +93,10 @@ describe('Evaluation', () => {
     const [slide] = evaluation.slides.values();
     const truth = evaluation.truth(slide!.item, slide!.plan, {
       facts: NO_FACTS,
-      read: async (window, into) => void into.fill(window.x === 0 ? 2 : 0),
+      read: async (window, into) => {
+        into.fill(window.x === 0 ? 2 : 0);
+        return [];
+      },
       close: async () => {},
     });
     const mask = { side: 64, bits: new Uint8Array(512).fill(0xf0), stromaPixels: 2048 };
@@ -134,7 +137,10 @@ describe('Evaluation', () => {
     const evaluation = new Evaluation({ map: set.map, onUnknown: (image, value) => met.push([image, value]) });
     const truth = evaluation.truth(slide!.item, slide!.plan, {
       facts: NO_FACTS,
-      read: async (_window, into) => void into.fill(2).fill(99, 0, 640),
+      read: async (_window, into) => {
+        into.fill(2).fill(99, 0, 640);
+        return [];
+      },
       close: async () => {},
     });
     for (const col of [0, 1, 2]) await truth.score({ col, row: 0 }, undefined);

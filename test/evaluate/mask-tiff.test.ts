@@ -77,7 +77,7 @@ describe('openMaskTiff', () => {
     expect(into[10 * 64 + 20]).toBe(valueAt(41, 21));
   });
 
-  it('reads tiles that the file does not store as 0', async () => {
+  it('reads tiles that the file does not store as 0 where that is declared', async () => {
     const path = await write({ compression: 'lzw', tile: true, tileWidth: 128, tileHeight: 128 });
     await clearFirstByteCount(path);
     const { into } = await read(path, 0, 0, 1, 256);

@@ -69,7 +69,8 @@ describe('images beside the slide', () => {
 });
 
 describe('a reduced level', () => {
-  const pages = [page(256, 192, { resolution: 20_000 }), page(128, 96), page(64, 48)];
+  const reduced = { subfileType: 1 };
+  const pages = [page(256, 192, { resolution: 20_000 }), page(128, 96, reduced), page(64, 48, reduced)];
   const whole = writeTiff(pages);
   const past: PageOptions['extra'] = [[324, 4, [8, LOST, 8, 8]]];
 

@@ -158,6 +158,63 @@ describe('the levels of a pyramid', () => {
     expect(fitted([page(10_000, 8000), page(4000, 3200)]).factors).toEqual([1, 2.5]);
   });
 
+  it('tell where a finest level ends that alone is filled up to whole tiles', () => {
+    const sides = (side: number) => ({ tileWidth: side, tileHeight: side });
+    // 2900 × 2200 in tiles of 512.
+    const pages = [page(3072, 2560, tile), page(1450, 1100, sides(512)), page(725, 550, tile)];
+    expect(fitted(pages)).toEqual({
+      factors: [1, 2, 4],
+      sizes: [
+        [2900, 2200],
+        [1450, 1100],
+        [725, 550],
+      ],
+      leftOut: [],
+    });
+    // So it does where the factor is stated.
+    const stated = pages.map((each, i) => ({ ...each, ...at(0.25 * 2 ** i) }));
+    expect(fitted(stated, { spacing: { x: 0.25, y: 0.25 } })).toMatchObject({ factors: [1, 2, 4] });
+    expect(fitted(stated, { spacing: { x: 0.25, y: 0.25 } }).sizes[0]).toEqual([2900, 2200]);
+    // One axis alone may be padded.
+    expect(fitted([page(3072, 2200, sides(512)), page(1450, 1100, tile)])).toMatchObject({
+      factors: [1, 2],
+      sizes: [
+        [2900, 2200],
+        [1450, 1100],
+      ],
+    });
+    // Of a finest level of one tile nothing tells a half from a quarter.
+    expect(fitted([page(512, 512, tile), page(100, 100, tile)])).toMatchObject({
+      factors: [1],
+      leftOut: [[100, 'its size fits several factors']],
+    });
+  });
+
+  it('are of a whole factor, or marked', () => {
+    const uneven = (pages: readonly TiffPage[]) =>
+      fitPyramid(pages[0]!, pages.slice(1)).levels.map(level => level.uneven);
+    expect(uneven([page(10_000, 8000), page(4000, 3200)])).toEqual([undefined, true]);
+    expect(uneven([page(9001, 6003), page(3000, 2001)])).toEqual([undefined, undefined]);
+    const stated = [page(10_000, 8000, at(0.2)), page(4000, 3200, at(0.5))];
+    expect(uneven(stated)).toEqual([undefined, undefined]);
+  });
+
+  it('have the pixels of the finest', () => {
+    const others: Partial<TiffPage>[] = [
+      { samplesPerPixel: 1, bitsPerSample: [8], photometric: 1 },
+      { samplesPerPixel: 4, bitsPerSample: [8, 8, 8, 8], photometric: 2, compression: 1 },
+    ];
+    for (const other of others)
+      expect(fitted([page(8000, 6000), page(4000, 3000, other), page(2000, 1500, { photometric: 2 })])).toEqual({
+        factors: [1, 4],
+        sizes: [
+          [8000, 6000],
+          [2000, 1500],
+        ],
+        leftOut: [[4000, 'its pixels are of another kind than those of the slide']],
+      });
+  });
+
   it('are left out where one axis says something else, by more than rounding', () => {
     expect(fitted([page(80_000, 60_000), page(40_000, 30_002)]).factors).toEqual([1, 2]);
     expect(fitted([page(80_000, 60_000), page(40_000, 30_450)])).toMatchObject({

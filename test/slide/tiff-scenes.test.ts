@@ -5,7 +5,7 @@ import { openSlide, slideIdAt } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { scenesAt } from '#src/slide/open-tiff.js';
 import { failureOf, scratch } from './fixture.js';
-import { gradient, type PageOptions, plain, writeTiff } from './tiff-writer.js';
+import { gradient, type PageOptions, plain, scenery, writeTiff } from './tiff-writer.js';
 
 const files = scratch();
 afterAll(() => files.remove());
@@ -208,7 +208,7 @@ describe('OME-TIFF of several images', () => {
 
   it('takes levels from the main chain that no image claims', async () => {
     const description = `<OME><Image><Pixels SizeC="3" ${um(0.5)}><TiffData IFD="0"/></Pixels></Image></OME>`;
-    const level = (by: number): PageOptions => ({ picture: plain(512 / by, 384 / by, [9, 9, 9]), tile: [64, 64] });
+    const level = (by: number): PageOptions => ({ picture: scenery(512, 384, { by }), tile: [64, 64] });
     const path = files.write('chain.ome.tif', writeTiff([{ ...level(1), description }, level(2), level(4)]));
     expect((await openSlide(path)).info.levels.map(({ downsample }) => downsample)).toEqual([1, 2, 4]);
   });

@@ -303,6 +303,28 @@ export function gradient(width: number, height: number, samples = 3): Picture {
   return { width, height, samples, data };
 }
 
+/**
+ * What a picture of width × height pixels shows, `by` times coarser: waves of many lengths, which differ from `seed` to `seed`.
+ * Computed at the centres of the coarser pixels.
+ */
+export function scenery(
+  width: number,
+  height: number,
+  { by = 1, seed = 1, samples = 3 }: { by?: number; seed?: number; samples?: number } = {},
+): Picture {
+  const [across, down] = [Math.floor(width / by), Math.floor(height / by)];
+  const data = new Uint8Array(across * down * samples);
+  for (let y = 0; y < down; y++)
+    for (let x = 0; x < across; x++)
+      for (let s = 0; s < samples; s++) {
+        const [u, v] = [(x + 0.5) * by, (y + 0.5) * by];
+        const wave =
+          Math.sin(u / 37 + seed * 5 + s) + Math.cos(v / (29 + seed) + seed * 3) + Math.sin((u + v) / 61 - seed);
+        data[(y * across + x) * samples + s] = Math.round(150 + 30 * wave);
+      }
+  return { width: across, height: down, samples, data };
+}
+
 /** A picture of one colour. */
 export function plain(width: number, height: number, colour: readonly number[]): Picture {
   const data = new Uint8Array(width * height * colour.length);

@@ -107,7 +107,7 @@ describe('a slide with some such tiles, or damaged ones', () => {
     const error = await failureOf(() => open('one.tif', page({ missing: alone, damage: deep })));
     expect(error.message).toContain('tile (3, 0) of level 0 has 12-bit samples');
     const { source, info } = await open('none.tif', page({ missing: () => true }));
-    expect(await tryTiles(source, info.levels)).toEqual({ unread: new Map(), grey: false });
+    expect(await tryTiles(source, info.levels)).toEqual({ unread: new Map(), grey: false, unlike: new Map() });
   });
 
   it('is not tried while it grows', async () => {

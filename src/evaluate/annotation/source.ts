@@ -2,6 +2,7 @@ import { StromaflowError } from '../../errors.js';
 import { describeLeftOut } from '../label-facts.js';
 import type { LabelFrame, LabelReading, LabelSource, LabelWindow } from '../label-source.js';
 import { IGNORED, type LabelMap } from '../labels.js';
+import { twiceNotes } from './drawn-twice.js';
 import { place } from './frame.js';
 import { drawLayers, layersOf } from './layers.js';
 import { classify } from './legend.js';
@@ -33,13 +34,17 @@ export async function openAnnotations(
   const frames = regions.map(shape => drawable(shape.rings, 1));
   const layers = layersOf(areas, value => map.meanings[value] === IGNORED);
   return {
-    facts: { ...facts, notes: placed.notes },
+    facts: {
+      ...facts,
+      notes: [...placed.notes, ...twiceNotes(areas.filter(({ value }) => map.meanings[value] !== IGNORED))],
+    },
     read: async (window, into) => {
       for (let row = 0; row < window.height; row++) {
         into.fill(inside, row * window.side, row * window.side + window.width);
       }
       drawLayers(layers, window, into);
       if (frames.length > 0) hideOutside(frames, window, outside, into);
+      return [];
     },
     close: async () => {},
   };
