@@ -15,6 +15,7 @@ import {
 import type { NdTiffDescription, NdTiffLevel } from '../slide/ndtiff/description.js';
 import { checkPlaces, outsideOfGrid, statedGrid, withoutPlaces } from '../slide/ndtiff/grid.js';
 import { chosenPlane, hasPlace, type IndexEntry, planeOf, readIndex } from '../slide/ndtiff/read-index.js';
+import type { SlideNote } from '../slide/note.js';
 import type { RegularFile } from '../slide/regular-file.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import { withSpacing } from '../slide/slide-facts.js';
@@ -24,6 +25,7 @@ import { arrivals } from './arrivals.js';
 import { factsOf } from './facts-of.js';
 import { type GrowingOptions, isMarkedDone } from './growing-tiff.js';
 import { ndTiffGrowth } from './growth-of-tiles.js';
+import { judgeOutside } from './judge-outside.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
 
@@ -77,6 +79,8 @@ class GrowingNdTiff implements LiveSlide {
   #unplaced = 0;
   /** Images that lie outside of the grid, or in no part of the data set. */
   readonly #outside: IndexEntry[] = [];
+  readonly #notes: SlideNote[];
+  #misplaced: string | undefined;
   /** The only one there is. */
   #plane: string | undefined;
   /** Entries whose images are zeros, as those of a copy are whose index came first. */
@@ -104,7 +108,8 @@ class GrowingNdTiff implements LiveSlide {
     this.growth = ndTiffGrowth(source, this.#born);
     const facts = { id: options.id!, path: source.path, format: 'NDTiff', properties: {} };
     const fingerprint = `${this.growth.identity}-${Date.now().toString(36)}`;
-    this.opened = { info: { ...facts, ...spaced, fingerprint }, source };
+    this.#notes = [...(spaced.notes ?? [])];
+    this.opened = { info: { ...facts, ...spaced, notes: this.#notes, fingerprint }, source };
     this.closed = new Promise(resolve => {
       this.#close = resolve;
     });
@@ -125,11 +130,9 @@ class GrowingNdTiff implements LiveSlide {
   }
 
   get lacks(): string | undefined {
-    const lacking = [
-      ...(this.#unplaced > 0 ? [`a row and a column of ${images(this.#unplaced)}`] : []),
-      ...(this.#outside.length > 0 ? [`a place in the stated size for ${images(this.#outside.length)}`] : []),
-    ];
-    return lacking.length > 0 ? lacking.join(', and ') : undefined;
+    const count = this.#unplaced;
+    const unplaced = count > 0 ? `a row and a column of ${count} ${count === 1 ? 'image' : 'images'}` : undefined;
+    return [unplaced, this.#misplaced].filter(text => text !== undefined).join('; ') || undefined;
   }
 
   sourceFor(): TileSourceDescription {
@@ -182,17 +185,17 @@ class GrowingNdTiff implements LiveSlide {
       throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
     if (done || this.#seen === this.#level.cols * this.#level.rows) this.#state = 'complete';
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
-    if (this.#state !== 'growing') this.#checkOutside();
+    if (this.#state === 'complete' || this.#state === 'stalled')
+      this.#misplaced = judgeOutside(this.#state, this.#notes, () => this.#checkOutside());
     return [...came];
   }
 
-  /** @throws SLIDE_UNREADABLE where those that lie outside tell that the stated grid is not the images'. */
-  #checkOutside(): void {
-    if (this.#outside.length === 0) return;
+  #checkOutside(): SlideNote | undefined {
+    if (this.#outside.length === 0) return undefined;
     const { cols, offsets } = this.#level;
     const inside = [...offsets.keys()].filter(tile => offsets[tile] !== 0);
     const placed = inside.map(tile => ({ axes: { column: tile % cols, row: Math.floor(tile / cols) } }));
-    checkPlaces(this.#source.path, this.#level, [...placed, ...this.#outside]);
+    return checkPlaces(this.#source.path, this.#level, [...placed, ...this.#outside]);
   }
 
   #isOther({ stats, bytes }: RegularFile): boolean {
@@ -239,5 +242,3 @@ class GrowingNdTiff implements LiveSlide {
     note(this.#level, place, entry.offset);
   }
 }
-
-const images = (count: number): string => `${count} ${count === 1 ? 'image' : 'images'}`;

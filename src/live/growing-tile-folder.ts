@@ -29,6 +29,7 @@ import type { GrowingOptions } from './growing-tiff.js';
 import { isMarkedDone } from './growing-tiff.js';
 import { tileFolderGrowth } from './growth-of-tiles.js';
 import { isWholeImage } from './image-end.js';
+import { judgeOutside } from './judge-outside.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
 
@@ -92,8 +93,8 @@ class GrowingTileFolder implements LiveSlide {
   #folders: readonly string[] = [];
   /** Folders of all levels: one that is written before the one that is followed is a sign of life. */
   readonly #signs: FolderTimes;
-  /** What lies outside of the grid, in words, once the slide is over. */
-  #stray: SlideNote | undefined;
+  readonly #notes: SlideNote[];
+  #lacks: string | undefined;
   #isTried = false;
   #overwritten = 0;
   /** Of the tiles that never came, those that finer levels have instead. */
@@ -116,6 +117,7 @@ class GrowingTileFolder implements LiveSlide {
     this.#outages = this.#presence.outages;
     this.#still = still;
     this.#expected = expectedTiles(levels[0]!);
+    this.#notes = [...(spaced.notes ?? [])];
     const folders = levels.map(({ pattern }) => dirname(pattern)).filter(folder => !folder.includes('{'));
     this.#signs = new FolderTimes([...new Set(folders)].map(folder => join(set.folder, folder)));
     this.#born = statSync(set.manifest);
@@ -127,6 +129,7 @@ class GrowingTileFolder implements LiveSlide {
         path: set.path,
         format: set.format,
         ...spaced,
+        notes: this.#notes,
         fingerprint: `${this.growth.identity}-${Date.now().toString(36)}`,
         properties: {},
       },
@@ -154,7 +157,7 @@ class GrowingTileFolder implements LiveSlide {
   }
 
   get lacks(): string | undefined {
-    return this.#stray && `a place for images: ${this.#stray.message}`;
+    return this.#lacks;
   }
 
   get #count(): number {
@@ -231,10 +234,9 @@ class GrowingTileFolder implements LiveSlide {
     if (this.#state !== 'growing') return [];
     if (done || this.#count >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
-    if (this.#state !== 'growing') {
-      this.#stray = checkStray(this.#set);
-      this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
-    }
+    if (this.#state === 'complete' || this.#state === 'stalled')
+      this.#lacks = judgeOutside(this.#state, this.#notes, () => checkStray(this.#set));
+    if (this.#state !== 'growing') this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
     return came;
   }
 
