@@ -2,6 +2,7 @@ import { appendFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFi
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readIndex } from '#src/slide/ndtiff/read-index.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { failureOf } from '../slide/fixture.js';
 import { followed, PATIENT, sorted, upTo } from './follow.js';
@@ -62,17 +63,17 @@ describe('a growing NDTiff data set', () => {
 
   it('waits for pixels whose room reads as zeros, and without them stalls or ends without them', async () => {
     for (const end of ['written', 'declared', 'left']) {
-      const { put, open, part, folder } = ndTiffFolder();
+      const { put, open, part, folder, index } = ndTiffFolder();
       put(0);
-      const before = readFileSync(part).length;
       for (const tile of [1, 2, 3, 4, 5]) put(tile, tile === 1 ? 0 : 7);
+      const at = readIndex(index, readFileSync(index), 0)[1]!.offset;
       const live = open(end === 'left' ? {} : LONG)!;
       let ended = false;
       const came = await followed(live, () => {
         if (ended || end === 'left') return;
         ended = true;
         if (end === 'declared') writeFileSync(join(folder, '.done'), '');
-        else writeFileSync(part, readFileSync(part).fill(9, before, before + 48));
+        else writeFileSync(part, readFileSync(part).fill(9, at, at + 48));
       });
       expect(came, end).toEqual(end === 'written' ? [0, 2, 3, 4, 5, 1] : [0, 2, 3, 4, 5]);
       expect([live.state, live.tiles.missing]).toEqual(

@@ -1,5 +1,10 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { openSlide } from '#src/slide/open.js';
+import { openTileSource } from '#src/slide/open-source.js';
 import { decodeBmp, readBmpHeader } from '#src/slide/tile-folder/bmp.js';
 import { bitmap } from '../../support/field-scan.js';
 import { failureOf } from '../fixture.js';
@@ -48,4 +53,19 @@ describe('decodeBmp', () => {
         }
       }),
     ));
+});
+
+describe('a folder of bitmaps', () => {
+  it('lacks those whose pixels were never written, whatever their head says', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'stromaflow-bitmaps-'));
+    const size = { width: WIDTH * 2, height: HEIGHT, tileWidth: WIDTH, tileHeight: HEIGHT };
+    writeFileSync(join(root, 'manifest.json'), JSON.stringify({ ...size, mpp: 0.5, pattern: '{col}_{row}.bmp' }));
+    writeFileSync(join(root, '0_0.bmp'), file);
+    writeFileSync(join(root, '1_0.bmp'), Buffer.from(file).fill(0, 54));
+    const source = await openTileSource((await openSlide(root)).source);
+    const into = new Uint8Array(WIDTH * HEIGHT * 3);
+    expect(await source.readTile(0, 0, 0, into)).toBe('decoded');
+    expect(await source.readTile(0, 1, 0, into)).toBe('missing');
+    source.close();
+  });
 });
