@@ -111,7 +111,7 @@ describe('Evaluation', () => {
     const evaluation = new Evaluation({ map: set.map });
     // Two patches of 64 px beside each other, one all stroma, one without.
     const plan = { ...slide!.plan, cols: 2, rows: 1, core: 64, width: 128, height: 64 };
-    const source = { facts: NO_FACTS, read: async () => undefined, close: async () => undefined };
+    const source = { facts: NO_FACTS, read: async () => [], close: async () => undefined };
     const full = { side: 64, bits: new Uint8Array(512).fill(0xff), stromaPixels: 4096 };
     const clear = { side: 64, bits: new Uint8Array(512), stromaPixels: 0 };
     for (const close of [true, false]) {

@@ -2,7 +2,11 @@ import { appendFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFi
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+<<<<<<< HEAD
 import { readIndex } from '#src/slide/ndtiff/read-index.js';
+=======
+import { openSlide } from '#src/slide/open.js';
+>>>>>>> m3
 import { openTileSource } from '#src/slide/open-source.js';
 import { failureOf } from '../slide/fixture.js';
 import { followed, PATIENT, sorted, upTo } from './follow.js';
@@ -116,6 +120,23 @@ describe('a growing NDTiff data set', () => {
       const failure = await failureOf(() => followed(live));
       expect([failure.code, failure.message]).toEqual(['SLIDE_UNREADABLE', expect.stringMatching(message)]);
     }
+  });
+
+  it('that is finished is refused when its rows and columns are counted from 1, and notes few images outside', async () => {
+    const shifted = ndTiffFolder();
+    for (const tile of upTo(6)) shifted.put(tile, tile, { row: Math.floor(tile / 3) + 1, column: (tile % 3) + 1 });
+    writeFileSync(join(shifted.folder, '.done'), '');
+    for (const read of [() => followed(shifted.open(LONG)!), () => openSlide(shifted.folder)])
+      expect((await failureOf(read)).message).toContain('rows and columns seem to be counted from 1');
+    const { put, open, folder } = ndTiffFolder();
+    for (const tile of [0, 1, 2]) put(tile);
+    put(0, 9, { column: 3 });
+    writeFileSync(join(folder, '.done'), '');
+    const live = open(LONG)!;
+    await followed(live);
+    const noted = [{ code: 'image-left-out', message: expect.stringContaining('1 of 4 images') }];
+    expect([live.state, live.opened.info.notes]).toEqual(['complete', noted]);
+    expect((await openSlide(folder)).info.notes).toMatchObject(noted);
   });
 
   it('counts a tile that is written again, and is another slide when its pixels are others', async () => {

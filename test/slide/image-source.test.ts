@@ -42,6 +42,21 @@ describe('an image as a slide', () => {
     }
   });
 
+  it.each([
+    ['rgb16', '16 bits a sample'],
+    ['cmyk', '4 components (CMYK)'],
+  ])('is refused in %s', async (space, what) => {
+    const path = join(folder, 'deep.tif');
+    await sharp(Buffer.alloc(192, 9), { raw: { width: 8, height: 8, channels: 3 } })
+      .toColourspace(space)
+      .tiff({ compression: 'none' })
+      .toFile(path);
+    await expect(openImageAsSlide(path, { mpp: 0.5, spacing: 0.5 })).rejects.toMatchObject({
+      code: 'SLIDE_UNSUPPORTED',
+      message: `${path}: has ${what}`,
+    });
+  });
+
   it('is white where it is transparent, and says that it is grey', async () => {
     const path = join(folder, 'alpha.png');
     const rgba = Buffer.from(Array.from({ length: 32 * 32 }, (_, i) => [10, 60, 110, i % 256]).flat());

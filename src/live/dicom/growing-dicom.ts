@@ -4,6 +4,7 @@ import { followedName, identityOf, levelName } from '../../slide/dicom/describe-
 import type { DicomLevel } from '../../slide/dicom/description.js';
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
 import { emptyGrid, isByPosition, unknownGrid } from '../../slide/dicom/level.js';
+import type { SlideNote } from '../../slide/note.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
 import { ALWAYS_THERE, type Presence } from '../../watch/presence.js';
 import { arrivals } from '../arrivals.js';
@@ -39,6 +40,7 @@ export class GrowingDicom implements LiveSlide {
   readonly #parts: PartTable;
   readonly #stop = new AbortController();
   #close: (again: boolean) => void = () => undefined;
+  readonly #notes: SlideNote[];
   #state: LiveState = 'growing';
   #at = 0;
   #level: GrowingLevel | undefined;
@@ -71,7 +73,8 @@ export class GrowingDicom implements LiveSlide {
     const identity = identityOf(chosen);
     // A second scan of the same name is another run, and must have another name in events.
     const fingerprint = `${identity}-${Date.now().toString(36)}`;
-    this.opened = { info: { ...info, fingerprint }, source: this.sourceFor(chosen.length) };
+    this.#notes = [...(info.notes ?? [])];
+    this.opened = { info: { ...info, notes: this.#notes, fingerprint }, source: this.sourceFor(chosen.length) };
     this.growth = { identity, content: level => this.#followed(level).content };
     this.closed = new Promise(resolve => {
       this.#close = resolve;
@@ -163,6 +166,7 @@ export class GrowingDicom implements LiveSlide {
     this.#hint = this.#files.hint;
     const came = changed || !this.#files.isReady || level.instances.length === 0 ? this.#meet(level, done) : [];
     if (this.#state === 'growing') this.#judge(level, done);
+    if (this.#state === 'complete') this.#notes.push(...level.notes);
     return came;
   }
 

@@ -1,8 +1,9 @@
 import type { ChosenLevel } from '../../slide/dicom/choose-levels.js';
 import type { DicomGrid } from '../../slide/dicom/description.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
-import { checkFits, FramePlaces, type Placed } from '../../slide/dicom/level.js';
-import { isByPosition, layersOf, tilesOf } from '../../slide/dicom/planes.js';
+import { checkFits, checkFrameCount, FramePlaces, type Placed } from '../../slide/dicom/level.js';
+import { droppedNotes, isByPosition, layersOf, tilesOf } from '../../slide/dicom/planes.js';
+import type { SlideNote } from '../../slide/note.js';
 import { bytesAt, instanceContent, levelContent } from './content.js';
 import { PartTable } from './part-table.js';
 
@@ -55,6 +56,11 @@ export class GrowingLevel {
     return this.#wasReplaced;
   }
 
+  /** Of frames that another has taken the place of. */
+  get notes(): readonly SlideNote[] {
+    return droppedNotes(this.#places.dropped);
+  }
+
   get instances(): readonly DicomInstance[] {
     return this.#byPart;
   }
@@ -92,6 +98,8 @@ export class GrowingLevel {
     const part = this.#parts.add(name, instance.syntax.deflated ? instance.dataAt : undefined);
     this.#taken.set(name, { instance, part, content });
     this.#byPart[part] = instance;
+    const parts = this.#byPart.filter(one => one !== undefined);
+    if (instance.facts.concatenation !== '' && isAllThere(parts) === true) checkFrameCount(parts);
     this.#places.add(instance, part, placed => this.#meet(placed, instance, came));
   }
 

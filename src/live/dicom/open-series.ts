@@ -5,6 +5,7 @@ import { headerCopyNotes } from '../../slide/dicom/copies.js';
 import { describeInstances, followedName, outline } from '../../slide/dicom/describe-instances.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
 import { describeLevel } from '../../slide/dicom/level.js';
+import type { SlideNote } from '../../slide/note.js';
 import { planPatches } from '../../slide/plan.js';
 import { readHere } from '../../slide/readable.js';
 import type { OpenedSlide, SlideInfo } from '../../slide/slide.js';
@@ -73,8 +74,12 @@ export async function openDicomSeries(
     if (!isOver) throw unreadable(path, 'may still be written');
     const instances = levels.flatMap(level => level.instances.map(instance => whole.get(instance.path)!));
     return openWhole(files, instances, options, () => {
-      const { fingerprint, describe } = describeInstances(folder, instances);
-      return { info: { ...info, fingerprint: fingerprint! }, source: describe(info.levels) };
+      const { fingerprint, describe, notes: found = [] } = describeInstances(folder, instances);
+      // What frames tell that headers did not.
+      const isNew = ({ code, message }: SlideNote) =>
+        code === 'image-left-out' && !info.notes?.some(note => note.message === message);
+      const notes = [...(info.notes ?? []), ...found.filter(isNew)];
+      return { info: { ...info, notes, fingerprint: fingerprint! }, source: describe(info.levels) };
     });
   }
   if (whole.size === 0) throw files.error ?? unreadable(path, 'may still be written');

@@ -9,7 +9,7 @@ import { copyNotes } from './copies.js';
 import { DICOM_KIND, type DicomDescription } from './description.js';
 import type { DicomInstance, InstanceHeader } from './instance.js';
 import { describeLevel, isByPosition } from './level.js';
-import { planeNotes } from './planes.js';
+import { droppedNotes, planeNotes } from './planes.js';
 
 /**
  * Puts a slide together from its instances; reads no pixels but the head of a frame.
@@ -21,7 +21,15 @@ export function describeInstances(path: string, all: readonly DicomInstance[]): 
   const chosen = chooseLevels(all, path);
   const instances = chosen.levels.flatMap(level => level.instances);
   const places = new Map(instances.map((instance, index) => [instance, index]));
-  const grids = chosen.levels.map(level => describeLevel(level.instances, level, instance => places.get(instance)!));
+  const dropped: SlideNote[] = [];
+  const grids = chosen.levels.map(level =>
+    describeLevel(
+      level.instances,
+      level,
+      instance => places.get(instance)!,
+      frames => dropped.push(...droppedNotes(frames)),
+    ),
+  );
   const files = instances.map(({ path: file, syntax, dataAt }) => ({
     path: file,
     deflatedFrom: syntax.deflated ? dataAt : undefined,
@@ -32,6 +40,7 @@ export function describeInstances(path: string, all: readonly DicomInstance[]): 
     ...known,
     notes: [
       ...known.notes,
+      ...dropped,
       ...copyNotes(chosen.copies, path),
       ...colourNotes(chosen.levels.map(level => level.instances[0]!)),
     ],

@@ -20,19 +20,23 @@ export interface LevelExtent {
  * place the middle one is taken.
  *
  * @param index of an instance among the slide's files.
+ * @param dropped told which frames are not read because another lies at their place and depth, from 1 through all parts.
  * @throws SLIDE_UNREADABLE, SLIDE_UNSUPPORTED, SLIDE_TRUNCATED (a part of the concatenation is not there)
  */
 export function describeLevel(
   instances: readonly DicomInstance[],
   extent: LevelExtent,
   index: (instance: DicomInstance) => number,
+  dropped: (frames: readonly number[]) => void = () => undefined,
 ): DicomGrid {
   const [first, ...others] = instances as readonly [DicomInstance, ...DicomInstance[]];
   for (const other of others) checkFits(first, other);
   checkAllThere(instances);
   const grid = emptyGrid(first, extent);
   const places = new FramePlaces(grid);
+  checkFrameCount(instances);
   for (const instance of instances) places.add(instance, index(instance));
+  dropped(places.dropped);
   return grid;
 }
 
@@ -97,6 +101,32 @@ function checkAllThere(instances: readonly DicomInstance[]): void {
     );
 }
 
+/**
+ * Frames in the order of TILED_FULL lie where their number says: one too many or too few, and all behind lie elsewhere.
+ *
+ * @param instances of a level, all of them where it is known how many there are.
+ * @throws SLIDE_UNREADABLE where they are not one for each place, focal plane and light path.
+ */
+export function checkFrameCount(instances: readonly InstanceHeader[]): void {
+  const first = instances[0]!;
+  const { concatenation, planes, paths } = first.facts;
+  if (isByPosition(first)) return;
+  if (concatenation !== '' && instances.every(({ facts }) => facts.parts === 0)) return;
+  const frames = instances.reduce((sum, { facts }) => sum + facts.frames, 0);
+  const places = tilesOf(first);
+  if (frames < places && concatenation === '')
+    throw new StromaflowError('SLIDE_UNREADABLE', `${first.path}: does not say where its frames belong`);
+  const lights = Math.max(1, paths.length);
+  // Planes and paths may lie in instances of their own; where nothing says how many there are, the number of frames does.
+  const layers = [1, lights, planes, planes * lights].filter(count => count > 0);
+  if (frames >= places && (planes > 0 ? layers.includes(frames / places) : frames % places === 0)) return;
+  const stated = planes * lights > 1 ? ` in ${planes} focal planes and ${lights} light paths` : '';
+  throw new StromaflowError(
+    'SLIDE_UNREADABLE',
+    `${first.path}: has ${frames} frames for ${places} places${stated}, so that nobody knows where they belong`,
+  );
+}
+
 /** A frame of a place in the grid. */
 interface PlacedFrame {
   readonly instance: DicomInstance;
@@ -127,11 +157,17 @@ export class FramePlaces {
   readonly #instances: DicomInstance[] = [];
   /** By place, of those with several depths: a frame of each. */
   readonly #stacks = new Map<number, PlacedFrame[]>();
+  readonly #dropped: number[] = [];
 
   /** @param grid in which nothing is placed yet. */
   constructor(grid: DicomGrid) {
     this.#grid = grid;
     this.#frames = new Int32Array(grid.parts.length);
+  }
+
+  /** Frames that are not read because another lies at their place and depth; from 1, through all parts. */
+  get dropped(): readonly number[] {
+    return this.#dropped;
   }
 
   /** @param told of each place that a frame of the instance shows. */
@@ -155,7 +191,12 @@ export class FramePlaces {
     const alike = stack.findIndex(other => depthOf(other) === depthOf(placed));
     // Of two in one plane that of the earlier part, else the first, stays.
     if (alike < 0) stack.push(placed);
-    else if (placed.instance.facts.part < stack[alike]!.instance.facts.part) stack[alike] = placed;
+    else {
+      const isEarlier = placed.instance.facts.part < stack[alike]!.instance.facts.part;
+      const lost = isEarlier ? stack[alike]! : placed;
+      if (isEarlier) stack[alike] = placed;
+      this.#dropped.push(lost.instance.facts.frameOffset + lost.frame + 1);
+    }
     if (stack.length > 1) this.#stacks.set(tile, stack);
     const middle = middleOf(stack.toSorted((a, b) => depthOf(a) - depthOf(b)))!;
     if (middle.part === part && middle.frame === frame) return alike < 0 ? 'further' : 'again';
@@ -192,8 +233,7 @@ function* tilesOfFrames(
   const byPosition = isByPosition(instance);
   const places = tilesOf(instance);
   const across = Math.ceil(facts.matrixColumns / facts.columns);
-  if (!byPosition && facts.concatenation === '' && facts.frames < places)
-    throw new StromaflowError('SLIDE_UNREADABLE', `${path}: does not say where its frames belong`);
+  if (facts.concatenation === '') checkFrameCount([instance]);
   const first = layersOf(instance).read * places;
   const light = readPath(instance);
   for (let frame = 0; frame < facts.frames; frame++) {

@@ -96,3 +96,18 @@ const pathsNote = (count: number, isBrightfield: boolean): SlideNote => ({
     `of ${count + 1} light paths the ${isBrightfield ? 'one of transmitted light' : 'first'} is read, ${count} left out` +
     (isBrightfield ? '' : ': none says that it is of transmitted light'),
 });
+
+/** Frames that are named when many are dropped. */
+const MOST_FRAMES = 5;
+
+/** @param frames that are not read because another lies at their place and depth; from 1. */
+export function droppedNotes(frames: readonly number[]): SlideNote[] {
+  if (frames.length === 0) return [];
+  const named = frames.slice(0, MOST_FRAMES).join(', ');
+  const rest = frames.length > MOST_FRAMES ? ` and ${frames.length - MOST_FRAMES} others` : '';
+  const message =
+    frames.length === 1
+      ? `frame ${named} says that it lies where another does, in one plane: it is not read`
+      : `frames ${named}${rest} say that they lie where others do, in one plane: they are not read`;
+  return [{ code: 'image-left-out', message }];
+}

@@ -168,6 +168,57 @@ describe('describeLevel', () => {
     expect(describeAll([instance({ ...SIZES, frames: 12 })]).starts[11]).toBe(1100);
   });
 
+  it.each([
+    ['more frames than places', { frames: 16, planes: 1 }, /has 16 frames for 12 places, so/],
+    ['more where nothing says how many planes there are', { frames: 13 }, /has 13 frames for 12 places/],
+    ['two layers where there is one plane', { frames: 24, planes: 1 }, /has 24 frames for 12 places/],
+    [
+      'too few for its planes',
+      { frames: 35, planes: 3 },
+      /has 35 frames for 12 places in 3 focal planes and 1 light path/,
+    ],
+  ])('refuses TILED_FULL of %s', async (_, facts, message) => {
+    const failure = await failureOf(() => describeAll([instance({ ...SIZES, tiledFull: true, ...facts })]));
+    expect([failure.code, failure.message]).toEqual(['SLIDE_UNREADABLE', expect.stringMatching(message)]);
+  });
+
+  it.each([
+    ['one plane of several', { frames: 12, planes: 3 }],
+    ['all planes', { frames: 36, planes: 3 }],
+    [
+      'all planes by each light',
+      { frames: 72, planes: 3, paths: ['a', 'b'].map(id => ({ id, brightfield: id === 'a' })) },
+    ],
+    ['planes that nothing tells of', { frames: 36 }],
+  ])('reads TILED_FULL of %s', (_, facts) => {
+    expect(describeAll([instance({ ...SIZES, tiledFull: true, ...facts })]).parts.every(at => at === 0)).toBe(true);
+  });
+
+  it.each([5, 7])('refuses a concatenation whose last part has %i frames instead of 6', async frames => {
+    const parts = [part({ part: 1, parts: 2 }), part({ part: 2, parts: 2, frameOffset: 6, frames })];
+    expect((await failureOf(() => describeAll(parts))).message).toMatch(/has 1[13] frames for 12 places/);
+  });
+
+  it('tells of frames of one place and depth', () => {
+    const positions = [1, 1, 33, 1, 1, 1, 33, 1];
+    const told: number[] = [];
+    describeLevel(
+      [instance({ ...SIZES, frames: 4, positions })],
+      extentOf(part({})),
+      () => 0,
+      all => told.push(...all),
+    );
+    expect(told).toEqual([3, 4]);
+    const planes = instance({ ...SIZES, frames: 4, positions, depths: [1, 1, 2, 2] });
+    describeLevel(
+      [planes],
+      extentOf(part({})),
+      () => 0,
+      all => told.push(...all),
+    );
+    expect(told).toEqual([3, 4]);
+  });
+
   it('allocates no grid of more than 2^22 frames', async () => {
     const claim = { rows: 1, columns: 1, matrixRows: 2048 };
     const grid = (matrixColumns: number) => {

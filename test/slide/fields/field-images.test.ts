@@ -72,7 +72,7 @@ describe('fieldSize', () => {
       '16 bits',
       'deep.tiff',
       () => sharp(rgb).toColourspace('rgb16').tiff({ compression: 'none' }).toBuffer(),
-      /8 bits/,
+      /has 16 bits a sample/,
     ],
     ['a palette', 'grey.bmp', async () => grey8, /8 bits a pixel/],
   ])('refuses %s', async (_, name, make, message) => {
