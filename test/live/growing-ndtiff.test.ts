@@ -2,11 +2,8 @@ import { appendFileSync, readFileSync, renameSync, rmSync, truncateSync, writeFi
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-<<<<<<< HEAD
 import { readIndex } from '#src/slide/ndtiff/read-index.js';
-=======
 import { openSlide } from '#src/slide/open.js';
->>>>>>> m3
 import { openTileSource } from '#src/slide/open-source.js';
 import { failureOf } from '../slide/fixture.js';
 import { followed, PATIENT, sorted, upTo } from './follow.js';
