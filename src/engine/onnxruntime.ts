@@ -11,6 +11,15 @@ export const ONNXRUNTIME_VERSION = '1.30.0';
 const ROOT = fileURLToPath(new URL('../../../package.json', import.meta.url));
 
 /**
+ * onnxruntime 1.30 for Linux reports its use to its maker over HTTPS and keeps an id of the machine and a queue in the user's cache
+ * folder, unless this variable is set before the library is loaded. No host hears of a slide that nobody named to it.
+ * Call it on the main thread: a thread's environment may be a copy that native code does not see.
+ */
+export function forbidTelemetry(): void {
+  process.env['ORT_DISABLE_TELEMETRY'] = '1';
+}
+
+/**
  * onnxruntime: the one installed beside this package where it is of the same version, as its install script may have fetched
  * CUDA libraries; else the one that comes inside, for Linux. Throws ENGINE_UNAVAILABLE.
  */
@@ -19,6 +28,7 @@ export function loadOnnxruntime(): { readonly ort: Onnxruntime; readonly version
     const require = createRequire(from);
     const version = versionFrom(require);
     if (version !== ONNXRUNTIME_VERSION) continue;
+    forbidTelemetry();
     try {
       return { ort: require('onnxruntime-node') as Onnxruntime, version };
     } catch (cause) {

@@ -81,9 +81,9 @@ describe('what does not run says why and what to install', () => {
 
 test('a software GPU is found under its name', async () => {
   useSoftwareGpu();
-  const [probe] = await probeEngines({ ...options, engines: ['tfjs-webgpu'] });
+  const [probe] = await probeEngines({ ...options, engines: ['tfjs-webgpu'], timeoutSeconds: 280 });
   expect(probe).toMatchObject({ found: true, device: expect.stringContaining('SwiftShader') });
-});
+}, 300_000);
 
 test('an aborted probe rejects', async () => {
   await expect(probeEngines({ ...options, engines: ['cpu'], signal: AbortSignal.abort() })).rejects.toMatchObject({
