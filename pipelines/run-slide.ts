@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
 import { modelTag } from '../src/event/contract.js';
 import { duePatches } from '../src/live/due-patches.js';
-import type { LiveSlide } from '../src/live/live-slide.js';
+import type { Growth, LiveSlide } from '../src/live/live-slide.js';
 import type { WholeSlide } from '../src/live/whole-slide.js';
+import { fileAt } from '../src/slide/open.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { patchRef } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
@@ -81,7 +83,7 @@ export async function runSlide(
   let again = false;
   try {
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
-    if (await isOvertaken(task, signal)) return overtaken(task);
+    if (task.whole && !(await task.whole.isSame(signal))) return overtaken(task, 'replaced');
     const opened = await whileThere(task, signal, async () => {
       const slide = await task.open(signal);
       const folder = join(parts.config.out, slide.info.id);
@@ -106,7 +108,8 @@ export async function runSlide(
   } catch (error) {
     const failure = toStromaflowError(error, 'SLIDE_UNREADABLE', path);
     if (signal.aborted && !session) return { path, id, state: 'interrupted', done: 0, expected: 0 };
-    if (!session && (await isOvertaken(task, signal))) return overtaken(task);
+    if (!session && task.whole && !(await task.whole.isSame(signal))) return overtaken(task, 'replaced');
+    if (!session && hasGone(task)) return overtaken(task, 'gone');
     await reportFailure(id, session, failure, parts);
     return { path, id, state: 'failed', error: failure };
   } finally {
@@ -117,18 +120,16 @@ export async function runSlide(
   }
 }
 
-/** A whole slide was written anew before its session began: it is opened again when it stands still. */
-const isOvertaken = async ({ whole }: SlideTask, signal: AbortSignal): Promise<boolean> =>
-  whole !== undefined && !(await whole.isSame(signal));
-
-const overtaken = ({ path, id }: SlideTask): SlideResult => ({
-  path,
-  id,
-  state: 'incomplete',
-  reason: 'replaced',
-  done: 0,
-  expected: 0,
+/** What was written anew, moved or deleted before its session began is no slide that failed. */
+const overtaken = ({ path, id }: SlideTask, reason: LiveReason): SlideResult => ({
+  ...{ path, id, state: 'incomplete', reason },
+  ...{ done: 0, expected: 0 },
 });
+
+function hasGone({ live, whole }: SlideTask): boolean {
+  const at = (live ?? whole)?.opened.info.path;
+  return at !== undefined && !existsSync(fileAt(at));
+}
 
 /** Does what cannot be done while the folder is away once more when it is back. */
 async function whileThere<T>({ path, presence }: SlideTask, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
@@ -181,8 +182,7 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const seams = seamScore === undefined ? {} : { seamScore };
   await bus.publish(events.slide('completed', { ...finished(session), ...seams }), giveUp);
   const growth = growingOf(task);
-  const content = growth && { finished: growth.content(session.plan.level) };
-  await run.update({ ...run.state, ...content, state: 'completed' });
+  await run.update({ ...run.state, ...(growth && contentOf(growth, session.plan.level)), state: 'completed' });
   return { state: 'completed', summary };
 }
 
@@ -195,6 +195,15 @@ type Finish =
       readonly expected: number;
       readonly summary: SlideSummary;
     };
+
+/** Of a slide that was moved away as soon as it was done nobody will ask for it. */
+function contentOf(growth: Growth, level: number): { finished?: string } {
+  try {
+    return { finished: growth.content(level) };
+  } catch {
+    return {};
+  }
+}
 
 /** Ends a slide that has not all its outcomes, or outcomes of pixels that are no longer true. */
 async function suspend(session: SlideSession, task: SlideTask, { bus, events }: Parts): Promise<SlideResult> {

@@ -38,6 +38,8 @@ const fileOf = (source: string): string => source.split(BEHIND, 1)[0]!;
 export class SlideNames {
   readonly #ledger: Pick<Ledger, 'find' | 'names'>;
   readonly #out: string;
+  /** Names that were given since the start, in lower case: whose files seem to be gone may be on a share that is away. */
+  readonly #given = new Map<string, string>();
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param out the folder of all results. */
@@ -56,9 +58,11 @@ export class SlideNames {
   async #give({ source, base, isSame }: NamedSource): Promise<string> {
     const { names } = this.#ledger;
     const known = names.nameOf(source);
-    if (known !== undefined && fileOf(names.sourceOf(known) ?? '') === fileOf(source)) return known;
-    const name = (await this.#isFree(base, source, isSame)) ? base : this.#apart(base, source);
-    await names.give(name, source);
+    const isKnown = known !== undefined && fileOf(names.sourceOf(known) ?? '') === fileOf(source);
+    const isFree = !isKnown && (await this.#isFree(base, source, isSame));
+    const name = isKnown ? known : isFree ? base : this.#apart(base, source);
+    if (!isKnown) await names.give(name, source);
+    this.#given.set(name.toLowerCase(), source);
     return name;
   }
 
@@ -84,6 +88,7 @@ export class SlideNames {
   async #isFree(name: string, source: string, isSame: NamedSource['isSame']): Promise<boolean> {
     const owner = this.#ledger.names.sourceOf(name);
     if (owner === source) return true;
+    if (this.#given.has(name.toLowerCase())) return false;
     const isHere = owner !== undefined && fileOf(owner) === fileOf(source);
     // Another file has it, unless that was moved here.
     if (owner !== undefined && !isHere && existsSync(fileOf(owner))) return false;

@@ -9,6 +9,8 @@ import { partsByFolder, type SlideParts } from './slide-parts.js';
 /** A file that may be a slide. */
 export interface Candidate {
   seen: SeenFile;
+  /** The file that it is, or that describes it; undefined where it is many. */
+  readonly file: string | undefined;
   /** performance.now() of the look that found it, or found it changed. */
   changedAt: number;
   /** performance.now() of the last look that found it as it was then. */
@@ -122,8 +124,9 @@ export class Candidates {
     for (const [path, { busy }] of this.#known) if (!busy && !paths.has(path)) this.#known.delete(path);
     for (const file of seen)
       if (isSlideName(file.path))
-        for (const path of [...(this.#known.get(file.path)?.parts ?? []), file.path]) this.#see({ ...file, path });
-    for (const file of slides) this.#see(file);
+        for (const path of [...(this.#known.get(file.path)?.parts ?? []), file.path])
+          this.#see({ ...file, path }, file.path);
+    for (const file of slides) this.#see(file, undefined);
     const temporary = seen.filter(({ path }) => isTemporaryName(path));
     this.#temporary = new Set(temporary.map(fileKey));
   }
@@ -158,7 +161,7 @@ export class Candidates {
   /** A file turned out to describe several slides. Those that are known already go on as they are. */
   divide(candidate: Candidate, parts: readonly string[]): void {
     candidate.parts = parts;
-    for (const path of parts) if (!this.#known.has(path)) this.#see({ ...candidate.seen, path });
+    for (const path of parts) if (!this.#known.has(path)) this.#see({ ...candidate.seen, path }, candidate.file);
   }
 
   isBusy(path: string): boolean {
@@ -183,7 +186,8 @@ export class Candidates {
     return slides.values();
   }
 
-  #see(seen: SeenFile): void {
+  /** @param file the one that it is, unless it is many. */
+  #see(seen: SeenFile, file: string | undefined): void {
     const known = this.#known.get(seen.path);
     const now = performance.now();
     if (known && isSame(known.seen, seen)) {
@@ -197,7 +201,7 @@ export class Candidates {
       // Until it was read again: a description that is being written must not make slides of its tiles.
       const { parts, claims } = known ?? {};
       const kept = { ...(parts && { parts }), ...(claims && { claims }) };
-      const fresh = { seen, ...startedOver(), renamed, settled: false, busy: false, ...kept };
+      const fresh = { seen, file, ...startedOver(), renamed, settled: false, busy: false, ...kept };
       this.#known.set(seen.path, fresh);
     }
   }

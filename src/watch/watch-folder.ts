@@ -161,8 +161,9 @@ async function attempt<T>(
     return { path, opened: value };
   } catch (error) {
     if (!facts.settled || candidate.seenAt - candidate.changedAt < settleSeconds * 1000) return undefined;
-    // What cannot be found while the folder is away is not unreadable.
-    if (folder.isAway(path)) return undefined;
+    // What cannot be found because its folder is away, or it was moved since the last look, is not unreadable.
+    const { file } = candidate;
+    if (folder.isAway(path) || (file && (await statFiles([file])).length === 0)) return undefined;
     candidate.settled = true;
     return { path, error: toStromaflowError(error, 'SLIDE_UNREADABLE', path) };
   }

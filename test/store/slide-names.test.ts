@@ -30,6 +30,16 @@ const is =
     known.fingerprint === fingerprint;
 
 describe('the name of a slide', () => {
+  it('is not free because its file cannot be found for a while', async () => {
+    const [a, b] = [file('a/S1.svs'), file('b/S1.svs')];
+    await names.give({ source: a, base: 'S1' });
+    // Its share is away, and nothing was written yet.
+    rmSync(a);
+    expect(await names.give({ source: b, base: 'S1' })).not.toBe('S1');
+    file('a/S1.svs');
+    expect(await names.give({ source: a, base: 'S1' })).toBe('S1');
+  });
+
   it('is that of its file, and another one’s of the same name has digits of where it lies', async () => {
     const [a, b] = [file('a/S1.svs'), file('b/S1.svs')];
     expect(await names.give({ source: a, base: 'S1' })).toBe('S1');
@@ -98,6 +108,7 @@ describe('the name of a slide', () => {
     const [a, b, c] = [file('a/S1.svs'), file('b/S1.svs'), file('c/S1.svs')];
     await names.give({ source: a, base: 'S1' });
     await begin('S1', 'this one');
+    names = new SlideNames(ledger, folder);
     // A copy of a slide that is still where it was is another slide.
     expect(await names.give({ source: b, base: 'S1', isSame: is('this one') })).not.toBe('S1');
     rmSync(a);
@@ -112,7 +123,7 @@ describe('the name of a slide', () => {
     const [a, b] = [file('a/S1.svs'), file('b/S1.svs')];
     await names.give({ source: a, base: 'S1' });
     rmSync(a);
-    expect(await names.give({ source: b, base: 'S1' })).toBe('S1');
+    expect(await new SlideNames(ledger, folder).give({ source: b, base: 'S1' })).toBe('S1');
   });
 
   it('is not that of results which the ledger has forgotten, unless they are its own', async () => {
