@@ -87,7 +87,8 @@ for (const side of list('patch-size'))
         if (values.set) {
           const { report, seconds } = await onSet(norm, margin, side, folder);
           const [{ splits }] = report.models;
-          Object.assign(row, { iou: splits[0].micro?.iou, seconds, scores: splits[0].micro });
+          const { iou, area } = splits.all;
+          Object.assign(row, { iou: iou.micro.value, areaError: area.relative.bias, seconds });
         } else Object.assign(row, await onSlide(norm, margin, side, folder));
         console.log(JSON.stringify(row, (_, value) => round(value)));
       });
