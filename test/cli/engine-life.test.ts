@@ -75,7 +75,7 @@ describe('a model that changes while slides are watched', () => {
     const growing = simulateScan(source, folder, { as: 'growing-tiff', order: 'rows', rate: 20 });
     await eventually(() => versions.has('slow'));
     await pointAt('2.0.0');
-    await cli.printed(/^model .* 2\.0\.0\+[0-9a-f]{8} for slides opened from now on$/m);
+    await cli.printed(/^\S+ model .* 2\.0\.0\+[0-9a-f]{8} for slides opened from now on$/m);
     await scan('third.svs');
     await cli.printed('third: stroma');
     await growing;
