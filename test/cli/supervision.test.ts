@@ -77,7 +77,7 @@ describe('what the command line says of labels', () => {
   it('is handed on as it was given, and only what was', async () => {
     const given = { positive: '2,6', ignore: '0', negative: '1', colours: '#ff0000=2' };
     expect(labelMapOptions((await loadConfig(given, {})).config)).toEqual(given);
-    expect(labelledSetOptions((await loadConfig({}, {})).config)).toEqual({});
+    expect(labelledSetOptions((await loadConfig({}, {})).config)).toEqual({ reading: { objects: 'annotations' } });
     const more = { ...given, mpp: '0.25', labels: 'masks', patient: '^(p\\d+)_' };
     const classes = [{ value: 1, name: 'stroma', meaning: 'positive' }] as const;
     expect(labelledSetOptions((await loadConfig(more, {})).config, classes)).toEqual({
@@ -86,6 +86,7 @@ describe('what the command line says of labels', () => {
       labels: 'masks',
       patient: /^(p\d+)_/,
       fallbackClasses: classes,
+      reading: { objects: 'annotations' },
     });
   });
 
