@@ -49,7 +49,13 @@ describe('probeTiff', () => {
   const cases: [string, Buffer, ErrorCode, RegExp][] = [
     ['an empty file', header([]), 'SLIDE_UNREADABLE', /is empty/],
     ['a text file', Buffer.from('slide,label\n1,stroma\n'), 'SLIDE_UNREADABLE', /text file/],
-    ['another binary file', header([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0]), 'SLIDE_UNREADABLE', /not a TIFF/],
+    [
+      'a picture',
+      header([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0, 0]),
+      'SLIDE_UNREADABLE',
+      /PNG picture, not a slide/,
+    ],
+    ['another binary file', header([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0, 0, 0]), 'SLIDE_UNREADABLE', /not a TIFF/],
     ['a lone magic number', header([0x49, 0x49, 42, 0]), 'SLIDE_UNREADABLE', /not a TIFF/],
     ['a BigTIFF header cut short', header([0x49, 0x49, 43, 0, 8, 0, 0, 0, 16]), 'SLIDE_UNREADABLE', /not a TIFF/],
     [
