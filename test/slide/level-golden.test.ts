@@ -21,7 +21,12 @@ async function pixelsOf(path: string): Promise<Buffer> {
   const tile = Buffer.alloc(tileWidth * tileHeight * 3);
   for (let row = 0; row * tileHeight < height; row++)
     for (let col = 0; col * tileWidth < width; col++) {
-      expect(await tiles.readTile(0, col, row, tile)).toBe('decoded');
+      const state = await tiles.readTile(0, col, row, tile);
+      // Zeros that fill a raw frame up past the slide's edge are no pixels of it.
+      if (typeof state === 'object')
+        for (const { x, y } of state.gaps)
+          expect(x >= width - col * tileWidth || y >= height - row * tileHeight).toBe(true);
+      else expect(state).toBe('decoded');
       const bytes = Math.min(tileWidth, width - col * tileWidth) * 3;
       for (let y = 0; y < Math.min(tileHeight, height - row * tileHeight); y++) {
         const from = y * tileWidth * 3;
