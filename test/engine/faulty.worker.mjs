@@ -28,6 +28,7 @@ function segment({ id, slots }) {
     id,
     bits,
     counts: Int32Array.from(patches, patch => patch[2]),
+    notFinite: [],
     seconds: 0.5,
   });
 }
