@@ -1,8 +1,10 @@
+import type { Config } from '../src/config/options.js';
 import type { ServingModel } from '../src/engine/model-switch.js';
 import { modelTag, runToken } from '../src/event/contract.js';
 import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth-of.js';
 import type { Growth, LiveSlide } from '../src/live/live-slide.js';
+import type { ModelBundle } from '../src/model/bundle.js';
 import { DICOM_KIND } from '../src/slide/dicom/description.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
@@ -12,32 +14,30 @@ import { deferredOutput } from '../src/store/deferred-output.js';
 import type { RunGrowth, RunKey, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
 import type { SlideTask } from './run-slide.js';
+import type { TakenModel } from './take-model.js';
 
 /**
  * Plans a slide, finds its run in the ledger, opens its reader and outputs, and tells subscribers. Undefined when an
- * earlier start completed this very run. What was opened before a failure is closed again. The session holds the model that
- * is in force now until it is released.
+ * earlier start completed this very run. What was opened before a failure is closed again.
+ *
+ * @param taken the model; whoever took it releases it.
  */
 export async function openSession(
   slide: OpenedSlide,
   folder: string,
   task: SlideTask,
   parts: Parts,
+  { model, notes }: Pick<TakenModel, 'model' | 'notes'>,
   giveUp: AbortSignal,
 ): Promise<SlideSession | undefined> {
-  const { config, bus, events, models, readers, tissueRule } = parts;
-  const { info } = slide;
-  const model = models.take();
-  const opened: { close(): Promise<void> }[] = [{ close: async () => models.release(model) }];
+  const { bus, events, readers, tissueRule } = parts;
+  const info = notes.length > 0 ? { ...slide.info, notes: [...(slide.info.notes ?? []), ...notes] } : slide.info;
+  const opened: { close(): Promise<void> }[] = [];
   const letGo = async (): Promise<void> => {
     for (const part of opened.reverse()) await part.close().catch(() => undefined);
   };
   try {
-    const plan = planPatches(info, {
-      spacing: config.spacing ?? model.bundle.spacing,
-      patchSize: config['patch-size'] ?? model.bundle.patchSize,
-      margin: config.margin,
-    });
+    const plan = planOf(info, parts.config, model.bundle);
     const key = runKey(info, plan, model, parts);
     const run = await openRun(key, growthAt(slide, plan.level, task), parts);
     if (run.state.state === 'completed') {
@@ -85,6 +85,14 @@ export async function openSession(
   }
 }
 
+/** The grid of a slide under a model. Throws SLIDE_SPACING, CONFIG_INVALID. */
+export const planOf = (info: SlideInfo, config: Config, { spacing, patchSize }: ModelBundle): PatchPlan =>
+  planPatches(info, {
+    spacing: config.spacing ?? spacing,
+    patchSize: config['patch-size'] ?? patchSize,
+    margin: config.margin,
+  });
+
 /** How masks are cut: another way makes other masks, and so another run. */
 const MASKED_BY = 'tissue blocks';
 
@@ -122,7 +130,7 @@ function tilesOf(
 }
 
 /** Of a slide that is watched: whether what it lies in is there. */
-function folderOf({ path, presence }: SlideTask): { folder?: SourceFolder } {
+export function folderOf({ path, presence }: SlideTask): { folder?: SourceFolder } {
   if (!presence) return {};
   return {
     folder: {

@@ -20,13 +20,16 @@ import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
+import { NormFits } from './fit-norms.js';
 import { engineLanes, modelPath, normOf, openModels } from './models.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
 export interface Parts {
   readonly config: Config;
   /** The model, which may be changed for another while slides are under way. */
-  readonly models: Pick<ModelSwitch, 'current' | 'take' | 'release' | 'reload'>;
+  readonly models: Pick<ModelSwitch, 'current' | 'take' | 'adopt' | 'release' | 'reload'>;
+  /** With `--fit-norm`: fits the model to each slide. */
+  readonly fits?: NormFits;
   /** What an operator may want to know of the engine. */
   readonly engineEvents: Observable<EngineEvent>;
   readonly readers: ReaderPool;
@@ -43,6 +46,8 @@ export interface Parts {
   readonly openLabels?: (slide: SlideInfo, plan: PatchPlan) => Promise<PatchLabels | undefined>;
   /** Told of each slide as it enters the graph. */
   readonly onOpened: (session: SlideSession) => void;
+  /** Told in a line what an operator may want to know of a slide before it is opened. */
+  readonly say: (line: string) => void;
   /** Slides open at the same time. */
   readonly slidesAtOnce: number;
   /** Closes all of it, the bus last and drained. */
@@ -71,17 +76,20 @@ export async function openParts(
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
     const bundle = await loadBundle(modelPath(config), undefined, { norm: normOf(config) });
-    const bus = given.bus ?? keep(await openBus(config));
-    const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
     const arena = allocateArena(config, bundle);
-    const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
     const { probabilities = false } = given;
-    const models = keep(await openModels({ config, bundle, arena, probabilities, onEvent }));
+    const setup = { config, arena, probabilities, onEvent };
+    const fits = config['fit-norm'] === undefined ? undefined : new NormFits(bundle, setup);
+    const bus = given.bus ?? keep(await openBus(config));
+    const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
+    const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
+    const models = keep(await openModels({ ...setup, bundle }));
     return {
       config,
       models,
+      ...(fits && { fits }),
       engineEvents,
       readers,
       credits: new CreditPool(arena.shape.slots),
@@ -92,6 +100,7 @@ export async function openParts(
       observer: combineObservers([]),
       openOutput: openSlideOutput,
       onOpened: () => undefined,
+      say: () => undefined,
       slidesAtOnce: SLIDES_AT_ONCE,
       close,
     };

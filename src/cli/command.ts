@@ -43,6 +43,8 @@ export const MODEL: readonly OptionName[] = [
   'half',
   'norm',
 ];
+/** Norms that are fitted to slides. */
+export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
 export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];

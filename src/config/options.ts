@@ -114,6 +114,13 @@ export const OPTIONS = {
     group: 'model',
     help: "statistics of group and instance norms: each patch's own, or the bundle's (default: the bundle's where it has them)",
   },
+  'fit-norm': {
+    type: 'choice',
+    unit: 'to what',
+    choices: ['slide', 'scanner'],
+    group: 'model',
+    help: 'fit group and instance norms, without labels, to each slide by its first patches, or to the slides of --scanner so far',
+  },
   image: { type: 'path', unit: 'file', group: 'model', help: 'picture for model run' },
   images: {
     type: 'path',
@@ -127,7 +134,7 @@ export const OPTIONS = {
     min: 16,
     max: 10_000,
     group: 'model',
-    help: 'patches that model freeze takes statistics from (default: until they stand still)',
+    help: 'patches that statistics of norms are taken from (default: model freeze until they stand still, --fit-norm 24 of a slide)',
   },
   logits: { type: 'path', unit: 'file', group: 'model', help: '.npy file that model run writes' },
   overwrite: { type: 'boolean', default: false, group: 'model', help: 'replace a bundle that is there' },

@@ -15,7 +15,13 @@ export function withSegmenter(parts: Parts, segment: Segmenter['segment']): Part
   const { current } = parts.models;
   const { info } = current.segmenter;
   const model = { ...current, segmenter: { info, segment, close: () => current.segmenter.close() } };
-  const models = { current: model, take: () => model, release: () => undefined, reload: async () => undefined };
+  const models = {
+    current: model,
+    take: () => model,
+    adopt: () => model,
+    release: () => undefined,
+    reload: async () => undefined,
+  };
   return { ...parts, models };
 }
 
