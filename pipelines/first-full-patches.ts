@@ -1,14 +1,14 @@
+import type { Arena } from '../src/arena.js';
 import { duePatches, type ReadyPatch } from '../src/live/due-patches.js';
-import { isFull, isWhole } from '../src/slide/full-patch.js';
-import type { PatchPlan, PatchRef } from '../src/slide/patch.js';
-import { patchRefs } from '../src/slide/plan.js';
+import { isFull, isWhole } from '../src/read/full-patch.js';
+import type { PatchPlan, PatchRef } from '../src/read/patch.js';
+import { patchRefs } from '../src/read/plan.js';
+import { DEFAULT_TISSUE_RULE } from '../src/read/tissue.js';
 import type { OpenedSlide } from '../src/slide/slide.js';
-import { DEFAULT_TISSUE_RULE } from '../src/slide/tissue.js';
-import type { Arena } from '../src/stage/arena.js';
 import { type ReadFrom, readWhenThere } from '../src/stage/read.js';
-import { folderOf } from './open-session.js';
-import type { Parts } from './parts.js';
-import type { SlideTask } from './run-slide.js';
+import type { SlideTask } from './slide-task.js';
+import { folderOf } from './source-folder.js';
+import type { ModelParts } from './taken-model.js';
 
 /** What of a slide was looked at before its session began. */
 export interface LookedAt {
@@ -34,7 +34,7 @@ export async function firstFullPatches(
     credits,
     tissueRule,
     arena,
-  }: Pick<Parts, 'readers' | 'credits' | 'tissueRule'> & { readonly arena: Arena },
+  }: Pick<ModelParts, 'readers' | 'credits' | 'tissueRule'> & { readonly arena: Arena },
   most: number,
   signal: AbortSignal,
 ): Promise<LookedAt> {

@@ -11,16 +11,15 @@ import { fittedNote, unfittedNote } from '../src/fit/notes.js';
 import { growthOf, isRunOf, wasCompleted } from '../src/live/growth-of.js';
 import { loadBundle, type ModelBundle, normModeOf } from '../src/model/bundle.js';
 import { LEAST_NORM_PATCHES } from '../src/model/norm/statistics.js';
-import type { PatchPlan } from '../src/slide/patch.js';
+import type { PatchPlan } from '../src/read/patch.js';
 import type { OpenedSlide } from '../src/slide/slide.js';
 import { Turns } from '../src/stage/turns.js';
 import { REPLACED } from '../src/store/run-key.js';
 import { firstFullPatches, type LookedAt } from './first-full-patches.js';
 import { type ModelSetup, startEngine } from './models.js';
-import { planOf } from './open-session.js';
-import type { Parts } from './parts.js';
-import type { SlideTask } from './run-slide.js';
-import { inForce, type TakenModel } from './take-model.js';
+import { planOf } from './plan-of.js';
+import type { SlideTask } from './slide-task.js';
+import { inForce, type ModelFits, type ModelParts, type TakenModel } from './taken-model.js';
 
 /** Patches that a slide is fitted by unless told otherwise (docs/decisions/0025-fitted-norms.md). */
 export const FIT_PATCHES = 24;
@@ -43,7 +42,7 @@ interface Asked {
  * `--fit-norm`: models whose norms are frozen by what the first patches of a slide give, one for each slide. A slide waits for
  * those patches, and is then segmented by one model throughout, which its version names.
  */
-export class NormFits {
+export class NormFits implements ModelFits {
   readonly #store: FitStore;
   readonly #setup: Omit<ModelSetup, 'bundle'>;
   /** A measurement takes all cores, and a scanner's state is one. */
@@ -60,12 +59,12 @@ export class NormFits {
    * The model of a slide: by the statistics that an earlier start took, or by those of its first patches. Where a slide has too few, the
    * model runs by its scanner's so far, or else as it would without a fit, and the slide's notes say so.
    */
-  async take(slide: OpenedSlide, task: SlideTask, parts: Parts, signal: AbortSignal): Promise<TakenModel> {
+  async take(slide: OpenedSlide, task: SlideTask, parts: ModelParts, signal: AbortSignal): Promise<TakenModel> {
     const { config } = this.#setup;
     const base = parts.models.current.bundle;
     checkFittable(base, config);
     const plan = planOf(slide.info, config, base);
-    const asked = askedOf(slide, task, plan, base, parts);
+    const asked = askedOf(slide, task, plan, base, { config, tissueRule: parts.tissueRule });
     const kept = await this.#kept(asked, parts);
     if (kept) return this.#serve(asked, kept, parts, signal);
 
@@ -74,7 +73,7 @@ export class NormFits {
     parts.say(`${id}: waits for ${most} patches that are tissue throughout, to fit its norms by`);
     const looked = await firstFullPatches(slide, plan, task, { ...parts, arena: this.#setup.arena }, most, signal);
     try {
-      const fit = await this.#turns.take('fit', () => this.#fit(asked, looked, parts, signal));
+      const fit = await this.#turns.take('fit', () => this.#fit(asked, looked, signal));
       const taken = fit
         ? await this.#serve(asked, fit, parts, signal)
         : inForce(parts, [unfittedNote(looked.pixels.length, LEAST_NORM_PATCHES, normModeOf(base))]);
@@ -91,8 +90,8 @@ export class NormFits {
   }
 
   /** What this very slide was fitted by, under the same model and options. */
-  async #kept({ slide, task, about }: Asked, { config, ledger }: Parts): Promise<Fit | undefined> {
-    if (config.fresh) return undefined;
+  async #kept({ slide, task, about }: Asked, { ledger }: ModelParts): Promise<Fit | undefined> {
+    if (this.#setup.config.fresh) return undefined;
     const { id } = slide.info;
     const kept = await this.#store.find(id);
     if (kept?.facts.key !== about.key) return undefined;
@@ -106,8 +105,9 @@ export class NormFits {
   }
 
   /** Undefined where there are too few patches, and no scanner to go by. */
-  async #fit(asked: Asked, { pixels }: LookedAt, { config }: Parts, signal: AbortSignal): Promise<Fit | undefined> {
+  async #fit(asked: Asked, { pixels }: LookedAt, signal: AbortSignal): Promise<Fit | undefined> {
     const { base, plan, about, scanner, slide } = asked;
+    const { config } = this.#setup;
     const { id } = slide.info;
     const patch = await loadBundle(base.path, signal, { norm: 'patch' });
     const { weights } = freezable(patch);
@@ -135,7 +135,12 @@ export class NormFits {
     return fit;
   }
 
-  async #serve({ base, slide, scanner }: Asked, fit: Fit, { models }: Parts, signal: AbortSignal): Promise<TakenModel> {
+  async #serve(
+    { base, slide, scanner }: Asked,
+    fit: Fit,
+    { models }: ModelParts,
+    signal: AbortSignal,
+  ): Promise<TakenModel> {
     const { id } = slide.info;
     const present = await loadBundle(base.path, signal, { norm: normModeOf(base) });
     if (present.version !== base.version)
@@ -180,7 +185,7 @@ function askedOf(
   task: SlideTask,
   plan: PatchPlan,
   base: ModelBundle,
-  { config, tissueRule }: Parts,
+  { config, tissueRule }: Pick<ModelParts, 'tissueRule'> & { readonly config: Config },
 ): Asked {
   const { level, mpp, patchSize, margin } = plan;
   const growth = (task.live?.growth ?? growthOf(slide))?.identity;

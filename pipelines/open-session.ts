@@ -1,20 +1,20 @@
-import type { Config } from '../src/config/options.js';
 import type { ServingModel } from '../src/engine/model-switch.js';
 import { modelTag, runToken } from '../src/event/contract.js';
 import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth-of.js';
 import type { Growth, LiveSlide } from '../src/live/live-slide.js';
-import type { ModelBundle } from '../src/model/bundle.js';
+import type { PatchPlan } from '../src/read/patch.js';
+import type { RunKey } from '../src/run-key.js';
 import { DICOM_KIND } from '../src/slide/dicom/description.js';
-import type { PatchPlan } from '../src/slide/patch.js';
-import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
-import { type SessionParts, SlideSession, type SourceFolder } from '../src/stage/session.js';
+import { type SessionParts, SlideSession } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
-import type { RunGrowth, RunKey, RunLedger } from '../src/store/ledger.js';
+import type { RunGrowth, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
-import type { SlideTask } from './run-slide.js';
-import type { TakenModel } from './take-model.js';
+import { planOf } from './plan-of.js';
+import type { SlideTask } from './slide-task.js';
+import { folderOf } from './source-folder.js';
+import type { TakenModel } from './taken-model.js';
 
 /**
  * Plans a slide, finds its run in the ledger, opens its reader and outputs, and tells subscribers. Undefined when an
@@ -85,14 +85,6 @@ export async function openSession(
   }
 }
 
-/** The grid of a slide under a model. Throws SLIDE_SPACING, CONFIG_INVALID. */
-export const planOf = (info: SlideInfo, config: Config, { spacing, patchSize }: ModelBundle): PatchPlan =>
-  planPatches(info, {
-    spacing: config.spacing ?? spacing,
-    patchSize: config['patch-size'] ?? patchSize,
-    margin: config.margin,
-  });
-
 /** How masks are cut: another way makes other masks, and so another run. */
 const MASKED_BY = 'tissue blocks';
 
@@ -126,20 +118,6 @@ function tilesOf(
   return {
     tiles: () => ({ expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, late: 0, overwritten: 0 }),
     sparse: () => sparse ?? false,
-  };
-}
-
-/** Of a slide that is watched: whether what it lies in is there. */
-export function folderOf({ path, presence }: SlideTask): { folder?: SourceFolder } {
-  if (!presence) return {};
-  return {
-    folder: {
-      isAway: () => presence.isAway(path),
-      back: signal => presence.back(path, signal),
-      get outages() {
-        return presence.outages;
-      },
-    },
   };
 }
 

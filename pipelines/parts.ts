@@ -1,19 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Observable, Subject } from 'rxjs';
+import { Arena } from '../src/arena.js';
 import type { Config } from '../src/config/options.js';
-import type { ModelSwitch } from '../src/engine/model-switch.js';
 import type { EngineEvent } from '../src/engine/pool.js';
 import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
 import { createMemoryBus } from '../src/event/memory-bus.js';
 import { connectNatsBus } from '../src/event/nats-bus.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
-import type { PatchPlan } from '../src/slide/patch.js';
-import { ReaderPool } from '../src/slide/reader-pool.js';
+import type { PatchPlan } from '../src/read/patch.js';
+import { ReaderPool } from '../src/read/reader-pool.js';
+import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/read/tissue.js';
 import type { SlideInfo } from '../src/slide/slide.js';
-import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/slide/tissue.js';
-import { Arena } from '../src/stage/arena.js';
 import { CreditPool } from '../src/stage/credit.js';
 import { combineObservers, type PipelineObserver } from '../src/stage/observer.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
@@ -22,23 +21,15 @@ import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
 import { NormFits } from './fit-norms.js';
 import { engineLanes, modelPath, normOf, openModels } from './models.js';
+import type { ModelParts } from './taken-model.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
-export interface Parts {
+export interface Parts extends ModelParts {
   readonly config: Config;
-  /** The model, which may be changed for another while slides are under way. */
-  readonly models: Pick<ModelSwitch, 'current' | 'take' | 'adopt' | 'release' | 'reload'>;
-  /** With `--fit-norm`: fits the model to each slide. */
-  readonly fits?: NormFits;
   /** What an operator may want to know of the engine. */
   readonly engineEvents: Observable<EngineEvent>;
-  readonly readers: ReaderPool;
-  readonly credits: CreditPool;
   readonly bus: EventBus;
   readonly events: Events;
-  readonly ledger: Ledger;
-  /** Null keeps every patch. */
-  readonly tissueRule: TissueRule | null;
   readonly observer: PipelineObserver;
   /** Where a slide's results go. */
   readonly openOutput: typeof openSlideOutput;
@@ -46,8 +37,6 @@ export interface Parts {
   readonly openLabels?: (slide: SlideInfo, plan: PatchPlan) => Promise<PatchLabels | undefined>;
   /** Told of each slide as it enters the graph. */
   readonly onOpened: (session: SlideSession) => void;
-  /** Told in a line what an operator may want to know of a slide before it is opened. */
-  readonly say: (line: string) => void;
   /** Slides open at the same time. */
   readonly slidesAtOnce: number;
   /** Closes all of it, the bus last and drained. */

@@ -1,14 +1,14 @@
 import { stat } from 'node:fs/promises';
+import { Arena } from '../arena.js';
 import { StromaflowError } from '../errors.js';
-import { isFull, isWhole } from '../slide/full-patch.js';
-import { openImageAsSlide } from '../slide/image-source.js';
+import { Random } from '../random.js';
+import { isFull, isWhole } from '../read/full-patch.js';
+import { patchRefs, planPatches } from '../read/plan.js';
+import { ReaderPool } from '../read/reader-pool.js';
+import { DEFAULT_TISSUE_RULE } from '../read/tissue.js';
+import { openImageAsSlide } from '../slide/image/image-source.js';
 import { openSlide } from '../slide/open.js';
-import { patchRefs, planPatches } from '../slide/plan.js';
-import { ReaderPool } from '../slide/reader-pool.js';
-import { DEFAULT_TISSUE_RULE } from '../slide/tissue.js';
-import { Arena } from '../stage/arena.js';
 import { filesByName, isImageFile, isSlideFile, isTiffFile } from './layout-folder.js';
-import { Random } from './random.js';
 
 export interface FolderPatchesOptions {
   /** Spacing of the patches, µm/px, and their side in pixels. */
