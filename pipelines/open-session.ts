@@ -90,11 +90,12 @@ const MASKED_BY = 'tissue blocks';
 
 /** Everything that changes a mask, and nothing else. */
 function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
+  const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin];
   return {
     slide: info.id,
     fingerprint: info.fingerprint,
     modelVersion: segmenter.info.modelVersion,
-    plan: JSON.stringify([plan.level, plan.mpp, plan.patchSize, plan.margin, tissueRule, MASKED_BY]),
+    plan: JSON.stringify([...grid, tissueRule, MASKED_BY, ...(plan.padding === 'zero' ? [] : [plan.padding])]),
   };
 }
 

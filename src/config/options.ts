@@ -166,12 +166,19 @@ export const OPTIONS = {
   margin: {
     type: 'integer',
     unit: 'px',
-    default: 0,
     min: 0,
     max: 1024,
     multipleOf: 16,
     group: 'patches',
-    help: 'context read around a patch and cropped from its mask; hides seams, costs speed',
+    help: 'context read around a patch and cropped from its mask: takes seams away, costs speed (default: 32, and 0 for patches below 256)',
+  },
+  padding: {
+    type: 'choice',
+    unit: 'what',
+    choices: ['zero', 'mirror'],
+    default: 'zero',
+    group: 'patches',
+    help: "what the model sees past the slide's edge: nothing (black), or the mirror image of what lies inside",
   },
   'keep-empty': {
     type: 'boolean',
