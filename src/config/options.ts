@@ -302,6 +302,22 @@ export const OPTIONS = {
     group: 'output',
     help: 'format of masks: v2 (OME-Zarr 0.4) or v3 (OME-Zarr 0.5); a slide that is gone on with keeps its own',
   },
+  'min-area': {
+    type: 'number',
+    unit: 'µm²',
+    default: 100,
+    min: 0,
+    group: 'output',
+    help: 'polygons smaller than this, about a cell, are left out of mask.geojson and counted; masks and areas have them; 0 keeps all',
+  },
+  'min-hole': {
+    type: 'number',
+    unit: 'µm²',
+    default: 100,
+    min: 0,
+    group: 'output',
+    help: 'holes smaller than this are filled in mask.geojson and counted; 0 keeps all',
+  },
   settle: {
     type: 'number',
     unit: 's',
