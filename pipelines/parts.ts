@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type Observable, Subject } from 'rxjs';
 import { Arena } from '../src/arena.js';
 import type { Config } from '../src/config/options.js';
-import type { ModelSwitch } from '../src/engine/model-switch.js';
 import type { EngineEvent } from '../src/engine/pool.js';
 import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
@@ -20,22 +19,17 @@ import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
+import { NormFits } from './fit-norms.js';
 import { engineLanes, modelPath, normOf, openModels } from './models.js';
+import type { ModelParts } from './taken-model.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
-export interface Parts {
+export interface Parts extends ModelParts {
   readonly config: Config;
-  /** The model, which may be changed for another while slides are under way. */
-  readonly models: Pick<ModelSwitch, 'current' | 'take' | 'release' | 'reload'>;
   /** What an operator may want to know of the engine. */
   readonly engineEvents: Observable<EngineEvent>;
-  readonly readers: ReaderPool;
-  readonly credits: CreditPool;
   readonly bus: EventBus;
   readonly events: Events;
-  readonly ledger: Ledger;
-  /** Null keeps every patch. */
-  readonly tissueRule: TissueRule | null;
   readonly observer: PipelineObserver;
   /** Where a slide's results go. */
   readonly openOutput: typeof openSlideOutput;
@@ -71,17 +65,20 @@ export async function openParts(
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
     const bundle = await loadBundle(modelPath(config), undefined, { norm: normOf(config) });
-    const bus = given.bus ?? keep(await openBus(config));
-    const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
     const arena = allocateArena(config, bundle);
-    const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
     const { probabilities = false } = given;
-    const models = keep(await openModels({ config, bundle, arena, probabilities, onEvent }));
+    const setup = { config, arena, probabilities, onEvent };
+    const fits = config['fit-norm'] === undefined ? undefined : new NormFits(bundle, setup);
+    const bus = given.bus ?? keep(await openBus(config));
+    const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
+    const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
+    const models = keep(await openModels({ ...setup, bundle }));
     return {
       config,
       models,
+      ...(fits && { fits }),
       engineEvents,
       readers,
       credits: new CreditPool(arena.shape.slots),
@@ -92,6 +89,7 @@ export async function openParts(
       observer: combineObservers([]),
       openOutput: openSlideOutput,
       onOpened: () => undefined,
+      say: () => undefined,
       slidesAtOnce: SLIDES_AT_ONCE,
       close,
     };

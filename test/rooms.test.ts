@@ -13,6 +13,7 @@ const ROOMS = [
   'evaluate',
   'model',
   'engine',
+  'fit',
   'watch',
   'event',
   'store',

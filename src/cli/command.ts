@@ -43,7 +43,9 @@ export const MODEL: readonly OptionName[] = [
   'half',
   'norm',
 ];
-export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin'];
+/** Norms that are fitted to slides. */
+export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
+export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'padding'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
 export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-ca', 'nats-cert', 'nats-key'];

@@ -1,5 +1,6 @@
 import type { Aggregate } from '../event/payloads.js';
 import type { SeamCounts } from '../mask/seams.js';
+import type { Padding } from '../read/patch.js';
 import type { SlideNote } from '../slide/note.js';
 import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
 
@@ -33,6 +34,7 @@ export interface SlideSummary extends Aggregate {
     /** Sides in mask pixels. */
     readonly patchSize: number;
     readonly margin: number;
+    readonly padding: Padding;
     readonly cols: number;
     readonly rows: number;
     /** Level-0 pixels per mask pixel. */

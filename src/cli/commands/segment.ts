@@ -6,7 +6,7 @@ import { StromaflowError } from '../../errors.js';
 import { fileAt } from '../../slide/open.js';
 import { scenesAt } from '../../slide/tiff/open-tiff.js';
 import { slidesAt } from '../../slide/tile-folder/find-tiles.js';
-import { type Command, GRAPH, TRUTH } from '../command.js';
+import { type Command, FIT, GRAPH, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
 
@@ -17,7 +17,7 @@ export const segment: Command = {
 ImageProperties.xml, coordinates.csv, NDTiff.index). Of an OME-TIFF with several scenes each is a slide; slide.ome.tif#2 is the second alone. Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
 was finished before is not done again unless --fresh is given; one that was interrupted goes on where it stopped. With
 labels (--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
-  options: [...GRAPH, ...TRUTH],
+  options: [...GRAPH, ...FIT, ...TRUTH],
   async run(context) {
     const { args, config } = context;
     if (args.length === 1) await checkExists(args[0]!);
