@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs';
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 import { PATCHES_FILE } from './patches-jsonl.js';
 import { SUMMARY_FILE } from './slide-files.js';
 import type { SlideSummary } from './summary.js';
