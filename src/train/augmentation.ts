@@ -1,10 +1,7 @@
 import { StromaflowError } from '../errors.js';
 import { Random } from '../evaluate/random.js';
+import { AUGMENTATIONS, type AugmentationName } from './kinds.js';
 import { DRAWS, seedOf } from './order.js';
-
-/** How patches may be changed while they are learned from. The study's are the first two. */
-export const AUGMENTATIONS = ['rotate', 'flip', 'hed', 'macenko', 'scale', 'blur', 'colour'] as const;
-export type AugmentationName = (typeof AUGMENTATIONS)[number];
 
 /** How one patch is changed, once. */
 export interface Augmentation {
