@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { foreignSamples, SAMPLES_FIX } from '../codec/image/sample-format.js';
 import { StromaflowError } from '../errors.js';
 import { encodeNpy } from '../model/npy.js';
-import { foreignSamples, SAMPLES_FIX } from '../slide/sample-format.js';
 import { type EvaluateOptions, type Evaluation, evaluateImage, type RgbImage } from './evaluate.js';
 
 /**

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { type StromaflowError, toStromaflowError } from '../errors.js';
-import { readImageHeader, SPACING_TOLERANCE } from '../slide/image-source.js';
+import { readImageHeader, SPACING_TOLERANCE } from '../slide/image/image-source.js';
 import { checkGroups } from './check-groups.js';
 import { sampleSlideLabels } from './check-slide.js';
 import { Balance, type ClassBalance } from './class-balance.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
+import type { PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
 import type { RunKey } from '../store/ledger.js';
 import type { BusEvent } from './bus.js';
 import type { Aggregate, DeadLetter, MaskHeaders, SlidePayloads } from './payloads.js';

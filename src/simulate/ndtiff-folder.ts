@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tileDecoderFor } from '../slide/tile-decoder.js';
+import { tileDecoderFor } from '../codec/tile-decoder.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader, NDTIFF_TYPE } from './ndtiff-entry.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
 import type { SourceLevel, SourceSlide } from './source-slide.js';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { adobeTransform, jpegPrefix, prepareTile } from '../codec/jpeg/jpeg-stream.js';
 import { StromaflowError } from '../errors.js';
-import { adobeTransform, jpegPrefix, prepareTile } from '../slide/jpeg-stream.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
 import type { SourceLevel, SourceSlide } from './source-slide.js';
 

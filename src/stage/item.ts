@@ -1,7 +1,7 @@
 import type { FailedPatch } from '../engine/segmenter.js';
 import type { StromaflowError } from '../errors.js';
-import type { PatchMask, PatchRecord, PatchRef } from '../slide/patch.js';
-import type { ReadOutcome } from '../slide/reader-pool.js';
+import type { PatchMask, PatchRecord, PatchRef } from '../read/patch.js';
+import type { ReadOutcome } from '../read/reader-pool.js';
 import type { SlideSession } from './session.js';
 
 /** What travels through the graph: references and outcomes, never pixels. */

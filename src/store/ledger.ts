@@ -1,4 +1,4 @@
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 
 /** Port of the ledger: which patches of which run are done. Crash-safe; one process writes it. */
 

@@ -3,7 +3,7 @@ import { mkdir, open as openFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { StromaflowError } from '../errors.js';
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 import { DiskSpace } from './disk-space.js';
 import { acquireLock, type FolderLock, LockHeldError } from './folder-lock.js';
 import type { KnownRun, Ledger, NameRegister, RunGrowth, RunKey, RunLedger, RunState } from './ledger.js';
