@@ -1,8 +1,10 @@
-import { balancedOrder, epochOrder } from '../src/train/order.js';
+import { StromaflowError } from '../src/errors.js';
+import { CreditPool } from '../src/stage/credit.js';
 import { drawAugmentation } from '../src/train/augmentation.js';
 import type { Checkpoint } from '../src/train/checkpoint.js';
 import { choosePlaces, type TrainExample } from '../src/train/examples.js';
 import { microBatches } from '../src/train/micro-batches.js';
+import { balancedOrder, epochOrder } from '../src/train/order.js';
 import type { IndexedPatch, PatchIndex } from '../src/train/patch-index.js';
 import {
   addStep,
@@ -19,8 +21,6 @@ import {
 import { type RunRecipe, rateOf } from '../src/train/recipe.js';
 import type { SampleThreads } from '../src/train/sample-threads.js';
 import type { TrainBatch, Trainer, TrainState } from '../src/train/trainer.js';
-import { CreditPool } from '../src/stage/credit.js';
-import { StromaflowError } from '../src/errors.js';
 
 /** Where a run's results go. */
 export interface TrainSink {
@@ -97,6 +97,7 @@ export async function train(
       seconds,
       imagesPerSecond: (progress.place - startedFrom) / seconds,
     };
+    checkLoss(line, history);
     progress = { epoch: epoch + 1, place: 0, sums: NO_STEPS, history: [...history, line] };
     await sink.epoch(line, state, progress.history);
     await sink.checkpoint({ state, progress });
@@ -192,7 +193,10 @@ async function validate(
   if (examples.length > 0) await sink.examples(epoch, examples);
   const loss = weighted / order.length;
   if (!Number.isFinite(loss))
-    throw new StromaflowError('TRAINING_DIVERGED', `training diverged: the validation loss of epoch ${epoch} is ${loss}`);
+    throw new StromaflowError(
+      'TRAINING_DIVERGED',
+      `training diverged: the validation loss of epoch ${epoch} is ${loss}`,
+    );
   return { loss, iou: iouOf(sums) };
 }
 
@@ -204,6 +208,15 @@ function exampleOf({ images, labels }: TrainBatch, probabilities: Float32Array, 
     labels: labels.slice(from, to),
     probabilities: probabilities.slice(from, to),
   };
+}
+
+/** An epoch that lost so many times what the first one lost learns nothing any more. */
+const LOST = 10;
+
+function checkLoss({ epoch, train }: EpochLine, [first]: readonly EpochLine[]): void {
+  if (!first || train.loss <= LOST * first.train.loss) return;
+  const message = `training diverged: the loss of epoch ${epoch} is ${train.loss.toPrecision(3)}, that of the first was ${first.train.loss.toPrecision(3)}`;
+  throw new StromaflowError('TRAINING_DIVERGED', message);
 }
 
 function diverged(loss: number, { epoch, sums }: RunProgress): StromaflowError {

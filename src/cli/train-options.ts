@@ -1,6 +1,6 @@
 import type { Config } from '../config/options.js';
-import { checkRecipe, parseFrozen, type RunRecipe } from '../train/recipe.js';
 import { parseAugmentations } from '../train/augmentation.js';
+import { checkRecipe, parseFrozen, type RunRecipe } from '../train/recipe.js';
 
 /** PyTorch's default of AdamW. */
 const ADAMW_DECAY = 0.01;

@@ -1,5 +1,12 @@
 /** The study's networks, as smp's config.json states them. What it leaves out has the same default in every version of smp. */
-const COMMON = { activation: null, aux_params: null, classes: 1, encoder_depth: 5, encoder_weights: null, in_channels: 3 };
+const COMMON = {
+  activation: null,
+  aux_params: null,
+  classes: 1,
+  encoder_depth: 5,
+  encoder_weights: null,
+  in_channels: 3,
+};
 const UNET = { decoder_attention_type: null, decoder_channels: [256, 128, 64, 32, 16] };
 
 export const TRAINED = {

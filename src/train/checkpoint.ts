@@ -50,7 +50,8 @@ export async function readCheckpoint(folder: string): Promise<Checkpoint | undef
     if (format !== FORMAT || progress === undefined)
       throw new StromaflowError('MODEL_INVALID', `${path}: no checkpoint of this version`, { fix: BEGIN_ANEW });
     const tensors = new Map<string, Tensor>();
-    for (const { name, shape } of file.tensors.values()) tensors.set(name, { name, shape, values: await file.read(name) });
+    for (const { name, shape } of file.tensors.values())
+      tensors.set(name, { name, shape, values: await file.read(name) });
     return { state: { step: Number(step), tensors }, progress: JSON.parse(progress) as RunProgress };
   } finally {
     await file.close();

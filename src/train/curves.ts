@@ -1,4 +1,15 @@
-import { drawAxes, type Frame, frameOf, line, niceAxis, PALETTE, plotOf, svg, text, unitAxis } from '../evaluate/report/svg.js';
+import {
+  drawAxes,
+  type Frame,
+  frameOf,
+  line,
+  niceAxis,
+  PALETTE,
+  plotOf,
+  svg,
+  text,
+  unitAxis,
+} from '../evaluate/report/svg.js';
 import { bestOf, type EpochLine } from './progress.js';
 
 const [TRAIN, VALIDATION] = [PALETTE[0], PALETTE[1]];
@@ -38,11 +49,16 @@ function curve(
   const plot = plotOf(frame, xAxis, yAxis);
   const drawn = (part: 'train' | 'validation', colour: string): string => {
     const points = history.map(entry => [entry.epoch, of(entry[part])] as const);
-    const dots = points.map(([x, y]) => `<circle cx="${plot.x(x).toFixed(1)}" cy="${plot.y(y).toFixed(1)}" r="2" fill="${colour}"/>`);
+    const dots = points.map(
+      ([x, y]) => `<circle cx="${plot.x(x).toFixed(1)}" cy="${plot.y(y).toFixed(1)}" r="2" fill="${colour}"/>`,
+    );
     return line(plot, points, colour) + dots.join('');
   };
   const mark = best
-    ? line(plot, [[best.epoch, yAxis.from] as const, [best.epoch, yAxis.to] as const], '#888', { width: 1, dash: '4 3' })
+    ? line(plot, [[best.epoch, yAxis.from] as const, [best.epoch, yAxis.to] as const], '#888', {
+        width: 1,
+        dash: '4 3',
+      })
     : '';
   return drawAxes(plot, xAxis, yAxis) + mark + drawn('train', TRAIN) + drawn('validation', VALIDATION);
 }

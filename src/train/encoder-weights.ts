@@ -32,7 +32,9 @@ export async function withEncoder(
     const [problem] = parameterProblems({ parameters: own }, file);
     const extra = [...file.tensors.keys()].find(name => isEncoders(name, prefix) && !own.has(name));
     if (problem || extra !== undefined) {
-      const what = problem ? problem.message.replace(`${path}: `, '').replace('config.json', encoder) : `${extra} is none of its tensors`;
+      const what = problem
+        ? problem.message.replace(`${path}: `, '').replace('config.json', encoder)
+        : `${extra} is none of its tensors`;
       throw new StromaflowError('MODEL_TENSOR', `${path} is no encoder ${encoder}: ${what}`, {
         fix: `give weights of ${encoder}, or the --architecture they are of`,
       });

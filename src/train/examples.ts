@@ -54,7 +54,9 @@ export async function writeExamples(path: string, side: number, examples: readon
   }
   try {
     const partial = `${path}.partial`;
-    await sharp(canvas, { raw: { width, height, channels: 3 } }).jpeg({ quality: 85 }).toFile(partial);
+    await sharp(canvas, { raw: { width, height, channels: 3 } })
+      .jpeg({ quality: 85 })
+      .toFile(partial);
     await rename(partial, path);
   } catch (error) {
     throw outputError(error, path);

@@ -16,7 +16,8 @@ export function randomWeights({ parameters }: Pick<Graph, 'parameters'>, seed: n
       const shape = parameters.get(name);
       if (!shape) throw new RangeError(`the network has no tensor ${name}`);
       const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
-      if (shape.length === 4) fillKernel(values, shape, name, new Random(seedOf(seed, DRAWS.weights, numbers.get(name)!)));
+      if (shape.length === 4)
+        fillKernel(values, shape, name, new Random(seedOf(seed, DRAWS.weights, numbers.get(name)!)));
       else if (name.endsWith('.running_var') || (name.endsWith('.weight') && shape.length === 1)) values.fill(1);
       return values;
     },

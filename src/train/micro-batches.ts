@@ -1,4 +1,4 @@
-import { CreditPool } from '../stage/credit.js';
+import type { CreditPool } from '../stage/credit.js';
 import type { Augmentation } from './augmentation.js';
 import type { IndexedPatch, PatchIndex } from './patch-index.js';
 import type { SampleThreads } from './sample-threads.js';
@@ -48,7 +48,11 @@ export async function* microBatches(
   try {
     for (let place = from; place < order.length; place += size) {
       const count = Math.min(size, order.length - place);
-      const batch = { size: count, images: new Uint8Array(count * side * side * 3), labels: new Uint8Array(count * side * side) };
+      const batch = {
+        size: count,
+        images: new Uint8Array(count * side * side * 3),
+        labels: new Uint8Array(count * side * side),
+      };
       for (let i = 0; i < count; i++) {
         while (await startOne());
         const slot = await ahead.shift()!;

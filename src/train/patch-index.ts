@@ -5,8 +5,8 @@ import type { LabelledImage } from '../evaluate/labelled-item.js';
 import type { LabelledSet } from '../evaluate/labelled-set.js';
 import { type OpenItemOptions, openItem } from '../evaluate/open-item.js';
 import { type Split, splitOf } from '../evaluate/split.js';
-import type { PatchPlan } from '../slide/patch.js';
-import { planPatches } from '../slide/plan.js';
+import type { PatchPlan } from '../read/patch.js';
+import { planPatches } from '../read/plan.js';
 import { MAX_SCALE } from './augmentation.js';
 import type { PatchFacts, SampleSource } from './sample-reader.js';
 
@@ -142,7 +142,8 @@ function checkGrid({ id }: LabelledImage, { cols, rows }: PatchPlan, { images }:
   });
 }
 
-export const MAKE_SPLIT = 'the split was made of another set, spacing or patch size: make one with stromaflow labels split';
+export const MAKE_SPLIT =
+  'the split was made of another set, spacing or patch size: make one with stromaflow labels split';
 
 function tooSmall(small: readonly string[], patchSize: number): StromaflowError {
   const others = small.length > 1 ? `, and ${small.length - 1} others` : '';

@@ -27,9 +27,13 @@ export function rateOf({ epochs, rate, finalRate, finalEpochs }: RunRecipe, epoc
 /** @throws CONFIG_INVALID */
 export function checkRecipe({ effectiveBatch, batch }: RunRecipe): void {
   if (effectiveBatch % batch === 0) return;
-  throw new StromaflowError('CONFIG_INVALID', `--effective-batch ${effectiveBatch} is no multiple of --batch ${batch}`, {
-    fix: 'choose a --batch that divides it: the patches of a step go through the network in equal parts',
-  });
+  throw new StromaflowError(
+    'CONFIG_INVALID',
+    `--effective-batch ${effectiveBatch} is no multiple of --batch ${batch}`,
+    {
+      fix: 'choose a --batch that divides it: the patches of a step go through the network in equal parts',
+    },
+  );
 }
 
 /**
@@ -42,5 +46,7 @@ export function parseFrozen(text: string | undefined, parameters: Iterable<strin
   const wrong = names.find(name => !known.some(parameter => parameter === name || parameter.startsWith(`${name}.`)));
   if (wrong === undefined) return names.map(name => (known.includes(name) ? name : `${name}.`));
   const modules = [...new Set(known.map(name => name.split('.').slice(0, 2).join('.')))];
-  throw new StromaflowError('USAGE', `--frozen: the network has no module ${wrong}`, { fix: `it has ${modules.join(', ')}` });
+  throw new StromaflowError('USAGE', `--frozen: the network has no module ${wrong}`, {
+    fix: `it has ${modules.join(', ')}`,
+  });
 }

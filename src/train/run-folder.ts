@@ -61,11 +61,6 @@ export class RunFolder {
     this.#lock = lock;
   }
 
-  /** The split that the run was begun with; undefined for a new one. */
-  async split(): Promise<Split | undefined> {
-    return (await this.#json('split.json')) as Split | undefined;
-  }
-
   /**
    * Notes what the run is, or compares it with what was noted.
    * @returns the checkpoint to go on from
@@ -75,11 +70,17 @@ export class RunFolder {
     const known = (await this.#json('config.json')) as RunConfig | undefined;
     if (known) {
       const wanted: Record<string, unknown> = JSON.parse(JSON.stringify(config.run));
-      const differs = Object.keys(wanted).filter(name => !isDeepStrictEqual(wanted[name], known.run[name as keyof RunConfig['run']]));
+      const differs = Object.keys(wanted).filter(
+        name => !isDeepStrictEqual(wanted[name], known.run[name as keyof RunConfig['run']]),
+      );
       if (differs.length > 0) {
-        throw new StromaflowError('USAGE', `${this.path} holds a run begun otherwise: ${describe(differs, known, wanted)}`, {
-          fix: 'give it the same options and data to go on, another --name, or --fresh to begin anew',
-        });
+        throw new StromaflowError(
+          'USAGE',
+          `${this.path} holds a run begun otherwise: ${describe(differs, known, wanted)}`,
+          {
+            fix: 'give it the same options and data to go on, another --name, or --fresh to begin anew',
+          },
+        );
       }
     }
     this.#write('split.json', `${JSON.stringify(split, null, 1)}\n`);
@@ -135,7 +136,10 @@ export class RunFolder {
       return JSON.parse(await readFile(path, 'utf8'));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw new StromaflowError('OUTPUT_FAILED', `${path}: cannot be read`, { cause: error, fix: 'begin anew with --fresh' });
+      throw new StromaflowError('OUTPUT_FAILED', `${path}: cannot be read`, {
+        cause: error,
+        fix: 'begin anew with --fresh',
+      });
     }
   }
 
@@ -167,9 +171,12 @@ function describe(names: readonly string[], known: RunConfig, wanted: Record<str
   return names
     .flatMap(name => {
       const [had, has] = [before[name], wanted[name]];
-      if (typeof had !== 'object' || typeof has !== 'object' || had === null || has === null) return [phrase(name, had, has)];
+      if (typeof had !== 'object' || typeof has !== 'object' || had === null || has === null)
+        return [phrase(name, had, has)];
       const [a, b] = [had as Record<string, unknown>, has as Record<string, unknown>];
-      const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(key => !isDeepStrictEqual(a[key], b[key]));
+      const keys = [...new Set([...Object.keys(a), ...Object.keys(b)])].filter(
+        key => !isDeepStrictEqual(a[key], b[key]),
+      );
       return keys.map(key => phrase(key, a[key], b[key]));
     })
     .join('; ');

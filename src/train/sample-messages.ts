@@ -29,7 +29,11 @@ export interface SampleReply {
 }
 
 /** Image and labels of a slot. */
-export function slotOf(shared: SharedArrayBuffer, side: number, slot: number): { image: Uint8Array; labels: Uint8Array } {
+export function slotOf(
+  shared: SharedArrayBuffer,
+  side: number,
+  slot: number,
+): { image: Uint8Array; labels: Uint8Array } {
   const pixels = side * side;
   const at = slot * pixels * 4;
   return { image: new Uint8Array(shared, at, pixels * 3), labels: new Uint8Array(shared, at + pixels * 3, pixels) };

@@ -51,7 +51,9 @@ export async function openStart(options: StartOptions, signal?: AbortSignal): Pr
   const { model, encoderWeights } = options;
   if (model === undefined) return startAnew(options);
   if (encoderWeights === undefined) return startFrom(model, options, signal);
-  throw new StromaflowError('USAGE', 'both --model and --encoder-weights say what training begins with', { fix: 'give one' });
+  throw new StromaflowError('USAGE', 'both --model and --encoder-weights say what training begins with', {
+    fix: 'give one',
+  });
 }
 
 async function startAnew({ architecture: name, encoderWeights, seed }: StartOptions): Promise<Start> {
