@@ -1,18 +1,10 @@
 import { StromaflowError } from '../errors.js';
-import type { TiffLevel } from '../slide/tiff/description.js';
-import { COMPRESSION, isJ2k } from '../slide/tiff/support.js';
+import type { TileDecoder, TileProblem } from './decoder.js';
 import { ForeignTile, ForeignTileError } from './foreign-tile.js';
 import { JpegDecoder } from './jpeg/jpeg-decoder.js';
 import { RawDecoder } from './raw/raw-decoder.js';
-
-/** What a codec offers: memory for a tile's bytes, and decoding them; it says what is wrong with a tile, if anything. */
-export interface TileDecoder {
-  input(length: number): Buffer;
-  decode(tile: Buffer, rows: number, into: Uint8Array): TileProblem | undefined;
-}
-
-/** What is damaged about a tile, or what is foreign. */
-export type TileProblem = string | ForeignTile;
+import type { TileCoding } from './tile-coding.js';
+import { COMPRESSION, isJ2k } from './tile-coding.js';
 
 /** The error for a tile that a codec did not decode, with code TILE_CORRUPT. */
 export function tileError(
@@ -29,7 +21,7 @@ export function tileError(
 }
 
 /** The codec of one level. Codecs allocate when they are first used, so that levels nobody reads cost nothing. */
-export async function tileDecoderFor(level: TiffLevel): Promise<TileDecoder> {
+export async function tileDecoderFor(level: TileCoding): Promise<TileDecoder> {
   const { compression } = level;
   if (compression === COMPRESSION.jpeg) return new JpegDecoder(level);
   if (compression === COMPRESSION.zstd) {

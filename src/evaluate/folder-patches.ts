@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { Arena } from '../arena.js';
 import { StromaflowError } from '../errors.js';
+import { Random } from '../random.js';
 import type { PatchPlan, PatchRef } from '../read/patch.js';
 import { patchRefs, planPatches } from '../read/plan.js';
 import { ReaderPool } from '../read/reader-pool.js';
@@ -9,7 +10,6 @@ import { countTissue, DEFAULT_TISSUE_RULE } from '../read/tissue.js';
 import { openImageAsSlide } from '../slide/image/image-source.js';
 import { openSlide } from '../slide/open.js';
 import { filesByName, isImageFile, isSlideFile, isTiffFile } from './layout-folder.js';
-import { Random } from './random.js';
 
 export interface FolderPatchesOptions {
   /** Spacing of the patches, µm/px, and their side in pixels. */

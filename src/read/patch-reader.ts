@@ -1,12 +1,13 @@
 import { areaOf, disjoint, type PixelRectangle } from '../slide/rectangles.js';
 import type { TileSource } from '../slide/slide.js';
-import { PatchAssembler, type Region } from './assemble.js';
+import { PatchAssembler } from './assemble.js';
 import { createMarks } from './marks.js';
 import { type OverviewCanvas, OverviewPainter } from './overview.js';
 import type { PatchPlan } from './patch.js';
 import type { PixelMemory } from './pixel-memory.js';
 import { validSize } from './plan.js';
 import { BLOCK, PatchReducer } from './reduce.js';
+import type { Region } from './region.js';
 import type { TileCache } from './tile-cache.js';
 import { countTissue, DEFAULT_TISSUE_RULE, type TissueRule } from './tissue.js';
 

@@ -1,6 +1,6 @@
 import { StromaflowError } from '../errors.js';
-import type { Region } from './assemble.js';
 import type { PixelMemory } from './pixel-memory.js';
+import type { Region } from './region.js';
 
 /** Copies level pixels [x, x + width) × [y, y + height) to address `band`, RGB. */
 type ReadBand = (x: number, y: number, width: number, height: number, band: number) => Promise<void>;

@@ -5,7 +5,7 @@ import { StromaflowError } from '../errors.js';
 import { encapsulatedHead, itemHead, sequenceEnd } from './dicom-elements.js';
 import { type DicomFile, type DicomPhotometric, dicomHeader } from './dicom-header.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
-import type { SourceLevel, SourceSlide } from './source-slide.js';
+import type { SourceLevel, SourceSlide } from './source.js';
 import { wholeJpeg } from './tile-folder.js';
 
 const JPEG = 7;

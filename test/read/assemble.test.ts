@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { PatchAssembler, type Region } from '#src/read/assemble.js';
+import { PatchAssembler } from '#src/read/assemble.js';
 import { PixelMemory } from '#src/read/pixel-memory.js';
+import type { Region } from '#src/read/region.js';
 import { TileCache } from '#src/read/tile-cache.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Region } from '#src/read/assemble.js';
 import { PixelMemory } from '#src/read/pixel-memory.js';
+import type { Region } from '#src/read/region.js';
 import { BoxResampler } from '#src/read/resample.js';
 import { failureOf } from '../slide/fixture.js';
 import { cut, type Picture } from '../slide/tiff-writer.js';

@@ -1,8 +1,8 @@
 import createOpenJpeg, { type J2KDecoder } from '@cornerstonejs/codec-openjpeg/decodewasmjs';
-import type { TiffLevel } from '../../slide/tiff/description.js';
-import { COMPRESSION, PHOTOMETRIC } from '../../slide/tiff/support.js';
+import type { TileDecoder, TileProblem } from '../decoder.js';
 import { ForeignTile } from '../foreign-tile.js';
-import type { TileDecoder, TileProblem } from '../tile-decoder.js';
+import type { TileCoding } from '../tile-coding.js';
+import { COMPRESSION, PHOTOMETRIC } from '../tile-coding.js';
 import { codestreamIn, type J2kComponent, readCodestream } from './codestream.js';
 import { PlainJ2k } from './plain-j2k.js';
 
@@ -21,17 +21,17 @@ let ours: PlainJ2k | undefined;
  * what it prints decides.
  */
 export class J2kDecoder implements TileDecoder {
-  readonly #level: TiffLevel;
+  readonly #level: TileCoding;
   readonly #codec: Codec;
   #buffer = Buffer.alloc(0);
 
   /** Loads the codec, once a thread. */
-  static async load(level: TiffLevel): Promise<J2kDecoder> {
+  static async load(level: TileCoding): Promise<J2kDecoder> {
     codec ??= loadCodec();
     return new J2kDecoder(level, await codec);
   }
 
-  private constructor(level: TiffLevel, loaded: Codec) {
+  private constructor(level: TileCoding, loaded: Codec) {
     this.#level = level;
     this.#codec = loaded;
   }
@@ -79,7 +79,7 @@ export class J2kDecoder implements TileDecoder {
  * What is decoded without a transform of the stream's own is YCbCr in Aperio's 33003, RGB in 33005, and what the photometric tag says in
  * 34712.
  */
-const isYCbCr = ({ compression, photometric }: TiffLevel): boolean =>
+const isYCbCr = ({ compression, photometric }: TileCoding): boolean =>
   compression === COMPRESSION.j2kYCbCr || (compression === COMPRESSION.j2k && photometric === PHOTOMETRIC.yCbCr);
 
 /** Resolution of the second and third component. Those at half of it can only be chroma. Undefined for other kinds. */

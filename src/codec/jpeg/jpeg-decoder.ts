@@ -1,15 +1,15 @@
-import type { TiffLevel } from '../../slide/tiff/description.js';
 import { ForeignTile } from '../foreign-tile.js';
+import type { TileCoding } from '../tile-coding.js';
 import { decodeJpeg, loadJpeg } from './decode-jpeg.js';
 import { adobeTransform, endsWithEoi, foreignJpeg, type JpegPrefix, jpegPrefix, prepareTile } from './jpeg-stream.js';
 
 /** Decodes one level's JPEG tiles; bytes are read straight behind the prepared prefix. */
 export class JpegDecoder {
-  readonly #level: TiffLevel;
+  readonly #level: TileCoding;
   readonly #prefixes: readonly [rgb: JpegPrefix, yCbCr: JpegPrefix];
   #buffer = Buffer.alloc(0);
 
-  constructor(level: TiffLevel) {
+  constructor(level: TileCoding) {
     loadJpeg();
     this.#level = level;
     this.#prefixes = [jpegPrefix(level.jpegTables, 0), jpegPrefix(level.jpegTables, 1)];

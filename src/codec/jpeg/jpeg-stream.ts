@@ -1,4 +1,4 @@
-import { PHOTOMETRIC } from '../../slide/tiff/support.js';
+import { PHOTOMETRIC } from '../tile-coding.js';
 
 /**
  * TIFF stores JPEG tiles abbreviated: the tables lie in the JPEGTables tag (TIFF technical note 2). A stream that

@@ -1,6 +1,6 @@
 import { inflateSync } from 'node:zlib';
-import type { Alpha, TiffLevel } from '../../slide/tiff/description.js';
-import { COMPRESSION, PHOTOMETRIC } from '../../slide/tiff/support.js';
+import type { TileCoding } from '../tile-coding.js';
+import { type Alpha, COMPRESSION, PHOTOMETRIC } from '../tile-coding.js';
 import { decodeLzw } from './lzw.js';
 import { decodePackBits } from './packbits.js';
 
@@ -10,13 +10,13 @@ import { decodePackBits } from './packbits.js';
  * (5 to 30 times slower on LZW, unbounded, and cut tiles come out short without an error).
  */
 export class RawDecoder {
-  readonly #level: TiffLevel;
+  readonly #level: TileCoding;
   readonly #decompress: Decompress;
   #samples = new Uint8Array(0);
   #buffer = Buffer.alloc(0);
 
   /** @param decompress what is not of this file's own codings. */
-  constructor(level: TiffLevel, decompress: Decompress = decompressorOf(level.compression)) {
+  constructor(level: TileCoding, decompress: Decompress = decompressorOf(level.compression)) {
     this.#level = level;
     this.#decompress = decompress;
   }
@@ -79,7 +79,7 @@ function undoPredictor(samples: Uint8Array, length: number, stride: number, samp
       samples[i] = (samples[i] as number) + (samples[i - samplesPerPixel] as number);
 }
 
-function toRgb(level: TiffLevel, samples: Uint8Array, pixels: number, into: Uint8Array): void {
+function toRgb(level: TileCoding, samples: Uint8Array, pixels: number, into: Uint8Array): void {
   const step = level.samplesPerPixel;
   if (step === 3) {
     into.set(samples.subarray(0, pixels * 3));

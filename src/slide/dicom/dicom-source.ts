@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { type TileDecoder, type TileProblem, tileError } from '../../codec/tile-decoder.js';
+import type { TileDecoder, TileProblem } from '../../codec/decoder.js';
+import { tileError } from '../../codec/tile-decoder.js';
 import { StromaflowError } from '../../errors.js';
 import type { TileSource, TileState } from '../slide.js';
 import { isUnwritten, rawTileState } from '../unwritten.js';

@@ -1,7 +1,7 @@
+import type { TileDecoder } from '../../codec/decoder.js';
 import { JpegDecoder } from '../../codec/jpeg/jpeg-decoder.js';
-import type { TileDecoder } from '../../codec/tile-decoder.js';
+import { COMPRESSION, PHOTOMETRIC } from '../../codec/tile-coding.js';
 import type { TiffLevel } from '../tiff/description.js';
-import { COMPRESSION, PHOTOMETRIC } from '../tiff/support.js';
 import { isTransformed } from './codestream.js';
 import type { DicomLevel } from './description.js';
 import { NativeDecoder } from './native-decoder.js';

@@ -1,29 +1,16 @@
+import type { TileCoding } from '../../codec/tile-coding.js';
 import type { LevelGeometry } from '../slide.js';
 
-export interface Alpha {
-  /** Which sample of a pixel it is, from 0. */
-  readonly sample: number;
-  /** The colours are multiplied with it already. */
-  readonly premultiplied: boolean;
-}
-
 /** One level as a reader thread needs it: geometry, and where every tile lies. */
-export interface TiffLevel extends LevelGeometry {
+export interface TiffLevel extends LevelGeometry, TileCoding {
   /** Of the tiles as they are stored: a padded level has more than its size needs. */
   readonly cols: number;
   readonly rows: number;
   /** Byte position and length of each tile, row by row, on shared memory. A length of 0 means: not stored. */
   readonly offsets: Float64Array;
   readonly byteCounts: Float64Array;
-  readonly compression: number;
-  readonly photometric: number;
-  readonly samplesPerPixel: number;
   /** Nothing but its size says that it is a level of the slide: what it shows has to. */
   readonly bySize?: true;
-  /** Transparency, under which the slide is white; absent: there is none, or none that the file calls so. */
-  readonly alpha?: Alpha;
-  readonly predictor: number;
-  readonly jpegTables: Uint8Array | undefined;
 }
 
 /** Description of a TIFF for the reader threads (kind 'tiff'). A type, so that it fits TileSourceDescription. */

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { adobeTransform, prepareTile } from '../../codec/jpeg/jpeg-stream.js';
+import { COMPRESSION, PHOTOMETRIC } from '../../codec/tile-coding.js';
 import { StromaflowError } from '../../errors.js';
 import { isMarkedDone } from '../marked-done.js';
 import { GREY_NOTE, type SlideNote } from '../note.js';
@@ -14,7 +15,7 @@ import { recogniseTiff } from './format.js';
 import { checkTileCount, readPages, readTileArrays, type TiffPage } from './page.js';
 import { isTiff, probeTiff, readBytes, type TiffProbe, truncated, unreadable } from './probe.js';
 import type { FittedLevel } from './pyramid.js';
-import { alphaOf, COMPRESSION, checkSupported, extraSamplesOf, isGrey, PHOTOMETRIC } from './support.js';
+import { alphaOf, checkSupported, extraSamplesOf, isGrey } from './support.js';
 
 /** A sound TIFF of a scanner whose files only OpenSlide reads right. */
 export class ForeignTiff extends StromaflowError {

@@ -1,28 +1,6 @@
+import { type Alpha, COMPRESSION, isJ2k, PHOTOMETRIC } from '../../codec/tile-coding.js';
 import { StromaflowError } from '../../errors.js';
-import type { Alpha } from './description.js';
 import type { TiffPage } from './page.js';
-
-/** TIFF compression codes that can be decoded. */
-export const COMPRESSION = {
-  none: 1,
-  lzw: 5,
-  jpeg: 7,
-  deflate: 8,
-  packBits: 32773,
-  adobeDeflate: 32946,
-  zstd: 50000,
-  /** Aperio's JPEG 2000, whatever the photometric tag says. */
-  j2kYCbCr: 33003,
-  j2kRgb: 33005,
-  /** Whose colours the photometric tag tells. */
-  j2k: 34712,
-} as const;
-
-export const isJ2k = (compression: number): boolean =>
-  compression === COMPRESSION.j2kYCbCr || compression === COMPRESSION.j2kRgb || compression === COMPRESSION.j2k;
-
-/** Photometric interpretations that can be shown as RGB. */
-export const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, yCbCr: 6 } as const;
 
 const coloursOf = ({ photometric }: TiffPage): number =>
   photometric === PHOTOMETRIC.rgb || photometric === PHOTOMETRIC.yCbCr ? 3 : 1;

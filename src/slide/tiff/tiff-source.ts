@@ -1,10 +1,11 @@
 import { closeSync, openSync, readSync } from 'node:fs';
-import { type TileDecoder, type TileProblem, tileDecoderFor, tileError } from '../../codec/tile-decoder.js';
+import type { TileDecoder, TileProblem } from '../../codec/decoder.js';
+import { COMPRESSION } from '../../codec/tile-coding.js';
+import { tileDecoderFor, tileError } from '../../codec/tile-decoder.js';
 import { StromaflowError } from '../../errors.js';
 import type { TileSource, TileState } from '../slide.js';
 import { rawTileState } from '../unwritten.js';
 import type { TiffDescription, TiffLevel } from './description.js';
-import { COMPRESSION } from './support.js';
 
 /** Reads the tiles of a TIFF, synchronously: one pread and one decode a tile. */
 export class TiffSource implements TileSource {

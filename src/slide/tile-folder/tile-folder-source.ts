@@ -5,11 +5,11 @@ import { readBmpHeader } from '../../codec/image/bmp.js';
 import { corrupt, decodeImage, type Image, type ImageSize } from '../../codec/image/decode-image.js';
 import { SAMPLES_FIX } from '../../codec/image/sample-format.js';
 import { J2kDecoder } from '../../codec/j2k/j2k-decoder.js';
+import { COMPRESSION } from '../../codec/tile-coding.js';
 import { StromaflowError } from '../../errors.js';
 import { readFileBelow, statFileBelow } from '../regular-file.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff/description.js';
-import { COMPRESSION } from '../tiff/support.js';
 import { isUnwritten } from '../unwritten.js';
 import {
   mostBytes,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Random } from '#src/evaluate/random.js';
+import { Random } from '#src/random.js';
 
 describe('Random', () => {
   it('is xoshiro128**: the same numbers everywhere', () => {
