@@ -1,11 +1,13 @@
 import { StromaflowError } from '../src/errors.js';
 import { CreditPool } from '../src/stage/credit.js';
 import { drawAugmentation } from '../src/train/augmentation.js';
+import { patchesOf } from '../src/train/batch.js';
 import type { Checkpoint } from '../src/train/checkpoint.js';
 import { choosePlaces, type TrainExample } from '../src/train/examples.js';
 import { microBatches } from '../src/train/micro-batches.js';
 import { balancedOrder, epochOrder } from '../src/train/order.js';
 import type { IndexedPatch, PatchIndex } from '../src/train/patch-index.js';
+import type { TrainBatch, Trainer, TrainState } from '../src/train/port.js';
 import {
   addStep,
   BEGINNING,
@@ -20,7 +22,6 @@ import {
 } from '../src/train/progress.js';
 import { type RunRecipe, rateOf } from '../src/train/recipe.js';
 import type { SampleThreads } from '../src/train/sample-threads.js';
-import type { TrainBatch, Trainer, TrainState } from '../src/train/trainer.js';
 
 /** Where a run's results go. */
 export interface TrainSink {
@@ -125,7 +126,7 @@ async function learn(
       const step = await take(batches, Math.ceil(Math.min(effectiveBatch, order.length - progress.place) / batch));
       const result = await trainer.step(step, rateOf(recipe, epoch));
       if (!Number.isFinite(result.loss)) throw diverged(result.loss, progress);
-      const place = progress.place + step.reduce((sum, { size }) => sum + size, 0);
+      const place = progress.place + step.reduce((sum, batch) => sum + patchesOf(batch), 0);
       progress = { ...progress, place, sums: addStep(progress.sums, result) };
       observer.stepped(progress, { patches: order.length, epochs });
       const due = performance.now() - savedAt >= run.checkpointSeconds * 1000 && place < order.length;
@@ -185,8 +186,8 @@ async function validate(
     if (signal.aborted) return undefined;
     const { probabilities, ...result } = await trainer.evaluate(batch);
     sums = addStep(sums, result);
-    weighted += result.loss * batch.size;
-    for (let i = 0; i < batch.size; i++, place++)
+    weighted += result.loss * patchesOf(batch);
+    for (let i = 0; i < patchesOf(batch); i++, place++)
       if (probabilities && shown.has(place)) examples.push(exampleOf(batch, probabilities, i, side));
     observer.validated(place, order.length);
   }

@@ -29,7 +29,10 @@ export async function writeSafetensors(
   const header: Record<string, unknown> = { __metadata__: metadata };
   // Larger elements first, so that every one lies at a multiple of its size.
   let end = 0;
-  for (const { name } of counters) header[name] = { dtype: 'I64', shape: [], data_offsets: [end, (end += 8)] };
+  for (const { name } of counters) {
+    header[name] = { dtype: 'I64', shape: [], data_offsets: [end, end + 8] };
+    end += 8;
+  }
   for (const { name, shape, values } of tensors) {
     const count = shape.reduce((product, length) => product * length, 1);
     if (count !== values.length) throw new RangeError(`${name}: ${values.length} values for [${shape.join(', ')}]`);

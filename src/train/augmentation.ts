@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import { Random } from '../evaluate/random.js';
+import { Random } from '../random.js';
 import { AUGMENTATIONS, type AugmentationName } from './kinds.js';
 import { DRAWS, seedOf } from './order.js';
 

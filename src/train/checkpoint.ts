@@ -4,8 +4,8 @@ import { StromaflowError } from '../errors.js';
 import { SafetensorsFile } from '../model/safetensors.js';
 import { writeSafetensors } from '../model/safetensors-write.js';
 import { outputError } from '../store/final-file.js';
+import type { Tensor, TrainState } from './port.js';
 import type { RunProgress } from './progress.js';
-import type { Tensor, TrainState } from './trainer.js';
 
 /** A moment a run can be gone on from, to the bit: everything its trainer holds, and where it stands. */
 export interface Checkpoint {

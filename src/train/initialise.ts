@@ -1,6 +1,6 @@
-import { Random } from '../evaluate/random.js';
 import type { Graph } from '../model/graph/graph.js';
 import type { WeightSource } from '../model/weights.js';
+import { Random } from '../random.js';
 import { DRAWS, seedOf } from './order.js';
 
 /**

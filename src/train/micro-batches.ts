@@ -1,8 +1,8 @@
 import type { CreditPool } from '../stage/credit.js';
 import type { Augmentation } from './augmentation.js';
 import type { IndexedPatch, PatchIndex } from './patch-index.js';
+import type { TrainBatch } from './port.js';
 import type { SampleThreads } from './sample-threads.js';
-import type { TrainBatch } from './trainer.js';
 
 export interface MicroBatchOptions {
   readonly index: Pick<PatchIndex, 'items'>;
@@ -49,7 +49,7 @@ export async function* microBatches(
     for (let place = from; place < order.length; place += size) {
       const count = Math.min(size, order.length - place);
       const batch = {
-        size: count,
+        size: side,
         images: new Uint8Array(count * side * side * 3),
         labels: new Uint8Array(count * side * side),
       };

@@ -1,4 +1,4 @@
-import { Random } from '../evaluate/random.js';
+import { Random } from '../random.js';
 
 /**
  * A seed of its own for each thing that is drawn: the same parts, the same seed. Parts are whole numbers, of which the low 32 bits count.

@@ -1,4 +1,4 @@
-import type { StepResult } from './trainer.js';
+import type { StepResult } from './port.js';
 
 /** Sums over the steps of an epoch so far. */
 export interface StepSums {

@@ -1,6 +1,6 @@
 import { StromaflowError } from '../errors.js';
 import type { AugmentationName } from './kinds.js';
-import type { TrainRecipe } from './trainer.js';
+import type { TrainRecipe } from './port.js';
 
 /** How a run learns. With the patches it learns from and the weights it begins with, it decides the result. */
 export interface RunRecipe extends Omit<TrainRecipe, 'threads'> {

@@ -11,7 +11,10 @@ export const IGNORED_LABEL = 255;
  */
 export function rescaleImage(from: Window, into: Uint8Array, side: number, scale: number): void {
   const { pixels, stride, left, top, right, bottom } = from;
-  if (scale === 1 && (stride - side) % 2 === 0) return crop(from, into, side);
+  if (scale === 1 && (stride - side) % 2 === 0) {
+    crop(from, into, side);
+    return;
+  }
   const places = Array.from({ length: side }, (_, i) => stride / 2 + (i + 0.5 - side / 2) * scale);
   for (let j = 0; j < side; j++) {
     const y = places[j]!;
@@ -44,7 +47,10 @@ function crop({ pixels, stride }: Window, into: Uint8Array, side: number): void 
 
 /** The same for labels: nearest, never blended; what lies outside of the source is ignored. */
 export function rescaleLabels(from: Uint8Array, into: Uint8Array, side: number, scale: number): void {
-  if (scale === 1) return into.set(from);
+  if (scale === 1) {
+    into.set(from);
+    return;
+  }
   for (let j = 0; j < side; j++) {
     const y = Math.floor(side / 2 + (j + 0.5 - side / 2) * scale);
     for (let i = 0; i < side; i++) {

@@ -113,7 +113,10 @@ class Thread {
   }
 
   start(job: Waiting): void {
-    if (this.#ended) return job.reject(ended());
+    if (this.#ended) {
+      job.reject(ended());
+      return;
+    }
     const id = this.#nextId++;
     const { sample, col, row, slot, change } = job;
     this.#waiting.set(id, job);

@@ -15,7 +15,7 @@ import type { WeightSource } from '../model/weights.js';
 import { TRAINED, type TrainedArchitecture } from './architectures.js';
 import { withEncoder } from './encoder-weights.js';
 import { randomWeights } from './initialise.js';
-import type { TrainNetwork } from './trainer.js';
+import type { TrainNetwork } from './port.js';
 
 export interface StartOptions {
   /** Of a network that is begun anew. */

@@ -8,7 +8,7 @@ import { copyNormStatistics, NORM_STATISTICS, type NormStatistics } from '../mod
 import { writeSafetensors } from '../model/safetensors-write.js';
 import { outputError } from '../store/final-file.js';
 import { checkFinite, replaceFolder, syncPath } from './checkpoint.js';
-import type { TrainState } from './trainer.js';
+import type { TrainState } from './port.js';
 
 /** Weights of a run as a bundle: what smp's `from_pretrained` and every command here load. */
 export interface BundleToWrite {

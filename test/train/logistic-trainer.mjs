@@ -7,7 +7,7 @@ const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8];
 const SPEED = 1000;
 
 /** @type {import('./logistic-trainer.mjs')['createLogisticTrainer']} */
-export async function createLogisticTrainer({ graph, source }, recipe, { signal }) {
+export async function createLogisticTrainer({ graph, source }, _recipe, { signal }) {
   signal?.throwIfAborted();
   let tensors = new Map();
   for (const [name, shape] of graph.parameters) tensors.set(name, { name, shape, values: await source.read(name) });
@@ -34,10 +34,10 @@ export async function createLogisticTrainer({ graph, source }, recipe, { signal 
       if (p >= 0.5) sums.predicted++;
       if (y === 1) sums.labelled++;
       if (p >= 0.5 && y === 1) sums.intersection++;
-      if (gradient) [...x, 1].forEach((value, k) => (gradient[k] += (p - y) * value));
+      if (gradient) for (const [k, value] of [...x, 1].entries()) gradient[k] += (p - y) * value;
     }
     sums.loss /= Math.max(1, counted);
-    if (gradient) gradient.forEach((_, k) => (gradient[k] /= Math.max(1, counted)));
+    if (gradient) for (let k = 0; k < 4; k++) gradient[k] /= Math.max(1, counted);
     return { ...sums, probabilities };
   };
   const learn = (gradient, rate) => {
@@ -59,7 +59,7 @@ export async function createLogisticTrainer({ graph, source }, recipe, { signal 
       for (const batch of batches) {
         const own = [0, 0, 0, 0];
         const { loss, intersection, predicted, labelled } = run(batch, own);
-        own.forEach((value, k) => (gradient[k] += value / batches.length));
+        for (const [k, value] of own.entries()) gradient[k] += value / batches.length;
         total.loss += loss / batches.length;
         total.intersection += intersection;
         total.predicted += predicted;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -21,7 +22,16 @@ beforeAll(async () => {
   runs = await emptyFolder();
 });
 
-const FLAGS = { positive: '1', ignore: '3', mpp: 0.5, engine: 'cpu', 'effective-batch': 8, epochs: 3, 'final-epochs': 1, readers: 2 };
+const FLAGS = {
+  positive: '1',
+  ignore: '3',
+  mpp: 0.5,
+  engine: 'cpu',
+  'effective-batch': 8,
+  epochs: 3,
+  'final-epochs': 1,
+  readers: 2,
+};
 
 type Openers = typeof createLogisticTrainer;
 
@@ -30,7 +40,10 @@ async function run(flags: Record<string, unknown>, signal?: AbortSignal, open: O
   const written = capture();
   const context = { args: [set], config: loaded.config, loaded, signal: signal ?? new AbortController().signal };
   try {
-    const result = await trainSet({ ...context, terminal: written.terminal, atOnce: () => () => undefined } as CommandContext, open);
+    const result = await trainSet(
+      { ...context, terminal: written.terminal, atOnce: () => () => undefined } as CommandContext,
+      open,
+    );
     return { ...written, result };
   } finally {
     written.restore();
@@ -38,11 +51,18 @@ async function run(flags: Record<string, unknown>, signal?: AbortSignal, open: O
 }
 
 const linesOf = async ({ folder }: RunResult): Promise<EpochLine[]> =>
-  (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).trimEnd().split('\n').map(line => JSON.parse(line));
+  (await readFile(join(folder, 'metrics.jsonl'), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line));
 
 /** What must be the same of two runs: all but the time they took. */
 const timeless = (lines: readonly EpochLine[]) => lines.map(({ seconds: _s, imagesPerSecond: _i, ...line }) => line);
-const weightsOf = (folder: string, name: string) => readFile(join(folder, name, 'model.safetensors'));
+/** SHA-256: comparing megabytes with toEqual takes seconds. */
+const weightsOf = async (folder: string, name: string) =>
+  createHash('sha256')
+    .update(await readFile(join(folder, name, 'model.safetensors')))
+    .digest('hex');
 
 describe('a run', () => {
   let plain: Awaited<ReturnType<typeof run>>;
@@ -55,7 +75,11 @@ describe('a run', () => {
     expect(errors).toEqual([]);
     expect(result.status).toBe(0);
     const epochs = await linesOf(result);
-    expect(epochs.map(({ epoch, rate }) => [epoch, rate])).toEqual([[1, 1e-4], [2, 1e-4], [3, 1e-5]]);
+    expect(epochs.map(({ epoch, rate }) => [epoch, rate])).toEqual([
+      [1, 1e-4],
+      [2, 1e-4],
+      [3, 1e-5],
+    ]);
     expect(epochs.at(-1)!.validation.iou).toBeGreaterThan(0.95);
     expect(epochs[1]!.train.loss).toBeLessThan(epochs[0]!.train.loss);
     expect(lines.filter(line => line.startsWith('epoch '))).toHaveLength(3);
@@ -68,12 +92,26 @@ describe('a run', () => {
   it('leaves its config, split, curves, pictures and bundles', async () => {
     const { folder, best } = plain.result;
     expect((await readdir(folder)).sort()).toEqual(
-      ['best', 'checkpoint.safetensors', 'config.json', 'curves.svg', 'examples', 'last', 'metrics.jsonl', 'split.json'].sort(),
+      [
+        'best',
+        'checkpoint.safetensors',
+        'config.json',
+        'curves.svg',
+        'examples',
+        'last',
+        'metrics.jsonl',
+        'split.json',
+      ].sort(),
     );
     expect(await readdir(join(folder, 'examples'))).toEqual([1, 2, 3].map(epoch => `epoch-00${epoch}.jpg`));
     expect(await readFile(join(folder, 'curves.svg'), 'utf8')).toMatch(/^<svg xmlns.*IoU/s);
     const bundle = await loadBundle(join(folder, 'best'));
-    expect(bundle).toMatchObject({ name: 'plain', spacing: 0.5, patchSize: 64, version: expect.stringMatching(/^1\.0\.\d/) });
+    expect(bundle).toMatchObject({
+      name: 'plain',
+      spacing: 0.5,
+      patchSize: 64,
+      version: expect.stringMatching(/^1\.0\.\d/),
+    });
     expect(bundle.metrics).toEqual([expect.objectContaining({ metric: 'IoU, micro', value: best!.validation.iou })]);
     expect(bundle.labels).toContainEqual(expect.objectContaining({ value: 1, meaning: 'positive' }));
     const seen = (await readFile(join(folder, 'best', 'seen.sha256'), 'utf8')).trimEnd().split('\n');
