@@ -58,6 +58,8 @@ export async function openSession(
       overview: reader.overview,
       fresh,
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
+      minArea: parts.config['min-area'],
+      minHole: parts.config['min-hole'],
     });
     const output = deferredOutput(folder, opening);
     opened.push(output);

@@ -118,9 +118,9 @@ function allocateArena(config: Config, bundle: ModelBundle): Arena {
   return new Arena({ slots, patchSize: config['patch-size'] ?? bundle.patchSize });
 }
 
-const readerThreads = (config: Config): number => config.readers || Math.max(1, availableParallelism() - 1);
+export const readerThreads = (config: Config): number => config.readers || Math.max(1, availableParallelism() - 1);
 
-function tissueRule(config: Config): TissueRule | null {
+export function tissueRule(config: Config): TissueRule | null {
   if (config['keep-empty']) return null;
   return {
     saturation: config['tissue-saturation'] ?? DEFAULT_TISSUE_RULE.saturation,

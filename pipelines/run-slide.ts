@@ -1,10 +1,11 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
 import { modelTag } from '../src/event/contract.js';
 import { duePatches } from '../src/live/due-patches.js';
 import type { Growth } from '../src/live/live-slide.js';
 import { patchRef } from '../src/read/plan.js';
+import { sampleFileAt } from '../src/slide/file-samples.js';
 import { fileAt } from '../src/slide/open.js';
 import { publishAggregate, publishProgress } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
@@ -44,7 +45,12 @@ export type SlideResult = { readonly path: string; readonly id: string } & (
       readonly summary?: SlideSummary;
       readonly folder?: string;
     }
-  | { readonly state: 'failed'; readonly error: StromaflowError }
+  | {
+      readonly state: 'failed';
+      readonly error: StromaflowError;
+      /** It failed like this before, and nobody was told again. */
+      readonly repeated?: true;
+    }
 );
 
 /**
@@ -92,7 +98,10 @@ export async function runSlide(
     if (signal.aborted && !session) return { path, id, state: 'interrupted', done: 0, expected: 0 };
     if (!session && task.whole && !(await task.whole.isSame(signal))) return overtaken(task, 'replaced');
     if (!session && hasGone(task)) return overtaken(task, 'gone');
-    await reportFailure(id, session, failure, parts);
+    const isKnown = task.hasFailedBefore?.(failure.code) ?? false;
+    // Of a session subscribers know that it was opened: they hear of its end, too.
+    if (isKnown && !session) return { path, id, state: 'failed', error: failure, repeated: true };
+    await reportFailure(task, session, failure, parts);
     return { path, id, state: 'failed', error: failure };
   } finally {
     await session?.close().catch(() => undefined);
@@ -264,12 +273,25 @@ const finished = (session: SlideSession) => {
 
 /** A bus that cannot be reached must neither hide the failure itself nor hold it up. */
 async function reportFailure(
-  id: string,
+  task: SlideTask,
   session: SlideSession | undefined,
   { code, message, fix }: StromaflowError,
   { bus, events }: Parts,
 ): Promise<void> {
   const run = session ? { run: session.runToken } : {};
-  const event = events.slide('failed', { slide: id, ...run, error: { code, message, fix } });
+  const failed = { slide: task.id, ...run, error: { code, message, fix } };
+  const event = events.slide('failed', failed, session ? String(session.revision) : contentOfFailed(task));
   await bus.publish(event, AbortSignal.timeout(REPORT_MS)).catch(() => undefined);
+}
+
+/** Names what a slide without a session holds; undefined where that is many files or none. */
+function contentOfFailed({ path, live, whole }: SlideTask): string | undefined {
+  if (live) return live.growth.identity;
+  if (whole) return whole.opened.info.fingerprint;
+  try {
+    const file = fileAt(path);
+    return statSync(file).isFile() ? sampleFileAt(file) : undefined;
+  } catch {
+    return undefined;
+  }
 }

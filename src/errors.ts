@@ -45,6 +45,10 @@ export const ERRORS = {
     exit: 1,
     fix: 'correct the file named above; --strict stops at the first, otherwise it is left out',
   },
+  TRAINING_DIVERGED: {
+    exit: 1,
+    fix: 'the run folder keeps the last good state; begin anew with a lower --learning-rate and another --name',
+  },
   MASK_INVALID: { exit: 1, fix: 'the payload must be a 1-bit PNG as the event contract describes it' },
   INTERRUPTED: { exit: 130, fix: 'start the same command again to go on where it stopped' },
   INTERNAL: { exit: 1, fix: 'this is a defect; please report it with the lines above' },

@@ -19,6 +19,7 @@ const ROOMS = [
   'store',
   'live',
   'stage',
+  'train',
   'status',
   'simulate',
   'config',

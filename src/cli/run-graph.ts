@@ -116,7 +116,7 @@ export async function runGraph(
         concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
           if (!(quiet && result.state === 'completed')) await printResult(result, terminal, again);
-          if (areas) areasKept = (await keepAreas(areas, result)) && areasKept;
+          if (areas) areasKept = (await keepAreas(areas, result, terminal)) && areasKept;
           return result;
         }),
         toArray(),

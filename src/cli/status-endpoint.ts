@@ -1,15 +1,21 @@
+import { join } from 'node:path';
 import type { Parts } from '../../pipelines/parts.js';
 import type { Config } from '../config/options.js';
 import { StatusBoard } from '../status/board.js';
+import { storedGrid } from '../status/grid.js';
 import { createMetrics, type Metrics } from '../status/metrics.js';
-import type { Readiness } from '../status/report.js';
+import type { Readiness, SlideGrid } from '../status/report.js';
 import { type StatusServer, startStatusServer } from '../status/server.js';
+import { REMEMBERED } from '../status/slide-book.js';
+import { finishedSlides, readSummary, storedPatches } from '../store/finished-slides.js';
 import { VERSION } from '../version.js';
 import type { EngineSupervision } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
-/** The folder that is watched: why it is away, undefined while it is there. */
+/** The folder that is watched. */
 export interface WatchedFolder {
+  readonly root: string;
+  /** Why it is away, undefined while it is there. */
   readonly reason: string | undefined;
 }
 
@@ -27,20 +33,21 @@ export class StatusEndpoint {
 
   /** @throws PORT_IN_USE, CONFIG_INVALID */
   static async open(
-    config: Pick<Config, 'host' | 'port'>,
+    config: Pick<Config, 'host' | 'port' | 'out'>,
     terminal: Pick<Terminal, 'line'>,
     folder?: WatchedFolder,
   ): Promise<StatusEndpoint> {
     const endpoint = new StatusEndpoint(folder);
-    const { host, port } = config;
+    const { host, port, out } = config;
     if (port === undefined) return endpoint;
     const { metrics, board } = endpoint;
+    if (folder) board.recall(await finishedSlides(out, REMEMBERED));
     endpoint.#server = await startStatusServer({
       host,
       port,
       metrics,
       status: () => board.report(),
-      grid: slide => board.grid(slide),
+      grid: slide => board.grid(slide) ?? gridOf(slide, board, out),
       readiness: () => endpoint.#readiness(),
     });
     terminal.line(`status     ${endpoint.#server.url}  (a page for the browser)`);
@@ -66,7 +73,7 @@ export class StatusEndpoint {
       connected,
       ...(folder && { folderUp: () => folder.reason === undefined }),
     });
-    this.board = new StatusBoard({ version: VERSION, bus, engine });
+    this.board = new StatusBoard({ version: VERSION, bus, engine, ...(folder && { folder }) });
   }
 
   /** The graph's parts are there. */
@@ -90,5 +97,17 @@ export class StatusEndpoint {
         accepting: unless(this.board.draining && 'draining'),
       },
     };
+  }
+}
+
+/** Of a slide that an earlier start finished. Names come from outside: only those on the board are looked up. */
+async function gridOf(slide: string, board: StatusBoard, out: string): Promise<SlideGrid | undefined> {
+  if (!board.report().slides.some(known => known.slide === slide && known.state !== 'open')) return undefined;
+  const folder = join(out, slide);
+  try {
+    const summary = await readSummary(folder);
+    return summary && (await storedGrid(summary.plan.cols, summary.plan.rows, storedPatches(folder)));
+  } catch {
+    return undefined;
   }
 }

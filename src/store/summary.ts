@@ -76,14 +76,22 @@ export interface PatchFailure {
   readonly code: string;
 }
 
+/** What is in the mask and, being too small, not in its polygons; and holes of the mask that they have not. */
+export interface SievedPolygons {
+  readonly dropped: number;
+  readonly droppedMm2: number;
+  readonly filled: number;
+  readonly filledMm2: number;
+}
+
 /** The files next to summary.json. */
 export interface SlideFilesSummary {
   readonly mask: { readonly file: string; readonly levels: number; readonly omeZarr?: '0.4' | '0.5' };
-  readonly polygons: {
+  readonly polygons: SievedPolygons & {
     readonly file: string;
     readonly polygons: number;
     readonly holes: number;
-    /** mm²; less than the mask's where small polygons were left out, more where holes were filled. */
+    /** mm²: the mask's − droppedMm2 + filledMm2. */
     readonly areaMm2: number;
     /** µm²; 0: none was left out or filled. */
     readonly minArea: number;

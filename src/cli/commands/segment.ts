@@ -21,7 +21,7 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
   async run(context) {
     const { args, config } = context;
     if (args.length === 1) await checkExists(args[0]!);
-    const labels = await slideLabels(config, args.length === 1 ? args[0] : undefined);
+    const labels = await slideLabels(config, context.terminal, args.length === 1 ? args[0] : undefined);
     const say = context.terminal.problem;
     const graph: Parameters<typeof runGraph>[1] = (parts, signal) => {
       const tasks = from(nameSlides(args.flatMap(slidesOrNone), parts, say)).pipe(concatAll());

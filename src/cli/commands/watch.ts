@@ -3,7 +3,7 @@ import { segmentLive, watchedFolder } from '../../../pipelines/live.js';
 import type { Parts } from '../../../pipelines/parts.js';
 import { StromaflowError } from '../../errors.js';
 import { type Command, FIT, GRAPH, TRUTH, WATCHING } from '../command.js';
-import { sayPresence } from '../presence.js';
+import { sayPresence } from '../folder-log.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
 import { timed } from '../terminal.js';
@@ -25,7 +25,7 @@ they are renamed; slides that can be read while they grow are segmented while th
     const terminal = timed(context.terminal);
     const config = { ...context.config, port: context.config.port ?? WATCH_PORT };
     terminal.line(`watching ${folder}`);
-    const labels = await slideLabels(config);
+    const labels = await slideLabels(config, terminal);
     const watched = watchedFolder(folder, config, change => sayPresence(change, terminal));
     const graph = (parts: Parts, signal: AbortSignal) => segmentLive(watched, parts, signal, { say: terminal.problem });
     return runGraph({ ...context, config, terminal }, graph, {
