@@ -123,8 +123,6 @@ describe('a truth from QuPath', () => {
       '256',
       '--spacing',
       '0.5',
-      '--margin',
-      '0',
     ];
     const { stderr } = await runCli([...args, ...NULL, '--out', out]);
     expect(stderr).toMatch(/sparse\.tif: 1 of 4 patches are not stored, and in no score/);
