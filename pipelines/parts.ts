@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Observable, Subject } from 'rxjs';
+import { type Observable, type OperatorFunction, Subject } from 'rxjs';
 import { Arena } from '../src/arena.js';
 import type { Config } from '../src/config/options.js';
 import type { EngineEvent } from '../src/engine/pool.js';
@@ -14,6 +14,7 @@ import { ReaderPool } from '../src/read/reader-pool.js';
 import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/read/tissue.js';
 import type { SlideInfo } from '../src/slide/slide.js';
 import { CreditPool } from '../src/stage/credit.js';
+import type { ReadPatch } from '../src/stage/item.js';
 import { combineObservers, type PipelineObserver } from '../src/stage/observer.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
@@ -37,6 +38,13 @@ export interface Parts extends ModelParts {
   readonly openLabels?: (slide: SlideInfo, plan: PatchPlan) => Promise<PatchLabels | undefined>;
   /** Told of each slide as it enters the graph. */
   readonly onOpened: (session: SlideSession) => void;
+  /** Pixels of a slot: patch size² × 3 bytes of RGB, row by row; a patch's own from the reader until it is acknowledged. */
+  pixels(slot: number): Uint8Array;
+  /**
+   * An operator of one's own between reader and model; `reject` makes one. Each patch must come out of it once: one that is kept back holds its
+   * credit, and its slide is never done.
+   */
+  readonly afterRead?: OperatorFunction<ReadPatch, ReadPatch>;
   /** Slides open at the same time. */
   readonly slidesAtOnce: number;
   /** Closes all of it, the bus last and drained. */
@@ -90,6 +98,7 @@ export async function openParts(
       openOutput: openSlideOutput,
       onOpened: () => undefined,
       say: () => undefined,
+      pixels: slot => arena.slot(slot),
       slidesAtOnce: SLIDES_AT_ONCE,
       close,
     };

@@ -19,6 +19,7 @@ export const ERRORS = {
   },
   SLIDE_INCOMPLETE: { exit: 1, fix: 'the slide is taken up again when it changes or on the next start' },
   TILE_CORRUPT: { exit: 1, fix: 'the patch is reported as failed; scan the slide again if it matters' },
+  PATCH_REJECTED: { exit: 1, fix: 'a check of this installation objects to the patch; its message says why' },
   MODEL_NOT_FOUND: {
     exit: 1,
     fix: 'give a bundle folder (config.json, model.safetensors, stromaflow.json) with --model',
