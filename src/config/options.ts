@@ -173,7 +173,7 @@ export const OPTIONS = {
     max: 1024,
     multipleOf: 16,
     group: 'patches',
-    help: 'context read around a patch and cropped from its mask: takes seams away, costs speed (default: 32, and 0 for patches below 256)',
+    help: 'context read around a patch and cropped from its mask: takes seams away, costs speed (default: 32; 0 for patches below 256, ready .onnx, and labelled sets)',
   },
   padding: {
     type: 'choice',

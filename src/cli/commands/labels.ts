@@ -7,7 +7,6 @@ import { openLabelledSet } from '../../evaluate/labelled-set.js';
 import { readSplit, SPLITS, type Split, writeSplit } from '../../evaluate/split.js';
 import { splitSet } from '../../evaluate/split-set.js';
 import { loadBundle } from '../../model/bundle.js';
-import { usualMargin } from '../../read/plan.js';
 import { openSlide } from '../../slide/open.js';
 import { type Command, GENERAL, LABELS, PATCHES } from '../command.js';
 import { Faults } from '../faults.js';
@@ -56,7 +55,7 @@ split.json; replay and train read it.`,
       seed,
       spacing,
       patchSize,
-      margin: config.margin ?? usualMargin(patchSize),
+      margin: config.margin ?? 0,
       openSlide,
     });
     const path = await fileOf(config.out);
