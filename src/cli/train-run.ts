@@ -38,6 +38,8 @@ export interface RunResult {
   /** Folder of the run. */
   readonly folder: string;
   readonly best: EpochLine | undefined;
+  /** Epochs it has learned. */
+  readonly epochs: number;
   /** The split file it was learned by. */
   readonly split: string;
 }
@@ -142,7 +144,13 @@ export async function trainSet(
     const best = bestOf(progress);
     display.end(why, best, folder.path);
     const status = why === 'interrupted' ? 130 : faults.list.length > 0 ? 1 : 0;
-    return { status, folder: folder.path, best, split: join(folder.path, 'split.json') };
+    return {
+      status,
+      folder: folder.path,
+      best,
+      epochs: progress.history.length,
+      split: join(folder.path, 'split.json'),
+    };
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
@@ -167,7 +175,7 @@ function gridOf(config: Config, start: Start, split: Split | undefined): { spaci
 const nameOf = ({ architecture }: Start): string =>
   `${architecture.decoder.type.toLowerCase()}-${architecture.encoder}`;
 
-const parameterCount = ({ graph }: Start): number =>
+export const parameterCount = ({ graph }: Start): number =>
   [...graph.parameters.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
 
 async function indexSet(

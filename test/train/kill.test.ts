@@ -70,7 +70,9 @@ it('a run that is killed again and again ends as one that never was, bit for bit
   expect(end.status).toBe(0);
   expect(await linesOf('killed')).toEqual(await linesOf('whole'));
   for (const bundle of ['best', 'last']) {
-    expect(await hashOf('killed', bundle, 'model.safetensors')).toBe(await hashOf('whole', bundle, 'model.safetensors'));
+    expect(await hashOf('killed', bundle, 'model.safetensors')).toBe(
+      await hashOf('whole', bundle, 'model.safetensors'),
+    );
     await loadBundle(join(runs, 'killed', bundle));
   }
 });
