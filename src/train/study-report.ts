@@ -2,8 +2,8 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Interval } from '../evaluate/bootstrap.js';
 import { type EvaluationReport, type ModelResult, STUDY } from '../evaluate/metrics.js';
-import { count } from '../evaluate/report/markup.js';
 import { intervalPlot } from '../evaluate/report/plots.js';
+import { count } from '../evaluate/report/words.js';
 import { outputError } from '../store/final-file.js';
 import type { EpochLine } from './progress.js';
 
@@ -48,7 +48,9 @@ export function studyTable(report: EvaluationReport, models: readonly StudyModel
     'parameters',
   ];
   const test = models[0]?.result.splits.test;
-  const of = test ? `${count(test.images, 'image')}, ${count(test.patients, 'patient')}, ${count(test.patches.scored, 'patch', 'patches')}` : 'no image';
+  const of = test
+    ? `${count(test.images, 'image')}, ${count(test.patients, 'patient')}, ${count(test.patches.scored, 'patch', 'patches')}`
+    : 'no image';
   return `# ${set.name}: the study's three networks
 
 | ${head.join(' | ')} |
