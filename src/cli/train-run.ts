@@ -102,7 +102,9 @@ export async function trainSet(
     terminal.line(`engine     ${engine}${line ? `: ${line}` : ''}`);
     terminal.line(`begins     ${start.said}`);
     if (from) terminal.line(`goes on    at epoch ${from.progress.epoch + 1}, patch ${from.progress.place}`);
-    const trainer = await openTrainer(start, { ...recipe, threads: config.threads }, { engine, signal });
+    signal.throwIfAborted();
+    // Not given the signal: what is interrupted finishes its step, and is saved.
+    const trainer = await openTrainer(start, { ...recipe, threads: config.threads }, { engine });
     cleanUps.unshift(() => trainer.close());
     const { threads, slots } = startThreads(config, set, grid.patchSize, recipe);
     cleanUps.unshift(() => threads.close());
@@ -151,6 +153,10 @@ export async function trainSet(
       epochs: progress.history.length,
       split: join(folder.path, 'split.json'),
     };
+  } catch (error) {
+    if (signal.aborted && error === signal.reason)
+      throw new StromaflowError('INTERRUPTED', 'interrupted before the first step');
+    throw error;
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }

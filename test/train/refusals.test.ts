@@ -184,6 +184,14 @@ describe('a run', () => {
     expect(result).toMatchObject({ status: 0, epochs: 3, best: { epoch: 1 } });
   });
 
+  it('that is interrupted while its patches are looked at says so', async () => {
+    const stop = new AbortController();
+    stop.abort();
+    await expect(runTraining(set, { model, runs, name: 'early' }, stop.signal)).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+    });
+  });
+
   it('begins anew when asked to', async () => {
     const flags = { model, runs, name: 'patient', epochs: 1 };
     await expect(runTraining(set, flags)).rejects.toMatchObject({ code: 'USAGE' });
