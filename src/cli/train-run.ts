@@ -60,9 +60,10 @@ export async function trainSet(
 ): Promise<RunResult> {
   const { args, config, terminal, signal } = context;
   const path = args[0]!;
-  const start = await openStart(startOptions(config), signal);
-  const cleanUps: (() => Promise<unknown>)[] = [() => start.close()];
+  const cleanUps: (() => Promise<unknown>)[] = [];
   try {
+    const start = await openStart(startOptions(config), signal);
+    cleanUps.unshift(() => start.close());
     const recipe = recipeOf(config, start.parameters);
     const faults = new Faults(config.strict);
     const set = await openLabelledSet(path, {

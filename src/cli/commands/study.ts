@@ -8,7 +8,8 @@ import { outputError } from '../../store/final-file.js';
 import { TRAINED_ARCHITECTURES, type TrainedArchitecture } from '../../train/architectures.js';
 import { openStart } from '../../train/start.js';
 import { type StudyModel, writeStudy } from '../../train/study-report.js';
-import { type Command, GENERAL, LABELS, STATUS, TISSUE, TRAINING } from '../command.js';
+import { createTrainer } from '../../train/trainer.js';
+import { type Command, type CommandContext, GENERAL, LABELS, STATUS, TISSUE, TRAINING } from '../command.js';
 import { parameterCount, type RunResult, trainSet } from '../train-run.js';
 import { replay } from './replay.js';
 
@@ -26,59 +27,70 @@ same command again goes on where it was stopped.`,
     ...TRAINING.filter(name => !NOT_OF_A_STUDY.includes(name)),
     ...['split', 'seed', ...LABELS, 'strict', 'mpp', 'spacing', 'patch-size', ...TISSUE, ...STATUS, ...GENERAL],
   ] as Command['options'],
-  async run(context) {
-    const { args, terminal } = context;
-    const folder = join(context.config.runs, context.config.name ?? `${basename(resolve(args[0]!))}-study`);
-    const runs: { readonly run: RunResult; readonly parameters: number }[] = [];
-    let split = context.config.split;
-    for (const architecture of [...TRAINED_ARCHITECTURES].reverse()) {
-      terminal.line(`\n${architecture}`);
-      const { encoderWeights, parameters } = await weightsFor(architecture, context.config, context.signal);
-      const { 'encoder-weights': _, ...others } = context.config;
-      const config = {
-        ...others,
-        architecture,
-        split,
-        runs: folder,
-        name: architecture,
-        'encoder-weights': encoderWeights,
-      };
-      const run = await trainSet({ ...context, config });
-      if (run.status === 130) return 130;
-      split = run.split;
-      runs.push({ run, parameters });
-    }
-    terminal.line('\nscores');
-    const bundles = runs.map(({ run }) => join(run.folder, 'best'));
-    const [model, ...compare] = bundles;
-    const { spacing, patchSize } = await gridOf(model!);
-    const config = {
-      ...context.config,
-      model,
-      compare: compare.join(','),
-      split,
-      out: folder,
-      spacing,
-      'patch-size': patchSize,
-    };
-    const status = await replay.run({ ...context, config });
-    if (context.signal.aborted) return 130;
-    const report = JSON.parse(await readFile(join(folder, 'metrics.json'), 'utf8')) as EvaluationReport;
-    if (!report.models.every(({ splits }) => splits.test))
-      throw new StromaflowError('LABELS_INVALID', `${args[0]}: nothing of the test split could be scored`, {
-        fix: 'look at the faults above, or make another split with stromaflow labels split',
-      });
-    const models = runs.map(({ run, parameters }, index): StudyModel => {
-      if (!run.best) throw new StromaflowError('INTERNAL', `${run.folder} has no best epoch`);
-      return { result: report.models[index]!, best: run.best, epochs: run.epochs, parameters };
-    });
-    for (const [index, { result }] of models.entries())
-      await setThreshold(bundles[index]!, result.chosenThreshold?.threshold);
-    await writeStudy(folder, report, models);
-    terminal.line(`study      ${join(folder, 'study.md')}, with study.svg and report.html beside it`);
-    return Math.max(status, ...runs.map(({ run }) => run.status));
-  },
+  run: context => runStudy(context),
 };
+
+/**
+ * @param openTrainer what computes the steps
+ * @param architectures in the order of the table
+ * @throws what trainSet and replay throw
+ */
+export async function runStudy(
+  context: CommandContext,
+  openTrainer: typeof createTrainer = createTrainer,
+  architectures: readonly TrainedArchitecture[] = [...TRAINED_ARCHITECTURES].reverse(),
+): Promise<number> {
+  const { args, terminal } = context;
+  const folder = join(context.config.runs, context.config.name ?? `${basename(resolve(args[0]!))}-study`);
+  const runs: { readonly run: RunResult; readonly parameters: number }[] = [];
+  let split = context.config.split;
+  for (const architecture of architectures) {
+    terminal.line(`\n${architecture}`);
+    const { encoderWeights, parameters } = await weightsFor(architecture, context.config, context.signal);
+    const { 'encoder-weights': _, ...others } = context.config;
+    const config = {
+      ...others,
+      architecture,
+      split,
+      runs: folder,
+      name: architecture,
+      'encoder-weights': encoderWeights,
+    };
+    const run = await trainSet({ ...context, config }, openTrainer);
+    if (run.status === 130) return 130;
+    split = run.split;
+    runs.push({ run, parameters });
+  }
+  terminal.line('\nscores');
+  const bundles = runs.map(({ run }) => join(run.folder, 'best'));
+  const [model, ...compare] = bundles;
+  const { spacing, patchSize } = await gridOf(model!);
+  const config = {
+    ...context.config,
+    model,
+    compare: compare.join(','),
+    split,
+    out: folder,
+    spacing,
+    'patch-size': patchSize,
+  };
+  const status = await replay.run({ ...context, config });
+  if (context.signal.aborted) return 130;
+  const report = JSON.parse(await readFile(join(folder, 'metrics.json'), 'utf8')) as EvaluationReport;
+  if (!report.models.every(({ splits }) => splits.test))
+    throw new StromaflowError('LABELS_INVALID', `${args[0]}: nothing of the test split could be scored`, {
+      fix: 'look at the faults above, or make another split with stromaflow labels split',
+    });
+  const models = runs.map(({ run, parameters }, index): StudyModel => {
+    if (!run.best) throw new StromaflowError('INTERNAL', `${run.folder} has no best epoch`);
+    return { result: report.models[index]!, best: run.best, epochs: run.epochs, parameters };
+  });
+  for (const [index, { result }] of models.entries())
+    await setThreshold(bundles[index]!, result.chosenThreshold?.threshold);
+  await writeStudy(folder, report, models);
+  terminal.line(`study      ${join(folder, 'study.md')}, with study.svg and report.html beside it`);
+  return Math.max(status, ...runs.map(({ run }) => run.status));
+}
 
 /** The first of the files that is of this encoder; undefined where none is given. */
 async function weightsFor(architecture: TrainedArchitecture, config: Config, signal: AbortSignal) {
