@@ -7,6 +7,7 @@ import { modelFreeze, modelImport, modelInspect, modelQuantise, modelRun, modelV
 import { replay } from './replay.js';
 import { segment } from './segment.js';
 import { simulate } from './simulate-scan.js';
+import { study } from './study.js';
 import { tail } from './tail.js';
 import { trainCommand } from './train.js';
 import { watch } from './watch.js';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   simulate,
   replay,
   trainCommand,
+  study,
   labelsCheck,
   labelsSplit,
   modelImport,
