@@ -7,6 +7,7 @@ import { DICOM_KIND } from '../src/slide/dicom/description.js';
 import type { PatchPlan } from '../src/slide/patch.js';
 import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
+import { kept } from '../src/stage/announce.js';
 import { type SessionParts, SlideSession, type SourceFolder } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import type { RunGrowth, RunKey, RunLedger } from '../src/store/ledger.js';
@@ -77,7 +78,12 @@ export async function openSession(
       ...folderOf(task),
       ...(labels ? { labels } : {}),
     });
-    await bus.publish(events.slide('opened', describe(session)), giveUp);
+    const event = events.slide('opened', describe(session));
+    const { model: name, modelVersion } = session.engine;
+    const { said: before } = run.state;
+    const said = { ...before, plan, model: name, modelVersion, run: session.runToken, opened: kept(event) };
+    await run.update({ ...run.state, said });
+    await bus.publish(event, giveUp);
     return session;
   } catch (error) {
     await letGo();
