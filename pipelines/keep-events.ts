@@ -7,8 +7,8 @@ import type { KeptEvents, StreamMark } from '../src/event/stream/kept-events.js'
 import { streamLayouts } from '../src/event/stream/layout.js';
 import { unescapeToken } from '../src/event/subjects.js';
 import { encodeMaskPng } from '../src/mask/png.js';
-import type { PatchRecord } from '../src/slide/patch.js';
-import { patchRef } from '../src/slide/plan.js';
+import type { PatchRecord } from '../src/read/patch.js';
+import { patchRef } from '../src/read/plan.js';
 import type { RunLedger, Said, SaidEvent } from '../src/store/ledger.js';
 import { readMask } from '../src/store/zarr.js';
 import type { Parts } from './parts.js';

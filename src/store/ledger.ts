@@ -1,17 +1,9 @@
 import type { BusEvent } from '../event/bus.js';
 import type { StreamMark } from '../event/stream/kept-events.js';
-import type { PatchPlan, PatchRecord } from '../slide/patch.js';
+import type { PatchPlan, PatchRecord } from '../read/patch.js';
+import type { RunKey } from '../run-key.js';
 
 /** Port of the ledger: which patches of which run are done. Crash-safe; one process writes it. */
-
-/** A run is one slide under one model and one plan; anything that changes a mask changes the key. */
-export interface RunKey {
-  readonly slide: string;
-  readonly fingerprint: string;
-  readonly modelVersion: string;
-  /** Everything of the plan and the tissue rule that changes outcomes, as a short string. */
-  readonly plan: string;
-}
 
 /** An event as it was published; its data is JSON. */
 export type SaidEvent = Omit<BusEvent, 'data'> & { readonly json: string };
