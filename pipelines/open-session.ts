@@ -176,7 +176,7 @@ function describe(session: SlideSession) {
     width,
     height,
     mpp: slide.mpp,
-    grid: { cols, rows, side, mpp, downsample },
+    grid: { cols, rows, side, mpp, downsample, width: plan.width, height: plan.height },
     model: modelTag(session.engine),
     ...(axes ? { axes } : {}),
     ...(bounds ? { bounds } : {}),

@@ -1,19 +1,29 @@
-import { errors, type Msg, type NatsConnection } from '@nats-io/nats-core';
+import { errors, type NatsConnection } from '@nats-io/nats-core';
 import { StromaflowError } from '../errors.js';
 import type { BusEvent, EventBus } from './bus.js';
-import { fromHeaders, type HeaderEntry } from './cloudevent-headers.js';
 import { EventQueue, readUntilLeft } from './event-queue.js';
 import { openConnection, parseNatsUrl } from './nats-connect.js';
 import type { NatsOptions } from './nats-options.js';
 import { CorePublisher, type Publisher } from './nats-publisher.js';
+import { type ProcessOptions, processStream } from './stream/process-stream.js';
 import { findStreams, NoJetStream, openManager } from './stream/setup.js';
 import { StreamPublisher } from './stream/stream-publisher.js';
+import { StreamReader, toEvent } from './stream/stream-reader.js';
 import { Streams } from './stream/streams.js';
 import { DEFAULT_PREFIX } from './subjects.js';
 
 export interface NatsBus extends EventBus {
   /** Resolves once the server knows every subscription made so far. */
   flush(): Promise<void>;
+  /** Reads what the streams of a prefix keep. */
+  reader(prefix: string): StreamReader;
+  /** See processStream. */
+  process(
+    prefix: string,
+    pattern: string,
+    options: ProcessOptions,
+    handle: (event: BusEvent) => Promise<void>,
+  ): Promise<void>;
 }
 
 /**
@@ -64,6 +74,7 @@ class NatsConnectionBus implements NatsBus {
   readonly #nc: NatsConnection;
   readonly #publisher: Publisher;
   readonly #queues = new Set<EventQueue>();
+  readonly #readers = new Map<string, StreamReader>();
   #connected = true;
   #closing: Promise<void> | undefined;
 
@@ -124,6 +135,21 @@ class NatsConnectionBus implements NatsBus {
     await this.#nc.flush();
   }
 
+  reader(prefix: string): StreamReader {
+    const reader = this.#readers.get(prefix) ?? new StreamReader(this.#nc, prefix);
+    this.#readers.set(prefix, reader);
+    return reader;
+  }
+
+  process(
+    prefix: string,
+    pattern: string,
+    options: ProcessOptions,
+    handle: (event: BusEvent) => Promise<void>,
+  ): Promise<void> {
+    return processStream(this.#nc, this.reader(prefix), pattern, options, handle);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#drain();
     return this.#closing;
@@ -169,11 +195,4 @@ class NatsConnectionBus implements NatsBus {
     for (const queue of this.#queues) queue.end(this.#closing ? undefined : failure);
     this.#queues.clear();
   }
-}
-
-function toEvent(message: Msg): BusEvent | undefined {
-  const entries: HeaderEntry[] = [];
-  for (const [name, values] of message.headers ?? []) entries.push([name, values[0] ?? '']);
-  // The client's buffer holds a whole network read: a copy lets it go and can be kept or transferred.
-  return fromHeaders(message.subject, entries, new Uint8Array(message.data));
 }

@@ -50,11 +50,12 @@ export function streamLayouts(prefix: string): Readonly<Record<StreamKind, Strea
     discard: kind === 'masks' ? 'new' : 'old',
   });
   return {
-    masks: layout('masks', ['mask.*.*.*'], 1),
-    latest: layout('latest', ['aggregate.*', 'slide.progress.*'], 1),
+    // Subjects as wide as `…mask.>`: an old server takes no consumer whose filter is wider than the stream's subject.
+    masks: layout('masks', ['mask.>'], 1),
+    latest: layout('latest', ['aggregate.>', 'slide.progress.>'], 1),
     slides: layout(
       'slides',
-      ['slide.opened.*', 'slide.completed.*', 'slide.incomplete.*', 'slide.failed.*', 'dlq.*.*'],
+      ['slide.opened.>', 'slide.completed.>', 'slide.incomplete.>', 'slide.failed.>', 'dlq.>'],
       -1,
     ),
   };
