@@ -15,8 +15,9 @@ import { isSlideName, matcher } from '../src/watch/names.js';
 import { type Arrival, usesEvents, type WatchMode, watchFolder } from '../src/watch/watch-folder.js';
 import { type PresenceChange, WatchedFolder } from '../src/watch/watched-folder.js';
 import type { Parts } from './parts.js';
-import type { SlideResult, SlideTask } from './run-slide.js';
+import type { SlideResult } from './run-slide.js';
 import { segmentSlides } from './segment.js';
+import type { SlideTask } from './slide-task.js';
 
 /** Growing slides mostly wait for their scanner, so more may be open than whole ones; memory is bounded by credits. */
 const LIVE_SLIDES_AT_ONCE = 16;

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import type { Arena } from '../src/arena.js';
 import type { Config } from '../src/config/options.js';
 import type { Isolation } from '../src/engine/backend.js';
 import { createSegmenter } from '../src/engine/create.js';
@@ -8,7 +9,6 @@ import type { EngineEvent } from '../src/engine/pool.js';
 import { StromaflowError } from '../src/errors.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
 import type { NormMode } from '../src/model/norm/statistics.js';
-import type { Arena } from '../src/stage/arena.js';
 
 /** The starter bundle that is shipped with the package. */
 export const STARTER_MODEL = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));

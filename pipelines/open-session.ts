@@ -3,15 +3,16 @@ import { modelTag, runToken } from '../src/event/contract.js';
 import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth-of.js';
 import type { Growth, LiveSlide } from '../src/live/live-slide.js';
+import type { PatchPlan } from '../src/read/patch.js';
+import { planPatches } from '../src/read/plan.js';
+import type { RunKey } from '../src/run-key.js';
 import { DICOM_KIND } from '../src/slide/dicom/description.js';
-import type { PatchPlan } from '../src/slide/patch.js';
-import { planPatches } from '../src/slide/plan.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { type SessionParts, SlideSession, type SourceFolder } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
-import type { RunGrowth, RunKey, RunLedger } from '../src/store/ledger.js';
+import type { RunGrowth, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
-import type { SlideTask } from './run-slide.js';
+import type { SlideTask } from './slide-task.js';
 
 /**
  * Plans a slide, finds its run in the ledger, opens its reader and outputs, and tells subscribers. Undefined when an

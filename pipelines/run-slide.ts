@@ -3,42 +3,20 @@ import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
 import { modelTag } from '../src/event/contract.js';
 import { duePatches } from '../src/live/due-patches.js';
-import type { Growth, LiveSlide } from '../src/live/live-slide.js';
-import type { WholeSlide } from '../src/live/whole-slide.js';
+import type { Growth } from '../src/live/live-slide.js';
+import { patchRef } from '../src/read/plan.js';
 import { fileAt } from '../src/slide/open.js';
-import type { PatchPlan } from '../src/slide/patch.js';
-import { patchRef } from '../src/slide/plan.js';
-import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { publishAggregate, publishProgress } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
-import type { DuePatch } from '../src/stage/item.js';
 import type { Lack } from '../src/stage/lack.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
-import type { PatchLabels, SlideSession } from '../src/stage/session.js';
+import type { DuePatch, SlideSession } from '../src/stage/session.js';
 import { REPLACED } from '../src/store/run-key.js';
 import type { SlideSummary } from '../src/store/summary.js';
-import type { Presence } from '../src/watch/presence.js';
 import { growingOf, openSession } from './open-session.js';
 import type { Parts } from './parts.js';
+import type { SlideTask } from './slide-task.js';
 import { summarise } from './summarise.js';
-
-/** A slide that is to be segmented, not opened yet. */
-export interface SlideTask {
-  readonly path: string;
-  /** SlideInfo.id, for reporting a slide that cannot be opened. */
-  readonly id: string;
-  open(signal: AbortSignal): Promise<OpenedSlide>;
-  /** A slide that still grows; `open` resolves to its `opened`. */
-  readonly live?: LiveSlide;
-  /** A slide of a watched folder that is whole: what is written over it meanwhile ends its run. */
-  readonly whole?: WholeSlide;
-  /** Whether the folder that it lies in is there, of one that is watched. */
-  readonly presence?: Presence;
-  /** Gets a larger share of the graph than other slides. */
-  readonly urgent?: boolean;
-  /** Opens the truth, for a slide that has one. */
-  openLabels?(slide: SlideInfo, plan: PatchPlan): Promise<PatchLabels>;
-}
 
 const REPAINTS_AT_ONCE = 4;
 

@@ -4,17 +4,19 @@ import { announce } from '../src/stage/announce.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
-import { type DuePatch, hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
+import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import { publish } from '../src/stage/publish.js';
 import { pull } from '../src/stage/pull.js';
 import { read } from '../src/stage/read.js';
 import { score } from '../src/stage/score.js';
+import type { DuePatch } from '../src/stage/session.js';
 import { store } from '../src/stage/store.js';
 import { Turns } from '../src/stage/turns.js';
 import type { Parts } from './parts.js';
-import { runSlide, type SlideResult, type SlideTask } from './run-slide.js';
+import { runSlide, type SlideResult } from './run-slide.js';
+import type { SlideTask } from './slide-task.js';
 
 /**
  * The graph every use shares: due patches in, outcomes out. It never fails because of a patch or a slide, holds at most

@@ -12,7 +12,7 @@ import type { Split } from '../evaluate/split.js';
 import type { EvaluatedModel } from '../evaluate/write-report.js';
 import { loadBundle, type ModelBundle, normModeOf } from '../model/bundle.js';
 import type { NormMode } from '../model/norm/statistics.js';
-import { SPACING_TOLERANCE } from '../slide/image-source.js';
+import { SPACING_TOLERANCE } from '../slide/image/image-source.js';
 import { createMemoryLedger } from '../store/memory-ledger.js';
 import { openNoOutput } from '../store/no-output.js';
 import type { CommandContext } from './command.js';

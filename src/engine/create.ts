@@ -1,8 +1,8 @@
+import type { Arena } from '../arena.js';
 import { StromaflowError } from '../errors.js';
 import { loadBundle, type ModelBundle } from '../model/bundle.js';
 import type { NormMode } from '../model/norm/statistics.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
-import type { Arena } from '../stage/arena.js';
 import type { Isolation } from './backend.js';
 import { entryOf } from './catalogue.js';
 import { chooseEngine } from './choose.js';

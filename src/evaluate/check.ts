@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { type StromaflowError, toStromaflowError } from '../errors.js';
-import { readImageHeader, SPACING_TOLERANCE } from '../slide/image-source.js';
+import { readImageHeader, SPACING_TOLERANCE } from '../slide/image/image-source.js';
 import { checkGroups } from './check-groups.js';
 import { sampleSlideLabels } from './check-slide.js';
+import type { CheckedImage } from './checked-image.js';
 import { Balance, type ClassBalance } from './class-balance.js';
 import type { Finding } from './finding.js';
 import { addFacts, describeClasses, describeLeftOut, type LabelFacts, NO_FACTS, namedFacts } from './label-facts.js';
@@ -36,13 +37,6 @@ export interface CheckOptions extends LabelledSetOptions {
   readonly split?: Split | undefined;
   /** Opens whole-slide formats. */
   readonly openSlide: OpenItemOptions['openSlide'];
-}
-
-/** What the check keeps of an image. */
-export interface CheckedImage {
-  readonly item: LabelledImage;
-  /** SHA-256 of its decoded pixels; undefined for slides. */
-  readonly hash: string | undefined;
 }
 
 /**

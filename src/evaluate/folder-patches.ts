@@ -1,15 +1,15 @@
 import { stat } from 'node:fs/promises';
+import { Arena } from '../arena.js';
 import { StromaflowError } from '../errors.js';
-import { openImageAsSlide } from '../slide/image-source.js';
+import { Random } from '../random.js';
+import type { PatchPlan, PatchRef } from '../read/patch.js';
+import { patchRefs, planPatches } from '../read/plan.js';
+import { ReaderPool } from '../read/reader-pool.js';
+import { BLOCK } from '../read/reduce.js';
+import { countTissue, DEFAULT_TISSUE_RULE } from '../read/tissue.js';
+import { openImageAsSlide } from '../slide/image/image-source.js';
 import { openSlide } from '../slide/open.js';
-import type { PatchPlan, PatchRef } from '../slide/patch.js';
-import { patchRefs, planPatches } from '../slide/plan.js';
-import { ReaderPool } from '../slide/reader-pool.js';
-import { BLOCK } from '../slide/reduce.js';
-import { countTissue, DEFAULT_TISSUE_RULE } from '../slide/tissue.js';
-import { Arena } from '../stage/arena.js';
 import { filesByName, isImageFile, isSlideFile, isTiffFile } from './layout-folder.js';
-import { Random } from './random.js';
 
 export interface FolderPatchesOptions {
   /** Spacing of the patches, µm/px, and their side in pixels. */

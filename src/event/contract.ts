@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
-import type { RunKey } from '../store/ledger.js';
+import type { PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
+import type { RunKey } from '../run-key.js';
 import type { BusEvent } from './bus.js';
 import type { Aggregate, DeadLetter, MaskHeaders, SlidePayloads } from './payloads.js';
 import { buildSubject, checkPrefix, DEFAULT_PREFIX, type Origin, type SlideState, type Topic } from './subjects.js';

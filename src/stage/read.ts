@@ -1,6 +1,6 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import type { ReadOutcome } from '../slide/reader-pool.js';
+import type { ReadOutcome } from '../read/reader-pool.js';
 import type { CreditedPatch, ReadPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
 

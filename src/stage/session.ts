@@ -4,16 +4,15 @@ import { toStromaflowError } from '../errors.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
+import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
+import { patchRefs } from '../read/plan.js';
+import type { SlideHandle } from '../read/reader-pool.js';
 import type { SlideNote } from '../slide/note.js';
-import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
-import { patchRefs } from '../slide/plan.js';
-import type { SlideHandle } from '../slide/reader-pool.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
 import type { SlideInfo } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
-import type { DuePatch } from './item.js';
 import { type Lack, lackOf } from './lack.js';
 import { RateMeter } from './rate.js';
 
@@ -64,6 +63,14 @@ export interface SessionParts {
   readonly folder?: SourceFolder;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
+}
+
+/** A patch that is due: its pixels exist and it has no outcome yet. */
+export interface DuePatch {
+  readonly session: SlideSession;
+  readonly ref: PatchRef;
+  /** performance.now() at which its pixels could be read. */
+  readonly dueAt: number;
 }
 
 /** One slide on its way through the graph: its plan, its reader, its outputs, and what is known of it so far. */

@@ -1,7 +1,7 @@
 import { ERRORS } from '../errors.js';
 import type { MaskEvent, SlideEvent, StromaEvent } from '../event/decode.js';
 import type { Aggregate, Areas, EventError, PatchCounts } from '../event/payloads.js';
-import type { PatchRef } from '../slide/patch.js';
+import type { PatchRef } from '../read/patch.js';
 import type { SlideGrid, SlideStatus } from './report.js';
 
 /** Ended slides that are remembered. */

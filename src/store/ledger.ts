@@ -1,15 +1,7 @@
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
+import type { RunKey } from '../run-key.js';
 
 /** Port of the ledger: which patches of which run are done. Crash-safe; one process writes it. */
-
-/** A run is one slide under one model and one plan; anything that changes a mask changes the key. */
-export interface RunKey {
-  readonly slide: string;
-  readonly fingerprint: string;
-  readonly modelVersion: string;
-  /** Everything of the plan and the tissue rule that changes outcomes, as a short string. */
-  readonly plan: string;
-}
 
 export interface RunState {
   /** Starts at 1; grows by one with every aggregate published. Survives restarts. */

@@ -3,10 +3,11 @@ import { mkdir, open as openFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { StromaflowError } from '../errors.js';
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
+import type { RunKey } from '../run-key.js';
 import { DiskSpace } from './disk-space.js';
 import { acquireLock, type FolderLock, LockHeldError } from './folder-lock.js';
-import type { KnownRun, Ledger, NameRegister, RunGrowth, RunKey, RunLedger, RunState } from './ledger.js';
+import type { KnownRun, Ledger, NameRegister, RunGrowth, RunLedger, RunState } from './ledger.js';
 import { fingerprintOf, freshRun, isSameRun, knownRun, type StoredRun } from './run-key.js';
 
 /** Under [slide, 'run'] stands a StoredRun. Names are kept in lower case, sources as hashes behind a colon, which no name has. */

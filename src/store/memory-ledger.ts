@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 import type { Ledger, RunLedger } from './ledger.js';
 import { fingerprintOf, freshRun, isSameRun, knownRun, type StoredRun } from './run-key.js';
 

@@ -1,5 +1,5 @@
 import type { WireError } from '../errors.js';
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 import type { ResumedPatches, SlideFilesOptions } from './slide-files.js';
 import type { SlideSummary } from './summary.js';
 

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { fromWire, StromaflowError, toStromaflowError } from '../errors.js';
-import type { OverviewCanvas } from '../slide/overview.js';
-import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
+import type { OverviewCanvas } from '../read/overview.js';
+import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
 import type { SlideInfo } from '../slide/slide.js';
 import type { OutputReply, OutputRequest } from './output-messages.js';
 import type { SlideSummary } from './summary.js';

@@ -1,4 +1,5 @@
-import type { KnownRun, RunGrowth, RunKey, RunState } from './ledger.js';
+import type { RunKey } from '../run-key.js';
+import type { KnownRun, RunGrowth, RunState } from './ledger.js';
 
 /** How a run begins, and how it begins anew when its key changed. */
 export const FRESH_RUN: Readonly<RunState> = { revision: 1, state: 'open' };

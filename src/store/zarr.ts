@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { constants, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { packBits } from '../mask/bits.js';
 import type { MaskPyramid } from '../mask/reduce.js';
-import type { PatchPlan } from '../slide/patch.js';
+import type { PatchPlan } from '../read/patch.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import {
   chunkKey,

@@ -10,7 +10,7 @@ import {
   toCoreMask,
   unpackBits,
 } from '#src/mask/bits.js';
-import type { PatchPlan, PatchRef } from '#src/slide/patch.js';
+import type { PatchPlan, PatchRef } from '#src/read/patch.js';
 import { count, fromFunction, get, maskBytes, pixels } from './naive.js';
 
 const sized = fc

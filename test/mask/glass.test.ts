@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { packBits, popcount, toCoreMask } from '#src/mask/bits.js';
 import { clearGlassProbabilities } from '#src/mask/glass.js';
-import { createMarks, isMarked, markBlock } from '#src/slide/marks.js';
-import type { PatchPlan } from '#src/slide/patch.js';
-import { patchRef } from '#src/slide/plan.js';
+import { createMarks, isMarked, markBlock } from '#src/read/marks.js';
+import type { PatchPlan } from '#src/read/patch.js';
+import { patchRef } from '#src/read/plan.js';
 import { get } from './naive.js';
 
 /** A slide of any size cut into patches of 64 pixels and any margin, one of its patches, tissue anywhere in it. */

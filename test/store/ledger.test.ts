@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PatchRecord } from '#src/slide/patch.js';
-import type { Ledger, RunKey } from '#src/store/ledger.js';
+import type { PatchRecord } from '#src/read/patch.js';
+import type { RunKey } from '#src/run-key.js';
+import type { Ledger } from '#src/store/ledger.js';
 import { openLedger } from '#src/store/lmdb-ledger.js';
 import { createMemoryLedger } from '#src/store/memory-ledger.js';
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SeamCounter } from '#src/mask/seams.js';
-import type { OverviewCanvas } from '#src/slide/overview.js';
+import type { OverviewCanvas } from '#src/read/overview.js';
 import { openSlideOutput, type SlideOutput, type SlideOutputOptions } from '#src/store/output.js';
 import { mulberry } from '../mask/naive.js';
 import { filesBelow, type MaskedPatch, type MaskedSlide, maskedSlide, temporaryFolder } from './slide-fixture.js';

@@ -4,7 +4,7 @@ import { nameSlides } from '../../../pipelines/name-slides.js';
 import { segmentSlides } from '../../../pipelines/segment.js';
 import { StromaflowError } from '../../errors.js';
 import { fileAt } from '../../slide/open.js';
-import { scenesAt } from '../../slide/open-tiff.js';
+import { scenesAt } from '../../slide/tiff/open-tiff.js';
 import { slidesAt } from '../../slide/tile-folder/find-tiles.js';
 import { type Command, GRAPH, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
