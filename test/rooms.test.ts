@@ -18,6 +18,8 @@ const ROOMS = [
   'store',
   'live',
   'stage',
+  'view',
+  'page',
   'status',
   'simulate',
   'config',

@@ -3,6 +3,7 @@ import { toWire } from '../errors.js';
 import type { EventBus } from '../event/bus.js';
 import type { PipelineObserver, StageName } from '../stage/observer.js';
 import { RateMeter } from '../stage/rate.js';
+import { withoutFolders } from '../text.js';
 import type { BusObserver } from './observe-bus.js';
 
 import type { SlideGrid, StatusReport } from './report.js';
@@ -117,7 +118,12 @@ export class StatusBoard {
 
   #remember(error: { readonly code: string; readonly message: string; readonly fix: string }): void {
     const { code, message, fix } = error;
-    this.#lastError = { code, message, fix, at: this.#clock.now().toISOString() };
+    this.#lastError = {
+      code,
+      message: withoutFolders(message),
+      fix: withoutFolders(fix),
+      at: this.#clock.now().toISOString(),
+    };
   }
 
   #createObserver(): PipelineObserver {

@@ -2,6 +2,7 @@ import { ERRORS } from '../errors.js';
 import type { MaskEvent, SlideEvent, StromaEvent } from '../event/decode.js';
 import type { Aggregate, Areas, EventError, PatchCounts } from '../event/payloads.js';
 import type { PatchRef } from '../read/patch.js';
+import { withoutFolders } from '../text.js';
 import type { SlideGrid, SlideStatus } from './report.js';
 
 /** Ended slides that are remembered. */
@@ -94,7 +95,7 @@ export class SlideBook {
         break;
       }
       case 'failed':
-        entry.error = event.payload.error;
+        entry.error = shareable(event.payload.error);
         end(entry, 'failed', time);
     }
     this.#slides.set(payload.slide, entry);
@@ -130,4 +131,11 @@ const incomplete = (reason: string): EventError => ({
   code: 'SLIDE_INCOMPLETE',
   message: reason,
   fix: ERRORS.SLIDE_INCOMPLETE.fix,
+});
+
+/** As other machines may read it. */
+const shareable = ({ code, message, fix }: EventError): EventError => ({
+  code,
+  message: withoutFolders(message),
+  fix: withoutFolders(fix),
 });
