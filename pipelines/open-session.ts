@@ -45,11 +45,8 @@ export async function openSession(
       await letGo();
       return undefined;
     }
-    const reader = await readers.open(
-      task.live ? { info, source: task.live.sourceFor(plan.level) } : slide,
-      plan,
-      tissueRule,
-    );
+    const source = task.live ? task.live.sourceFor(plan.level) : slide.source;
+    const reader = await readers.open({ info, source }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
     const opening = parts.openOutput({
@@ -70,6 +67,10 @@ export async function openSession(
       slide: info,
       plan,
       reader,
+      viewed: {
+        source: { description: source, levels: task.live ? plan.level + 1 : info.levels.length },
+        overview: reader.overview,
+      },
       output,
       run,
       runToken: runToken({ ...key, fingerprint: run.fingerprint }),

@@ -340,6 +340,18 @@ export const OPTIONS = {
     group: 'status',
     help: 'port of the status endpoint; 0 is a free one (default: 9464 for watch, none for the others)',
   },
+  'token-file': {
+    type: 'path',
+    unit: 'file',
+    group: 'status',
+    help: 'file with the token that requests must bring (bearer, or password of basic auth); without it other machines see no slide',
+  },
+  'access-log': {
+    type: 'path',
+    unit: 'file',
+    group: 'status',
+    help: 'file that gets a line of JSON for each request to the status endpoint',
+  },
   out: {
     type: 'path',
     unit: 'folder',

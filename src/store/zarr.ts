@@ -132,7 +132,7 @@ function readChunk(root: string, path: string, { codec }: StoreLayout, core: num
 }
 
 /** How a store that is there was begun; undefined where none is, or nothing of it can be read. */
-function layoutIn(root: string): StoreLayout | undefined {
+export function layoutIn(root: string): StoreLayout | undefined {
   if (readJson(join(root, '0/zarr.json'))) return { version: '0.5', codec: 'gzip' };
   const array = readJson(join(root, '0/.zarray')) as { compressor?: { id?: unknown } } | undefined;
   return array && { version: '0.4', codec: array.compressor?.id === 'zlib' ? 'zlib' : 'gzip' };
