@@ -16,6 +16,7 @@ import { SlideNames, sourceAt } from '../src/store/slide-names.js';
 import { isSlideName, matcher } from '../src/watch/names.js';
 import { type Arrival, usesEvents, type WatchMode, watchFolder } from '../src/watch/watch-folder.js';
 import { type PresenceChange, WatchedFolder } from '../src/watch/watched-folder.js';
+import { FITTED_AT_ONCE } from './fit-norms.js';
 import type { Parts } from './parts.js';
 import type { SlideResult } from './run-slide.js';
 import { segmentSlides } from './segment.js';
@@ -118,7 +119,7 @@ export function segmentLive(
       return { ...task, open: () => Promise.reject(error) };
     }
   };
-  const slidesAtOnce = Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE);
+  const slidesAtOnce = parts.fits ? FITTED_AT_ONCE : Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE);
   const tasks = from(arrivals).pipe(concatMap(taskOf));
   return segmentSlides(tasks, { ...parts, slidesAtOnce }, signal).pipe(filter(isNews(failures)));
 }

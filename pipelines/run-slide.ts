@@ -18,6 +18,7 @@ import { growingOf, openSession } from './open-session.js';
 import type { Parts } from './parts.js';
 import type { SlideTask } from './slide-task.js';
 import { summarise } from './summarise.js';
+import { type TakenModel, takeModel } from './taken-model.js';
 
 const REPAINTS_AT_ONCE = 4;
 
@@ -64,6 +65,7 @@ export async function runSlide(
 ): Promise<SlideResult> {
   const { path, id } = task;
   let session: SlideSession | undefined;
+  let taken: TakenModel | undefined;
   let again = false;
   try {
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
@@ -71,14 +73,16 @@ export async function runSlide(
     const opened = await whileThere(task, signal, async () => {
       const slide = await task.open(signal);
       const folder = join(parts.config.out, slide.info.id);
-      return { folder, session: await openSession(slide, folder, task, parts, patience(signal, DRAIN_SECONDS)) };
+      taken ??= await takeModel(slide, task, parts, signal);
+      const giveUp = patience(signal, DRAIN_SECONDS);
+      return { folder, session: await openSession(slide, folder, task, parts, taken, giveUp) };
     });
     const { folder } = opened;
     session = opened.session;
     if (!session) return { path, id, state: 'done-before', folder };
     parts.onOpened(session);
     if (!signal.aborted) {
-      due.add(duePatchesOf(session, task, signal), task.urgent ? URGENT_SHARE : 1);
+      due.add(duePatchesOf(session, task, taken, signal), task.urgent ? URGENT_SHARE : 1);
       await session.drained;
     }
     if (session.failure && !signal.aborted) throw session.failure;
@@ -101,7 +105,7 @@ export async function runSlide(
     return { path, id, state: 'failed', error: failure };
   } finally {
     await session?.close().catch(() => undefined);
-    if (session) parts.models.release(session.model);
+    await taken?.release();
     await task.live?.close();
     task.whole?.close(again);
   }
@@ -227,8 +231,14 @@ function reasonOf({ live, whole }: SlideTask, { aggregate }: SlideSession): Live
 }
 
 /** All of a whole slide at once; of a growing one each patch when its tiles are there. */
-function duePatchesOf(session: SlideSession, { live, whole }: SlideTask, signal: AbortSignal) {
+function duePatchesOf(
+  session: SlideSession,
+  { live, whole }: SlideTask,
+  taken: TakenModel | undefined,
+  signal: AbortSignal,
+) {
   if (!live) return whole ? until(whole.replaced, session.due()) : session.due();
+  if (taken?.ready) return session.dueWhenReady(taken.ready(session.failed));
   const stop = AbortSignal.any([signal, session.failed]);
   return session.dueWhenReady(duePatches(live, session.plan, stop));
 }

@@ -6,6 +6,7 @@ import { AREAS_FILE, type AreasCsv } from '../store/areas-csv.js';
 import type { SlideSummary } from '../store/summary.js';
 import { lastResults } from './closing.js';
 import { isSaid, type LeftOut, leftOut, leftOutLine } from './left-out.js';
+import { sievedLine } from './sieved.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
@@ -75,6 +76,8 @@ function found({ area, patches }: SlideSummary): string {
 
 function printFiles(summary: SlideSummary, folder: string, terminal: Terminal): void {
   printLeftOut(summary, terminal);
+  const sieved = sievedLine(summary);
+  if (sieved !== undefined) terminal.line(`  ${sieved}`);
   terminal.line(
     `  pictures and results: ${shorten(folder)}/  (overview.png, mask.geojson, mask.ome.zarr, summary.json)`,
   );

@@ -145,6 +145,7 @@ function watched(
     ...parts,
     observer: combineObservers([metrics.observer, board.observer, progress]),
     bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters(terminal)]),
+    say: terminal.line,
     onOpened: session => {
       progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches);
       service?.opened(session);

@@ -87,8 +87,10 @@ for (const side of list('patch-size'))
         if (values.set) {
           const { report, seconds } = await onSet(norm, margin, side, folder);
           const [{ splits }] = report.models;
-          const { iou, area } = splits.all;
-          Object.assign(row, { iou: iou.micro.value, areaError: area.relative.bias, seconds });
+          const { iou, precision, recall, areaError } = splits.all;
+          const values = { iou: iou.micro, precision, recall, areaError };
+          for (const [name, { value }] of Object.entries(values)) row[name] = value;
+          row.seconds = seconds;
         } else Object.assign(row, await onSlide(norm, margin, side, folder));
         console.log(JSON.stringify(row, (_, value) => round(value)));
       });

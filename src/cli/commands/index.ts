@@ -8,6 +8,7 @@ import { replay } from './replay.js';
 import { segment } from './segment.js';
 import { simulate } from './simulate-scan.js';
 import { tail } from './tail.js';
+import { trainCommand } from './train.js';
 import { watch } from './watch.js';
 
 /** In the order of the help. */
@@ -17,6 +18,7 @@ export const COMMANDS: readonly Command[] = [
   watch,
   simulate,
   replay,
+  trainCommand,
   labelsCheck,
   labelsSplit,
   modelImport,

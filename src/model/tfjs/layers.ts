@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { ConvNode, GraphNode, GroupNormNode, MaxPoolNode, UpsampleNode, Value } from '../graph/graph.js';
+import { cubicWeights } from '../program/interpolation.js';
 import { foldedConv, type WeightSource } from '../weights.js';
 
 export type Tf = typeof tfjs;
@@ -152,24 +153,4 @@ function bicubic(tf: Tf, x: Tensor4D, factor: number): Tensor4D {
 
 function repeated(tf: Tf, weights: number[][], times: number): tfjs.Tensor3D {
   return tf.tile(tf.expandDims(tf.tensor2d(weights), 0), [times, 1, 1]) as tfjs.Tensor3D;
-}
-
-/**
- * Row i: how much each of `size` samples adds to sample i of size × factor. Keys' cubic convolution with a = −0.75 and
- * half-pixel centres, edges repeated, as PyTorch's upsample_bicubic2d.
- */
-export function cubicWeights(size: number, factor: number): number[][] {
-  const a = -0.75;
-  const near = (t: number) => ((a + 2) * t - (a + 3)) * t * t + 1;
-  const far = (t: number) => ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
-  return Array.from({ length: size * factor }, (_, i) => {
-    const row = new Array<number>(size).fill(0);
-    const position = (i + 0.5) / factor - 0.5;
-    const floor = Math.floor(position);
-    const t = position - floor;
-    [far(t + 1), near(t), near(1 - t), far(2 - t)].forEach((weight, k) => {
-      row[Math.min(size - 1, Math.max(0, floor - 1 + k))]! += weight;
-    });
-    return row;
-  });
 }
