@@ -50,7 +50,7 @@ export class StatusEndpoint {
       grid: slide => board.grid(slide) ?? gridOf(slide, board, out),
       readiness: () => endpoint.#readiness(),
     });
-    terminal.line(`status     ${endpoint.#server.url}  (a page for the browser)`);
+    terminal.line(`status     ${endpoint.#server.url}  (a page for the browser, while this runs)`);
     return endpoint;
   }
 

@@ -6,6 +6,7 @@ import { PORTS } from '../model/onnx/surround.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
 import type { EngineName } from './catalogue.js';
 import { firstLine } from './first-line.js';
+import { fitsPatches, refusedGraph } from './fits-patches.js';
 import { inFixedBatches } from './fixed-batches.js';
 import { gather } from './gather.js';
 import { loadExact } from './load-exact.js';
@@ -18,10 +19,12 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   const { ort, version } = loadOnnxruntime();
   const bundle = await loadExact(options);
   const { network } = bundle;
-  const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
+  const isReady = network.kind === 'onnx';
+  const fixed = isReady ? network.ready : { fixedBatch: null, fixedSide: null };
   const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half, keepNaN: engine !== 'cpu' });
   const ports = [PORTS.mask, PORTS.counts, PORTS.sums, ...(probabilities ? [PORTS.probabilities] : [])];
   const session = await ort.InferenceSession.create(path, sessionOptions(options)).catch(cause => {
+    if (isReady && engine === 'cpu') throw refusedGraph(bundle, cause);
     const message = `onnxruntime cannot run ${bundle.name} on ${engine}: ${firstLine(cause)}`;
     throw new StromaflowError('ENGINE_UNAVAILABLE', message, { cause });
   });
@@ -42,6 +45,25 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
       ...(probabilities && { probabilities: results[PORTS.probabilities]!.data as Uint8Array }),
     };
   };
+  // Of whole images alone, any size is taken.
+  if (isReady && patchSize > 0) {
+    const one = fixed.fixedBatch ?? 1;
+    const patch = new Uint8Array(one * patchSize * patchSize * 3);
+    await fitsPatches(
+      async () => {
+        const tried = session.run(feed(patch, [one, patchSize, patchSize, 3]), [PORTS.logits]);
+        const results = await tried.catch(cause => {
+          throw engine === 'cpu' ? refusedGraph(bundle, cause) : cause;
+        });
+        return results[PORTS.logits]!.dims;
+      },
+      patchSize,
+      bundle,
+    ).catch(async error => {
+      await session.release();
+      throw error;
+    });
+  }
   // A GPU prepares its kernels for the shape it meets; a part-filled batch is filled up rather than prepared for.
   const batch = fixed.fixedBatch ?? (engine === 'cpu' ? null : options.batch);
   return {

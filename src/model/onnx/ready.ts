@@ -56,7 +56,10 @@ export async function readOnnx(path: string): Promise<ReadyOnnx> {
     const input = images[0]!;
     const maps = outputs.filter(({ shape }) => shape.length === 4);
     if (maps.length !== 1)
-      throw unsupported(`${maps.length} of its ${outputs.length} outputs are maps [N, classes, H, W]`);
+      throw unsupported(
+        `${maps.length} of its ${outputs.length} outputs are maps [N, classes, H, W]`,
+        'export it with one map',
+      );
     const output = maps[0]!;
     for (const port of [input, output])
       if (port.type !== FLOAT) throw unsupported(`${port.name} is not float32`, 'export the float32 model');
@@ -66,6 +69,17 @@ export async function readOnnx(path: string): Promise<ReadyOnnx> {
       throw unsupported(`${input.name} is [${shapeText(input.shape)}], not [N, 3, H, W]`);
     if (height !== width && height !== null && width !== null)
       throw unsupported(`${input.name} takes ${width} × ${height} pixels; patches are square`);
+    for (const [axis, of] of [
+      [2, height],
+      [3, width],
+    ] as const) {
+      const side = output.shape[axis] ?? null;
+      if (side !== null && of !== null && side !== of)
+        throw unsupported(
+          `${output.name} has ${side} pixels along a side for patches of ${of}`,
+          'export it with the upsampling to the size of its input',
+        );
+    }
     const maker = makers.get(output.name);
     return {
       path,
