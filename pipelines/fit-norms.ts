@@ -77,7 +77,6 @@ export class NormFits implements ModelFits {
       const taken = fit
         ? await this.#serve(asked, fit, parts, signal)
         : inForce(parts, [unfittedNote(looked.pixels.length, LEAST_NORM_PATCHES, normModeOf(base))]);
-      for (const { message } of taken.notes) parts.say(`${id}: ${message}`);
       const release = async (): Promise<void> => {
         looked.close();
         await taken.release();

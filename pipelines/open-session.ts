@@ -7,6 +7,7 @@ import type { PatchPlan } from '../src/read/patch.js';
 import type { RunKey } from '../src/run-key.js';
 import { DICOM_KIND } from '../src/slide/dicom/description.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
+import { kept } from '../src/stage/announce.js';
 import { type SessionParts, SlideSession } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import type { RunGrowth, RunLedger } from '../src/store/ledger.js';
@@ -44,11 +45,8 @@ export async function openSession(
       await letGo();
       return undefined;
     }
-    const reader = await readers.open(
-      task.live ? { info, source: task.live.sourceFor(plan.level) } : slide,
-      plan,
-      tissueRule,
-    );
+    const source = task.live ? task.live.sourceFor(plan.level) : slide.source;
+    const reader = await readers.open({ info, source }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
     const opening = parts.openOutput({
@@ -69,6 +67,10 @@ export async function openSession(
       slide: info,
       plan,
       reader,
+      viewed: {
+        source: { description: source, levels: task.live ? plan.level + 1 : info.levels.length },
+        overview: reader.overview,
+      },
       output,
       run,
       runToken: runToken({ ...key, fingerprint: run.fingerprint }),
@@ -79,7 +81,12 @@ export async function openSession(
       ...folderOf(task),
       ...(labels ? { labels } : {}),
     });
-    await bus.publish(events.slide('opened', describe(session)), giveUp);
+    const event = events.slide('opened', describe(session));
+    const { model: name, modelVersion } = session.engine;
+    const { said: before } = run.state;
+    const said = { ...before, plan, model: name, modelVersion, run: session.runToken, opened: kept(event) };
+    await run.update({ ...run.state, said });
+    await bus.publish(event, giveUp);
     return session;
   } catch (error) {
     await letGo();
@@ -158,7 +165,7 @@ function describe(session: SlideSession) {
     width,
     height,
     mpp: slide.mpp,
-    grid: { cols, rows, side, mpp, downsample },
+    grid: { cols, rows, side, mpp, downsample, width: plan.width, height: plan.height },
     model: modelTag(session.engine),
     ...(axes ? { axes } : {}),
     ...(bounds ? { bounds } : {}),

@@ -8,6 +8,7 @@ import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
 import { createMemoryBus } from '../src/event/memory-bus.js';
 import { connectNatsBus } from '../src/event/nats-bus.js';
+import type { NatsOptions } from '../src/event/nats-options.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
 import type { PatchPlan } from '../src/read/patch.js';
 import { ReaderPool } from '../src/read/reader-pool.js';
@@ -79,7 +80,7 @@ export async function openParts(
     const { probabilities = false } = given;
     const setup = { config, arena, probabilities, onEvent };
     const fits = config['fit-norm'] === undefined ? undefined : new NormFits(bundle, setup);
-    const bus = given.bus ?? keep(await openBus(config));
+    const bus = given.bus ?? keep(await openBus(config, 'publisher'));
     const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
     const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const models = keep(await openModels({ ...setup, bundle }));
@@ -108,13 +109,21 @@ export async function openParts(
   }
 }
 
-/** The bus a configuration names: NATS, or the one in this process. */
-export async function openBus(config: Config): Promise<EventBus> {
+/** The bus a configuration names: NATS, or the one in this process. `role`: what this process does besides listening. */
+export async function openBus(config: Config, role: 'publisher' | 'listener' = 'listener'): Promise<EventBus> {
+  const options = natsOptions(config);
+  if (!options) return createMemoryBus();
+  const publish = role === 'publisher' ? (config.publish as NatsOptions['publish'] & string) : 'core';
+  return connectNatsBus({ ...options, publish, prefix: config.prefix });
+}
+
+/** How a configuration reaches NATS; undefined where it names no server. */
+export function natsOptions(config: Config): NatsOptions | undefined {
   const { nats: url, 'nats-creds': credsFile, 'nats-ca': caFile, 'nats-cert': certFile, 'nats-key': keyFile } = config;
-  if (url === undefined) return createMemoryBus();
+  if (url === undefined) return undefined;
   const tls = { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) };
   const secured = Object.keys(tls).length > 0;
-  return connectNatsBus({ url, ...(credsFile && { credsFile }), ...(secured && { tls }) });
+  return { url, ...(credsFile && { credsFile }), ...(secured && { tls }) };
 }
 
 /** A batch in each of the engine's lanes, the others filling. */

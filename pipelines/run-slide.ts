@@ -7,7 +7,7 @@ import type { Growth } from '../src/live/live-slide.js';
 import { patchRef } from '../src/read/plan.js';
 import { sampleFileAt } from '../src/slide/file-samples.js';
 import { fileAt } from '../src/slide/open.js';
-import { publishAggregate, publishProgress } from '../src/stage/announce.js';
+import { kept, publishAggregate, publishProgress, saidBesides } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import type { Lack } from '../src/stage/lack.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
@@ -164,16 +164,20 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const summary = await session.output.finish(summarise(session, aggregate, parts));
   await publishAggregate(session, aggregate, bus, giveUp);
   if (lack) {
-    await bus.publish(events.slide('incomplete', { ...finished(session), reason: lack }), giveUp);
-    await run.update({ ...run.state, ...(live && { tilesSeen: live.tiles.seen }), state: 'incomplete' });
+    const ending = events.slide('incomplete', { ...finished(session), reason: lack });
+    await bus.publish(ending, giveUp);
+    const said = saidBesides(session, bus, { ending: kept(ending) });
+    await run.update({ ...run.state, ...said, ...(live && { tilesSeen: live.tiles.seen }), state: 'incomplete' });
     const { expected, segmented, empty } = aggregate.patches;
     return { state: 'incomplete', reason: lack, done: segmented + empty, expected, summary };
   }
   const seamScore = summary.seams?.score ?? undefined;
   const seams = seamScore === undefined ? {} : { seamScore };
-  await bus.publish(events.slide('completed', { ...finished(session), ...seams }), giveUp);
+  const ending = events.slide('completed', { ...finished(session), ...seams });
+  await bus.publish(ending, giveUp);
   const growth = growingOf(task);
-  await run.update({ ...run.state, ...(growth && contentOf(growth, session.plan.level)), state: 'completed' });
+  const said = saidBesides(session, bus, { ending: kept(ending) });
+  await run.update({ ...run.state, ...said, ...(growth && contentOf(growth, session.plan.level)), state: 'completed' });
   return { state: 'completed', summary };
 }
 
@@ -209,7 +213,9 @@ async function suspend(session: SlideSession, task: SlideTask, { bus, events }: 
   const giveUp = AbortSignal.timeout(REPORT_MS);
   try {
     await publishProgress(session, bus, giveUp);
-    await bus.publish(events.slide('incomplete', { ...finished(session), reason }), giveUp);
+    const ending = events.slide('incomplete', { ...finished(session), reason });
+    await bus.publish(ending, giveUp);
+    await run.update({ ...run.state, ...saidBesides(session, bus, { ending: kept(ending) }) });
   } catch {
     // The bus is away; the next start says more than this event could.
   }

@@ -20,6 +20,8 @@ const ROOMS = [
   'live',
   'stage',
   'train',
+  'view',
+  'page',
   'status',
   'simulate',
   'config',

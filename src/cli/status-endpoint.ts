@@ -1,14 +1,17 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Parts } from '../../pipelines/parts.js';
 import type { Config } from '../config/options.js';
+import { StromaflowError } from '../errors.js';
 import { StatusBoard } from '../status/board.js';
 import { storedGrid } from '../status/grid.js';
 import { createMetrics, type Metrics } from '../status/metrics.js';
 import type { Readiness, SlideGrid } from '../status/report.js';
-import { type StatusServer, startStatusServer } from '../status/server.js';
+import { isLoopback, type StatusServer, startStatusServer } from '../status/server.js';
 import { REMEMBERED } from '../status/slide-book.js';
 import { finishedSlides, readSummary, storedPatches } from '../store/finished-slides.js';
 import { VERSION } from '../version.js';
+import { SlideShelf } from '../view/shelf.js';
 import type { EngineSupervision } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
@@ -26,6 +29,8 @@ export interface WatchedFolder {
 export class StatusEndpoint {
   readonly metrics: Metrics;
   readonly board: StatusBoard;
+  /** Slides to look at; undefined where nobody can ask. */
+  readonly shelf: SlideShelf | undefined;
   #server: StatusServer | undefined;
   #parts: Pick<Parts, 'bus' | 'models'> | undefined;
   readonly #folder: WatchedFolder | undefined;
@@ -33,15 +38,15 @@ export class StatusEndpoint {
 
   /** @throws PORT_IN_USE, CONFIG_INVALID */
   static async open(
-    config: Pick<Config, 'host' | 'port' | 'out'>,
+    config: Pick<Config, 'host' | 'port' | 'token-file' | 'access-log' | 'out'>,
     terminal: Pick<Terminal, 'line'>,
     folder?: WatchedFolder,
   ): Promise<StatusEndpoint> {
-    const endpoint = new StatusEndpoint(folder);
-    const { host, port, out } = config;
+    const { host, port, out, 'token-file': tokenFile, 'access-log': accessLog } = config;
+    const endpoint = new StatusEndpoint(folder, port === undefined ? undefined : new SlideShelf(out));
     if (port === undefined) return endpoint;
-    const { metrics, board } = endpoint;
-    if (folder) board.recall(await finishedSlides(out, REMEMBERED));
+    const { metrics, board, shelf } = endpoint;
+    const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
     endpoint.#server = await startStatusServer({
       host,
       port,
@@ -49,13 +54,18 @@ export class StatusEndpoint {
       status: () => board.report(),
       grid: slide => board.grid(slide) ?? gridOf(slide, board, out),
       readiness: () => endpoint.#readiness(),
+      ...(shelf ? { shelf } : {}),
+      ...{ token, accessLog },
     });
+    if (token === undefined && !isLoopback(host))
+      terminal.line('           health and metrics only: other machines see slides when there is a --token-file');
     terminal.line(`status     ${endpoint.#server.url}  (a page for the browser, while this runs)`);
     return endpoint;
   }
 
-  private constructor(folder: WatchedFolder | undefined) {
+  private constructor(folder: WatchedFolder | undefined, shelf: SlideShelf | undefined) {
     this.#folder = folder;
+    this.shelf = shelf;
     const engine = () => this.#parts?.models.current.segmenter.info;
     const connected = () => this.#parts?.bus.connected ?? false;
     const description = () => this.#parts?.bus.description ?? 'not opened yet';
@@ -76,6 +86,11 @@ export class StatusEndpoint {
     this.board = new StatusBoard({ version: VERSION, bus, engine, ...(folder && { folder }) });
   }
 
+  /** Shows what earlier starts finished, too. */
+  async recall(out: string): Promise<void> {
+    this.board.recall(await finishedSlides(out, REMEMBERED));
+  }
+
   /** The graph's parts are there. */
   opened(parts: Pick<Parts, 'bus' | 'models'>, supervision: Pick<EngineSupervision, 'failure'>): void {
     this.#parts = parts;
@@ -84,6 +99,7 @@ export class StatusEndpoint {
 
   async close(): Promise<void> {
     await this.#server?.close();
+    await this.shelf?.close();
   }
 
   #readiness(): Readiness {
@@ -110,4 +126,25 @@ async function gridOf(slide: string, board: StatusBoard, out: string): Promise<S
   } catch {
     return undefined;
   }
+}
+
+/** Below it a token can be guessed. */
+const SHORTEST_TOKEN = 16;
+
+async function readToken(path: string): Promise<string> {
+  let token: string;
+  try {
+    token = (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    throw new StromaflowError('CONFIG_INVALID', `${path}: the token cannot be read`, { cause });
+  }
+  if (!/^[\x21-\x7e]+$/.test(token) || token.length < SHORTEST_TOKEN)
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      `${path}: a token has ${SHORTEST_TOKEN} characters or more, no space in it`,
+      {
+        fix: 'make one with: openssl rand -hex 32',
+      },
+    );
+  return token;
 }

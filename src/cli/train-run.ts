@@ -38,6 +38,8 @@ export interface RunResult {
   /** Folder of the run. */
   readonly folder: string;
   readonly best: EpochLine | undefined;
+  /** Epochs it has learned. */
+  readonly epochs: number;
   /** The split file it was learned by. */
   readonly split: string;
 }
@@ -58,9 +60,10 @@ export async function trainSet(
 ): Promise<RunResult> {
   const { args, config, terminal, signal } = context;
   const path = args[0]!;
-  const start = await openStart(startOptions(config), signal);
-  const cleanUps: (() => Promise<unknown>)[] = [() => start.close()];
+  const cleanUps: (() => Promise<unknown>)[] = [];
   try {
+    const start = await openStart(startOptions(config), signal);
+    cleanUps.unshift(() => start.close());
     const recipe = recipeOf(config, start.parameters);
     const faults = new Faults(config.strict);
     const set = await openLabelledSet(path, {
@@ -100,7 +103,9 @@ export async function trainSet(
     terminal.line(`engine     ${engine}${line ? `: ${line}` : ''}`);
     terminal.line(`begins     ${start.said}`);
     if (from) terminal.line(`goes on    at epoch ${from.progress.epoch + 1}, patch ${from.progress.place}`);
-    const trainer = await openTrainer(start, { ...recipe, threads: config.threads }, { engine, signal });
+    signal.throwIfAborted();
+    // Not given the signal: what is interrupted finishes its step, and is saved.
+    const trainer = await openTrainer(start, { ...recipe, threads: config.threads }, { engine });
     cleanUps.unshift(() => trainer.close());
     const { threads, slots } = startThreads(config, set, grid.patchSize, recipe);
     cleanUps.unshift(() => threads.close());
@@ -142,7 +147,17 @@ export async function trainSet(
     const best = bestOf(progress);
     display.end(why, best, folder.path);
     const status = why === 'interrupted' ? 130 : faults.list.length > 0 ? 1 : 0;
-    return { status, folder: folder.path, best, split: join(folder.path, 'split.json') };
+    return {
+      status,
+      folder: folder.path,
+      best,
+      epochs: progress.history.length,
+      split: join(folder.path, 'split.json'),
+    };
+  } catch (error) {
+    if (signal.aborted && error === signal.reason)
+      throw new StromaflowError('INTERRUPTED', 'interrupted before the first step');
+    throw error;
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
@@ -167,7 +182,7 @@ function gridOf(config: Config, start: Start, split: Split | undefined): { spaci
 const nameOf = ({ architecture }: Start): string =>
   `${architecture.decoder.type.toLowerCase()}-${architecture.encoder}`;
 
-const parameterCount = ({ graph }: Start): number =>
+export const parameterCount = ({ graph }: Start): number =>
   [...graph.parameters.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
 
 async function indexSet(

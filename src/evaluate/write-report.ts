@@ -6,9 +6,10 @@ import { type BootstrapOptions, DEFAULT_RESAMPLES } from './bootstrap.js';
 import { compareModels } from './compare.js';
 import type { Evaluation, ScoredSlide } from './evaluation.js';
 import { addFacts, isPlain, NO_FACTS, namedFacts } from './label-facts.js';
+import type { LabelledImage } from './labelled-item.js';
 import type { LabelledSet } from './labelled-set.js';
 import { isOpen } from './labels.js';
-import { type EvaluationReport, type Example, type ModelFacts, STUDY } from './metrics.js';
+import { type EvaluationReport, type Example, type ModelFacts, type ModelResult, STUDY } from './metrics.js';
 import { type OpenItemOptions, openItem, openLabels, openPixels } from './open-item.js';
 import { readPatchLabels } from './patch-labels.js';
 import type { PatchSpool } from './patch-spool.js';
@@ -67,8 +68,7 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
         resamples,
         ...(seconds !== undefined && { replaySeconds: seconds }),
       });
-      const items = [...evaluation.slides.values()].map(({ item }) => item);
-      const known = await seenBefore({ ...facts, seen }, items, name, sums);
+      const known = await seenBefore(askedOf(facts, seen, options.split), itemsOf(evaluation, result), name, sums);
       const images = result.images.map(image =>
         slides.get(image.image)?.item.patientUnknown ? { ...image, patientUnknown: true as const } : image,
       );
@@ -117,6 +117,21 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
   }
   await writePatchRows(join(folder, 'patches.csv'), named, image => slides.get(image)!.item);
   return report;
+}
+
+/** Images that the report's scores are of: with a split, those of the split that it shows. */
+function itemsOf(evaluation: Evaluation, result: ModelResult): LabelledImage[] {
+  const split = reportedSplit({ models: [result] });
+  const shown = new Set(result.images.filter(image => image.split === split).map(({ image }) => image));
+  const items = [...evaluation.slides.values()].map(({ item }) => item);
+  return split === 'all' ? items : items.filter(({ id }) => shown.has(id));
+}
+
+/** A model that lists the images it saw may have been trained on another part of the set, which its provenance then names. */
+function askedOf(facts: ModelFacts, seen: ReadonlySet<string> | undefined, split: Split | undefined) {
+  if (!split || !seen) return { ...facts, seen };
+  const { provenance: _, ...others } = facts;
+  return { ...others, seen };
 }
 
 async function drawExample(example: Example, slide: ScoredSlide, options: WriteReportOptions): Promise<PictureSet> {

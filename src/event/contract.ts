@@ -54,6 +54,16 @@ export function runToken(key: RunKey): string {
 export const modelTag = (engine: { readonly model: string; readonly modelVersion: string }): string =>
   `${engine.model}@${engine.modelVersion}`;
 
+/** Id of the mask of one patch in one run. */
+export const maskId = (of: {
+  readonly slide: string;
+  readonly modelVersion: string;
+  readonly level: number;
+  readonly col: number;
+  readonly row: number;
+  readonly run: string;
+}): string => `${of.slide}/${of.modelVersion}/${of.level}/${of.col}/${of.row}@${of.run}`;
+
 /** Throws CONFIG_INVALID on a prefix, site or scanner that cannot stand in a subject. */
 export function createEvents(options: EventsOptions): Events {
   const prefix = checkPrefix(options.prefix ?? DEFAULT_PREFIX);
@@ -89,7 +99,7 @@ export function createEvents(options: EventsOptions): Events {
       return event(
         { kind: 'mask', slide, col, row },
         {
-          id: `${slide}/${headers.modelversion}/${level}/${col}/${row}@${run}`,
+          id: maskId({ slide, modelVersion: headers.modelversion, level, col, row, run }),
           type: EVENT_TYPES.mask,
           extensions: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
           contentType: 'image/png',

@@ -148,12 +148,18 @@ async function openOnnx(path: string, stated: unknown, manifestPath: string) {
       'MODEL_INVALID',
       `${manifestPath}: patchSize is ${parsed.manifest.patchSize}, but ${ready.input.name} of ${basename(path)} takes ${ready.fixedSide} pixels`,
     );
+  if (ready.scalesItself && parsed.assumed.includes('input'))
+    throw new StromaflowError('MODEL_INVALID', `${path} scales its image itself, and nobody says what it wants`, {
+      fix: `say so in ${MANIFEST}, e.g. "input": { "range": [0, 1], "mean": [0, 0, 0], "std": [1, 1, 1] } for RGB from 0 to 1`,
+    });
+  const assumed = output === undefined && ready.activation === null ? [...parsed.assumed, 'output'] : parsed.assumed;
   const scores: Scores = {
     activation:
       oneOf(activation, ['sigmoid', 'softmax']) ?? ready.activation ?? (outputs === 1 ? 'sigmoid' : 'softmax'),
     of: oneOf(output, ['logits', 'probabilities']) ?? (ready.activation ? 'probabilities' : 'logits'),
   };
-  return { ...parsed, network: { kind: 'onnx', ready } as const, scores, outputs, files: [path, ...ready.external] };
+  const network = { kind: 'onnx', ready } as const;
+  return { ...parsed, assumed, network, scores, outputs, files: [path, ...ready.external] };
 
   function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
     if (value === undefined || allowed.includes(value as T)) return value as T | undefined;

@@ -17,13 +17,6 @@ export interface PlanOptions {
 
 export const DEFAULT_PLAN = { spacing: 0.5, patchSize: 512, margin: 0, padding: 'zero', tolerance: 0.07 } as const;
 
-/** Pixels of margin that take most of a seam away, and patches for which they are not too dear (docs/decisions/0026-margin.md). */
-const USUAL_MARGIN = 32;
-const LEAST_WITH_MARGIN = 256;
-
-/** Margin of patches for which nobody states one, in pixels. */
-export const usualMargin = (patchSize: number): number => (patchSize < LEAST_WITH_MARGIN ? 0 : USUAL_MARGIN);
-
 /** Factors by which pyramids are made. */
 const WHOLE: readonly number[] = [1, 2, 4, 8];
 

@@ -4,6 +4,7 @@ import type { EventBus } from '../event/bus.js';
 import type { PipelineObserver, StageName } from '../stage/observer.js';
 import { RateMeter } from '../stage/rate.js';
 import type { SlideSummary } from '../store/summary.js';
+import { withoutFolders } from '../text.js';
 import type { BusObserver } from './observe-bus.js';
 import type { SlideGrid, StatusReport } from './report.js';
 import { SlideBook } from './slide-book.js';
@@ -125,7 +126,12 @@ export class StatusBoard {
 
   #remember(error: { readonly code: string; readonly message: string; readonly fix: string }): void {
     const { code, message, fix } = error;
-    this.#lastError = { code, message, fix, at: this.#clock.now().toISOString() };
+    this.#lastError = {
+      code,
+      message: withoutFolders(message),
+      fix: withoutFolders(fix),
+      at: this.#clock.now().toISOString(),
+    };
   }
 
   #createObserver(): PipelineObserver {

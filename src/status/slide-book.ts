@@ -3,6 +3,7 @@ import type { MaskEvent, SlideEvent, StromaEvent } from '../event/decode.js';
 import type { Aggregate, Areas, EventError, PatchCounts } from '../event/payloads.js';
 import type { PatchRef } from '../read/patch.js';
 import type { SlideSummary } from '../store/summary.js';
+import { withoutFolders } from '../text.js';
 import { emptyGrid, maskCell, NOT_ANALYSED, setCell } from './grid.js';
 import type { SlideGrid, SlideStatus } from './report.js';
 
@@ -107,7 +108,7 @@ export class SlideBook {
         break;
       }
       case 'failed':
-        entry.error = event.payload.error;
+        entry.error = shareable(event.payload.error);
         end(entry, 'failed', time);
     }
     this.#slides.set(payload.slide, entry);
@@ -143,4 +144,11 @@ const incomplete = (reason: string): EventError => ({
   code: 'SLIDE_INCOMPLETE',
   message: reason,
   fix: ERRORS.SLIDE_INCOMPLETE.fix,
+});
+
+/** As other machines may read it. */
+const shareable = ({ code, message, fix }: EventError): EventError => ({
+  code,
+  message: withoutFolders(message),
+  fix: withoutFolders(fix),
 });

@@ -21,7 +21,8 @@ const STYLE = `<style>text{font:11px sans-serif;fill:#444}.label{font-size:12px;
 export function learningCurves(history: readonly EpochLine[], title: string): string {
   const frame = frameOf(340, 250, { top: 34 });
   const best = bestOf({ history });
-  const epochs = { ...niceAxis([1, Math.max(2, history.length)], 'epoch', value => String(value)), from: 0 };
+  const axis = niceAxis([0, Math.max(2, history.length)], 'epoch', value => String(value));
+  const epochs = { ...axis, ticks: axis.ticks.filter(Number.isInteger) };
   const losses = history.flatMap(({ train, validation }) => [train.loss, validation.loss]);
   const lossAxis = niceAxis([0, ...losses], 'loss', value => String(value));
   const loss = curve(frame, history, epochs, lossAxis, part => part.loss, best);

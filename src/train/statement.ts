@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import type { LabelledSet } from '../evaluate/labelled-set.js';
+import { isOpen } from '../evaluate/labels.js';
 import type { Split } from '../evaluate/split.js';
 import type { Manifest } from '../model/manifest.js';
 import { VERSION } from '../version.js';
@@ -35,7 +36,8 @@ export function statementOf(statement: Statement): Partial<Manifest> & Readonly<
     classes: [positive.join(', ')],
     licence: licence ?? 'not stated: that of the data it was trained on',
     provenance: `trained by stromaflow ${VERSION} on ${folder}, split ${hash.slice(0, 8)} by ${split.by}, seed ${recipe.seed}, from ${begins}`,
-    labels: set.map.classes,
+    // A map that counts every other value as negative cannot be said in a list.
+    ...(!isOpen(set.map) && { labels: set.map.classes }),
     metrics: [
       {
         set: `validation split of ${folder}, which chose the epoch`,

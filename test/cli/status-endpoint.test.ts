@@ -14,7 +14,8 @@ afterEach(async () => {
   endpoint = undefined;
 });
 
-const here = { host: '127.0.0.1', port: 0, out: 'none' };
+const off = { 'token-file': undefined, 'access-log': undefined, out: 'none' };
+const here = { ...off, host: '127.0.0.1', port: 0 };
 const url = () => /http:\S+/.exec(written.lines.join('\n'))![0];
 const get = async (path: string) => {
   const response = await fetch(`${url()}${path}`);

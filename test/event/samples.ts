@@ -74,7 +74,7 @@ export const slidePayloads: SlidePayloads = {
     width: 640,
     height: 356,
     mpp: 0.2495,
-    grid: { cols: 5, rows: 4, side: 64, mpp: 0.499, downsample: 2 },
+    grid: { cols: 5, rows: 4, side: 64, mpp: 0.499, downsample: 2, width: 320, height: 178 },
     model: aggregate.model,
     axes: { x: 0.249, y: 0.25 },
     bounds: { x: 0, y: 16, width: 640, height: 340 },

@@ -8,7 +8,6 @@ import { readSplit, SPLITS, type Split, writeSplit } from '../../evaluate/split.
 import { splitSet } from '../../evaluate/split-set.js';
 import { loadBundle } from '../../model/bundle.js';
 import { makeFolder } from '../../process/make-folder.js';
-import { usualMargin } from '../../read/plan.js';
 import { openSlide } from '../../slide/open.js';
 import { type Command, GENERAL, LABELS, PATCHES } from '../command.js';
 import { Faults } from '../faults.js';
@@ -57,7 +56,7 @@ split.json; replay and train read it.`,
       seed,
       spacing,
       patchSize,
-      margin: config.margin ?? usualMargin(patchSize),
+      margin: config.margin ?? 0,
       openSlide,
     });
     const path = await fileOf(config.out);

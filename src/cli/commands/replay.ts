@@ -8,7 +8,6 @@ import { readSplit, type Split, writeSplit } from '../../evaluate/split.js';
 import { splitSet } from '../../evaluate/split-set.js';
 import { type EvaluatedModel, writeReport } from '../../evaluate/write-report.js';
 import { makeFolder } from '../../process/make-folder.js';
-import { usualMargin } from '../../read/plan.js';
 import { openSlide } from '../../slide/open.js';
 import { type Command, GRAPH, LABELS } from '../command.js';
 import { Faults } from '../faults.js';
@@ -80,10 +79,9 @@ every number in it, <out>/patches.csv a row a patch.`,
 /** A split made now is written beside the report, so that training can read it. */
 async function openSplit(set: LabelledSet, config: Config): Promise<Split | undefined> {
   const { split: by, seed, out } = config;
-  const patchSize = config['patch-size']!;
   if (by === undefined) return undefined;
   if (by !== 'patch' && by !== 'patient') return readSplit(by);
-  const grid = { spacing: config.spacing!, patchSize, margin: config.margin ?? usualMargin(patchSize) };
+  const grid = { spacing: config.spacing!, patchSize: config['patch-size']!, margin: config.margin! };
   const split = await splitSet(set, { by, seed, ...grid, openSlide });
   await writeSplit(join(out, 'split.json'), split);
   return split;
