@@ -71,6 +71,7 @@ export async function runGraph(
   }: GraphOptions = {},
 ): Promise<number> {
   const status = await StatusEndpoint.open(config, terminal, folder);
+  if (log) await status.recall(config.out);
   const { metrics, board, shelf } = status;
   signal.addEventListener('abort', () => board.drain(), { once: true });
   const cleanUps: (() => Promise<void>)[] = [() => status.close()];
