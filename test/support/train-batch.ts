@@ -1,3 +1,4 @@
+import type { EngineName } from '#src/engine/catalogue.js';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { IMAGENET } from '#src/model/manifest.js';
@@ -38,7 +39,7 @@ export const RECIPE: TrainRecipe = {
 export async function formulaTrainer(
   config: Readonly<Record<string, unknown>>,
   recipe: Partial<TrainRecipe> = {},
-  engine: 'cpu' | 'tfjs-wasm' | 'tfjs-cpu' = 'cpu',
+  engine: EngineName = 'cpu',
 ): Promise<Trainer> {
   const graph = buildNetwork(parseArchitecture(config, 'config.json'));
   const read = async (name: string) => {
