@@ -43,13 +43,16 @@ export const MODEL: readonly OptionName[] = [
   'half',
   'norm',
 ];
-export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin'];
+/** Norms that are fitted to slides. */
+export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
+export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'padding'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
 export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-ca', 'nats-cert', 'nats-key'];
-export const EVENTS: readonly OptionName[] = [...NATS, 'prefix', 'site', 'scanner', 'aggregate-interval'];
-export const STATUS: readonly OptionName[] = ['host', 'port'];
-export const OUTPUT: readonly OptionName[] = ['out', 'fresh', 'zarr'];
+export const STREAMS: readonly OptionName[] = ['stream-days', 'stream-bytes', 'stream-replicas', 'stream-storage'];
+export const EVENTS: readonly OptionName[] = [...NATS, 'publish', 'prefix', 'site', 'scanner', 'aggregate-interval'];
+export const STATUS: readonly OptionName[] = ['host', 'port', 'token-file', 'access-log'];
+export const OUTPUT: readonly OptionName[] = ['out', 'fresh', 'zarr', 'min-area', 'min-hole'];
 export const WATCHING: readonly OptionName[] = [
   'settle',
   'poll',

@@ -19,7 +19,10 @@ export class TrainDisplay implements TrainObserver {
   #epochs = 0;
 
   /** @throws PORT_IN_USE, CONFIG_INVALID */
-  static async open(config: Pick<Config, 'host' | 'port'>, terminal: Terminal): Promise<TrainDisplay> {
+  static async open(
+    config: Pick<Config, 'host' | 'port' | 'out' | 'token-file' | 'access-log'>,
+    terminal: Terminal,
+  ): Promise<TrainDisplay> {
     return new TrainDisplay(terminal, await StatusEndpoint.open(config, terminal));
   }
 

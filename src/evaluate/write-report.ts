@@ -96,6 +96,7 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
       spacing: options.spacing,
       patchSize: first?.plan.patchSize ?? 0,
       margin: first?.plan.margin ?? 0,
+      padding: first?.plan.padding ?? 'zero',
       ...(options.split && { split: { by: options.split.by, seed: options.split.seed } }),
       bootstrap: { unit: 'patient', resamples, seed },
     },

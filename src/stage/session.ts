@@ -4,12 +4,13 @@ import { toStromaflowError } from '../errors.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
+import type { OverviewCanvas } from '../read/overview.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
 import { patchRefs } from '../read/plan.js';
 import type { SlideHandle } from '../read/reader-pool.js';
 import type { SlideNote } from '../slide/note.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
-import type { SlideInfo } from '../slide/slide.js';
+import type { SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
@@ -43,10 +44,19 @@ export interface SourceFolder {
   readonly outages: number;
 }
 
+/** For whoever shows a slide: what reader threads are given, and the picture that they fill. */
+export interface ViewedPixels {
+  /** `levels`: those that it has, from the finest on. */
+  readonly source: { readonly description: TileSourceDescription; readonly levels: number };
+  readonly overview: OverviewCanvas;
+}
+
 export interface SessionParts {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
+  /** Absent: nobody can look at it. */
+  readonly viewed?: ViewedPixels;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   /** Names the run in events. */
@@ -78,6 +88,7 @@ export class SlideSession {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
+  readonly viewed: ViewedPixels | undefined;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   readonly runToken: string;
@@ -108,6 +119,7 @@ export class SlideSession {
     this.slide = parts.slide;
     this.plan = parts.plan;
     this.reader = parts.reader;
+    this.viewed = parts.viewed;
     this.output = parts.output;
     this.run = parts.run;
     this.runToken = parts.runToken;

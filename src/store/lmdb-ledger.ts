@@ -106,6 +106,19 @@ class LmdbLedger implements Ledger {
     return stored && knownRun(stored);
   }
 
+  *runs(): Generator<{ slide: string; run: RunLedger }, void, undefined> {
+    // From slide to slide, not from patch to patch: a slide has thousands.
+    let start: Key = ['' as string, 'run'];
+    for (;;) {
+      const [key] = this.#read(() => [...this.#database.getKeys({ start, limit: 1 })]);
+      if (!key) return;
+      const [slide] = key;
+      const stored = this.#get([slide, 'run']) as StoredRun | undefined;
+      if (stored) yield { slide, run: this.#open(slide, stored) };
+      start = range(slide).end;
+    }
+  }
+
   readonly names: NameRegister = {
     sourceOf: name => (this.#get([name.toLowerCase(), 'source']) as { source: string } | undefined)?.source,
     nameOf: source => (this.#get([sourceKey(source), 'name']) as { name: string } | undefined)?.name,

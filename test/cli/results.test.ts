@@ -73,7 +73,9 @@ describe('what is said of a slide', () => {
   it('that failed: on standard error with what to do, and for programs the same', async () => {
     await printResult(failed, written.terminal);
     expect(written.lines).toEqual([]);
-    expect(written.errors).toEqual([expect.stringMatching(/^stromaflow: no spacing \[SLIDE_NO_MPP\] .*--mpp.*\n$/)]);
+    expect(written.errors).toEqual([
+      expect.stringMatching(/^stromaflow: S1: no spacing \[SLIDE_NO_MPP\] .*--mpp.*\n$/),
+    ]);
     expect(written.values).toEqual([
       {
         slide: 'S1',

@@ -2,6 +2,7 @@ import type { Command } from '../command.js';
 import { config } from './config.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
+import { eventsCheck, eventsSetup } from './events.js';
 import { labelsCheck, labelsSplit } from './labels.js';
 import { modelFreeze, modelImport, modelInspect, modelQuantise, modelRun, modelVerify } from './model.js';
 import { replay } from './replay.js';
@@ -30,6 +31,8 @@ export const COMMANDS: readonly Command[] = [
   modelQuantise,
   modelRun,
   tail,
+  eventsSetup,
+  eventsCheck,
   doctor,
   config,
 ];

@@ -37,7 +37,7 @@ patients together. 80/10/10 by --seed, on the patches of the model's spacing and
 split.json; replay and train read it.`,
   options: ['split', 'seed', 'out', ...LABELS, ...PATCHES, 'strict', 'model', ...GENERAL],
   async run({ args, config, terminal, signal }) {
-    const { split: by = 'patient', seed, margin, strict } = config;
+    const { split: by = 'patient', seed, strict } = config;
     if (by !== 'patch' && by !== 'patient') {
       throw new StromaflowError('USAGE', `--split is ${by}; a set is split by patch or by patient`);
     }
@@ -50,7 +50,14 @@ split.json; replay and train read it.`,
     });
     const spacing = config.spacing ?? bundle.spacing;
     const patchSize = config['patch-size'] ?? bundle.patchSize;
-    const split = await splitSet(set, { by, seed, spacing, patchSize, margin, openSlide });
+    const split = await splitSet(set, {
+      by,
+      seed,
+      spacing,
+      patchSize,
+      margin: config.margin ?? 0,
+      openSlide,
+    });
     const path = await fileOf(config.out);
     await writeSplit(path, split);
     for (const line of describeSplit(split)) terminal.line(line);

@@ -77,10 +77,10 @@ every number in it, <out>/patches.csv a row a patch.`,
 
 /** A split made now is written beside the report, so that training can read it. */
 async function openSplit(set: LabelledSet, config: Config): Promise<Split | undefined> {
-  const { split: by, seed, out, margin } = config;
+  const { split: by, seed, out } = config;
   if (by === undefined) return undefined;
   if (by !== 'patch' && by !== 'patient') return readSplit(by);
-  const grid = { spacing: config.spacing!, patchSize: config['patch-size']!, margin };
+  const grid = { spacing: config.spacing!, patchSize: config['patch-size']!, margin: config.margin! };
   const split = await splitSet(set, { by, seed, ...grid, openSlide });
   await mkdir(out, { recursive: true });
   await writeSplit(join(out, 'split.json'), split);

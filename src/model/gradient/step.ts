@@ -4,7 +4,6 @@ import type { Program, Term } from '../program/words.js';
 import type { Context, Taped } from './context.js';
 import { tape } from './layer.js';
 import { type Loss, lossOf } from './loss.js';
-import { total } from './scored.js';
 
 /** Names of a program's inputs and outputs beside the parameters, which go by their own names. */
 export const STEP = {
