@@ -46,11 +46,8 @@ export async function openSession(
       await letGo();
       return undefined;
     }
-    const reader = await readers.open(
-      task.live ? { info, source: task.live.sourceFor(plan.level) } : slide,
-      plan,
-      tissueRule,
-    );
+    const source = task.live?.sourceFor(plan.level) ?? slide.source;
+    const reader = await readers.open({ info, source }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
     const opening = parts.openOutput({
@@ -69,6 +66,7 @@ export async function openSession(
       slide: info,
       plan,
       reader,
+      source,
       output,
       run,
       runToken: runToken({ ...key, fingerprint: run.fingerprint }),

@@ -18,6 +18,7 @@ const ROOMS = [
   'store',
   'live',
   'stage',
+  'work',
   'status',
   'simulate',
   'config',

@@ -9,7 +9,7 @@ import { patchRefs } from '../read/plan.js';
 import type { SlideHandle } from '../read/reader-pool.js';
 import type { SlideNote } from '../slide/note.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
-import type { SlideInfo } from '../slide/slide.js';
+import type { SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
@@ -47,6 +47,8 @@ export interface SessionParts {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
+  /** What its reader threads were given. */
+  readonly source?: TileSourceDescription;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   /** Names the run in events. */
@@ -78,6 +80,7 @@ export class SlideSession {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
+  readonly source: TileSourceDescription | undefined;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   readonly runToken: string;
@@ -108,6 +111,7 @@ export class SlideSession {
     this.slide = parts.slide;
     this.plan = parts.plan;
     this.reader = parts.reader;
+    this.source = parts.source;
     this.output = parts.output;
     this.run = parts.run;
     this.runToken = parts.runToken;
@@ -158,6 +162,17 @@ export class SlideSession {
       this.#exhausted = true;
       this.#checkDrained();
     }
+  }
+
+  /** Patches that somebody else chose; `endOfDue` says that none will follow. */
+  dueAt(refs: readonly PatchRef[]): DuePatch[] {
+    this.#inside += refs.length;
+    return refs.map(ref => ({ session: this, ref, dueAt: performance.now() }));
+  }
+
+  endOfDue(): void {
+    this.#exhausted = true;
+    this.#checkDrained();
   }
 
   /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */

@@ -5,9 +5,12 @@ import type { Segmenter } from '#src/engine/segmenter.js';
 import type { BusEvent } from '#src/event/bus.js';
 
 /** Parts with the null engine and defaults otherwise, untouched by the environment. */
-export async function partsWith(options: Partial<Config> & { out: string }): Promise<Parts> {
+export async function partsWith(
+  options: Partial<Config> & { out: string },
+  given: Parameters<typeof openParts>[1] = {},
+): Promise<Parts> {
   const { config } = await loadConfig({}, {});
-  return openParts({ ...config, engine: 'null', ...options });
+  return openParts({ ...config, engine: 'null', ...options }, given);
 }
 
 /** The same parts, whose model is run by another segmenter. */

@@ -10,12 +10,14 @@ import { segment } from './segment.js';
 import { simulate } from './simulate-scan.js';
 import { tail } from './tail.js';
 import { watch } from './watch.js';
+import { worker } from './worker.js';
 
 /** In the order of the help. */
 export const COMMANDS: readonly Command[] = [
   demo,
   segment,
   watch,
+  worker,
   simulate,
   replay,
   labelsCheck,
