@@ -66,7 +66,9 @@ async function openStreams(
   }
   if (publish === 'auto') return why;
   throw new StromaflowError('EVENTS_STREAM', `${nc.getServer()}: ${why}`, {
-    fix: 'enable JetStream (nats-server -js) and run stromaflow events setup, or publish with --publish core',
+    fix: work
+      ? 'enable JetStream (nats-server -js) and run stromaflow events setup --for-workers'
+      : 'enable JetStream (nats-server -js) and run stromaflow events setup, or publish with --publish core',
   });
 }
 
