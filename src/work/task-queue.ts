@@ -13,7 +13,11 @@ export interface TaskQueueOptions {
   readonly modelVersion: string;
   /** Seconds without a sign of life after which a task is given to another. */
   readonly timeoutSeconds: number;
+  /** Seconds of a queue that has tasks and hands out none. @default 60 */
+  readonly standstillSeconds?: number;
 }
+
+const STANDSTILL_SECONDS = 60;
 
 /** A task in hand. */
 export interface TakenTask {
@@ -36,6 +40,8 @@ export class TaskQueue {
   readonly #names: ReturnType<typeof workLayouts>;
   readonly #durable: string;
   #manager: JetStreamManager | undefined;
+  #idleSince: number | undefined;
+  #standstills = 0;
 
   constructor(options: TaskQueueOptions) {
     this.#options = options;
@@ -56,7 +62,9 @@ export class TaskQueue {
   async *take(signal: AbortSignal): AsyncGenerator<TakenTask, void, void> {
     const { connection } = this.#options;
     const mend = () => this.#mend().catch(() => undefined);
-    for await (const message of pullEach(connection, this.#names.tasks.name, this.#durable, signal, mend)) {
+    const onIdle = () => this.#lookForStandstill().catch(() => undefined);
+    for await (const message of pullEach(connection, this.#names.tasks.name, this.#durable, signal, mend, onIdle)) {
+      this.#idleSince = undefined;
       const taken = this.#taken(message);
       if (taken) yield taken;
     }
@@ -66,6 +74,27 @@ export class TaskQueue {
   async backlog(): Promise<{ readonly waiting: number; readonly inHand: number }> {
     const info = await this.#manager!.consumers.info(this.#names.tasks.name, this.#durable);
     return { waiting: info.num_pending, inHand: info.num_ack_pending };
+  }
+
+  /** Times that the consumer was made anew because the server had tasks and handed out none. */
+  get standstills(): number {
+    return this.#standstills;
+  }
+
+  /** Work queues stand still now and then: tasks wait, nobody has one in hand, and nothing comes. */
+  async #lookForStandstill(): Promise<void> {
+    const { waiting, inHand } = await this.backlog();
+    if (waiting === 0 || inHand > 0) {
+      this.#idleSince = undefined;
+      return;
+    }
+    this.#idleSince ??= performance.now();
+    const { standstillSeconds = STANDSTILL_SECONDS } = this.#options;
+    if (performance.now() - this.#idleSince < standstillSeconds * 1000) return;
+    this.#idleSince = undefined;
+    this.#standstills += 1;
+    await this.#manager!.consumers.delete(this.#names.tasks.name, this.#durable);
+    await this.#mend();
   }
 
   async #mend(): Promise<void> {
