@@ -67,6 +67,7 @@ export async function openSession(
       plan,
       reader,
       source,
+      grows: task.live !== undefined,
       output,
       run,
       runToken: runToken({ ...key, fingerprint: run.fingerprint }),

@@ -103,7 +103,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     const settled = await segment(session, taken);
     if (session.failure) {
       const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
-      slides.forget(task.run);
+      slides.forget(keyOf(taken));
       taken.putBack(PUT_BACK_MS);
       // An engine that is gone takes no other task either.
       if (error.code === 'ENGINE_FAILED') throw error;
@@ -156,6 +156,8 @@ function resultOf({ record, mask, failure }: SettledPatch): PatchResult {
   return { record, ...(failure ? { failure } : {}) };
 }
 
+const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.version}`;
+
 /** The slides that tasks are for, opened in the reader threads; those of long ago are closed. */
 class OpenSlides {
   readonly #parts: Parts;
@@ -169,7 +171,7 @@ class OpenSlides {
   }
 
   async briefOf(taken: TakenTask): Promise<Brief> {
-    const { run } = taken.task;
+    const run = keyOf(taken);
     const known = this.#briefs.get(run);
     if (known) return known;
     const brief = taken.brief().then(parts => readBrief(parts, this.#mounted));
@@ -179,7 +181,7 @@ class OpenSlides {
   }
 
   async open(taken: TakenTask): Promise<SlideSession> {
-    const { run } = taken.task;
+    const run = keyOf(taken);
     let session = this.#sessions.get(run);
     if (session) this.#sessions.delete(run);
     else session = this.#begin(taken);

@@ -49,6 +49,8 @@ export interface SessionParts {
   readonly reader: SlideHandle;
   /** What its reader threads were given. */
   readonly source?: TileSourceDescription;
+  /** More tiles may come. */
+  readonly grows?: boolean;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   /** Names the run in events. */
@@ -81,6 +83,7 @@ export class SlideSession {
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
   readonly source: TileSourceDescription | undefined;
+  readonly grows: boolean;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   readonly runToken: string;
@@ -112,6 +115,7 @@ export class SlideSession {
     this.plan = parts.plan;
     this.reader = parts.reader;
     this.source = parts.source;
+    this.grows = parts.grows ?? false;
     this.output = parts.output;
     this.run = parts.run;
     this.runToken = parts.runToken;

@@ -19,14 +19,20 @@ export interface Brief {
 
 const PART_BYTES = 500_000;
 
-/** The brief as messages, its parts in order. */
-export function briefEvents(subjects: WorkSubjects, run: string, brief: Brief): BusEvent[] {
-  const packed = deflateSync(serialize(brief));
+/** The brief as it travels; equal briefs are equal bytes. */
+export const packBrief = (brief: Brief): Buffer => serialize(brief);
+
+/** A packed brief as messages, its parts in order. */
+export function briefEvents(
+  subjects: WorkSubjects,
+  { slide, run, version }: { readonly slide: string; readonly run: string; readonly version: number },
+  brief: Buffer,
+): BusEvent[] {
+  const packed = deflateSync(brief, { level: 1 });
   const parts = Math.max(1, Math.ceil(packed.length / PART_BYTES));
-  const slide = brief.info.id;
   return Array.from({ length: parts }, (_, part) =>
-    event(subjects.brief(slide, run, part), subjects.source, 'brief', {
-      id: `${slide}@${run}/brief/${part}`,
+    event(subjects.brief(slide, run, version, part), subjects.source, 'brief', {
+      id: `${slide}@${run}/brief/${version}/${part}`,
       slide,
       run,
       data: new Uint8Array(packed.subarray(part * PART_BYTES, (part + 1) * PART_BYTES)),

@@ -16,8 +16,8 @@ import { workLayouts } from '../event/stream/layout.js';
 import { decodeMaskPng } from '../mask/png.js';
 import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
-import { type Brief, briefEvents } from './brief.js';
-import { type PatchResult, readOutcome, taskEvent, type WorkSubjects } from './task.js';
+import { type Brief, briefEvents, packBrief } from './brief.js';
+import { type BriefName, type PatchResult, readOutcome, taskEvent, type WorkSubjects } from './task.js';
 
 export interface HandOutOptions {
   readonly bus: EventBus;
@@ -36,7 +36,9 @@ export interface HandOutOptions {
 
 interface Handed {
   readonly session: SlideSession;
-  readonly brief: Promise<number>;
+  /** As it was published last. */
+  packed: Buffer | undefined;
+  brief: Promise<BriefName>;
   open: CreditedPatch[];
   timer: NodeJS.Timeout | undefined;
 }
@@ -61,6 +63,7 @@ export class HandOut {
   readonly #over = new Set<string>();
   /** Outcomes in the graph: patches of each that have not left it. */
   readonly #inGraph = new Map<CreditedPatch, { left: number; readonly message: JsMsg }>();
+  #briefs = 0;
   #settledAt = performance.now();
   #emit: (patch: SettledPatch) => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
@@ -133,15 +136,9 @@ export class HandOut {
   }
 
   #begin(session: SlideSession): Handed {
-    const { bus, subjects, briefOf } = this.#options;
     setMaxListeners(0, session.failed);
-    const brief = (async () => {
-      const events = briefEvents(subjects, session.runToken, briefOf(session));
-      for (const event of events) await bus.publish(event, session.failed);
-      return events.length;
-    })();
-    brief.catch(error => this.#failSession(session, error));
-    const handed: Handed = { session, brief, open: [], timer: undefined };
+    const brief = Promise.resolve({ version: 0, parts: 0 });
+    const handed: Handed = { session, packed: undefined, brief, open: [], timer: undefined };
     this.#handed.set(session.runToken, handed);
     session.failed.addEventListener('abort', () => this.#failSession(session, session.failure), { once: true });
     void session.drained.then(() => {
@@ -159,12 +156,35 @@ export class HandOut {
     if (patches.length > 0) void this.#publish(handed, patches);
   }
 
-  async #publish({ session, brief }: Handed, patches: readonly CreditedPatch[]): Promise<void> {
+  /**
+   * The brief that a task which is handed out now needs. Where the tiles of a slide that grows lie is in memory that reader threads
+   * share with this one; workers get it as it is, and it has the tiles of every patch that is due.
+   */
+  #briefFor(handed: Handed): Promise<BriefName> {
+    const { session } = handed;
+    if (handed.packed && !session.grows) return handed.brief;
+    const { bus, subjects, briefOf } = this.#options;
+    const packed = packBrief(briefOf(session));
+    if (handed.packed?.equals(packed)) return handed.brief;
+    handed.packed = packed;
+    // Greater than that of any earlier start: an old task keeps the brief that it was given.
+    this.#briefs = Math.max(this.#briefs + 1, Date.now());
+    const version = this.#briefs;
+    handed.brief = (async () => {
+      const events = briefEvents(subjects, { slide: session.slide.id, run: session.runToken, version }, packed);
+      for (const event of events) await bus.publish(event, session.failed);
+      return { version, parts: events.length };
+    })();
+    return handed.brief;
+  }
+
+  async #publish(handed: Handed, patches: readonly CreditedPatch[]): Promise<void> {
+    const { session } = handed;
     const { bus, subjects } = this.#options;
     const { slide, runToken: run, engine } = session;
     try {
       const places = patches.map(({ ref: { col, row } }) => [col, row] as const);
-      const task = { slide: slide.id, run, brief: await brief, patches: places };
+      const task = { slide: slide.id, run, brief: await this.#briefFor(handed), patches: places };
       await bus.publish(taskEvent(subjects, engine.modelVersion, task), session.failed);
     } catch (error) {
       this.#failSession(session, error);

@@ -140,7 +140,7 @@ export class TaskQueue {
 
   async #brief({ slide, brief }: Task, subject: (part: number) => string): Promise<Uint8Array[]> {
     const parts: Uint8Array[] = [];
-    for (let part = 0; part < brief; part++) {
+    for (let part = 0; part < brief.parts; part++) {
       const query = { last_by_subj: subject(part) };
       const message = await this.#manager!.streams.getMessage(this.#names.briefs.name, query).catch(() => null);
       if (!message) throw new StromaflowError('EVENTS_STREAM', `${slide}: its brief is not in the stream`);

@@ -8,10 +8,16 @@ export interface Task {
   readonly slide: string;
   /** Names the run in events. */
   readonly run: string;
-  /** Parts of the slide's brief. */
-  readonly brief: number;
+  /** How the slide is read: which of its briefs, and in how many parts it is. */
+  readonly brief: BriefName;
   /** Places in the plan's grid: column, row. */
   readonly patches: readonly (readonly [col: number, row: number])[];
+}
+
+/** Of a slide that grows there is another whenever it grew. */
+export interface BriefName {
+  readonly version: number;
+  readonly parts: number;
 }
 
 /** What came of one patch. */
@@ -43,8 +49,8 @@ export class WorkSubjects {
     this.source = `/stromaflow/${encodeURIComponent(site)}/${encodeURIComponent(scanner)}`;
   }
 
-  brief(slide: string, run: string, part: number): string {
-    return `${this.#base}.brief.${slide}.${run}.${part}`;
+  brief(slide: string, run: string, version: number, part: number): string {
+    return `${this.#base}.brief.${slide}.${run}.${version}.${part}`;
   }
 
   /** The model stands in it, so that a worker gets what its own model can do and leaves the rest. */
@@ -66,9 +72,15 @@ export const tasksFor = (prefix: string, modelVersion: string): string =>
   `${checkPrefix(prefix)}.*.*.task.${escapeToken(modelVersion)}.*`;
 
 /** Subjects of the task's brief and outcome, beside its own. */
-export function besides(taskSubject: string, { slide, run }: Task): { brief(part: number): string; outcome: string } {
+export function besides(
+  taskSubject: string,
+  { slide, run, brief }: Task,
+): { brief(part: number): string; outcome: string } {
   const base = taskSubject.split('.').slice(0, -3).join('.');
-  return { brief: part => `${base}.brief.${slide}.${run}.${part}`, outcome: `${base}.outcome.${slide}` };
+  return {
+    brief: part => `${base}.brief.${slide}.${run}.${brief.version}.${part}`,
+    outcome: `${base}.outcome.${slide}`,
+  };
 }
 
 export function taskEvent(subjects: WorkSubjects, modelVersion: string, task: Task): BusEvent {

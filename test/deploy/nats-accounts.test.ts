@@ -17,7 +17,7 @@ const ROLES = ['ingest', 'worker', 'viewer', 'admin'];
 const ORIGIN = { site: 'lab', scanner: 'gt450' };
 const events = createEvents(ORIGIN);
 const subjects = new WorkSubjects('stroma.v1', ORIGIN);
-const task = taskEvent(subjects, '0', { slide: 'S1', run: 'r', brief: 1, patches: [[0, 0]] });
+const task = taskEvent(subjects, '0', { slide: 'S1', run: 'r', brief: { version: 1, parts: 1 }, patches: [[0, 0]] });
 const record = {
   level: 0,
   col: 0,

@@ -20,6 +20,8 @@ import { startNatsServer, type TestNatsServer } from '../support/nats-server.js'
 import { partsWith, recording } from '../support/parts.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 import { eventually } from '../support/processes.js';
+import { THOROUGH } from '../support/thorough.js';
+import { finishedMask, happened, maskOf, scan, watchFor } from './live-support.js';
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -211,6 +213,65 @@ describe('ingest and workers', () => {
     await startWorker(server);
     expect(await running).toMatchObject({ state: 'completed' });
   });
+});
+
+describe('a slide that grows', () => {
+  for (const as of THOROUGH ? (['growing-tiff', 'tile-folder', 'dicom'] as const) : (['growing-tiff'] as const))
+    it(`${as}: workers read it while it is written, and the mask is that of the finished slide`, async () => {
+      const server = await openServer();
+      const worker = await startWorker(server);
+      const config = { ...COMMON, nats: server.url, role: 'ingest' };
+      const { results, out, events } = await watchFor(1, { config }, async (folder, signal) => {
+        // The scanner waits with half of the slide for the first mask.
+        const first = as === 'growing-tiff' ? happened('mask', signal) : undefined;
+        let tiles = 0;
+        const onTile = async (): Promise<void> => {
+          tiles += 1;
+          if (tiles === 65) await first;
+        };
+        return scan({ as, ...(as === 'growing-tiff' ? { onTile } : { rate: 400 }) })(folder, signal);
+      });
+      expect(results[0]).toMatchObject({ state: 'completed' });
+      expect(await maskOf(out, 'CMU-1-Small-Region')).toEqual(await finishedMask(SLIDE, 'CMU-1-Small-Region'));
+      expect(masks(events).size).toBeGreaterThan(10);
+      expect(worker.results.length).toBeGreaterThan(3);
+    });
+});
+
+it('a queue that has tasks and hands out none is begun anew, and counted', async () => {
+  const server = await openServer();
+  const { parts } = await openIngest(server);
+  const running = segment(parts);
+  const { connection } = await bus({ ...COMMON, nats: server.url });
+  // What is asked of the consumer gets lost, until it is another one.
+  let isDeaf = true;
+  const publish = connection.publish.bind(connection);
+  connection.publish = (subject, ...rest) => {
+    if (subject.includes('.CONSUMER.DELETE.')) isDeaf = false;
+    if (!(isDeaf && subject.includes('.CONSUMER.MSG.NEXT.'))) publish(subject, ...rest);
+  };
+  const request = connection.request.bind(connection);
+  connection.request = (subject, ...rest) => {
+    if (subject.includes('.CONSUMER.DELETE.')) isDeaf = false;
+    return request(subject, ...rest);
+  };
+  const modelVersion = '0';
+  const queue = new TaskQueue({
+    connection,
+    prefix: 'stroma.v1',
+    modelVersion,
+    timeoutSeconds: 1,
+    standstillSeconds: 0.1,
+  });
+  await queue.open();
+  for await (const taken of queue.take(new AbortController().signal)) {
+    taken.putBack(0);
+    break;
+  }
+  expect(queue.standstills).toBe(1);
+  await startWorker(server);
+  expect(await running).toMatchObject({ state: 'completed' });
+  await connection.close();
 });
 
 describe('whatever dies', () => {

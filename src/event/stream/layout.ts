@@ -118,9 +118,12 @@ export const VITAL_FIELDS: readonly (keyof StreamFields)[] = [
 
 const NANOSECONDS = 1e9;
 const DAY_SECONDS = 86_400;
+const BRIEF_DAYS = 7;
 
 export function fieldsOf(layout: StreamLayout, limits: StreamLimits = DEFAULT_LIMITS): StreamFields {
-  const seconds = limits.days * DAY_SECONDS;
+  // A brief is needed for as long as tasks may wait.
+  const days = layout.kind === 'briefs' ? Math.min(limits.days, BRIEF_DAYS) : limits.days;
+  const seconds = days * DAY_SECONDS;
   return {
     subjects: layout.subjects,
     retention: layout.retention,

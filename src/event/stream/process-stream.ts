@@ -128,6 +128,7 @@ export async function* pullEach(
       await sleep(PULL_MS / 4, undefined, { signal }).catch(() => undefined);
       if (signal.aborted || nc.isClosed()) return;
       if (isGone(error)) await mend();
+      else await onIdle();
       continue;
     }
     if (!message) {
