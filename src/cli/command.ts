@@ -49,7 +49,7 @@ export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
 export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-ca', 'nats-cert', 'nats-key'];
 export const EVENTS: readonly OptionName[] = [...NATS, 'prefix', 'site', 'scanner', 'aggregate-interval'];
 export const STATUS: readonly OptionName[] = ['host', 'port', 'token-file', 'access-log'];
-export const OUTPUT: readonly OptionName[] = ['out', 'fresh', 'zarr'];
+export const OUTPUT: readonly OptionName[] = ['out', 'fresh', 'zarr', 'mask-tiff', 'dicom-seg'];
 export const WATCHING: readonly OptionName[] = [
   'settle',
   'poll',

@@ -20,7 +20,9 @@ function chosen(): string {
 
 function draw({ total, slides }: Listed): void {
   byId('count').textContent =
-    total > slides.length ? `${count(slides.length)} of ${count(total)} slides` : `${count(total)} ${total === 1 ? 'slide' : 'slides'}`;
+    total > slides.length
+      ? `${count(slides.length)} of ${count(total)} slides`
+      : `${count(total)} ${total === 1 ? 'slide' : 'slides'}`;
   const list = byId('slides');
   const known = new Map([...list.children].map(item => [(item as HTMLElement).dataset['slide'], item as HTMLElement]));
   const items = slides.map(slide => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { element, encapsulatedHead, itemHead, sequence, sequenceEnd, type Vr } from '#src/simulate/dicom-elements.js';
+import { element, encapsulatedHead, itemHead, sequence, sequenceEnd, type Vr } from '#src/slide/dicom/elements.js';
 
 interface Read {
   readonly tag: number;
