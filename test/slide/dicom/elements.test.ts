@@ -106,7 +106,7 @@ it('frames stand between the head of encapsulated pixels and its end (PS3.5, ann
 describe('decimal', () => {
   it('has 16 characters at most, keeps the exponent, and as many digits as fit', () => {
     fc.assert(
-      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), value => {
+      fc.property(fc.double({ noNaN: true, min: -1e200, max: 1e200 }), value => {
         const text = decimal(value);
         expect(text.length).toBeLessThanOrEqual(16);
         expect(Math.abs(Number(text) - value)).toBeLessThanOrEqual(Math.abs(value) * 1e-8);
