@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
+import { keepEvents } from '../../pipelines/keep-events.js';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import { describeEvent } from '../event/describe.js';
@@ -70,6 +71,7 @@ export async function runGraph(
   }: GraphOptions = {},
 ): Promise<number> {
   const status = await StatusEndpoint.open(config, terminal, folder);
+  if (log) await status.recall(config.out);
   const { metrics, board, shelf } = status;
   signal.addEventListener('abort', () => board.drain(), { once: true });
   const cleanUps: (() => Promise<void>)[] = [() => status.close()];
@@ -82,6 +84,17 @@ export async function runGraph(
     const info = models.current.segmenter.info;
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
     if (info.choice) terminal.line(`           ${info.choice}`);
+    if (config.nats !== undefined) terminal.line(`events     ${bus.description}`);
+    const keeping = keepEvents(bare, {
+      onKept: ({ masks, others, lost }) => {
+        terminal.line(`events     published again what the streams lacked: ${masks} masks, ${others} other events`);
+        if (lost > 0) terminal.problem(`${lost} masks cannot be published again: they are not in the slides' files`);
+      },
+      onError: error => terminal.problem(error.line),
+    });
+    cleanUps.unshift(() => keeping.stop());
+    // Before slides are opened anew, so that nothing of an earlier run comes to stand behind a new one.
+    await keeping.compared;
     const progress = new ProgressCounter();
     const openLabels = labelsFor?.(models.current.bundle);
     const service = log ? new ServiceLog(terminal, bus) : undefined;
@@ -120,7 +133,7 @@ export async function runGraph(
         concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
           if (!(quiet && result.state === 'completed')) await printResult(result, terminal, again);
-          if (areas) areasKept = (await keepAreas(areas, result)) && areasKept;
+          if (areas) areasKept = (await keepAreas(areas, result, terminal)) && areasKept;
           return result;
         }),
         toArray(),
@@ -151,6 +164,7 @@ function watched(
     ...parts,
     observer: combineObservers([metrics.observer, board.observer, progress, ...(shelf ? [shelf.observer] : [])]),
     bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, ...viewed, deadLetters(terminal)]),
+    say: terminal.line,
     onOpened: session => {
       progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches);
       service?.opened(session);

@@ -1,18 +1,24 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Parts } from '../../pipelines/parts.js';
 import type { Config } from '../config/options.js';
 import { StromaflowError } from '../errors.js';
 import { StatusBoard } from '../status/board.js';
+import { storedGrid } from '../status/grid.js';
 import { createMetrics, type Metrics } from '../status/metrics.js';
-import type { Readiness } from '../status/report.js';
+import type { Readiness, SlideGrid } from '../status/report.js';
 import { isLoopback, type StatusServer, startStatusServer } from '../status/server.js';
+import { REMEMBERED } from '../status/slide-book.js';
+import { finishedSlides, readSummary, storedPatches } from '../store/finished-slides.js';
 import { VERSION } from '../version.js';
 import { SlideShelf } from '../view/shelf.js';
 import type { EngineSupervision } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
-/** The folder that is watched: why it is away, undefined while it is there. */
+/** The folder that is watched. */
 export interface WatchedFolder {
+  readonly root: string;
+  /** Why it is away, undefined while it is there. */
   readonly reason: string | undefined;
 }
 
@@ -36,8 +42,8 @@ export class StatusEndpoint {
     terminal: Pick<Terminal, 'line'>,
     folder?: WatchedFolder,
   ): Promise<StatusEndpoint> {
-    const { host, port, 'token-file': tokenFile, 'access-log': accessLog } = config;
-    const endpoint = new StatusEndpoint(folder, port === undefined ? undefined : new SlideShelf(config.out));
+    const { host, port, out, 'token-file': tokenFile, 'access-log': accessLog } = config;
+    const endpoint = new StatusEndpoint(folder, port === undefined ? undefined : new SlideShelf(out));
     if (port === undefined) return endpoint;
     const { metrics, board, shelf } = endpoint;
     const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
@@ -46,14 +52,14 @@ export class StatusEndpoint {
       port,
       metrics,
       status: () => board.report(),
-      grid: slide => board.grid(slide),
+      grid: slide => board.grid(slide) ?? gridOf(slide, board, out),
       readiness: () => endpoint.#readiness(),
       ...(shelf ? { shelf } : {}),
       ...{ token, accessLog },
     });
     if (token === undefined && !isLoopback(host))
       terminal.line('           health and metrics only: other machines see slides when there is a --token-file');
-    terminal.line(`status     ${endpoint.#server.url}  (a page for the browser)`);
+    terminal.line(`status     ${endpoint.#server.url}  (a page for the browser, while this runs)`);
     return endpoint;
   }
 
@@ -77,7 +83,12 @@ export class StatusEndpoint {
       connected,
       ...(folder && { folderUp: () => folder.reason === undefined }),
     });
-    this.board = new StatusBoard({ version: VERSION, bus, engine });
+    this.board = new StatusBoard({ version: VERSION, bus, engine, ...(folder && { folder }) });
+  }
+
+  /** Shows what earlier starts finished, too. */
+  async recall(out: string): Promise<void> {
+    this.board.recall(await finishedSlides(out, REMEMBERED));
   }
 
   /** The graph's parts are there. */
@@ -102,6 +113,18 @@ export class StatusEndpoint {
         accepting: unless(this.board.draining && 'draining'),
       },
     };
+  }
+}
+
+/** Of a slide that an earlier start finished. Names come from outside: only those on the board are looked up. */
+async function gridOf(slide: string, board: StatusBoard, out: string): Promise<SlideGrid | undefined> {
+  if (!board.report().slides.some(known => known.slide === slide && known.state !== 'open')) return undefined;
+  const folder = join(out, slide);
+  try {
+    const summary = await readSummary(folder);
+    return summary && (await storedGrid(summary.plan.cols, summary.plan.rows, storedPatches(folder)));
+  } catch {
+    return undefined;
   }
 }
 

@@ -33,6 +33,8 @@ export const NOTE_CODES = [
   'model-notice',
   /** A file that was asked for and cannot be written of this slide. */
   'output-left-out',
+  /** How the model's norms were fitted to the slide, or why they were not. */
+  'norms',
 ] as const;
 
 export type NoteCode = (typeof NOTE_CODES)[number];

@@ -25,7 +25,7 @@ export interface StatusServerOptions {
   readonly status: () => StatusReport;
   readonly readiness: () => Readiness;
   /** The picture of a slide's grid on the page. */
-  readonly grid?: (slide: string) => SlideGrid | undefined;
+  readonly grid?: (slide: string) => SlideGrid | undefined | Promise<SlideGrid | undefined>;
   /** Slides to look at: with it there are /api and /view. */
   readonly shelf?: SlideShelf;
   /** What a request must bring; without it other machines get nothing that names a slide. */
@@ -111,7 +111,7 @@ function addStatus(app: FastifyInstance, { status, metrics, grid }: StatusServer
 
   const schema = { response: { 200: gridSchema, 404: problemSchema } };
   app.get<{ Params: { slide: string } }>('/slides/:slide/grid', { schema }, async (request, reply) => {
-    const found = grid?.(request.params.slide);
+    const found = await grid?.(request.params.slide);
     if (!found) return reply.code(404).send({ error: 'not found' });
     return { cols: found.cols, rows: found.rows, cells: Buffer.from(found.cells).toString('base64') };
   });

@@ -31,6 +31,12 @@ export function createMemoryLedger(): Ledger {
       const run = runs.get(slide);
       return run && knownRun(run.stored);
     },
+    runs() {
+      check();
+      return [...runs]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([slide, run]) => ({ slide, run: openRun(run, check) }));
+    },
     names: {
       sourceOf: name => sources.get(name.toLowerCase()),
       nameOf: source => names.get(source),

@@ -46,6 +46,7 @@ export const knownRun = (stored: StoredRun): KnownRun => ({
   fingerprint: keyFingerprint(stored),
   growth: stored.growth,
   finished: stored.finished,
+  said: stored.said?.run,
 });
 
 const keyFingerprint = ({ key }: StoredRun): string => (JSON.parse(key) as string[])[1]!;

@@ -16,7 +16,7 @@ import { OVERVIEW_FILE, renderOverview } from './overview.js';
 import { OverviewMask } from './overview-mask.js';
 import { OverviewPixels } from './overview-pixels.js';
 import { PATCHES_FILE, PatchLines } from './patches-jsonl.js';
-import type { SlideFilesSummary, SlideSummary } from './summary.js';
+import type { SievedPolygons, SlideFilesSummary, SlideSummary } from './summary.js';
 import { MASK_STORE, MaskStore } from './zarr.js';
 import type { OmeZarrVersion } from './zarr-metadata.js';
 
@@ -79,7 +79,7 @@ export class SlideFiles {
     this.#mask = new OverviewMask(plan, overview);
     this.#pixels = new OverviewPixels(folder, plan, overview, fresh);
     this.#lines = new PatchLines(folder, plan);
-    this.#polygons = new MaskPolygons(plan);
+    this.#polygons = this.#noPolygons();
     this.#seams = new SeamCounter(plan);
   }
 
@@ -181,10 +181,18 @@ export class SlideFiles {
     this.#pixels.close();
   }
 
-  #writePolygons(): PolygonCounts {
-    const { folder, plan, minArea, minHole } = this.#options;
+  #writePolygons(): PolygonCounts & SievedPolygons {
+    const { folder, plan } = this.#options;
+    const counts = writeGeoJson(folder, plan, this.#polygons.polygons());
+    const { dropped, droppedArea, filled, filledArea } = this.#polygons.sieved;
+    const mm2 = (pixels: number): number => (pixels * plan.mpp ** 2) / 1e6;
+    return { ...counts, dropped, droppedMm2: mm2(droppedArea), filled, filledMm2: mm2(filledArea) };
+  }
+
+  #noPolygons(): MaskPolygons {
+    const { plan, minArea, minHole } = this.#options;
     const pixel = plan.mpp ** 2;
-    return writeGeoJson(folder, plan, this.#polygons.polygons({ minArea: minArea / pixel, minHole: minHole / pixel }));
+    return new MaskPolygons(plan, { minArea: minArea / pixel, minHole: minHole / pixel });
   }
 
   /** Patches without an outcome, that failed or are missing, and missing parts of others, as rectangles of the canvas. */
@@ -219,7 +227,7 @@ export class SlideFiles {
   }
 
   #rebuild(): void {
-    this.#polygons = new MaskPolygons(this.#options.plan);
+    this.#polygons = this.#noPolygons();
     this.#seams = new SeamCounter(this.#options.plan);
     this.#untraced.length = 0;
     this.#mask.clear();

@@ -83,25 +83,9 @@ export class MaskStore implements StoredMask {
     }
   }
 
-  /** The stored mask of a patch as bits; all clear where no chunk is stored, undefined where it is damaged. */
+  /** See readMask. */
   read(col: number, row: number): Uint8Array | undefined {
-    const { core } = this.#plan;
-    let packed: Uint8Array;
-    try {
-      packed = readFileSync(this.#chunkPath(this.levels[0]!, col, row));
-    } catch (error) {
-      if (isMissing(error)) return packBits(new Uint8Array(core ** 2), core, core);
-      return withOutputErrors(this.#root, () => {
-        throw error;
-      });
-    }
-    try {
-      const unpack = this.#layout.codec === 'gzip' ? gunzipSync : inflateSync;
-      const bytes = unpack(packed, { maxOutputLength: core ** 2 });
-      return bytes.length === core ** 2 ? packBits(bytes, core, core) : undefined;
-    } catch {
-      return undefined;
-    }
+    return readChunk(this.#root, this.#chunkPath(this.levels[0]!, col, row), this.#layout, this.#plan.core);
   }
 
   has(level: StoredLevel, col: number, row: number): boolean {
@@ -142,6 +126,36 @@ export class MaskStore implements StoredMask {
       writeFileSync(this.#partial, pack(bytes, { level: 1, strategy: constants.Z_RLE }));
       renameSync(this.#partial, path);
     });
+  }
+}
+
+/**
+ * The stored mask of a patch as bits; all clear where no chunk is stored, undefined where it is damaged or there is no store. Throws
+ * OUTPUT_FAILED where it cannot be read.
+ */
+export function readMask(folder: string, plan: PatchPlan, col: number, row: number): Uint8Array | undefined {
+  const root = join(folder, MASK_STORE);
+  const layout = layoutIn(root);
+  if (!layout) return undefined;
+  return readChunk(root, join(root, storedLevels(plan)[0]!.path, chunkKey(layout, col, row)), layout, plan.core);
+}
+
+function readChunk(root: string, path: string, { codec }: StoreLayout, core: number): Uint8Array | undefined {
+  let packed: Uint8Array;
+  try {
+    packed = readFileSync(path);
+  } catch (error) {
+    if (isMissing(error)) return packBits(new Uint8Array(core ** 2), core, core);
+    return withOutputErrors(root, () => {
+      throw error;
+    });
+  }
+  try {
+    const unpack = codec === 'gzip' ? gunzipSync : inflateSync;
+    const bytes = unpack(packed, { maxOutputLength: core ** 2 });
+    return bytes.length === core ** 2 ? packBits(bytes, core, core) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
