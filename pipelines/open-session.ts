@@ -55,6 +55,7 @@ export async function openSession(
       plan,
       overview: reader.overview,
       fresh,
+      maskTiff: parts.config['mask-tiff'],
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
       minArea: parts.config['min-area'],
       minHole: parts.config['min-hole'],

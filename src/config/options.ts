@@ -428,6 +428,19 @@ export const OPTIONS = {
     group: 'output',
     help: 'format of masks: v2 (OME-Zarr 0.4) or v3 (OME-Zarr 0.5); a slide that is gone on with keeps its own',
   },
+  'mask-tiff': {
+    type: 'boolean',
+    default: false,
+    group: 'output',
+    help: 'write mask.tif too, a pyramidal TIFF with 2 where there is stroma: for ASAP, QuPath and TIGER',
+  },
+  'dicom-seg': {
+    type: 'choice',
+    choices: ['auto', 'off'],
+    default: 'auto',
+    group: 'output',
+    help: 'auto writes mask.dicom, DICOM segmentations, for slides that are DICOM',
+  },
   'min-area': {
     type: 'number',
     unit: 'µm²',
