@@ -109,8 +109,8 @@ export async function trainSet(
     cleanUps.unshift(() => trainer.close());
     const { threads, slots } = startThreads(config, set, grid.patchSize, recipe);
     cleanUps.unshift(() => threads.close());
-    const seen = await seenLines(index);
-    const statement = { name, set, split, recipe, grid, licence: config['data-licence'], begins: start.said };
+    const seen = await seenLines(index, start.made?.seen ?? []);
+    const statement = { name, set, split, recipe, grid, licence: config['data-licence'], start };
     const bundleOf = (state: TrainState, history: readonly EpochLine[], epoch: EpochLine) => ({
       config: start.config,
       state,
@@ -249,15 +249,16 @@ function describeIndex({ items, train, validation, removed }: PatchIndex): strin
   ];
 }
 
-/** What `sha256sum` would print of the images that the run learns from or is chosen by. */
-async function seenLines({ items, train, validation }: PatchIndex): Promise<string[]> {
+/** What `sha256sum` would print of the images that the run learns from or is chosen by, and sums that its beginning brings. */
+async function seenLines({ items, train, validation }: PatchIndex, before: readonly string[]): Promise<string[]> {
   const sums = new ImageSums();
   const used = new Set([...train, ...validation].map(({ item }) => item));
-  const lines: string[] = [];
+  const lines = new Map<string, string>();
   for (const item of [...used].sort((a, b) => a - b)) {
     const { image } = items[item]!;
     const sum = await sums.of(image);
-    if (sum !== undefined) lines.push(`${sum}  ${basename(image.imagePath)}`);
+    if (sum !== undefined) lines.set(sum, `${sum}  ${basename(image.imagePath)}`);
   }
-  return lines;
+  const earlier = before.filter(sum => !lines.has(sum)).map(sum => `${sum}  (before)`);
+  return [...lines.values(), ...earlier];
 }
