@@ -77,6 +77,11 @@ export async function trainSet(
     const grid = gridOf(config, start, given);
     if (given) checkSplitGrid(given, config.split!, grid.spacing, grid.patchSize);
     const name = config.name ?? `${basename(resolve(path))}-${nameOf(start)}`;
+    if (basename(name) !== name || name === '..') {
+      throw new StromaflowError('USAGE', `--name ${name} is a path`, {
+        fix: 'give the folder with --runs, and a plain name',
+      });
+    }
     const folder = await RunFolder.open(join(config.runs, name), config.fresh);
     cleanUps.unshift(() => folder.close());
     await folder.checkSpace(parameterCount(start));

@@ -102,6 +102,7 @@ describe('what cannot be trained on is refused in a line', () => {
 
   it('a batch that does not divide a step, and a folder that another run uses', async () => {
     expect(await refusal(set, ...DATA, '--batch', '3')).toMatch(/--effective-batch 16 is no multiple of --batch 3/);
+    expect(await refusal(set, ...DATA, '--name', '../elsewhere')).toMatch(/--name \.\.\/elsewhere is a path \[USAGE\]/);
     const folder = await RunFolder.open(join(runs, 'taken'), false);
     expect(await refusal(set, ...DATA, '--name', 'taken')).toMatch(/taken: used by process \d+ .*\[USAGE\]/);
     await folder.close();
