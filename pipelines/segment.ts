@@ -25,6 +25,7 @@ import { score } from '../src/stage/score.js';
 import type { DuePatch } from '../src/stage/session.js';
 import { store } from '../src/stage/store.js';
 import { Turns } from '../src/stage/turns.js';
+import { handOutPatches } from './ingest.js';
 import type { Parts } from './parts.js';
 import { runSlide, type SlideResult } from './run-slide.js';
 import type { SlideTask } from './slide-task.js';
@@ -82,5 +83,8 @@ export function segmentSlides(
   const results = isObservable(tasks)
     ? tasks.pipe(mergeMap(run, parts.slidesAtOnce))
     : pull(tasks, run, parts.slidesAtOnce);
-  return merge(segmentPatches(due, parts, signal).pipe(ignoreElements()), results.pipe(finalize(() => due.close())));
+  const patches = parts.workers
+    ? handOutPatches(due, parts, parts.workers, signal)
+    : segmentPatches(due, parts, signal);
+  return merge(patches.pipe(ignoreElements()), results.pipe(finalize(() => due.close())));
 }

@@ -68,8 +68,8 @@ function found({ area, patches }: SlideSummary): string {
     patches.failed > 0 ? `, ${patches.failed} FAILED` : '',
   ];
   return (
-    `stroma ${area.stromaMm2.toFixed(3)} mm², tissue ${area.tissueMm2.toFixed(3)} mm²` +
-    ` (${(area.stromaFraction * 100).toFixed(1)} %), ${patches.segmented} patches segmented, ${patches.empty} empty` +
+    `stroma ${area.stromaMm2.toFixed(3)} mm² of ${area.tissueMm2.toFixed(3)} mm² tissue` +
+    ` (${(area.stromaFraction * 100).toFixed(1)} %), ${patches.segmented} patches segmented, ${patches.empty} without tissue` +
     aside.join('')
   );
 }

@@ -47,7 +47,6 @@ export class StatusEndpoint {
     if (port === undefined) return endpoint;
     const { metrics, board, shelf } = endpoint;
     const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
-    if (folder) board.recall(await finishedSlides(out, REMEMBERED));
     endpoint.#server = await startStatusServer({
       host,
       port,
@@ -60,7 +59,7 @@ export class StatusEndpoint {
     });
     if (token === undefined && !isLoopback(host))
       terminal.line('           health and metrics only: other machines see slides when there is a --token-file');
-    terminal.line(`status     ${endpoint.#server.url}  (a page for the browser)`);
+    terminal.line(`status     ${endpoint.#server.url}  (a page for the browser, while this runs)`);
     return endpoint;
   }
 
@@ -85,6 +84,11 @@ export class StatusEndpoint {
       ...(folder && { folderUp: () => folder.reason === undefined }),
     });
     this.board = new StatusBoard({ version: VERSION, bus, engine, ...(folder && { folder }) });
+  }
+
+  /** Shows what earlier starts finished, too. */
+  async recall(out: string): Promise<void> {
+    this.board.recall(await finishedSlides(out, REMEMBERED));
   }
 
   /** The graph's parts are there. */

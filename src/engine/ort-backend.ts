@@ -11,7 +11,7 @@ import { gather } from './gather.js';
 import { loadExact } from './load-exact.js';
 import { notFinitePlaces } from './not-finite.js';
 import { loadOnnxruntime } from './onnxruntime.js';
-import { tryReady } from './ready-trial.js';
+import { refusedGraph, tryReady } from './ready-trial.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
@@ -23,6 +23,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half, keepNaN: engine !== 'cpu' });
   const ports = [PORTS.mask, PORTS.counts, PORTS.sums, ...(probabilities ? [PORTS.probabilities] : [])];
   const session = await ort.InferenceSession.create(path, sessionOptions(options)).catch(cause => {
+    if (network.kind === 'onnx' && engine === 'cpu') throw refusedGraph(bundle, cause);
     const message = `onnxruntime cannot run ${bundle.name} on ${engine}: ${firstLine(cause)}`;
     throw new StromaflowError('ENGINE_UNAVAILABLE', message, { cause });
   });
@@ -63,7 +64,11 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
       return { name: port === PORTS.logits ? 'logits' : port, shape, values };
     });
   };
-  if (network.kind === 'onnx') await tryReady(bundle, network.ready, evaluate);
+  if (network.kind === 'onnx')
+    await tryReady(bundle, network.ready, evaluate).catch(async error => {
+      await session.release();
+      throw error instanceof StromaflowError || engine !== 'cpu' ? error : refusedGraph(bundle, error);
+    });
   // A GPU prepares its kernels for the shape it meets; a part-filled batch is filled up rather than prepared for.
   const batch = fixed.fixedBatch ?? (engine === 'cpu' ? null : options.batch);
   return {

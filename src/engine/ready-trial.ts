@@ -3,6 +3,7 @@ import type { ModelBundle } from '../model/bundle.js';
 import type { ReadyOnnx } from '../model/onnx/ready.js';
 import type { EngineBackend } from './backend.js';
 import { extremeImages } from './extreme-images.js';
+import { firstLine } from './first-line.js';
 
 const TRIAL_SIDE = 64;
 const PICTURES = ['noise', 'white', 'black'] as const;
@@ -48,6 +49,19 @@ export async function tryReady(
     throw new StromaflowError('MODEL_INVALID', `${name}: scores of noise, white and black are ${range}, none below 0`, {
       fix: 'say in stromaflow.json what they are: "output": "probabilities", or "logits" if they are logits all the same',
     });
+}
+
+/** An engine that can run anything refuses a ready graph: the graph is at fault, not the machine. */
+export function refusedGraph(
+  { name, outputs }: Pick<ModelBundle, 'name' | 'outputs'>,
+  cause: unknown,
+): StromaflowError {
+  const classes = outputs === 1 ? 'one class' : `${outputs} classes`;
+  const message = `${name}: cannot be run with a map of ${classes}: ${firstLine(cause)}`;
+  return new StromaflowError('MODEL_UNSUPPORTED', message, {
+    cause,
+    fix: 'list a class for each channel of its map in stromaflow.json; onnx.checker says whether the file itself is sound',
+  });
 }
 
 /** Rounding, and half a step of 8 bits. */

@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../errors.js';
+import { makeFolder } from '../process/make-folder.js';
 import { type BootstrapOptions, DEFAULT_RESAMPLES } from './bootstrap.js';
 import { compareModels } from './compare.js';
 import type { Evaluation, ScoredSlide } from './evaluation.js';
@@ -108,7 +109,7 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
   const pictures: PictureSet[] = [];
   for (const example of examples) pictures.push(await drawExample(example, slides.get(example.image)!, options));
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(join(folder, 'metrics.json'), `${JSON.stringify(report, null, 1)}\n`);
     await writeFile(join(folder, 'report.html'), reportHtml(report, pictures));
   } catch (error) {

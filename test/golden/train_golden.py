@@ -95,7 +95,7 @@ def distance(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> tuple[fl
 
 
 def main() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     golden = {}
     for case, (side, config, kind, optimizer) in CASES.items():
         exact, single = (train(side, config, kind, optimizer, dtype) for dtype in (torch.float64, torch.float32))

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { STARTER_MODEL } from '../../../pipelines/models.js';
 import { StromaflowError } from '../../errors.js';
@@ -7,6 +7,7 @@ import { openLabelledSet } from '../../evaluate/labelled-set.js';
 import { readSplit, SPLITS, type Split, writeSplit } from '../../evaluate/split.js';
 import { splitSet } from '../../evaluate/split-set.js';
 import { loadBundle } from '../../model/bundle.js';
+import { makeFolder } from '../../process/make-folder.js';
 import { openSlide } from '../../slide/open.js';
 import { type Command, GENERAL, LABELS, PATCHES } from '../command.js';
 import { Faults } from '../faults.js';
@@ -71,7 +72,7 @@ split.json; replay and train read it.`,
 async function fileOf(out: string): Promise<string> {
   const isFolder = !out.endsWith('.json') || (await stat(out).catch(() => undefined))?.isDirectory();
   const path = isFolder ? join(out, 'split.json') : out;
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   return path;
 }
 

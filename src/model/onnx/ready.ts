@@ -59,7 +59,10 @@ export async function readOnnx(path: string): Promise<ReadyOnnx> {
     const input = images[0]!;
     const maps = outputs.filter(({ shape }) => shape.length === 4);
     if (maps.length !== 1)
-      throw unsupported(`${maps.length} of its ${outputs.length} outputs are maps [N, classes, H, W]`);
+      throw unsupported(
+        `${maps.length} of its ${outputs.length} outputs are maps [N, classes, H, W]`,
+        'export it with one map',
+      );
     const output = maps[0]!;
     for (const port of [input, output])
       if (port.type !== FLOAT) throw unsupported(`${port.name} is not float32`, 'export the float32 model');
