@@ -88,10 +88,11 @@ export async function trainSet(
     const split = given ?? (await splitSet(set, { by: unitOf(config), seed: config.seed, ...grid, openSlide }));
     const display = await TrainDisplay.open(config, terminal);
     cleanUps.unshift(() => display.close());
-    const index = await indexSet(context, set, split, grid, recipe, faults, display);
-    const said =
-      given && checkSplit(split, config.split!, new Set(index.items.map(({ image }) => image.id)), faults.list.length);
-    if (said) terminal.line(`split      ${said}`);
+    const onItems = (ids: ReadonlySet<string>): void => {
+      const said = given && checkSplit(given, config.split!, ids, faults.list.length);
+      if (said) terminal.line(`split      ${said}`);
+    };
+    const index = await indexSet(context, set, split, grid, recipe, faults, display, onItems);
     terminal.line(`split      by ${split.by}, seed ${split.seed}, ${splitHash(split).slice(0, 8)}`);
     for (const line of describeIndex(index)) terminal.line(line);
 
@@ -198,6 +199,7 @@ async function indexSet(
   { augment }: RunRecipe,
   faults: Faults,
   display: TrainDisplay,
+  onItems: (ids: ReadonlySet<string>) => void,
 ): Promise<PatchIndex> {
   const setting = { ...settingOf(set), rule: tissueRule(config) };
   const count = readerThreads(config);
@@ -211,6 +213,7 @@ async function indexSet(
       padSmall: config['pad-small'],
       look: (sample, col, row) => threads.look({ sample, col, row }),
       atOnce: 2 * count,
+      onItems,
       onFacts: ({ imagePath, labels }, _facts, unknownValue) => {
         if (unknownValue < 0 || labels.kind === 'annotations') return;
         const message = `${imagePath}: label value ${unknownValue} is not declared, its pixels are left out`;
