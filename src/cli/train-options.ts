@@ -2,6 +2,8 @@ import type { Config } from '../config/options.js';
 import { parseAugmentations } from '../train/augmentation.js';
 import { checkRecipe, parseFrozen, type RunRecipe } from '../train/recipe.js';
 
+/** The study's: 10 of 25 epochs. */
+const FINAL_PART = 0.4;
 /** PyTorch's default of AdamW. */
 const ADAMW_DECAY = 0.01;
 
@@ -23,7 +25,7 @@ export function recipeOf(config: Config, parameters: readonly string[]): RunReci
     epochs,
     rate: config['learning-rate'],
     finalRate: config['final-rate'],
-    finalEpochs: config['final-epochs'],
+    finalEpochs: config['final-epochs'] ?? Math.floor(epochs * FINAL_PART),
     effectiveBatch: config['effective-batch'],
     batch,
     augment: parseAugmentations(config.augment),

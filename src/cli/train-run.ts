@@ -77,16 +77,22 @@ export async function trainSet(
     const grid = gridOf(config, start, given);
     if (given) checkSplitGrid(given, config.split!, grid.spacing, grid.patchSize);
     const name = config.name ?? `${basename(resolve(path))}-${nameOf(start)}`;
+    if (basename(name) !== name || name === '..') {
+      throw new StromaflowError('USAGE', `--name ${name} is a path`, {
+        fix: 'give the folder with --runs, and a plain name',
+      });
+    }
     const folder = await RunFolder.open(join(config.runs, name), config.fresh);
     cleanUps.unshift(() => folder.close());
     await folder.checkSpace(parameterCount(start));
     const split = given ?? (await splitSet(set, { by: unitOf(config), seed: config.seed, ...grid, openSlide }));
     const display = await TrainDisplay.open(config, terminal);
     cleanUps.unshift(() => display.close());
-    const index = await indexSet(context, set, split, grid, recipe, faults, display);
-    const said =
-      given && checkSplit(split, config.split!, new Set(index.items.map(({ image }) => image.id)), faults.list.length);
-    if (said) terminal.line(`split      ${said}`);
+    const onItems = (ids: ReadonlySet<string>): void => {
+      const said = given && checkSplit(given, config.split!, ids, faults.list.length);
+      if (said) terminal.line(`split      ${said}`);
+    };
+    const index = await indexSet(context, set, split, grid, recipe, faults, display, onItems);
     terminal.line(`split      by ${split.by}, seed ${split.seed}, ${splitHash(split).slice(0, 8)}`);
     for (const line of describeIndex(index)) terminal.line(line);
 
@@ -109,8 +115,8 @@ export async function trainSet(
     cleanUps.unshift(() => trainer.close());
     const { threads, slots } = startThreads(config, set, grid.patchSize, recipe);
     cleanUps.unshift(() => threads.close());
-    const seen = await seenLines(index);
-    const statement = { name, set, split, recipe, grid, licence: config['data-licence'], begins: start.said };
+    const seen = await seenLines(index, start.made?.seen ?? []);
+    const statement = { name, set, split, recipe, grid, licence: config['data-licence'], start };
     const bundleOf = (state: TrainState, history: readonly EpochLine[], epoch: EpochLine) => ({
       config: start.config,
       state,
@@ -193,6 +199,7 @@ async function indexSet(
   { augment }: RunRecipe,
   faults: Faults,
   display: TrainDisplay,
+  onItems: (ids: ReadonlySet<string>) => void,
 ): Promise<PatchIndex> {
   const setting = { ...settingOf(set), rule: tissueRule(config) };
   const count = readerThreads(config);
@@ -206,6 +213,7 @@ async function indexSet(
       padSmall: config['pad-small'],
       look: (sample, col, row) => threads.look({ sample, col, row }),
       atOnce: 2 * count,
+      onItems,
       onFacts: ({ imagePath, labels }, _facts, unknownValue) => {
         if (unknownValue < 0 || labels.kind === 'annotations') return;
         const message = `${imagePath}: label value ${unknownValue} is not declared, its pixels are left out`;
@@ -249,15 +257,16 @@ function describeIndex({ items, train, validation, removed }: PatchIndex): strin
   ];
 }
 
-/** What `sha256sum` would print of the images that the run learns from or is chosen by. */
-async function seenLines({ items, train, validation }: PatchIndex): Promise<string[]> {
+/** What `sha256sum` would print of the images that the run learns from or is chosen by, and sums that its beginning brings. */
+async function seenLines({ items, train, validation }: PatchIndex, before: readonly string[]): Promise<string[]> {
   const sums = new ImageSums();
   const used = new Set([...train, ...validation].map(({ item }) => item));
-  const lines: string[] = [];
+  const lines = new Map<string, string>();
   for (const item of [...used].sort((a, b) => a - b)) {
     const { image } = items[item]!;
     const sum = await sums.of(image);
-    if (sum !== undefined) lines.push(`${sum}  ${basename(image.imagePath)}`);
+    if (sum !== undefined) lines.set(sum, `${sum}  ${basename(image.imagePath)}`);
   }
-  return lines;
+  const earlier = before.filter(sum => !lines.has(sum)).map(sum => `${sum}  (before)`);
+  return [...lines.values(), ...earlier];
 }

@@ -611,11 +611,10 @@ export const OPTIONS = {
   'final-epochs': {
     type: 'integer',
     unit: 'epochs',
-    default: 10,
     min: 0,
     max: 100_000,
     group: 'training',
-    help: 'epochs at the end that have --final-rate',
+    help: 'epochs at the end that have --final-rate (default: two fifths of all, 10 of 25)',
   },
   'effective-batch': {
     type: 'integer',

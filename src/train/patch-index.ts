@@ -47,6 +47,8 @@ export interface PatchIndexOptions extends OpenItemOptions {
   readonly look: (sample: SampleSource, col: number, row: number) => Promise<PatchFacts>;
   /** Looks under way at a time. */
   readonly atOnce: number;
+  /** Told the images of the set, before their patches are looked at; what it throws ends that. */
+  readonly onItems?: (ids: ReadonlySet<string>) => void;
   readonly onFacts?: (image: LabelledImage, facts: LabelFacts, unknownValue: number) => void;
   readonly onProgress?: (patches: number) => void;
   readonly signal: AbortSignal;
@@ -77,6 +79,7 @@ export async function indexPatches(set: LabelledSet, options: PatchIndexOptions)
     items.push({ image, sample: { item, info, source, labels: truth, plan } });
     hash.update(`${image.id} ${info.fingerprint} ${plan.width} ${plan.height}\n`);
   }
+  options.onItems?.(new Set(items.map(({ image }) => image.id)));
   if (small.length > 0 && !padSmall) throw tooSmall(small, patchSize);
   const patches: Record<'train' | 'validation', IndexedPatch[]> = { train: [], validation: [] };
   const removed = { empty: 0, unlabelled: 0 };

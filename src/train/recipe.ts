@@ -25,7 +25,10 @@ export function rateOf({ epochs, rate, finalRate, finalEpochs }: RunRecipe, epoc
 }
 
 /** @throws CONFIG_INVALID */
-export function checkRecipe({ effectiveBatch, batch }: RunRecipe): void {
+export function checkRecipe({ effectiveBatch, batch, epochs, finalEpochs }: RunRecipe): void {
+  if (finalEpochs > epochs) {
+    throw new StromaflowError('CONFIG_INVALID', `--final-epochs ${finalEpochs} are more than --epochs ${epochs}`);
+  }
   if (effectiveBatch % batch === 0) return;
   throw new StromaflowError(
     'CONFIG_INVALID',

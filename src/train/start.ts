@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import type { LabelClass } from '../evaluate/labels.js';
+import { readSeen } from '../evaluate/seen.js';
 import { type Architecture, parseArchitecture } from '../model/architecture/config.js';
 import { buildNetwork } from '../model/architecture/network.js';
 import { loadBundle } from '../model/bundle.js';
@@ -40,6 +41,8 @@ export interface Start extends TrainNetwork {
   readonly spacing?: number;
   readonly patchSize?: number;
   readonly labels?: readonly LabelClass[];
+  /** What that bundle says of itself, which holds of whatever is made of it. */
+  readonly made?: { readonly licence: string; readonly provenance: string; readonly seen: readonly string[] };
   /** What weights these are, for the run's config and for people. */
   readonly facts: Readonly<Record<string, unknown>>;
   readonly said: string;
@@ -101,6 +104,7 @@ async function startFrom(model: string, { norm }: StartOptions, signal?: AbortSi
     spacing,
     patchSize,
     ...(labels && { labels }),
+    made: { licence: bundle.licence, provenance: bundle.provenance, seen: [...((await readSeen(path)) ?? [])] },
     facts: { bundle: contentHash, norms: norms ? 'frozen' : 'patch' },
     said: `${bundle.name} ${bundle.version}`,
     close: () => source.close(),

@@ -7,6 +7,7 @@ import { VERSION } from '../version.js';
 import type { EpochLine } from './progress.js';
 import type { RunRecipe } from './recipe.js';
 import { splitHash } from './run-folder.js';
+import type { Start } from './start.js';
 
 export interface Statement {
   readonly name: string;
@@ -16,7 +17,7 @@ export interface Statement {
   readonly grid: { readonly spacing: number; readonly patchSize: number };
   readonly licence: string | undefined;
   /** The weights it began with. */
-  readonly begins: string;
+  readonly start: Pick<Start, 'said' | 'input' | 'made'>;
   /** The epoch that these weights are of. */
   readonly epoch: EpochLine;
   readonly epochs: number;
@@ -24,7 +25,8 @@ export interface Statement {
 
 /** stromaflow.json of a bundle that a run wrote: what loading it needs, and under `training` what made it. */
 export function statementOf(statement: Statement): Partial<Manifest> & Readonly<Record<string, unknown>> {
-  const { name, set, split, recipe, grid, licence, begins, epoch } = statement;
+  const { name, set, split, recipe, grid, licence, start, epoch } = statement;
+  const { said: begins, input, made } = start;
   const folder = basename(resolve(set.folder));
   const positive = set.map.classes.filter(({ meaning }) => meaning === 'positive').map(item => item.name);
   const hash = splitHash(split);
@@ -34,8 +36,12 @@ export function statementOf(statement: Statement): Partial<Manifest> & Readonly<
     ...grid,
     threshold: 0.5,
     classes: [positive.join(', ')],
-    licence: licence ?? 'not stated: that of the data it was trained on',
-    provenance: `trained by stromaflow ${VERSION} on ${folder}, split ${hash.slice(0, 8)} by ${split.by}, seed ${recipe.seed}, from ${begins}`,
+    input,
+    licence: [
+      licence ?? 'not stated: that of the data it was trained on',
+      ...(made ? [`begun from weights of licence: ${made.licence}`] : []),
+    ].join('; '),
+    provenance: `trained by stromaflow ${VERSION} on ${folder}, split ${hash.slice(0, 8)} by ${split.by}, seed ${recipe.seed}, from ${begins}${made ? ` (${made.provenance})` : ''}`,
     // A map that counts every other value as negative cannot be said in a list.
     ...(!isOpen(set.map) && { labels: set.map.classes }),
     metrics: [

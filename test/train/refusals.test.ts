@@ -83,6 +83,11 @@ describe('what cannot be trained on is refused in a line', () => {
     );
     const split = JSON.parse(await readFile(result.split, 'utf8')) as Split;
     const other = join(await emptyFolder(), 'split.json');
+    const foreign = Object.fromEntries(Object.entries(split.images).map(([id, image]) => [`q${id}`, image]));
+    await writeFile(other, JSON.stringify({ ...split, images: foreign }));
+    expect(await refusal(set, ...DATA, '--split', other)).toMatch(
+      /another set: 6 of the 6 images it names are not here/,
+    );
     const images = { ...split.images, p0: { ...split.images['p0'], cols: 3, patches: 'tttttt' } };
     await writeFile(other, JSON.stringify({ ...split, images }));
     expect(await refusal(set, ...DATA, '--split', other)).toMatch(
@@ -102,6 +107,7 @@ describe('what cannot be trained on is refused in a line', () => {
 
   it('a batch that does not divide a step, and a folder that another run uses', async () => {
     expect(await refusal(set, ...DATA, '--batch', '3')).toMatch(/--effective-batch 16 is no multiple of --batch 3/);
+    expect(await refusal(set, ...DATA, '--name', '../elsewhere')).toMatch(/--name \.\.\/elsewhere is a path \[USAGE\]/);
     const folder = await RunFolder.open(join(runs, 'taken'), false);
     expect(await refusal(set, ...DATA, '--name', 'taken')).toMatch(/taken: used by process \d+ .*\[USAGE\]/);
     await folder.close();
@@ -193,7 +199,8 @@ describe('a run', () => {
   });
 
   it('begins anew when asked to', async () => {
-    const flags = { model, runs, name: 'patient', epochs: 1 };
+    const flags = { model, runs, name: 'anew', epochs: 1 };
+    await runTraining(set, { ...flags, epochs: 2 });
     await expect(runTraining(set, flags)).rejects.toMatchObject({ code: 'USAGE' });
     const { result } = await runTraining(set, { ...flags, fresh: true });
     expect(result).toMatchObject({ status: 0, epochs: 1 });

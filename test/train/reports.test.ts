@@ -1,7 +1,9 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { epochLine, trainLine } from '#src/cli/train-display.js';
+import { recipeOf } from '#src/cli/train-options.js';
+import { loadConfig } from '#src/config/load.js';
 import { createMetrics } from '#src/status/metrics.js';
 import { readCheckpoint, replaceFolder, writeCheckpoint } from '#src/train/checkpoint.js';
 import { learningCurves } from '#src/train/curves.js';
@@ -32,6 +34,14 @@ it('the first of equal epochs is the best; patience counts from it', () => {
 it("the study's learning rate: the last ten epochs at a tenth", () => {
   const recipe = { epochs: 25, rate: 1e-4, finalRate: 1e-5, finalEpochs: 10 } as RunRecipe;
   expect([0, 14, 15, 24].map(epoch => rateOf(recipe, epoch))).toEqual([1e-4, 1e-4, 1e-5, 1e-5]);
+});
+
+it('a recipe of other lengths has its final epochs in proportion, and never more of them than there are', async () => {
+  const recipe = async (flags: Record<string, unknown>) => recipeOf((await loadConfig(flags, {})).config, []);
+  expect(await recipe({})).toMatchObject({ epochs: 25, finalEpochs: 10, weightDecay: 0, effectiveBatch: 16, batch: 4 });
+  expect(await recipe({ epochs: 5, optimizer: 'adamw' })).toMatchObject({ finalEpochs: 2, weightDecay: 0.01 });
+  expect(await recipe({ epochs: 1 })).toMatchObject({ finalEpochs: 0 });
+  await expect(recipe({ epochs: 5, 'final-epochs': 6 })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });
 
 it('lines for a terminal', () => {
@@ -118,6 +128,13 @@ describe('a checkpoint', () => {
     });
     expect((await readCheckpoint(folder))!.state.tensors.get('w')!.values[0]).toBe(1);
     expect(await readdir(folder)).toEqual(['checkpoint.safetensors']);
+    // Something is in the way of the file that is written first.
+    await mkdir(join(folder, 'checkpoint.safetensors.partial', 'x'), { recursive: true });
+    await expect(writeCheckpoint(folder, { state: state(2), progress })).rejects.toMatchObject({
+      code: 'OUTPUT_FAILED',
+      message: expect.stringContaining(join(folder, 'checkpoint.safetensors')),
+    });
+    expect((await readCheckpoint(folder))!.state.tensors.get('w')!.values[0]).toBe(1);
   });
 
   it('of nobody knows what is refused', async () => {
@@ -129,7 +146,6 @@ describe('a checkpoint', () => {
 
 it('a folder takes the place of another', async () => {
   const folder = await emptyFolder();
-  const { mkdir } = await import('node:fs/promises');
   for (const content of ['one', 'two']) {
     await mkdir(join(folder, 'new'));
     await writeFile(join(folder, 'new', 'file'), content);

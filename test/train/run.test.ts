@@ -90,6 +90,9 @@ describe('a run', () => {
     expect(bundle.labels).toBeUndefined();
     const seen = (await readFile(join(folder, 'best', 'seen.sha256'), 'utf8')).trimEnd().split('\n');
     expect(seen).toHaveLength(7);
+    // What it began with goes on to hold.
+    expect(bundle.input).toEqual((await loadBundle(model)).input);
+    expect(bundle.licence).toMatch(/^not stated: that of the data .*; begun from weights of licence: not stated$/);
     const file = await SafetensorsFile.open(join(folder, 'best', 'model.safetensors'));
     expect([...file.tensors.keys()].filter(name => name.startsWith('adam.'))).toEqual([]);
     expect(file.tensors.get('encoder.bn1.num_batches_tracked')).toMatchObject({ dtype: 'I64', shape: [] });

@@ -38,4 +38,8 @@ export async function pictureSet(count = 8, folder?: string): Promise<string> {
 }
 
 /** A small network, as a bundle to begin with. */
-export const smallBundle = (): Promise<string> => makeBundle({ config: SMALL, manifest: { patchSize: SIDE } });
+export const smallBundle = (): Promise<string> =>
+  makeBundle({
+    config: SMALL,
+    manifest: { patchSize: SIDE, input: { range: [0, 255], mean: [120, 110, 100], std: [60, 61, 62] } },
+  });
