@@ -68,7 +68,6 @@ function options(engine: EngineName, threads: number): InferenceSession.SessionO
     executionProviders: [engine],
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
-    ...(process.env['ORTPROF'] && { enableProfiling: true, profileFilePrefix: process.env['ORTPROF'] }),
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 3,
   };
