@@ -6,7 +6,7 @@ import { splitScene } from '../src/slide/scene-path.js';
 import { splitRegion } from '../src/slide/tile-folder/find-tiles.js';
 import { SlideNames, sourceAt } from '../src/store/slide-names.js';
 import type { Parts } from './parts.js';
-import type { SlideTask } from './run-slide.js';
+import type { SlideTask } from './slide-task.js';
 
 /** A slide by where it lies. */
 interface Place {

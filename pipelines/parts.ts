@@ -1,41 +1,44 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Observable, Subject } from 'rxjs';
+import { type Observable, type OperatorFunction, Subject } from 'rxjs';
+import { Arena } from '../src/arena.js';
 import type { Config } from '../src/config/options.js';
-import type { ModelSwitch } from '../src/engine/model-switch.js';
 import type { EngineEvent } from '../src/engine/pool.js';
+import { StromaflowError } from '../src/errors.js';
 import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
 import { createMemoryBus } from '../src/event/memory-bus.js';
-import { connectNatsBus } from '../src/event/nats-bus.js';
+import { connectNatsBus, type NatsBus } from '../src/event/nats-bus.js';
+import type { NatsOptions } from '../src/event/nats-options.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
-import type { PatchPlan } from '../src/slide/patch.js';
-import { ReaderPool } from '../src/slide/reader-pool.js';
+import type { PatchPlan } from '../src/read/patch.js';
+import { ReaderPool } from '../src/read/reader-pool.js';
+import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/read/tissue.js';
 import type { SlideInfo } from '../src/slide/slide.js';
-import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/slide/tissue.js';
-import { Arena } from '../src/stage/arena.js';
 import { CreditPool } from '../src/stage/credit.js';
+import type { ReadPatch } from '../src/stage/item.js';
 import { combineObservers, type PipelineObserver } from '../src/stage/observer.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
-import { engineLanes, modelPath, normOf, openModels } from './models.js';
+import { HandOut } from '../src/work/hand-out.js';
+import { WorkSubjects } from '../src/work/task.js';
+import { NormFits } from './fit-norms.js';
+import { engineLanes, modelPath, normOf, openModelOfWorkers, openModels } from './models.js';
+import type { ModelParts } from './taken-model.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
-export interface Parts {
+export interface Parts extends ModelParts {
   readonly config: Config;
-  /** The model, which may be changed for another while slides are under way. */
-  readonly models: Pick<ModelSwitch, 'current' | 'take' | 'release' | 'reload'>;
   /** What an operator may want to know of the engine. */
   readonly engineEvents: Observable<EngineEvent>;
-  readonly readers: ReaderPool;
-  readonly credits: CreditPool;
+  /** Slots of the arena: the credits themselves, but where workers have arenas of their own. */
+  readonly slots: CreditPool;
+  /** Who segments, where this process does not. */
+  readonly workers?: HandOut;
   readonly bus: EventBus;
   readonly events: Events;
-  readonly ledger: Ledger;
-  /** Null keeps every patch. */
-  readonly tissueRule: TissueRule | null;
   readonly observer: PipelineObserver;
   /** Where a slide's results go. */
   readonly openOutput: typeof openSlideOutput;
@@ -43,6 +46,13 @@ export interface Parts {
   readonly openLabels?: (slide: SlideInfo, plan: PatchPlan) => Promise<PatchLabels | undefined>;
   /** Told of each slide as it enters the graph. */
   readonly onOpened: (session: SlideSession) => void;
+  /** Pixels of a slot: patch size² × 3 bytes of RGB, row by row; a patch's own from the reader until it is acknowledged. */
+  pixels(slot: number): Uint8Array;
+  /**
+   * An operator of one's own between reader and model; `reject` makes one. Each patch must come out of it once: one that is kept back holds its
+   * credit, and its slide is never done.
+   */
+  readonly afterRead?: OperatorFunction<ReadPatch, ReadPatch>;
   /** Slides open at the same time. */
   readonly slidesAtOnce: number;
   /** Closes all of it, the bus last and drained. */
@@ -57,7 +67,13 @@ const SLIDES_AT_ONCE = 4;
  */
 export async function openParts(
   config: Config,
-  given: { readonly bus?: EventBus; readonly ledger?: Ledger; readonly probabilities?: boolean } = {},
+  given: {
+    readonly bus?: EventBus;
+    readonly ledger?: Ledger;
+    readonly probabilities?: boolean;
+    /** The folder that slides are found in; workers may have it elsewhere. @default the working directory */
+    readonly root?: string;
+  } = {},
 ): Promise<Parts> {
   const opened: { close(): Promise<void> }[] = [];
   const keep = <T extends { close(): Promise<void> }>(part: T): T => {
@@ -71,27 +87,47 @@ export async function openParts(
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
     const bundle = await loadBundle(modelPath(config), undefined, { norm: normOf(config) });
-    const bus = given.bus ?? keep(await openBus(config));
-    const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
+    const isIngest = config.role === 'ingest';
+    if (isIngest && config['fit-norm'] !== undefined)
+      throw new StromaflowError('CONFIG_INVALID', '--fit-norm does not go with --role ingest', {
+        fix: 'fit the norms once with stromaflow model freeze, and give every worker that bundle',
+      });
     const arena = allocateArena(config, bundle);
-    const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
     const { probabilities = false } = given;
-    const models = keep(await openModels({ config, bundle, arena, probabilities, onEvent }));
+    const setup = { config, arena, probabilities, onEvent };
+    const fits = config['fit-norm'] === undefined ? undefined : new NormFits(bundle, setup);
+    const nats = isIngest ? keep(await openWorkBus(config)) : undefined;
+    const bus = given.bus ?? nats ?? keep(await openBus(config, 'publisher'));
+    const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
+    const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
+    const models = keep(
+      isIngest && config.engine !== 'null'
+        ? await openModelOfWorkers(bundle, config)
+        : await openModels({ ...setup, bundle }),
+    );
+    const slots = new CreditPool(arena.shape.slots);
+    const rule = tissueRule(config);
+    const workers = nats && handOut(config, nats, rule, given.root ?? process.cwd());
     return {
       config,
       models,
+      ...(fits && { fits }),
       engineEvents,
       readers,
-      credits: new CreditPool(arena.shape.slots),
+      credits: workers ? new CreditPool(config['tasks-ahead'] * config['task-patches']) : slots,
+      slots,
+      ...(workers ? { workers } : {}),
       bus,
       events,
       ledger,
-      tissueRule: tissueRule(config),
+      tissueRule: rule,
       observer: combineObservers([]),
       openOutput: openSlideOutput,
       onOpened: () => undefined,
+      say: () => undefined,
+      pixels: slot => arena.slot(slot),
       slidesAtOnce: SLIDES_AT_ONCE,
       close,
     };
@@ -101,13 +137,43 @@ export async function openParts(
   }
 }
 
-/** The bus a configuration names: NATS, or the one in this process. */
-export async function openBus(config: Config): Promise<EventBus> {
+/** The bus of one that shares its work: JetStream, with the streams for it. */
+export async function openWorkBus(config: Config): Promise<NatsBus> {
+  const options = natsOptions(config);
+  if (!options) {
+    throw new StromaflowError('USAGE', 'work is shared over NATS: --nats <url> is needed', {
+      fix: 'for example --nats nats://127.0.0.1:4222, after stromaflow events setup --for-workers there',
+    });
+  }
+  return connectNatsBus({ ...options, publish: 'jetstream', work: true, prefix: config.prefix });
+}
+
+function handOut(config: Config, bus: NatsBus, rule: TissueRule | null, root: string): HandOut {
+  const { prefix, site, scanner } = config;
+  return new HandOut({
+    ...{ bus, prefix, connection: bus.connection },
+    subjects: new WorkSubjects(prefix, { site, scanner }),
+    patches: config['task-patches'],
+    delayMs: config['batch-delay'],
+    briefOf: ({ slide: info, source, plan }) => ({ info, source: source!, plan, rule, root }),
+  });
+}
+
+/** The bus a configuration names: NATS, or the one in this process. `role`: what this process does besides listening. */
+export async function openBus(config: Config, role: 'publisher' | 'listener' = 'listener'): Promise<EventBus> {
+  const options = natsOptions(config);
+  if (!options) return createMemoryBus();
+  const publish = role === 'publisher' ? (config.publish as NatsOptions['publish'] & string) : 'core';
+  return connectNatsBus({ ...options, publish, prefix: config.prefix });
+}
+
+/** How a configuration reaches NATS; undefined where it names no server. */
+export function natsOptions(config: Config): NatsOptions | undefined {
   const { nats: url, 'nats-creds': credsFile, 'nats-ca': caFile, 'nats-cert': certFile, 'nats-key': keyFile } = config;
-  if (url === undefined) return createMemoryBus();
+  if (url === undefined) return undefined;
   const tls = { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) };
   const secured = Object.keys(tls).length > 0;
-  return connectNatsBus({ url, ...(credsFile && { credsFile }), ...(secured && { tls }) });
+  return { url, ...(credsFile && { credsFile }), ...(secured && { tls }) };
 }
 
 /** A batch in each of the engine's lanes, the others filling. */
@@ -120,9 +186,9 @@ function allocateArena(config: Config, bundle: ModelBundle): Arena {
   return new Arena({ slots, patchSize: config['patch-size'] ?? bundle.patchSize });
 }
 
-const readerThreads = (config: Config): number => config.readers || Math.max(1, availableParallelism() - 1);
+export const readerThreads = (config: Config): number => config.readers || Math.max(1, availableParallelism() - 1);
 
-function tissueRule(config: Config): TissueRule | null {
+export function tissueRule(config: Config): TissueRule | null {
   if (config['keep-empty']) return null;
   return {
     saturation: config['tissue-saturation'] ?? DEFAULT_TISSUE_RULE.saturation,

@@ -1,44 +1,30 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
 import { modelTag } from '../src/event/contract.js';
 import { duePatches } from '../src/live/due-patches.js';
-import type { Growth, LiveSlide } from '../src/live/live-slide.js';
-import type { WholeSlide } from '../src/live/whole-slide.js';
+import type { Growth } from '../src/live/live-slide.js';
+import { patchRef } from '../src/read/plan.js';
+import { DICOM_KIND } from '../src/slide/dicom/description.js';
+import { GROWING_DICOM_KIND } from '../src/slide/dicom/growing-dicom-source.js';
+import { readSegmentedSeries, type SegmentedSeries } from '../src/slide/dicom/segmented-series.js';
+import { sampleFileAt } from '../src/slide/file-samples.js';
+import type { SlideNote } from '../src/slide/note.js';
 import { fileAt } from '../src/slide/open.js';
-import type { PatchPlan } from '../src/slide/patch.js';
-import { patchRef } from '../src/slide/plan.js';
-import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
-import { publishAggregate, publishProgress } from '../src/stage/announce.js';
+import { kept, publishAggregate, publishProgress, saidBesides } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
-import type { DuePatch } from '../src/stage/item.js';
 import type { Lack } from '../src/stage/lack.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
-import type { PatchLabels, SlideSession } from '../src/stage/session.js';
+import type { DuePatch, SlideSession } from '../src/stage/session.js';
+import { isSegmentable } from '../src/store/dicom-seg.js';
 import { REPLACED } from '../src/store/run-key.js';
 import type { SlideSummary } from '../src/store/summary.js';
-import type { Presence } from '../src/watch/presence.js';
+import { withoutFolders } from '../src/text.js';
 import { growingOf, openSession } from './open-session.js';
 import type { Parts } from './parts.js';
+import type { SlideTask } from './slide-task.js';
 import { summarise } from './summarise.js';
-
-/** A slide that is to be segmented, not opened yet. */
-export interface SlideTask {
-  readonly path: string;
-  /** SlideInfo.id, for reporting a slide that cannot be opened. */
-  readonly id: string;
-  open(signal: AbortSignal): Promise<OpenedSlide>;
-  /** A slide that still grows; `open` resolves to its `opened`. */
-  readonly live?: LiveSlide;
-  /** A slide of a watched folder that is whole: what is written over it meanwhile ends its run. */
-  readonly whole?: WholeSlide;
-  /** Whether the folder that it lies in is there, of one that is watched. */
-  readonly presence?: Presence;
-  /** Gets a larger share of the graph than other slides. */
-  readonly urgent?: boolean;
-  /** Opens the truth, for a slide that has one. */
-  openLabels?(slide: SlideInfo, plan: PatchPlan): Promise<PatchLabels>;
-}
+import { type TakenModel, takeModel } from './taken-model.js';
 
 const REPAINTS_AT_ONCE = 4;
 
@@ -65,7 +51,12 @@ export type SlideResult = { readonly path: string; readonly id: string } & (
       readonly summary?: SlideSummary;
       readonly folder?: string;
     }
-  | { readonly state: 'failed'; readonly error: StromaflowError }
+  | {
+      readonly state: 'failed';
+      readonly error: StromaflowError;
+      /** It failed like this before, and nobody was told again. */
+      readonly repeated?: true;
+    }
 );
 
 /**
@@ -80,6 +71,7 @@ export async function runSlide(
 ): Promise<SlideResult> {
   const { path, id } = task;
   let session: SlideSession | undefined;
+  let taken: TakenModel | undefined;
   let again = false;
   try {
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
@@ -87,14 +79,16 @@ export async function runSlide(
     const opened = await whileThere(task, signal, async () => {
       const slide = await task.open(signal);
       const folder = join(parts.config.out, slide.info.id);
-      return { folder, session: await openSession(slide, folder, task, parts, patience(signal, DRAIN_SECONDS)) };
+      taken ??= await takeModel(slide, task, parts, signal);
+      const giveUp = patience(signal, DRAIN_SECONDS);
+      return { folder, session: await openSession(slide, folder, task, parts, taken, giveUp) };
     });
     const { folder } = opened;
     session = opened.session;
     if (!session) return { path, id, state: 'done-before', folder };
     parts.onOpened(session);
     if (!signal.aborted) {
-      due.add(duePatchesOf(session, task, signal), task.urgent ? URGENT_SHARE : 1);
+      due.add(duePatchesOf(session, task, taken, signal), task.urgent ? URGENT_SHARE : 1);
       await session.drained;
     }
     if (session.failure && !signal.aborted) throw session.failure;
@@ -110,11 +104,14 @@ export async function runSlide(
     if (signal.aborted && !session) return { path, id, state: 'interrupted', done: 0, expected: 0 };
     if (!session && task.whole && !(await task.whole.isSame(signal))) return overtaken(task, 'replaced');
     if (!session && hasGone(task)) return overtaken(task, 'gone');
-    await reportFailure(id, session, failure, parts);
+    const isKnown = task.hasFailedBefore?.(failure.code) ?? false;
+    // Of a session subscribers know that it was opened: they hear of its end, too.
+    if (isKnown && !session) return { path, id, state: 'failed', error: failure, repeated: true };
+    await reportFailure(task, session, failure, parts);
     return { path, id, state: 'failed', error: failure };
   } finally {
     await session?.close().catch(() => undefined);
-    if (session) parts.models.release(session.model);
+    await taken?.release();
     await task.live?.close();
     task.whole?.close(again);
   }
@@ -148,14 +145,15 @@ async function whileThere<T>({ path, presence }: SlideTask, signal: AbortSignal,
  * What earlier starts read but could not keep for the overview is read again for the picture alone. A patch that cannot
  * be read now stays white.
  */
-async function repaint(session: SlideSession, { credits }: Parts, signal: AbortSignal): Promise<void> {
-  const todo = [...session.output.unpainted];
+async function repaint(session: SlideSession, { slots, workers }: Parts, signal: AbortSignal): Promise<void> {
+  // What workers read they painted nowhere.
+  const todo = workers ? [...session.aggregate.records()] : [...session.output.unpainted];
   const paint = async (): Promise<void> => {
     for (let record = todo.pop(); record; record = todo.pop()) {
-      const slot = await credits.acquire(signal);
+      const slot = await slots.acquire(signal);
       if (slot === undefined) return;
       await session.reader.read(patchRef(session.plan, record.col, record.row), slot).catch(() => undefined);
-      credits.release(slot);
+      slots.release(slot);
     }
   };
   await Promise.all(Array.from({ length: REPAINTS_AT_ONCE }, paint));
@@ -170,20 +168,45 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const { bus, events } = parts;
   const { run, lack } = session;
   const aggregate = session.nextAggregate(lack === undefined);
-  const summary = await session.output.finish(summarise(session, aggregate, parts));
+  const found = summarise(session, aggregate, parts);
+  const { source, note } = await segmentedSeries(session, parts);
+  const summary = await session.output.finish({ ...found, notes: [...found.notes, ...note] }, source);
   await publishAggregate(session, aggregate, bus, giveUp);
   if (lack) {
-    await bus.publish(events.slide('incomplete', { ...finished(session), reason: lack }), giveUp);
-    await run.update({ ...run.state, ...(live && { tilesSeen: live.tiles.seen }), state: 'incomplete' });
+    const ending = events.slide('incomplete', { ...finished(session), reason: lack });
+    await bus.publish(ending, giveUp);
+    const said = saidBesides(session, bus, { ending: kept(ending) });
+    await run.update({ ...run.state, ...said, ...(live && { tilesSeen: live.tiles.seen }), state: 'incomplete' });
     const { expected, segmented, empty } = aggregate.patches;
     return { state: 'incomplete', reason: lack, done: segmented + empty, expected, summary };
   }
   const seamScore = summary.seams?.score ?? undefined;
   const seams = seamScore === undefined ? {} : { seamScore };
-  await bus.publish(events.slide('completed', { ...finished(session), ...seams }), giveUp);
+  const ending = events.slide('completed', { ...finished(session), ...seams });
+  await bus.publish(ending, giveUp);
   const growth = growingOf(task);
-  await run.update({ ...run.state, ...(growth && contentOf(growth, session.plan.level)), state: 'completed' });
+  const said = saidBesides(session, bus, { ending: kept(ending) });
+  await run.update({ ...run.state, ...said, ...(growth && contentOf(growth, session.plan.level)), state: 'completed' });
   return { state: 'completed', summary };
+}
+
+/** What DICOM segmentations of a slide are of; a slide that cannot have any has a note why. */
+async function segmentedSeries(
+  { slide, plan, viewed }: SlideSession,
+  { config }: Parts,
+): Promise<{ source?: SegmentedSeries; note: readonly SlideNote[] }> {
+  const kind = viewed?.source.description.kind;
+  if (config['dicom-seg'] === 'off' || (kind !== DICOM_KIND && kind !== GROWING_DICOM_KIND)) return { note: [] };
+  const leftOut = (why: string): { note: readonly SlideNote[] } => ({
+    note: [{ code: 'output-left-out', message: `no DICOM segmentation was written: ${why}` }],
+  });
+  try {
+    const source = await readSegmentedSeries(slide.path);
+    if (isSegmentable(plan, source)) return { source, note: [] };
+    return leftOut('the spacing of the masks is that of no level of the slide');
+  } catch (error) {
+    return leftOut(withoutFolders(toStromaflowError(error, 'SLIDE_UNREADABLE').message));
+  }
 }
 
 type Finish =
@@ -218,7 +241,9 @@ async function suspend(session: SlideSession, task: SlideTask, { bus, events }: 
   const giveUp = AbortSignal.timeout(REPORT_MS);
   try {
     await publishProgress(session, bus, giveUp);
-    await bus.publish(events.slide('incomplete', { ...finished(session), reason }), giveUp);
+    const ending = events.slide('incomplete', { ...finished(session), reason });
+    await bus.publish(ending, giveUp);
+    await run.update({ ...run.state, ...saidBesides(session, bus, { ending: kept(ending) }) });
   } catch {
     // The bus is away; the next start says more than this event could.
   }
@@ -240,8 +265,14 @@ function reasonOf({ live, whole }: SlideTask, { aggregate }: SlideSession): Live
 }
 
 /** All of a whole slide at once; of a growing one each patch when its tiles are there. */
-function duePatchesOf(session: SlideSession, { live, whole }: SlideTask, signal: AbortSignal) {
+function duePatchesOf(
+  session: SlideSession,
+  { live, whole }: SlideTask,
+  taken: TakenModel | undefined,
+  signal: AbortSignal,
+) {
   if (!live) return whole ? until(whole.replaced, session.due()) : session.due();
+  if (taken?.ready) return session.dueWhenReady(taken.ready(session.failed));
   const stop = AbortSignal.any([signal, session.failed]);
   return session.dueWhenReady(duePatches(live, session.plan, stop));
 }
@@ -276,12 +307,25 @@ const finished = (session: SlideSession) => {
 
 /** A bus that cannot be reached must neither hide the failure itself nor hold it up. */
 async function reportFailure(
-  id: string,
+  task: SlideTask,
   session: SlideSession | undefined,
   { code, message, fix }: StromaflowError,
   { bus, events }: Parts,
 ): Promise<void> {
   const run = session ? { run: session.runToken } : {};
-  const event = events.slide('failed', { slide: id, ...run, error: { code, message, fix } });
+  const failed = { slide: task.id, ...run, error: { code, message, fix } };
+  const event = events.slide('failed', failed, session ? String(session.revision) : contentOfFailed(task));
   await bus.publish(event, AbortSignal.timeout(REPORT_MS)).catch(() => undefined);
+}
+
+/** Names what a slide without a session holds; undefined where that is many files or none. */
+function contentOfFailed({ path, live, whole }: SlideTask): string | undefined {
+  if (live) return live.growth.identity;
+  if (whole) return whole.opened.info.fingerprint;
+  try {
+    const file = fileAt(path);
+    return statSync(file).isFile() ? sampleFileAt(file) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,27 +1,42 @@
-import { connect, filter, finalize, ignoreElements, isObservable, map, merge, mergeMap, type Observable } from 'rxjs';
+import {
+  connect,
+  filter,
+  finalize,
+  identity,
+  ignoreElements,
+  isObservable,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+} from 'rxjs';
+import { StromaflowError } from '../src/errors.js';
 import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
-import { type DuePatch, hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
+import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import { publish } from '../src/stage/publish.js';
 import { pull } from '../src/stage/pull.js';
 import { read } from '../src/stage/read.js';
 import { score } from '../src/stage/score.js';
+import type { DuePatch } from '../src/stage/session.js';
 import { store } from '../src/stage/store.js';
 import { Turns } from '../src/stage/turns.js';
+import { handOutPatches } from './ingest.js';
 import type { Parts } from './parts.js';
-import { runSlide, type SlideResult, type SlideTask } from './run-slide.js';
+import { runSlide, type SlideResult } from './run-slide.js';
+import type { SlideTask } from './slide-task.js';
 
 /**
  * The graph every use shares: due patches in, outcomes out. It never fails because of a patch or a slide, holds at most
  * as many patches as there are credits, and after an abort lets out what is inside.
  *
- *     due ─credit→ read → tissue? ─yes→ infer (batch → segment) ─┐
- *                            └────────────no─────────────────────┴→ outcome → score → store → publish → acknowledge → announce
+ *     due ─credit→ read → [afterRead] → tissue? ─yes→ infer (batch → segment) ─┐
+ *                                          └────────────no─────────────────────┴→ outcome → score → store → publish → acknowledge → announce
  */
 export function segmentPatches(
   due: AsyncIterable<DuePatch>,
@@ -32,9 +47,12 @@ export function segmentPatches(
   const giveUp = patience(signal, DRAIN_SECONDS);
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
 
-  return credit(due, credits, observer, signal).pipe(
+  const read$ = credit(due, credits, observer, signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
     read(observer, signal),
+    parts.afterRead ?? identity<Observable<ReadPatch>>,
+  );
+  return read$.pipe(
     connect(patch$ =>
       merge(
         patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),
@@ -53,12 +71,22 @@ export function segmentPatches(
 /**
  * Slides in, one result each out: several at once, their patches sharing one graph. Completes when all are done. Tasks that
  * can be pulled are asked for when there is room for them.
+ *
+ * @throws CONFIG_INVALID for an operator of one's own where workers would go past it
  */
 export function segmentSlides(
   tasks: Observable<SlideTask> | AsyncIterable<SlideTask>,
   parts: Parts,
   signal: AbortSignal,
 ): Observable<SlideResult> {
+  if (parts.workers && parts.afterRead)
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      'workers read and segment by themselves: afterRead would look at nothing',
+      {
+        fix: 'leave it away, or leave --role ingest away',
+      },
+    );
   const due = new FairQueue<DuePatch>({ signal, dropped: patch => patch.session.leave() });
   const turns = new Turns();
   // Whatever gives out tasks: one slide's results, run and name are never two sessions' at the same time.
@@ -66,5 +94,8 @@ export function segmentSlides(
   const results = isObservable(tasks)
     ? tasks.pipe(mergeMap(run, parts.slidesAtOnce))
     : pull(tasks, run, parts.slidesAtOnce);
-  return merge(segmentPatches(due, parts, signal).pipe(ignoreElements()), results.pipe(finalize(() => due.close())));
+  const patches = parts.workers
+    ? handOutPatches(due, parts, parts.workers, signal)
+    : segmentPatches(due, parts, signal);
+  return merge(patches.pipe(ignoreElements()), results.pipe(finalize(() => due.close())));
 }

@@ -19,6 +19,7 @@ export const ERRORS = {
   },
   SLIDE_INCOMPLETE: { exit: 1, fix: 'the slide is taken up again when it changes or on the next start' },
   TILE_CORRUPT: { exit: 1, fix: 'the patch is reported as failed; scan the slide again if it matters' },
+  PATCH_REJECTED: { exit: 1, fix: 'a check of this installation objects to the patch; its message says why' },
   MODEL_NOT_FOUND: {
     exit: 1,
     fix: 'give a bundle folder (config.json, model.safetensors, stromaflow.json) with --model',
@@ -36,6 +37,12 @@ export const ERRORS = {
   BUS_PUBLISH: { exit: 1, fix: 'check the NATS server and its limits; the patch is published again on the next start' },
   BUS_SUBSCRIBE: { exit: 1, fix: 'ask for the right to subscribe to this subject on the NATS server' },
   BUS_SLOW_SUBSCRIBER: { exit: 1, fix: 'read the events faster, or subscribe to fewer subjects' },
+  EVENTS_STREAM: { exit: 1, fix: 'run stromaflow events check, then stromaflow events setup' },
+  EVENTS_FULL: {
+    exit: 1,
+    fix: 'raise the limits of the stream, or let it keep less; the slide goes on with the next start',
+  },
+  EVENTS_GAP: { exit: 1, fix: 'read again from the start (from: all), or keep events longer in the stream' },
   EVENT_INVALID: { exit: 1, fix: 'publish events as docs/events.md describes them, or use another subject prefix' },
   PORT_IN_USE: { exit: 1, fix: 'choose another --port, or 0 for a free one' },
   OUTPUT_FULL: { exit: 1, fix: 'free space on the disk of --out and start again; finished patches are kept' },
@@ -44,6 +51,10 @@ export const ERRORS = {
   LABELS_INVALID: {
     exit: 1,
     fix: 'correct the file named above; --strict stops at the first, otherwise it is left out',
+  },
+  TRAINING_DIVERGED: {
+    exit: 1,
+    fix: 'the run folder keeps the last good state; begin anew with a lower --learning-rate and another --name',
   },
   MASK_INVALID: { exit: 1, fix: 'the payload must be a 1-bit PNG as the event contract describes it' },
   INTERRUPTED: { exit: 130, fix: 'start the same command again to go on where it stopped' },

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { SlowestFirst } from './support/slowest-first.js';
 
 // Tests run against the built product in dist/ (see "imports" in package.json), so that worker threads start from
 // the same files a user's do.
@@ -10,5 +11,6 @@ export default defineConfig({
     hookTimeout: 300_000,
     maxWorkers: 2,
     pool: 'forks',
+    sequence: { sequencer: SlowestFirst },
   },
 });

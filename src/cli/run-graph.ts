@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
+import { keepEvents } from '../../pipelines/keep-events.js';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/run-slide.js';
 import { describeEvent } from '../event/describe.js';
@@ -10,6 +11,7 @@ import type { Metrics } from '../status/metrics.js';
 import { type BusObserver, observeBus } from '../status/observe-bus.js';
 import { AreasCsv } from '../store/areas-csv.js';
 import type { Ledger } from '../store/ledger.js';
+import type { SlideShelf } from '../view/shelf.js';
 import { closingLine, closingOf } from './closing.js';
 import type { CommandContext } from './command.js';
 import { followModel } from './follow-model.js';
@@ -39,6 +41,8 @@ export interface GraphOptions {
   readonly again?: string;
   /** The folder that is watched: why it is away, undefined while it is there. */
   readonly folder?: WatchedFolder;
+  /** The folder that slides are found in; see openParts. */
+  readonly root?: string;
   /** How the truth of a slide is found; see Parts.openLabels. */
   readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
@@ -63,17 +67,23 @@ export async function runGraph(
     followsModel = false,
     folder,
     labelsFor,
+    root,
     log = false,
     note = () => '',
     again,
   }: GraphOptions = {},
 ): Promise<number> {
   const status = await StatusEndpoint.open(config, terminal, folder);
-  const { metrics, board } = status;
+  if (log) await status.recall(config.out);
+  const { metrics, board, shelf } = status;
   signal.addEventListener('abort', () => board.drain(), { once: true });
   const cleanUps: (() => Promise<void>)[] = [() => status.close()];
   try {
-    const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
+    const bare = await openParts(config, {
+      ...(ledger && { ledger }),
+      ...(root !== undefined && { root }),
+      probabilities,
+    });
     cleanUps.push(() => bare.close());
     const forget = atOnce(() => bare.readers.close());
     cleanUps.push(async () => forget());
@@ -81,10 +91,24 @@ export async function runGraph(
     const info = models.current.segmenter.info;
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
     if (info.choice) terminal.line(`           ${info.choice}`);
+    if (config.nats !== undefined) terminal.line(`events     ${bus.description}`);
+    const keeping = keepEvents(bare, {
+      onKept: ({ masks, others, lost }) => {
+        terminal.line(`events     published again what the streams lacked: ${masks} masks, ${others} other events`);
+        if (lost > 0) terminal.problem(`${lost} masks cannot be published again: they are not in the slides' files`);
+      },
+      onError: error => terminal.problem(error.line),
+    });
+    cleanUps.unshift(() => keeping.stop());
+    // Before slides are opened anew, so that nothing of an earlier run comes to stand behind a new one.
+    await keeping.compared;
     const progress = new ProgressCounter();
     const openLabels = labelsFor?.(models.current.bundle);
     const service = log ? new ServiceLog(terminal, bus) : undefined;
-    const parts = { ...watched(bare, metrics, board, progress, terminal, service), ...(openLabels && { openLabels }) };
+    const parts = {
+      ...watched(bare, metrics, board, progress, terminal, service, shelf),
+      ...(openLabels && { openLabels }),
+    };
     const supervision = superviseEngine(
       bare.engineEvents,
       event => {
@@ -116,7 +140,7 @@ export async function runGraph(
         concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
           if (!(quiet && result.state === 'completed')) await printResult(result, terminal, again);
-          if (areas) areasKept = (await keepAreas(areas, result)) && areasKept;
+          if (areas) areasKept = (await keepAreas(areas, result, terminal)) && areasKept;
           return result;
         }),
         toArray(),
@@ -140,14 +164,18 @@ function watched(
   progress: ProgressCounter,
   terminal: Terminal,
   service: ServiceLog | undefined,
+  shelf: SlideShelf | undefined,
 ): Parts {
+  const viewed = shelf ? [shelf.busObserver] : [];
   return {
     ...parts,
-    observer: combineObservers([metrics.observer, board.observer, progress]),
-    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters(terminal)]),
+    observer: combineObservers([metrics.observer, board.observer, progress, ...(shelf ? [shelf.observer] : [])]),
+    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, ...viewed, deadLetters(terminal)]),
+    say: terminal.line,
     onOpened: session => {
       progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches);
       service?.opened(session);
+      shelf?.opened(session);
     },
   };
 }

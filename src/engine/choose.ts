@@ -1,6 +1,7 @@
 import { StromaflowError } from '../errors.js';
 import { ENGINE_NAMES, ENGINES, type EngineName } from './catalogue.js';
-import { type EngineProbe, PROBE_SIDE, type ProbeOptions, probe } from './probe.js';
+import { type EngineProbe, type ProbeOptions, probe } from './probe.js';
+import { PROBE_SIDE } from './probe-protocol.js';
 
 export interface Choice {
   readonly engine: EngineName;

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { Arena } from '../arena.js';
 import { toWire } from '../errors.js';
-import { Arena } from '../stage/arena.js';
 import type { EngineBackend } from './backend.js';
 import { createBackend } from './backends.js';
 import { packMask } from './pack-mask.js';

@@ -6,13 +6,7 @@ import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { LayerOutput } from './backend.js';
 import { chooseEngine } from './choose.js';
 import type { EngineReply, EngineRequest, EngineWorkerData } from './protocol.js';
-
-/** One RGB image: height × width × 3 bytes, rows top down; both sides multiples of 32. */
-export interface RgbImage {
-  readonly pixels: Uint8Array<ArrayBuffer>;
-  readonly width: number;
-  readonly height: number;
-}
+import type { RgbImage } from './rgb-image.js';
 
 export interface EvaluateOptions {
   /** 'auto', or an engine by name. */

@@ -1,4 +1,4 @@
-import type { RgbImage } from './evaluate.js';
+import type { RgbImage } from './rgb-image.js';
 
 /** Pictures at the ends of what a model can be given, by name: where a network overflows, it does so on one of these. */
 export function extremeImages(side: number): ReadonlyMap<string, RgbImage> {

@@ -1,39 +1,18 @@
-import { toWire, type WireError } from '../errors.js';
+import { toWire } from '../errors.js';
 import { loadBundle } from '../model/bundle.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
 import type { BackendOptions } from './backend.js';
 import { createBackend } from './backends.js';
 import { extremeImages } from './extreme-images.js';
-import { PROBE_SIDE } from './probe.js';
+import { PROBE_SIDE, type ProbeReply, type ProbeRequest } from './probe-protocol.js';
 import { openWebGpu } from './tfjs-device.js';
-
-/** The other side of a probe: tries one engine and says how it went. */
-export type ProbeReply =
-  | {
-      readonly type: 'ran';
-      readonly version: string;
-      readonly device: string;
-      readonly loadSeconds: number;
-      readonly patchSeconds: number;
-      readonly patchSide: number;
-      /** Pictures on which a score is NaN or infinite. */
-      readonly notFinite: readonly string[];
-    }
-  | { readonly type: 'adapter'; readonly adapter: string }
-  | { readonly type: 'failed'; readonly error: WireError };
-
-/** What is tried: a backend, with `full` also at the size of the model's own patches; or, with `adapter`, only what WebGPU's GPU is called. */
-export interface ProbeRequest {
-  readonly backend: Partial<BackendOptions>;
-  readonly full?: boolean;
-  readonly adapter?: boolean;
-}
 
 /** Whole patches are timed where both of them take less than this. */
 const PATIENCE_SECONDS = 6;
 /** Extreme pictures are tried for so long; a driver in software would spend the caller's patience on them. */
 const EXTREMES_SECONDS = 3;
 
+/** The other side of a probe: tries one engine and says how it went. */
 async function run({ backend: given, full = false }: ProbeRequest): Promise<ProbeReply> {
   const { side, patchSize } = await sizes(given);
   const defaults = {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { fromWire } from '../errors.js';
 import { ENGINES, type EngineEntry, type EngineName } from './catalogue.js';
 import { firstLine } from './first-line.js';
-import type { ProbeReply, ProbeRequest } from './probe.child.js';
+import type { ProbeReply, ProbeRequest } from './probe-protocol.js';
 
 /** What one engine is worth on this machine. */
 export interface EngineProbe {
@@ -45,9 +45,6 @@ export interface ProbeOptions {
   readonly timeoutSeconds?: number;
   readonly signal?: AbortSignal;
 }
-
-/** Side of the patch that is tried first, in pixels: small, so that the slowest engine answers. */
-export const PROBE_SIDE = 64;
 
 const STARTER_MODEL = fileURLToPath(new URL('../../../models/stroma-fpn-resnet34-starter', import.meta.url));
 

@@ -1,5 +1,5 @@
+import type { ArenaShape } from '../arena.js';
 import type { WireError } from '../errors.js';
-import type { ArenaShape } from '../stage/arena.js';
 import type { BackendOptions, LayerOutput } from './backend.js';
 
 /** Messages between the segmenter on the main thread and its engine's thread. */

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import sharp from 'sharp';
+import { foreignSamples, SAMPLES_FIX } from '../codec/image/sample-format.js';
 import { StromaflowError } from '../errors.js';
 import { encodeNpy } from '../model/npy.js';
-import { foreignSamples, SAMPLES_FIX } from '../slide/sample-format.js';
-import { type EvaluateOptions, type Evaluation, evaluateImage, type RgbImage } from './evaluate.js';
+import { type EvaluateOptions, type Evaluation, evaluateImage } from './evaluate.js';
+import type { RgbImage } from './rgb-image.js';
 
 /**
  * Runs a model on a picture and writes its logits as NumPy's .npy, float32 [1, classes, height, width], so that parity

@@ -1,5 +1,5 @@
+import { Random } from '../random.js';
 import { quantile } from './area-agreement.js';
-import { Random } from './random.js';
 
 /**
  * Percentile bootstrap over patients (Efron and Tibshirani 1993): patches of one patient are alike, so patients are what is

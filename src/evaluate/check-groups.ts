@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path';
-import type { CheckedImage } from './check.js';
+import type { CheckedImage } from './checked-image.js';
 import type { Finding } from './finding.js';
 import type { LabelledSet } from './labelled-set.js';
 import { SPLIT_FOLDERS } from './layout.js';

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import { type StromaflowError, toStromaflowError } from '../errors.js';
-import { readImageHeader, SPACING_TOLERANCE } from '../slide/image-source.js';
+import { readImageHeader, SPACING_TOLERANCE } from '../slide/image/image-source.js';
 import { checkGroups } from './check-groups.js';
 import { sampleSlideLabels } from './check-slide.js';
+import type { CheckedImage } from './checked-image.js';
 import { Balance, type ClassBalance } from './class-balance.js';
 import type { Finding } from './finding.js';
 import { addFacts, describeClasses, describeLeftOut, type LabelFacts, NO_FACTS, namedFacts } from './label-facts.js';
@@ -38,21 +39,13 @@ export interface CheckOptions extends LabelledSetOptions {
   readonly openSlide: OpenItemOptions['openSlide'];
 }
 
-/** What the check keeps of an image. */
-export interface CheckedImage {
-  readonly item: LabelledImage;
-  /** SHA-256 of its decoded pixels; undefined for slides. */
-  readonly hash: string | undefined;
-}
-
 /**
  * Reads a whole labelled set, images included, and reports everything that is wrong with it. Keeps a few hundred bytes an image.
  * @throws what openLabelledSet throws
  */
 export async function checkLabels(folder: string, options: CheckOptions): Promise<LabelReport> {
   const findings: Finding[] = [];
-  const onFault = (fault: StromaflowError) =>
-    findings.push({ severity: 'fault', kind: 'item', message: fault.message });
+  const onFault = (fault: StromaflowError) => findings.push({ severity: 'fault', kind: 'item', message: named(fault) });
   const set = await openLabelledSet(folder, { ...options, strict: false, onFault });
   const balance = new Balance();
   let annotations = NO_FACTS;
@@ -70,7 +63,7 @@ export async function checkLabels(folder: string, options: CheckOptions): Promis
         findings.push({ severity: 'warning', kind: 'unlabelled', message: `${item.maskPath}: every pixel is ignored` });
       }
     } catch (error) {
-      findings.push({ severity: 'fault', kind: 'unreadable-image', message: toStromaflowError(error).message });
+      findings.push({ severity: 'fault', kind: 'unreadable-image', message: named(toStromaflowError(error)) });
     }
   }
   findings.push(...checkGroups(images, set, options.split), ...balance.findings(set.map, images.length));
@@ -137,6 +130,10 @@ function factFindings(item: LabelledImage, facts: LabelFacts, counts: Float64Arr
       : []),
   ];
 }
+
+/** Where one option mends it, that is said. */
+const named = ({ code, message, fix }: StromaflowError): string =>
+  code === 'SLIDE_NO_MPP' ? `${message}: ${fix}` : message;
 
 const warning = (kind: Finding['kind'], message: string): Finding => ({ severity: 'warning', kind, message });
 const fault = (kind: Finding['kind'], message: string): Finding => ({ severity: 'fault', kind, message });

@@ -1,5 +1,5 @@
 import { addSeams, NO_PAIRS, SeamCounter, type SeamCounts, seamsOf } from '../mask/seams.js';
-import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
+import type { PatchMask, PatchPlan, PatchRef } from '../read/patch.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
 import { countBoundary } from './boundary.js';
 import { countPatch, intersectionUnion } from './counts.js';

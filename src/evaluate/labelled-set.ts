@@ -1,5 +1,5 @@
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import { readImageHeader, safeId } from '../slide/image-source.js';
+import { readImageHeader, safeId } from '../slide/image/image-source.js';
 import { isAnnotation, type LabelFrame, type LabelReading } from './label-source.js';
 import { type Candidate, type LabelledImage, type Layout, patientOf, toldPatient } from './labelled-item.js';
 import { type LabelClass, type LabelMap, type LabelMapOptions, parseLabelMap, UNKNOWN } from './labels.js';

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { AxisSpacing } from '../slide/slide.js';
-import { checkTileCount, readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
-import { probeTiff } from '../slide/tiff-probe.js';
+import { checkTileCount, readPages, readTileArrays, type TiffPage } from '../slide/tiff/page.js';
+import { probeTiff } from '../slide/tiff/probe.js';
 import { type MaskGrid, wholeFactor } from './mask-alignment.js';
 import { spacingOfTiff } from './mask-spacing.js';
 

@@ -1,6 +1,6 @@
-import { readOmeXml } from '../slide/ome-xml.js';
 import type { AxisSpacing } from '../slide/slide.js';
-import type { TiffPage } from '../slide/tiff-page.js';
+import { readOmeXml } from '../slide/tiff/ome-xml.js';
+import type { TiffPage } from '../slide/tiff/page.js';
 
 /** Spacings a mask can have, µm/px: as fine as a slide, as coarse as a thumbnail. Others are a printer's (600 dpi = 42). */
 const PLAUSIBLE = { least: 0.02, most: 40 } as const;

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { COMPRESSION } from '../codec/tile-coding.js';
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import type { TiffPage } from '../slide/tiff-page.js';
-import { COMPRESSION } from '../slide/tiff-support.js';
+import type { TiffPage } from '../slide/tiff/page.js';
 import type { LabelFrame, LabelReading, LabelSource } from './label-source.js';
 import { IGNORED, LABEL_MEANINGS, type LabelMap } from './labels.js';
 import { alignMask } from './mask-alignment.js';

@@ -1,11 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
+import { decodeLzw } from '../codec/raw/lzw.js';
+import { decodePackBits } from '../codec/raw/packbits.js';
+import { COMPRESSION } from '../codec/tile-coding.js';
 import { StromaflowError } from '../errors.js';
-import { decodeLzw } from '../slide/lzw.js';
-import { decodePackBits } from '../slide/packbits.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
-import type { TiffPage } from '../slide/tiff-page.js';
-import { COMPRESSION } from '../slide/tiff-support.js';
+import type { TiffPage } from '../slide/tiff/page.js';
 import type { LabelMap } from './labels.js';
 import { valuesOfColours } from './mask-image.js';
 import type { MaskLevel } from './mask-levels.js';

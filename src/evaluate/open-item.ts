@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import { IMAGE_KIND, openImageAsSlide, openImageTileSource } from '../slide/image-source.js';
+import { IMAGE_KIND, openImageAsSlide, openImageTileSource } from '../slide/image/image-source.js';
 import { openTileSource } from '../slide/open-source.js';
 import type { OpenedSlide, SlideInfo, TileSource } from '../slide/slide.js';
 import { openAnnotations } from './annotation/source.js';

@@ -1,5 +1,5 @@
-import type { PatchPlan, PatchRef } from '../slide/patch.js';
-import { validSize } from '../slide/plan.js';
+import type { PatchPlan, PatchRef } from '../read/patch.js';
+import { validSize } from '../read/plan.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
 import type { SlideBounds } from '../slide/slide.js';
 import type { LabelSource, LabelWindow } from './label-source.js';

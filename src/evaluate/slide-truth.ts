@@ -1,4 +1,4 @@
-import type { PatchPlan } from '../slide/patch.js';
+import type { PatchPlan } from '../read/patch.js';
 import type { SlideInfo } from '../slide/slide.js';
 import { countPatch, intersectionUnion } from './counts.js';
 import type { SlideTruth } from './evaluation.js';

@@ -1,4 +1,4 @@
-import { planPatches } from '../slide/plan.js';
+import { planPatches } from '../read/plan.js';
 import type { LabelledSet } from './labelled-set.js';
 import { type OpenItemOptions, openItem } from './open-item.js';
 import { makeSplit, type Split, type SplitCandidate, type SplitOptions } from './split.js';

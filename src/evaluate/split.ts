@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { StromaflowError } from '../errors.js';
+import { Random } from '../random.js';
 import { decodeText } from '../text.js';
-import { Random } from './random.js';
 
 /** Which patches train, choose and test. One file, read by training and by evaluation. */
 export const SPLITS = ['train', 'validation', 'test'] as const;

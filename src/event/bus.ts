@@ -1,3 +1,5 @@
+import type { KeptEvents } from './stream/kept-events.js';
+
 /** Port of the event bus. The event contract (subjects, types, payloads) stands above it, in contract.ts. */
 
 /** One CloudEvent 1.0 in NATS binary mode: attributes become `ce-` headers, `data` is the payload. */
@@ -20,6 +22,8 @@ export interface EventBus {
   /** For people: 'nats://127.0.0.1:4222 (server 2.9.10)' or 'in process'. */
   readonly description: string;
   readonly connected: boolean;
+  /** What is kept of what is published here; undefined: whoever is not there misses it. */
+  readonly kept?: KeptEvents | undefined;
   /** Resolves once the bus has taken the event (on NATS: the server has). Rejects with BUS_PUBLISH or BUS_UNREACHABLE. */
   publish(event: BusEvent, signal?: AbortSignal): Promise<void>;
   /** Events whose subject matches the NATS pattern (`*` one token, `>` the rest), until the signal aborts. */

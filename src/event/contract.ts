@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
-import type { RunKey } from '../store/ledger.js';
+import type { PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
+import type { RunKey } from '../run-key.js';
 import type { BusEvent } from './bus.js';
 import type { Aggregate, DeadLetter, MaskHeaders, SlidePayloads } from './payloads.js';
 import { buildSubject, checkPrefix, DEFAULT_PREFIX, type Origin, type SlideState, type Topic } from './subjects.js';
@@ -11,7 +11,8 @@ import { buildSubject, checkPrefix, DEFAULT_PREFIX, type Origin, type SlideState
  * id, counts it once. The run is part of it because a re-scan of a slide gives other masks for the same places.
  */
 export interface Events {
-  slide<S extends SlideState>(state: S, payload: SlidePayloads[S]): BusEvent;
+  /** @param content names what a slide without a run holds, as far as it is known: of a failure of other content the id is another. */
+  slide<S extends SlideState>(state: S, payload: SlidePayloads[S], content?: string): BusEvent;
   mask(mask: MaskInput): BusEvent;
   aggregate(aggregate: Aggregate, run: string): BusEvent;
   dlq(letter: DeadLetter): BusEvent;
@@ -53,6 +54,16 @@ export function runToken(key: RunKey): string {
 export const modelTag = (engine: { readonly model: string; readonly modelVersion: string }): string =>
   `${engine.model}@${engine.modelVersion}`;
 
+/** Id of the mask of one patch in one run. */
+export const maskId = (of: {
+  readonly slide: string;
+  readonly modelVersion: string;
+  readonly level: number;
+  readonly col: number;
+  readonly row: number;
+  readonly run: string;
+}): string => `${of.slide}/${of.modelVersion}/${of.level}/${of.col}/${of.row}@${of.run}`;
+
 /** Throws CONFIG_INVALID on a prefix, site or scanner that cannot stand in a subject. */
 export function createEvents(options: EventsOptions): Events {
   const prefix = checkPrefix(options.prefix ?? DEFAULT_PREFIX);
@@ -67,11 +78,10 @@ export function createEvents(options: EventsOptions): Events {
   buildSubject(prefix, options, { kind: 'aggregate', slide: 'check' });
 
   return {
-    slide(state, payload) {
+    slide(state, payload, content = 'none') {
       const { slide } = payload;
       const run = payload.run ?? 'none';
-      // A slide that fails before it has a run may fail again later for another reason: only the time tells them apart.
-      const occasion = 'revision' in payload ? payload.revision : now().toISOString();
+      const occasion = 'error' in payload ? `${payload.error.code}/${content}` : payload.revision;
       const progress = 'fraction' in payload ? `/${payload.fraction}` : '';
       return event(
         { kind: 'slide', state, slide },
@@ -89,7 +99,7 @@ export function createEvents(options: EventsOptions): Events {
       return event(
         { kind: 'mask', slide, col, row },
         {
-          id: `${slide}/${headers.modelversion}/${level}/${col}/${row}@${run}`,
+          id: maskId({ slide, modelVersion: headers.modelversion, level, col, row, run }),
           type: EVENT_TYPES.mask,
           extensions: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)])),
           contentType: 'image/png',

@@ -1,15 +1,31 @@
-import { errors, type Msg, type NatsConnection } from '@nats-io/nats-core';
+import { errors, type NatsConnection } from '@nats-io/nats-core';
 import { StromaflowError } from '../errors.js';
 import type { BusEvent, EventBus } from './bus.js';
-import { fromHeaders, type HeaderEntry } from './cloudevent-headers.js';
 import { EventQueue, readUntilLeft } from './event-queue.js';
 import { openConnection, parseNatsUrl } from './nats-connect.js';
 import type { NatsOptions } from './nats-options.js';
 import { CorePublisher, type Publisher } from './nats-publisher.js';
+import { type ProcessOptions, processStream } from './stream/process-stream.js';
+import { findStreams, NoJetStream, openManager } from './stream/setup.js';
+import { StreamPublisher } from './stream/stream-publisher.js';
+import { StreamReader, toEvent } from './stream/stream-reader.js';
+import { Streams } from './stream/streams.js';
+import { DEFAULT_PREFIX } from './subjects.js';
 
 export interface NatsBus extends EventBus {
   /** Resolves once the server knows every subscription made so far. */
   flush(): Promise<void>;
+  /** Reads what the streams of a prefix keep. */
+  reader(prefix: string): StreamReader;
+  /** The connection itself, for the queues of shared work. */
+  readonly connection: NatsConnection;
+  /** See processStream. */
+  process(
+    prefix: string,
+    pattern: string,
+    options: ProcessOptions,
+    handle: (event: BusEvent) => Promise<void>,
+  ): Promise<void>;
 }
 
 /**
@@ -24,21 +40,61 @@ export async function connectNatsBus(options: NatsOptions): Promise<NatsBus> {
       fix: 'update nats-server to 2.2 or newer',
     });
   }
-  return new NatsConnectionBus(nc, parseNatsUrl(options.url).shown);
+  try {
+    return new NatsConnectionBus(nc, parseNatsUrl(options.url).shown, await openStreams(nc, options));
+  } catch (error) {
+    await nc.close();
+    throw error;
+  }
+}
+
+/** The streams to publish to, or why there are none: undefined where core publish was asked for. */
+async function openStreams(
+  nc: NatsConnection,
+  { publish = 'core', prefix = DEFAULT_PREFIX, work = false }: NatsOptions,
+): Promise<Streams | string | undefined> {
+  if (publish === 'core') return undefined;
+  let why: string;
+  try {
+    const manager = await openManager(nc);
+    const infos = await findStreams(manager, prefix, work);
+    if (infos) return new Streams(nc, manager, prefix, infos);
+    why = 'the streams are not there';
+  } catch (error) {
+    if (!(error instanceof NoJetStream)) throw error;
+    why = 'JetStream is not enabled on the server';
+  }
+  if (publish === 'auto') return why;
+  throw new StromaflowError('EVENTS_STREAM', `${nc.getServer()}: ${why}`, {
+    fix: work
+      ? 'enable JetStream (nats-server -js) and run stromaflow events setup --for-workers'
+      : 'enable JetStream (nats-server -js) and run stromaflow events setup, or publish with --publish core',
+  });
 }
 
 class NatsConnectionBus implements NatsBus {
   readonly description: string;
+  readonly kept: Streams | undefined;
   readonly #nc: NatsConnection;
   readonly #publisher: Publisher;
   readonly #queues = new Set<EventQueue>();
+  readonly #readers = new Map<string, StreamReader>();
   #connected = true;
   #closing: Promise<void> | undefined;
 
-  constructor(nc: NatsConnection, shown: string) {
+  constructor(nc: NatsConnection, shown: string, streams: Streams | string | undefined) {
     this.#nc = nc;
-    this.description = `${shown} (server ${nc.info?.version})`;
-    this.#publisher = new CorePublisher(nc);
+    const how = streams instanceof Streams ? ', JetStream' : streams && `, core publish: ${streams}`;
+    this.description = `${shown} (server ${nc.info?.version}${how ?? ''})`;
+    if (streams instanceof Streams) {
+      this.kept = streams;
+      this.#publisher = new StreamPublisher(nc, {
+        onStored: (event, at) => streams.stored(event, at),
+        onDuplicate: (event, at) => streams.holds(event, at),
+        onTaken: event => streams.makeRoom(event),
+        onAbsent: () => streams.awaitRestored(),
+      });
+    } else this.#publisher = new CorePublisher(nc);
     void this.#followStatus();
     void nc.closed().then(error => this.#onClosed(error ?? undefined));
   }
@@ -83,6 +139,25 @@ class NatsConnectionBus implements NatsBus {
     await this.#nc.flush();
   }
 
+  get connection(): NatsConnection {
+    return this.#nc;
+  }
+
+  reader(prefix: string): StreamReader {
+    const reader = this.#readers.get(prefix) ?? new StreamReader(this.#nc, prefix);
+    this.#readers.set(prefix, reader);
+    return reader;
+  }
+
+  process(
+    prefix: string,
+    pattern: string,
+    options: ProcessOptions,
+    handle: (event: BusEvent) => Promise<void>,
+  ): Promise<void> {
+    return processStream(this.#nc, this.reader(prefix), pattern, options, handle);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#drain();
     return this.#closing;
@@ -91,6 +166,8 @@ class NatsConnectionBus implements NatsBus {
   async #drain(): Promise<void> {
     const away = () => new StromaflowError('BUS_UNREACHABLE', `${this.description}: closed while the server was away`);
     if (!this.#connected) this.#publisher.fail(away());
+    // Streams that are not there are waited for no longer.
+    this.kept?.close();
     await this.#publisher.idle();
     for (const queue of this.#queues) queue.end();
     // drain() waits for a PONG: without a server it would wait for the next one.
@@ -111,6 +188,8 @@ class NatsConnectionBus implements NatsBus {
   #setConnected(connected: boolean): void {
     this.#connected = connected;
     this.#publisher.setConnected(connected);
+    // What the server lost meanwhile is found out even when nothing waits to be published.
+    if (connected) this.kept?.restore().catch(() => undefined);
     if (!connected && this.#closing) {
       this.#publisher.fail(new StromaflowError('BUS_UNREACHABLE', `${this.description}: lost while closing`));
     }
@@ -118,16 +197,10 @@ class NatsConnectionBus implements NatsBus {
 
   #onClosed(error: Error | undefined): void {
     this.#connected = false;
+    this.kept?.close();
     const failure = new StromaflowError('BUS_UNREACHABLE', `${this.description}: connection closed`, { cause: error });
     this.#publisher.fail(failure);
     for (const queue of this.#queues) queue.end(this.#closing ? undefined : failure);
     this.#queues.clear();
   }
-}
-
-function toEvent(message: Msg): BusEvent | undefined {
-  const entries: HeaderEntry[] = [];
-  for (const [name, values] of message.headers ?? []) entries.push([name, values[0] ?? '']);
-  // The client's buffer holds a whole network read: a copy lets it go and can be kept or transferred.
-  return fromHeaders(message.subject, entries, new Uint8Array(message.data));
 }

@@ -14,6 +14,15 @@ export interface NatsOptions {
   readonly pass?: string;
   /** PEM files; `{}` insists on TLS with the system's authorities. */
   readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+  /**
+   * How events are published: 'jetstream' to the streams of `stromaflow events setup`, 'core' to whoever listens now, 'auto' to the
+   * streams where they are there. @default 'core'
+   */
+  readonly publish?: 'auto' | 'jetstream' | 'core';
+  /** The streams of shared work are needed, too. @default false */
+  readonly work?: boolean;
+  /** First tokens of the subjects that are published to. @default 'stroma.v1' */
+  readonly prefix?: string;
   /** Seconds to wait for the first connection. @default 5 */
   readonly timeoutSeconds?: number;
   /** Gives up the first connection; the bus is closed with close(). */

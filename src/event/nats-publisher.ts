@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import { headers as createHeaders, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
-import { StromaflowError } from '../errors.js';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { StromaflowError } from '../errors.js';
 import type { BusEvent } from './bus.js';
-import { toHeaders } from './cloudevent-headers.js';
+import { type Outgoing, publishError, send, sendOff, WINDOW } from './outgoing.js';
 
-/** How a bus hands events to the server and learns that it has them. A JetStream one would wait for PubAcks instead. */
+/** How a bus hands events to the server and learns that it has them. StreamPublisher waits for JetStream's instead. */
 export interface Publisher {
   publish(event: BusEvent, signal?: AbortSignal): Promise<void>;
   /** Connection came back, went away. */
@@ -17,17 +17,6 @@ export interface Publisher {
   fail(error: StromaflowError): void;
 }
 
-/** Most events, and bytes, sent but not yet confirmed. Bytes bound what a lost connection makes us send again. */
-const WINDOW = { events: 1024, bytes: 8 * 2 ** 20 };
-
-interface Waiting {
-  readonly event: BusEvent;
-  readonly headers: MsgHdrs;
-  readonly bytes: number;
-  settled: boolean;
-  readonly settle: (error?: unknown) => void;
-}
-
 /**
  * Core NATS has no acknowledgement, but a server answers a PING only after everything before it on that connection:
  * events published in one turn of the event loop share one PING (nc.flush()), and its PONG confirms them all. When the
@@ -35,8 +24,8 @@ interface Waiting {
  */
 export class CorePublisher implements Publisher {
   readonly #nc: NatsConnection;
-  #queue: Waiting[] = [];
-  readonly #sent = new Set<Waiting>();
+  #queue: Outgoing[] = [];
+  readonly #sent = new Set<Outgoing>();
   #sentBytes = 0;
   #connected = true;
   #pumping = false;
@@ -49,25 +38,8 @@ export class CorePublisher implements Publisher {
 
   publish(event: BusEvent, signal?: AbortSignal): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    const { headers, bytes } = encode(event);
-    return new Promise((resolve, reject) => {
-      const abort = () => waiting.settle(signal?.reason);
-      const waiting: Waiting = {
-        event,
-        headers,
-        bytes,
-        settled: false,
-        settle: error => {
-          if (waiting.settled) return;
-          waiting.settled = true;
-          signal?.removeEventListener('abort', abort);
-          if (error === undefined) resolve();
-          else reject(error);
-        },
-      };
-      signal?.addEventListener('abort', abort, { once: true });
-      this.#queue.push(waiting);
+    return sendOff(event, signal, outgoing => {
+      this.#queue.push(outgoing);
       this.#schedule();
     });
   }
@@ -106,13 +78,13 @@ export class CorePublisher implements Publisher {
   }
 
   async #sendWhatFits(): Promise<void> {
-    const batch: Waiting[] = [];
+    const batch: Outgoing[] = [];
     let taken = 0;
     for (const waiting of this.#queue) {
       const full = this.#sent.size >= WINDOW.events || this.#sentBytes + waiting.bytes > WINDOW.bytes;
       if (full && this.#sent.size > 0) break;
       taken += 1;
-      if (waiting.settled || !this.#send(waiting)) continue;
+      if (waiting.settled || !send(this.#nc, waiting)) continue;
       batch.push(waiting);
       this.#sent.add(waiting);
       this.#sentBytes += waiting.bytes;
@@ -122,23 +94,7 @@ export class CorePublisher implements Publisher {
     this.#checkIdle();
   }
 
-  #send({ event, headers, bytes, settle }: Waiting): boolean {
-    const limit = this.#nc.info?.max_payload;
-    if (limit !== undefined && bytes > limit) {
-      const detail = `${bytes} bytes with headers, but the server's max_payload is ${limit}`;
-      settle(publishError(event, detail, undefined, 'raise max_payload on the NATS server or use smaller patches'));
-      return false;
-    }
-    try {
-      this.#nc.publish(event.subject, event.data, { headers });
-      return true;
-    } catch (error) {
-      settle(publishError(event, error instanceof Error ? error.message : String(error), error));
-      return false;
-    }
-  }
-
-  async #confirm(batch: readonly Waiting[]): Promise<void> {
+  async #confirm(batch: readonly Outgoing[]): Promise<void> {
     let lost = false;
     try {
       await this.#nc.flush();
@@ -163,19 +119,4 @@ export class CorePublisher implements Publisher {
     this.#idle = [];
     for (const resolve of done) resolve();
   }
-}
-
-function encode(event: BusEvent): { headers: MsgHdrs; bytes: number } {
-  const headers = createHeaders();
-  // "NATS/1.0\r\n", then "name: value\r\n" each, then "\r\n": all ASCII, so a character is a byte.
-  let bytes = 'NATS/1.0\r\n\r\n'.length + event.data.byteLength;
-  for (const [name, value] of toHeaders(event)) {
-    headers.set(name, value);
-    bytes += name.length + value.length + ': \r\n'.length;
-  }
-  return { headers, bytes };
-}
-
-function publishError(event: BusEvent, detail: string, cause?: unknown, fix?: string): StromaflowError {
-  return new StromaflowError('BUS_PUBLISH', `${event.subject}: ${detail}`, { cause, ...(fix ? { fix } : {}) });
 }

@@ -96,6 +96,9 @@ export interface SlideOpened extends RunHead {
     readonly mpp: number;
     /** Level-0 pixels per mask pixel. */
     readonly downsample: number;
+    /** Size of the whole mask in mask pixels; absent before 0.2. */
+    readonly width?: number;
+    readonly height?: number;
   };
   readonly model: string;
   /** Spacing of level 0 along each axis in µm per pixel, where they differ; `mpp` is their geometric mean. */

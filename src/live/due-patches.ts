@@ -1,4 +1,4 @@
-import type { PatchPlan, PatchRef } from '../slide/patch.js';
+import type { PatchPlan, PatchRef } from '../read/patch.js';
 import { ArrivalQueue } from './arrival-queue.js';
 import type { LiveSlide } from './live-slide.js';
 import { PatchWaits } from './patch-waits.js';

@@ -1,7 +1,7 @@
+import { foreignImage } from '../codec/image/decode-image.js';
+import { SAMPLES_FIX } from '../codec/image/sample-format.js';
 import { StromaflowError } from '../errors.js';
 import { readFileBelow } from '../slide/regular-file.js';
-import { SAMPLES_FIX } from '../slide/sample-format.js';
-import { foreignImage } from '../slide/tile-folder/decode-image.js';
 import { foreignTile } from '../slide/tile-folder/tile-folder-source.js';
 import { mostBytes, type TileSet, type TileSetLevel, tileName } from '../slide/tile-folder/tile-set.js';
 

@@ -5,12 +5,12 @@ import { openSlide } from '../slide/open.js';
 import { splitScene } from '../slide/scene-path.js';
 import type { OpenedSlide, TileSourceDescription } from '../slide/slide.js';
 import { countTiles } from '../slide/stored-tiles.js';
-import type { TiffDescription, TiffLevel } from '../slide/tiff-description.js';
-import { unreadable } from '../slide/tiff-probe.js';
+import type { TiffDescription, TiffLevel } from '../slide/tiff/description.js';
+import { unreadable } from '../slide/tiff/probe.js';
 import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { arrivals } from './arrivals.js';
 import { factsOf } from './facts-of.js';
-import type { FollowOptions } from './follower.js';
+import type { GrowingOptions } from './growing-options.js';
 import { growthIdentity, tiffContent } from './growth.js';
 import { ListedTiles } from './listed-tiles.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
@@ -25,14 +25,6 @@ const TORN_READS = 4;
 const TORN_MS = 3;
 
 export { isMarkedDone };
-
-export interface GrowingOptions extends FollowOptions {
-  readonly mpp?: number | undefined;
-  readonly id?: string | undefined;
-  /** Seconds that what lies there but does not look whole must stand still to be taken as it is. */
-  readonly settleSeconds: number;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /**
  * Opens a TIFF that is still being written: its directories can be read, tiles are missing. Checkpointed files, files whose

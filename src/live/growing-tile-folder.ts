@@ -25,7 +25,7 @@ import { factsOf } from './facts-of.js';
 import { checkFirstTile } from './first-tile.js';
 import { FolderTimes } from './folder-times.js';
 import { keepLooking } from './follower.js';
-import type { GrowingOptions } from './growing-tiff.js';
+import type { GrowingOptions } from './growing-options.js';
 import { isMarkedDone } from './growing-tiff.js';
 import { tileFolderGrowth } from './growth-of-tiles.js';
 import { isWholeImage } from './image-end.js';

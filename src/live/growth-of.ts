@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { DICOM_KIND, type DicomDescription } from '../slide/dicom/description.js';
 import type { NdTiffDescription } from '../slide/ndtiff/description.js';
 import type { OpenedSlide } from '../slide/slide.js';
-import type { TiffDescription } from '../slide/tiff-description.js';
+import type { TiffDescription } from '../slide/tiff/description.js';
 import type { TileFolderDescription } from '../slide/tile-folder/tile-set.js';
 import type { KnownRun } from '../store/ledger.js';
 import { levelContent } from './dicom/content.js';
@@ -45,5 +45,9 @@ export function wasCompleted(slide: OpenedSlide, { state, fingerprint, growth, f
   if (state !== 'completed') return false;
   if (fingerprint === slide.info.fingerprint) return true;
   const own = growth === undefined ? undefined : growthOf(slide);
-  return own?.identity === growth && slide.info.levels.some((_, level) => own?.content(level) === finished);
+  return (
+    own !== undefined &&
+    own.identity === growth &&
+    slide.info.levels.some((_, level) => own.content(level) === finished)
+  );
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, type Stats } from 'node:fs';
 import type { LevelGeometry } from '../slide/slide.js';
-import { readBytes } from '../slide/tiff-probe.js';
+import { readBytes } from '../slide/tiff/probe.js';
 
 /** Tiles whose bytes are part of a content's name. */
 const SAMPLES = 8;

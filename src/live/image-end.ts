@@ -1,6 +1,6 @@
-import { endsWithEoi } from '../slide/jpeg-stream.js';
-import { TYPE_BYTES } from '../slide/tiff-probe.js';
-import { readBmpHeader } from '../slide/tile-folder/bmp.js';
+import { readBmpHeader } from '../codec/image/bmp.js';
+import { endsWithEoi } from '../codec/jpeg/jpeg-stream.js';
+import { TYPE_BYTES } from '../slide/tiff/probe.js';
 
 /** Bytes looked at from the end of an image whose format has no mark there. */
 const EDGE = 64;

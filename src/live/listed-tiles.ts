@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { TiffLevel } from '../slide/tiff-description.js';
+import type { TiffLevel } from '../slide/tiff/description.js';
 import { checkTile, sumTile, type TileCheck, type TileSum } from './tile-bytes.js';
 
 /** Where a tile lies in its file. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { GrowingOptions } from './growing-tiff.js';
+import type { GrowingOptions } from './growing-options.js';
 import type { LiveState } from './live-slide.js';
 
 /**

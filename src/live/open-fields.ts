@@ -1,8 +1,8 @@
 import { readFieldScan, readFieldSet } from '../slide/fields/field-scan.js';
-import { unreadable } from '../slide/tiff-probe.js';
+import { unreadable } from '../slide/tiff/probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
-import type { GrowingOptions } from './growing-tiff.js';
+import type { GrowingOptions } from './growing-options.js';
 import { openGrowingTileFolder } from './growing-tile-folder.js';
 import type { LiveSlide } from './live-slide.js';
 

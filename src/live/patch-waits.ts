@@ -1,5 +1,5 @@
-import type { PatchPlan, PatchRef } from '../slide/patch.js';
-import { patchRef, patchRefs } from '../slide/plan.js';
+import type { PatchPlan, PatchRef } from '../read/patch.js';
+import { patchRef, patchRefs } from '../read/plan.js';
 import type { LevelGeometry } from '../slide/slide.js';
 
 /** Which tiles of one axis each patch touches, and the other way round; ends are inclusive. */
@@ -64,7 +64,7 @@ export class PatchWaits {
 
 const spanned = (axis: Axis, patch: number): number => axis.lastTile[patch]! - axis.firstTile[patch]! + 1;
 
-/** The level pixels that the assembler and the resampler read for a patch (src/slide/assemble.ts, resample.ts). */
+/** The level pixels that the assembler and the resampler read for a patch (src/read/assemble.ts, resample.ts). */
 function axisOf(plan: PatchPlan, patches: number, planSize: number, levelSize: number, tileSize: number): Axis {
   const { core, margin, patchSize, scale } = plan;
   const tiles = Math.ceil(levelSize / tileSize);

@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, type Stats } from 'node:fs';
 import { basename } from 'node:path';
-import { recogniseTiff } from '../slide/tiff-format.js';
-import { readPages, readTileArrays, type TiffPage } from '../slide/tiff-page.js';
-import { probeTiff, type TiffProbe, unreadable } from '../slide/tiff-probe.js';
-import type { FittedLevel } from '../slide/tiff-pyramid.js';
+import { recogniseTiff } from '../slide/tiff/format.js';
+import { readPages, readTileArrays, type TiffPage } from '../slide/tiff/page.js';
+import { probeTiff, type TiffProbe, unreadable } from '../slide/tiff/probe.js';
+import type { FittedLevel } from '../slide/tiff/pyramid.js';
 
 /** Where a directory says a level's tiles lie, at one moment. */
 export interface Listing {

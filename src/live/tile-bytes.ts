@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
-import { endsWithEoi } from '../slide/jpeg-stream.js';
-import type { TiffDescription } from '../slide/tiff-description.js';
-import { readBytes } from '../slide/tiff-probe.js';
-import { COMPRESSION } from '../slide/tiff-support.js';
+import { endsWithEoi } from '../codec/jpeg/jpeg-stream.js';
+import { COMPRESSION } from '../codec/tile-coding.js';
+import type { TiffDescription } from '../slide/tiff/description.js';
+import { readBytes } from '../slide/tiff/probe.js';
 import { isUnwritten } from '../slide/unwritten.js';
 
 /** 'no': its bytes are not there. 'doubtful': there is something, which does not look whole. */

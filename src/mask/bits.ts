@@ -1,5 +1,5 @@
-import type { PatchMask, PatchPlan, PatchRef } from '../slide/patch.js';
-import { validSize } from '../slide/plan.js';
+import type { PatchMask, PatchPlan, PatchRef } from '../read/patch.js';
+import { validSize } from '../read/plan.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
 import { clearGlass } from './glass.js';
 

@@ -1,6 +1,6 @@
-import { isMarked } from '../slide/marks.js';
-import type { PatchPlan } from '../slide/patch.js';
-import { BLOCK } from '../slide/reduce.js';
+import { isMarked } from '../read/marks.js';
+import type { PatchPlan } from '../read/patch.js';
+import { BLOCK } from '../read/reduce.js';
 
 /**
  * Stroma is a share of tissue, so nothing outside the tissue filter's blocks is stroma: neither a count nor a picture shows a model's

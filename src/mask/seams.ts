@@ -1,5 +1,5 @@
-import type { PatchPlan } from '../slide/patch.js';
-import { validSize } from '../slide/plan.js';
+import type { PatchPlan } from '../read/patch.js';
+import { validSize } from '../read/plan.js';
 import { overlap, popcount, rowBytes } from './bits.js';
 
 /** Pairs of pixels beside or below each other, and how many of them are alike: both stroma, or neither. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
-import type { SourceSlide } from './source-slide.js';
+import type { SourceSlide } from './source.js';
 import { encodeDirectory, encodeHeader, encodeOffset, even, headerLinkAt } from './tiff-directory.js';
 import { TiffFile, tiffBytes } from './tiff-file.js';
 

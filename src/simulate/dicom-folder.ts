@@ -1,11 +1,11 @@
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { prepareTile } from '../codec/jpeg/jpeg-stream.js';
 import { StromaflowError } from '../errors.js';
-import { prepareTile } from '../slide/jpeg-stream.js';
-import { encapsulatedHead, itemHead, sequenceEnd } from './dicom-elements.js';
+import { encapsulatedHead, itemHead, sequenceEnd } from '../slide/dicom/elements.js';
 import { type DicomFile, type DicomPhotometric, dicomHeader } from './dicom-header.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
-import type { SourceLevel, SourceSlide } from './source-slide.js';
+import type { SourceLevel, SourceSlide } from './source.js';
 import { wholeJpeg } from './tile-folder.js';
 
 const JPEG = 7;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { element, sequence } from '../slide/dicom/elements.js';
 import { TAG } from '../slide/dicom/tags.js';
-import { element, sequence } from './dicom-elements.js';
 import type { TilePlace } from './scan-writer.js';
-import type { SourceLevel, SourceSlide } from './source-slide.js';
+import type { SourceLevel, SourceSlide } from './source.js';
 
 const WHOLE_SLIDE = '1.2.840.10008.5.1.4.1.1.77.1.6';
 const JPEG_BASELINE = '1.2.840.10008.1.2.4.50';

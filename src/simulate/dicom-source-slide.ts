@@ -5,7 +5,7 @@ import type { DicomDescription, DicomLevel } from '../slide/dicom/description.js
 import { joinFragments } from '../slide/dicom/frames.js';
 import { readDicomFacts } from '../slide/dicom/open-dicom.js';
 import { meanSpacing } from '../slide/slide-facts.js';
-import type { SourceLevel, SourceSlide } from './source-slide.js';
+import type { SourceLevel, SourceSlide } from './source.js';
 import type { TiffTag } from './tiff-tags.js';
 
 const SHORT = 3;

@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
-import type { SourceSlide } from './source-slide.js';
+import type { SourceSlide } from './source.js';
 import { emptyTable, encodeDirectory, encodeHeader, even, headerBytes, type TileTable } from './tiff-directory.js';
 import { TiffFile, tiffBytes } from './tiff-file.js';
 

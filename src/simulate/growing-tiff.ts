@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
-import type { SourceSlide } from './source-slide.js';
+import type { SourceSlide } from './source.js';
 import {
   type EncodedDirectory,
   encodeByteCount,

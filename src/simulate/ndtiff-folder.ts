@@ -1,9 +1,9 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tileDecoderFor } from '../slide/tile-decoder.js';
+import { tileDecoderFor } from '../codec/tile-decoder.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader, NDTIFF_TYPE } from './ndtiff-entry.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
-import type { SourceLevel, SourceSlide } from './source-slide.js';
+import type { SourceLevel, SourceSlide } from './source.js';
 
 /** A part is a classic TIFF. */
 const PART_LIMIT = 0xffff_0000;
@@ -37,7 +37,7 @@ export async function openNdTiffFolder(
   { steps, preallocate }: ScanSettings,
 ): Promise<ScanWriter> {
   const level = source.levels[0]!;
-  const decoder = await tileDecoderFor({ ...level, offsets: level.byteCounts, downsample: 1, mpp: 1 });
+  const decoder = await tileDecoderFor(level);
   const { tileWidth, tileHeight } = level;
   const rgb = Buffer.alloc(tileWidth * tileHeight * 3);
   const summary = encodePartHeader(summaryOf(source, level));

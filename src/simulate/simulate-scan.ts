@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { toStromaflowError } from '../errors.js';
+import { makeFolder } from '../process/make-folder.js';
 import { openCheckpointedTiff } from './checkpointed-tiff.js';
 import { corrupt } from './corrupt.js';
 import { openDicomFolder } from './dicom-folder.js';
@@ -8,7 +8,8 @@ import { openGrowingTiff } from './growing-tiff.js';
 import { openNdTiffFolder } from './ndtiff-folder.js';
 import { createPace } from './pace.js';
 import type { ScanSettings, ScanWriter, TilePlace } from './scan-writer.js';
-import { openSourceSlide, type SourceSlide } from './source-slide.js';
+import type { SourceSlide } from './source.js';
+import { openSourceSlide } from './source-slide.js';
 import { openTileFolder } from './tile-folder.js';
 import { planScan } from './tile-order.js';
 import type { ScanOrder, ScanWay } from './ways.js';
@@ -74,7 +75,7 @@ export async function simulateScan(slide: string, folder: string, options: Simul
     const damaged = new Set(plan.corrupted.map(key));
     const half = Math.floor(plan.steps.length / 2);
     const writer = await writing(folder, async () => {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       return WAYS[options.as](source, folder, { ...options, steps: plan.steps });
     });
     try {

@@ -1,4 +1,4 @@
-import type { SourceLevel } from './source-slide.js';
+import type { SourceLevel } from './source.js';
 import type { TiffTag } from './tiff-tags.js';
 
 const LONG = 4;

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import type { TilePlace } from './scan-writer.js';
-import type { SourceSlide } from './source-slide.js';
+import type { SourceSlide } from './source.js';
 import { emptyTable, encodeDirectory, even, headerBytes, type TileTable } from './tiff-directory.js';
 
 /** Classic TIFF ends at 4 GiB; some room is left for what is written twice. */

@@ -1,4 +1,4 @@
-import { type ProbedDirectory, readBytes, type TiffProbe } from '../slide/tiff-probe.js';
+import { type ProbedDirectory, readBytes, type TiffProbe } from '../slide/tiff/probe.js';
 
 /** One entry of a TIFF directory, its values in little-endian order. */
 export interface TiffTag {

@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { adobeTransform, jpegPrefix, prepareTile } from '../codec/jpeg/jpeg-stream.js';
 import { StromaflowError } from '../errors.js';
-import { adobeTransform, jpegPrefix, prepareTile } from '../slide/jpeg-stream.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
-import type { SourceLevel, SourceSlide } from './source-slide.js';
+import type { SourceLevel, SourceSlide } from './source.js';
 
 const JPEG = 7;
 const JPEG_2000: Readonly<Record<number, 'ycbcr' | 'rgb'>> = { 33003: 'ycbcr', 33005: 'rgb' };

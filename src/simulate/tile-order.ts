@@ -1,4 +1,4 @@
-import { Random } from '../evaluate/random.js';
+import { Random } from '../random.js';
 import type { TilePlace } from './scan-writer.js';
 import type { ScanOrder } from './ways.js';
 

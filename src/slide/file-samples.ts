@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync } from 'node:fs';
-import { readBytes } from './tiff-probe.js';
+import { readBytes } from './tiff/probe.js';
 
 /** The head says what a file is: directories of most slides that have them in front lie in it. */
 const HEAD = 65_536;

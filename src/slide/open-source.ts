@@ -1,10 +1,10 @@
 import { StromaflowError } from '../errors.js';
-import type { GrowingDicomDescription } from '../live/dicom/growing-dicom-source.js';
 import type { DicomDescription } from './dicom/description.js';
+import type { GrowingDicomDescription } from './dicom/growing-dicom-source.js';
 import type { NdTiffDescription } from './ndtiff/description.js';
 import type { OpenSlideDescription } from './openslide/openslide-source.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
-import type { TiffDescription } from './tiff-description.js';
+import type { TiffDescription } from './tiff/description.js';
 import type { TileFolderDescription } from './tile-folder/tile-set.js';
 
 type OpenSource = (description: TileSourceDescription) => Promise<TileSource>;
@@ -12,7 +12,7 @@ type OpenSource = (description: TileSourceDescription) => Promise<TileSource>;
 /** Each kind of source loads its codecs only in the threads that use it. */
 const KINDS: Readonly<Record<string, OpenSource>> = {
   tiff: async description => {
-    const { TiffSource } = await import('./tiff-source.js');
+    const { TiffSource } = await import('./tiff/tiff-source.js');
     return TiffSource.open(description as TiffDescription);
   },
   dicom: async description => {
@@ -20,7 +20,7 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
     return DicomSource.open(description as DicomDescription);
   },
   'growing-dicom': async description => {
-    const { openGrowingDicomSource } = await import('../live/dicom/growing-dicom-source.js');
+    const { openGrowingDicomSource } = await import('./dicom/growing-dicom-source.js');
     return openGrowingDicomSource(description as GrowingDicomDescription);
   },
   openslide: async description => {
@@ -36,7 +36,7 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
     return new NdTiffSource(description as NdTiffDescription);
   },
   image: async description => {
-    const { openImageTileSource } = await import('./image-source.js');
+    const { openImageTileSource } = await import('./image/image-source.js');
     return openImageTileSource(description);
   },
 };

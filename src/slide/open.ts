@@ -5,13 +5,13 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 import { isDicom } from './dicom/instance.js';
 import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
 import { sampleFile } from './file-samples.js';
-import { readTiffFacts, type TiffReading } from './open-tiff.js';
 import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
 import { whoeverReads, withoutDoubted } from './readable.js';
 import { splitScene } from './scene-path.js';
 import type { OpenedSlide, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
-import { isTiff, readBytes, unreadable } from './tiff-probe.js';
+import { readTiffFacts, type TiffReading } from './tiff/open-tiff.js';
+import { isTiff, readBytes, unreadable } from './tiff/probe.js';
 import { findTiles, readTilesFacts, splitRegion, tilesName } from './tile-folder/find-tiles.js';
 
 export interface OpenOptions {

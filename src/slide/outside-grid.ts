@@ -1,5 +1,5 @@
 import type { SlideNote } from './note.js';
-import { unreadable } from './tiff-probe.js';
+import { unreadable } from './tiff/probe.js';
 
 type Place = readonly [col: number, row: number];
 

@@ -1,8 +1,8 @@
+import { SAMPLES_FIX } from '../codec/image/sample-format.js';
 import { StromaflowError } from '../errors.js';
 import { GREY_NOTE, type SlideNote } from './note.js';
 import { askOpenSlide } from './openslide/ask-openslide.js';
 import { type FactsInstead, insteadOf, withRefusal } from './openslide/instead.js';
-import { SAMPLES_FIX } from './sample-format.js';
 import { splitScene } from './scene-path.js';
 import type { OpenedSlide } from './slide.js';
 import type { SlideFacts } from './slide-facts.js';

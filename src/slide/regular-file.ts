@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, realpathSync, type Stats } from 'node:fs';
 import { join, relative } from 'node:path';
-import { readBytes } from './tiff-probe.js';
+import { readBytes } from './tiff/probe.js';
 
 export interface RegularFile {
   readonly stats: Stats;

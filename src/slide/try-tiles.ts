@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { ForeignTileError } from '../codec/foreign-tile.js';
 import { fromWire, StromaflowError, type WireError } from '../errors.js';
-import { ForeignTileError } from './foreign-tile.js';
 import { NDTIFF_KIND } from './ndtiff/description.js';
 import { openTileSource } from './open-source.js';
 import { statFileBelow } from './regular-file.js';
 import { compareLevels, type Likeness } from './same-picture.js';
 import type { LevelGeometry, SlideBounds, TileSource, TileSourceDescription } from './slide.js';
-import type { TiffLevel } from './tiff-description.js';
+import type { TiffLevel } from './tiff/description.js';
 import { TILE_FOLDER_KIND, type TileFolderDescription, tileName } from './tile-folder/tile-set.js';
 
 /** Levels whose tiles are of a kind that their reader does not read, and what it says of the tile that was tried first. */

@@ -1,5 +1,5 @@
 import type { Areas, IouSum, PatchCounts } from '../event/payloads.js';
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 
 /**
  * The running aggregate of one slide. Records are kept by patch, so that one that comes again replaces itself and

@@ -1,7 +1,8 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { toStromaflowError } from '../errors.js';
-import type { EventBus } from '../event/bus.js';
+import type { BusEvent, EventBus } from '../event/bus.js';
 import type { Aggregate } from '../event/payloads.js';
+import type { Said, SaidEvent } from '../store/ledger.js';
 import type { SettledPatch } from './item.js';
 import type { SlideSession } from './session.js';
 
@@ -52,6 +53,24 @@ export async function publishAggregate(
   giveUp: AbortSignal,
 ): Promise<void> {
   const { run, runToken, events } = session;
-  await run.update({ ...run.state, revision: aggregate.revision });
-  await bus.publish(events.aggregate(aggregate, runToken), giveUp);
+  const event = events.aggregate(aggregate, runToken);
+  const said = saidBesides(session, bus, { aggregate: kept(event) });
+  await run.update({ ...run.state, revision: aggregate.revision, ...said });
+  await bus.publish(event, giveUp);
+}
+
+/** What the ledger keeps of what was said, with this besides. */
+export function saidBesides(
+  { run }: SlideSession,
+  { kept: streams }: EventBus,
+  more: Pick<Said, 'aggregate' | 'ending'>,
+): { said?: Said } {
+  const { said } = run.state;
+  const marks = streams?.marks() ?? [];
+  return said ? { said: { ...said, ...more, ...(marks.length > 0 ? { marks } : {}) } } : {};
+}
+
+/** Its data is JSON. */
+export function kept({ data, ...event }: BusEvent): SaidEvent {
+  return { ...event, json: new TextDecoder().decode(data) };
 }

@@ -1,18 +1,10 @@
 import type { FailedPatch } from '../engine/segmenter.js';
 import type { StromaflowError } from '../errors.js';
-import type { PatchMask, PatchRecord, PatchRef } from '../slide/patch.js';
-import type { ReadOutcome } from '../slide/reader-pool.js';
-import type { SlideSession } from './session.js';
+import type { PatchMask, PatchRecord } from '../read/patch.js';
+import type { ReadOutcome } from '../read/reader-pool.js';
+import type { DuePatch } from './session.js';
 
 /** What travels through the graph: references and outcomes, never pixels. */
-
-/** A patch that is due: its pixels exist and it has no outcome yet. */
-export interface DuePatch {
-  readonly session: SlideSession;
-  readonly ref: PatchRef;
-  /** performance.now() at which its pixels could be read. */
-  readonly dueAt: number;
-}
 
 /** A patch with a credit: `slot` of the arena is its own until it is acknowledged. */
 export interface CreditedPatch extends DuePatch {

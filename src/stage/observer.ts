@@ -1,6 +1,6 @@
 /** What the stages report about themselves. Metrics, the progress bar and tests implement it; stages know no library. */
 
-import type { PatchRef } from '../slide/patch.js';
+import type { PatchRef } from '../read/patch.js';
 
 export type StageName = 'read' | 'batch' | 'segment' | 'publish' | 'store';
 export type StageResult = 'ok' | 'failed';

@@ -1,7 +1,7 @@
 import { map, type OperatorFunction } from 'rxjs';
 import { toCoreMask } from '../mask/bits.js';
 import { clearGlassProbabilities } from '../mask/glass.js';
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 import { areaOf } from '../slide/rectangles.js';
 import type { InferredPatch, SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';

@@ -4,16 +4,16 @@ import { toStromaflowError } from '../errors.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
+import type { OverviewCanvas } from '../read/overview.js';
+import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
+import { patchRefs } from '../read/plan.js';
+import type { SlideHandle } from '../read/reader-pool.js';
 import type { SlideNote } from '../slide/note.js';
-import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../slide/patch.js';
-import { patchRefs } from '../slide/plan.js';
-import type { SlideHandle } from '../slide/reader-pool.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
-import type { SlideInfo } from '../slide/slide.js';
+import type { SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
-import type { DuePatch } from './item.js';
 import { type Lack, lackOf } from './lack.js';
 import { RateMeter } from './rate.js';
 
@@ -44,10 +44,23 @@ export interface SourceFolder {
   readonly outages: number;
 }
 
+/** For whoever shows a slide: what reader threads are given, and the picture that they fill. */
+export interface ViewedPixels {
+  /** `levels`: those that it has, from the finest on. */
+  readonly source: { readonly description: TileSourceDescription; readonly levels: number };
+  readonly overview: OverviewCanvas;
+}
+
 export interface SessionParts {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
+  /** Absent: nobody can look at it. */
+  readonly viewed?: ViewedPixels;
+  /** What its reader threads were given. */
+  readonly source?: TileSourceDescription;
+  /** More tiles may come. */
+  readonly grows?: boolean;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   /** Names the run in events. */
@@ -66,11 +79,22 @@ export interface SessionParts {
   readonly lost?: readonly PatchRecord[];
 }
 
+/** A patch that is due: its pixels exist and it has no outcome yet. */
+export interface DuePatch {
+  readonly session: SlideSession;
+  readonly ref: PatchRef;
+  /** performance.now() at which its pixels could be read. */
+  readonly dueAt: number;
+}
+
 /** One slide on its way through the graph: its plan, its reader, its outputs, and what is known of it so far. */
 export class SlideSession {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
+  readonly viewed: ViewedPixels | undefined;
+  readonly source: TileSourceDescription | undefined;
+  readonly grows: boolean;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   readonly runToken: string;
@@ -101,6 +125,9 @@ export class SlideSession {
     this.slide = parts.slide;
     this.plan = parts.plan;
     this.reader = parts.reader;
+    this.viewed = parts.viewed;
+    this.source = parts.source;
+    this.grows = parts.grows ?? false;
     this.output = parts.output;
     this.run = parts.run;
     this.runToken = parts.runToken;
@@ -151,6 +178,17 @@ export class SlideSession {
       this.#exhausted = true;
       this.#checkDrained();
     }
+  }
+
+  /** Patches that somebody else chose; `endOfDue` says that none will follow. */
+  dueAt(refs: readonly PatchRef[]): DuePatch[] {
+    this.#inside += refs.length;
+    return refs.map(ref => ({ session: this, ref, dueAt: performance.now() }));
+  }
+
+  endOfDue(): void {
+    this.#exhausted = true;
+    this.#checkDrained();
   }
 
   /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */

@@ -30,6 +30,9 @@ export function observeBus(bus: EventBus, observers: readonly BusObserver[]): Ev
     get connected() {
       return bus.connected;
     },
+    get kept() {
+      return bus.kept;
+    },
     async publish(event, signal) {
       const startedAt = performance.now();
       for (const observer of observers) observer.publishing(event);

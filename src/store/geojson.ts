@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MaskPolygon } from '../mask/polygons.js';
 import type { Ring } from '../mask/rings.js';
-import type { PatchPlan } from '../slide/patch.js';
+import type { PatchPlan } from '../read/patch.js';
 import { STROMA_RGB } from './colours.js';
 import { writeFinal } from './final-file.js';
 

@@ -1,14 +1,26 @@
-import type { PatchRecord } from '../slide/patch.js';
+import type { BusEvent } from '../event/bus.js';
+import type { StreamMark } from '../event/stream/kept-events.js';
+import type { PatchPlan, PatchRecord } from '../read/patch.js';
+import type { RunKey } from '../run-key.js';
 
 /** Port of the ledger: which patches of which run are done. Crash-safe; one process writes it. */
 
-/** A run is one slide under one model and one plan; anything that changes a mask changes the key. */
-export interface RunKey {
-  readonly slide: string;
-  readonly fingerprint: string;
+/** An event as it was published; its data is JSON. */
+export type SaidEvent = Omit<BusEvent, 'data'> & { readonly json: string };
+
+/** What was said of a run, so that it can be said again where a server lost it. Its masks are in the slide's files. */
+export interface Said {
+  readonly plan: PatchPlan;
+  readonly model: string;
   readonly modelVersion: string;
-  /** Everything of the plan and the tissue rule that changes outcomes, as a short string. */
-  readonly plan: string;
+  /** Names the run in events. */
+  readonly run: string;
+  readonly opened: SaidEvent;
+  readonly aggregate?: SaidEvent;
+  /** The slide is over: completed, incomplete. */
+  readonly ending?: SaidEvent;
+  /** Up to where the streams were known to hold it. */
+  readonly marks?: readonly StreamMark[];
 }
 
 export interface RunState {
@@ -19,6 +31,7 @@ export interface RunState {
   finished?: string;
   /** Tiles that had come when the slide was declared incomplete; those that follow are late. */
   tilesSeen?: number;
+  said?: Said;
 }
 
 /** What ties a finished slide to the run that began while it grew (docs/decisions/0007-growing-identity.md). */
@@ -50,6 +63,8 @@ export interface KnownRun {
   /** Identity, of a run that began while its slide grew, and the content that it had in the end. */
   readonly growth?: string | undefined;
   readonly finished?: string | undefined;
+  /** Its name in events. */
+  readonly said?: string | undefined;
 }
 
 /** Which slide a name means: two slides never share one. Names that differ only in case are one, as they are in some folders. */
@@ -70,6 +85,8 @@ export interface Ledger {
   run(key: RunKey, growth?: RunGrowth): Promise<RunLedger>;
   /** The run that stands under a slide's name, whatever its key. */
   find(slide: string): KnownRun | undefined;
+  /** Every run, in the order of their slides' names. */
+  runs(): Iterable<{ readonly slide: string; readonly run: RunLedger }>;
   readonly names: NameRegister;
   close(): Promise<void>;
 }

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open as openFile } from 'node:fs/promises';
+import { open as openFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { StromaflowError } from '../errors.js';
-import type { PatchRecord } from '../slide/patch.js';
+import { makeFolder, unwritable } from '../process/make-folder.js';
+import type { PatchRecord } from '../read/patch.js';
+import type { RunKey } from '../run-key.js';
 import { DiskSpace } from './disk-space.js';
 import { acquireLock, type FolderLock, LockHeldError } from './folder-lock.js';
-import type { KnownRun, Ledger, NameRegister, RunGrowth, RunKey, RunLedger, RunState } from './ledger.js';
+import type { KnownRun, Ledger, NameRegister, RunGrowth, RunLedger, RunState } from './ledger.js';
 import { fingerprintOf, freshRun, isSameRun, knownRun, type StoredRun } from './run-key.js';
 
 /** Under [slide, 'run'] stands a StoredRun. Names are kept in lower case, sources as hashes behind a colon, which no name has. */
@@ -61,7 +63,7 @@ async function checkFormat(file: string): Promise<void> {
 
 async function lockFolder(folder: string): Promise<FolderLock> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder, dirname(folder));
     return await acquireLock(join(folder, 'ledger.lock'));
   } catch (cause) {
     if (!(cause instanceof LockHeldError)) throw failed(folder, cause);
@@ -103,6 +105,19 @@ class LmdbLedger implements Ledger {
   find(slide: string): KnownRun | undefined {
     const stored = this.#read(() => this.#database.get([slide, 'run']) as StoredRun | undefined);
     return stored && knownRun(stored);
+  }
+
+  *runs(): Generator<{ slide: string; run: RunLedger }, void, undefined> {
+    // From slide to slide, not from patch to patch: a slide has thousands.
+    let start: Key = ['' as string, 'run'];
+    for (;;) {
+      const [key] = this.#read(() => [...this.#database.getKeys({ start, limit: 1 })]);
+      if (!key) return;
+      const [slide] = key;
+      const stored = this.#get([slide, 'run']) as StoredRun | undefined;
+      if (stored) yield { slide, run: this.#open(slide, stored) };
+      start = range(slide).end;
+    }
   }
 
   readonly names: NameRegister = {
@@ -213,14 +228,7 @@ function failed(folder: string, cause: unknown): StromaflowError {
   if (/ENOSPC|No space left/.test(message)) {
     return new StromaflowError('OUTPUT_FULL', `${folder}: no space left on device`, { cause });
   }
-  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
-    const why = code === 'EROFS' ? 'it is read-only' : `this user may not write there (${code})`;
-    const fix = 'give a folder with --out that this user may write to';
-    return new StromaflowError('OUTPUT_FAILED', `${dirname(folder)}: results cannot be written, ${why}`, {
-      cause,
-      fix,
-    });
-  }
+  const closed = unwritable(dirname(folder), cause);
+  if (closed) return closed;
   return new StromaflowError('LEDGER_FAILED', `${folder}: ${message}`, { cause });
 }

@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import type { PatchRecord } from '../slide/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 import type { Ledger, RunLedger } from './ledger.js';
 import { fingerprintOf, freshRun, isSameRun, knownRun, type StoredRun } from './run-key.js';
 
@@ -30,6 +30,12 @@ export function createMemoryLedger(): Ledger {
       check();
       const run = runs.get(slide);
       return run && knownRun(run.stored);
+    },
+    runs() {
+      check();
+      return [...runs]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([slide, run]) => ({ slide, run: openRun(run, check) }));
     },
     names: {
       sourceOf: name => sources.get(name.toLowerCase()),

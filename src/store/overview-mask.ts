@@ -1,6 +1,6 @@
 import type { MaskPyramid } from '../mask/reduce.js';
-import type { OverviewCanvas } from '../slide/overview.js';
-import type { PatchPlan } from '../slide/patch.js';
+import type { OverviewCanvas } from '../read/overview.js';
+import type { PatchPlan } from '../read/patch.js';
 
 /**
  * The mask at the overview's resolution, summed up patch by patch: set plan pixels under each canvas pixel. The canvas

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OverviewCanvas } from '../slide/overview.js';
-import type { PatchPlan } from '../slide/patch.js';
+import type { OverviewCanvas } from '../read/overview.js';
+import type { PatchPlan } from '../read/patch.js';
 import { PARTIAL, withOutputErrors } from './final-file.js';
 
 /** Begins a kept part; holes in the file read as 0. */

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import type { OverviewCanvas } from '../slide/overview.js';
+import type { OverviewCanvas } from '../read/overview.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
 import { STROMA_RGB } from './colours.js';
 import { fitText, textSvg, textWidth } from './glyphs.js';

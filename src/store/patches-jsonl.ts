@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PatchPlan, PatchRecord } from '../slide/patch.js';
-import { patchRef } from '../slide/plan.js';
+import type { PatchPlan, PatchRecord } from '../read/patch.js';
+import { patchRef } from '../read/plan.js';
 import { withOutputErrors, writeFinal } from './final-file.js';
 
 export const PATCHES_FILE = 'patches.jsonl';

@@ -1,4 +1,5 @@
-import type { KnownRun, RunGrowth, RunKey, RunState } from './ledger.js';
+import type { RunKey } from '../run-key.js';
+import type { KnownRun, RunGrowth, RunState } from './ledger.js';
 
 /** How a run begins, and how it begins anew when its key changed. */
 export const FRESH_RUN: Readonly<RunState> = { revision: 1, state: 'open' };
@@ -45,6 +46,7 @@ export const knownRun = (stored: StoredRun): KnownRun => ({
   fingerprint: keyFingerprint(stored),
   growth: stored.growth,
   finished: stored.finished,
+  said: stored.said?.run,
 });
 
 const keyFingerprint = ({ key }: StoredRun): string => (JSON.parse(key) as string[])[1]!;

@@ -1,4 +1,4 @@
-import type { PatchPlan } from '../slide/patch.js';
+import type { PatchPlan } from '../read/patch.js';
 import { STROMA_RGB } from './colours.js';
 
 /** Geometry of one resolution of the stored mask; sizes in that resolution's pixels. */

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { constants, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { packBits } from '../mask/bits.js';
 import type { MaskPyramid } from '../mask/reduce.js';
-import type { PatchPlan } from '../slide/patch.js';
+import type { PatchPlan } from '../read/patch.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import {
   chunkKey,
@@ -16,6 +16,15 @@ import {
 
 export const MASK_STORE = 'mask.ome.zarr';
 
+/** What is stored of a mask, for whoever writes it in another form. */
+export interface StoredMask {
+  readonly levels: readonly StoredLevel[];
+  /** A patch at a resolution, chunk × chunk bytes of 0 or 1; undefined where it is clear. */
+  raster(level: StoredLevel, col: number, row: number): Uint8Array | undefined;
+  /** Whether any pixel of it is set. */
+  has(level: StoredLevel, col: number, row: number): boolean;
+}
+
 /**
  * The mask as an OME-Zarr label image, written patch by patch: a patch is one chunk at every resolution, so its
  * cost does not depend on the slide. A chunk is written under another name and renamed, and metadata is complete from
@@ -23,7 +32,7 @@ export const MASK_STORE = 'mask.ome.zarr';
  *
  * File access is synchronous: it runs in a thread of its own, where it costs a tenth of the asynchronous calls.
  */
-export class MaskStore {
+export class MaskStore implements StoredMask {
   readonly levels: readonly StoredLevel[];
   readonly #root: string;
   readonly #partial: string;
@@ -74,25 +83,28 @@ export class MaskStore {
     }
   }
 
-  /** The stored mask of a patch as bits; all clear where no chunk is stored, undefined where it is damaged. */
+  /** See readMask. */
   read(col: number, row: number): Uint8Array | undefined {
-    const { core } = this.#plan;
-    let packed: Uint8Array;
-    try {
-      packed = readFileSync(this.#chunkPath(this.levels[0]!, col, row));
-    } catch (error) {
-      if (isMissing(error)) return packBits(new Uint8Array(core ** 2), core, core);
-      return withOutputErrors(this.#root, () => {
+    return readChunk(this.#root, this.#chunkPath(this.levels[0]!, col, row), this.#layout, this.#plan.core);
+  }
+
+  has(level: StoredLevel, col: number, row: number): boolean {
+    return existsSync(this.#chunkPath(level, col, row));
+  }
+
+  raster(level: StoredLevel, col: number, row: number): Uint8Array | undefined {
+    const path = this.#chunkPath(level, col, row);
+    return withOutputErrors(path, () => {
+      let packed: Uint8Array;
+      try {
+        packed = readFileSync(path);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
         throw error;
-      });
-    }
-    try {
+      }
       const unpack = this.#layout.codec === 'gzip' ? gunzipSync : inflateSync;
-      const bytes = unpack(packed, { maxOutputLength: core ** 2 });
-      return bytes.length === core ** 2 ? packBits(bytes, core, core) : undefined;
-    } catch {
-      return undefined;
-    }
+      return unpack(packed, { maxOutputLength: level.chunk ** 2 });
+    });
   }
 
   #chunkPath(level: StoredLevel, col: number, row: number): string {
@@ -117,8 +129,38 @@ export class MaskStore {
   }
 }
 
+/**
+ * The stored mask of a patch as bits; all clear where no chunk is stored, undefined where it is damaged or there is no store. Throws
+ * OUTPUT_FAILED where it cannot be read.
+ */
+export function readMask(folder: string, plan: PatchPlan, col: number, row: number): Uint8Array | undefined {
+  const root = join(folder, MASK_STORE);
+  const layout = layoutIn(root);
+  if (!layout) return undefined;
+  return readChunk(root, join(root, storedLevels(plan)[0]!.path, chunkKey(layout, col, row)), layout, plan.core);
+}
+
+function readChunk(root: string, path: string, { codec }: StoreLayout, core: number): Uint8Array | undefined {
+  let packed: Uint8Array;
+  try {
+    packed = readFileSync(path);
+  } catch (error) {
+    if (isMissing(error)) return packBits(new Uint8Array(core ** 2), core, core);
+    return withOutputErrors(root, () => {
+      throw error;
+    });
+  }
+  try {
+    const unpack = codec === 'gzip' ? gunzipSync : inflateSync;
+    const bytes = unpack(packed, { maxOutputLength: core ** 2 });
+    return bytes.length === core ** 2 ? packBits(bytes, core, core) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** How a store that is there was begun; undefined where none is, or nothing of it can be read. */
-function layoutIn(root: string): StoreLayout | undefined {
+export function layoutIn(root: string): StoreLayout | undefined {
   if (readJson(join(root, '0/zarr.json'))) return { version: '0.5', codec: 'gzip' };
   const array = readJson(join(root, '0/.zarray')) as { compressor?: { id?: unknown } } | undefined;
   return array && { version: '0.4', codec: array.compressor?.id === 'zlib' ? 'zlib' : 'gzip' };

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { lastValueFrom, of } from 'rxjs';
 import { openParts } from '#pipelines/parts.js';
 import { segmentSlides } from '#pipelines/segment.js';
+import { patchRefs, planPatches } from '#src/read/plan.js';
 import { openSlide } from '#src/slide/open.js';
-import { patchRefs, planPatches } from '#src/slide/plan.js';
 import { makeLargeSlide } from './large-slide.mjs';
 import { configWith, median, withFolder } from './support.mjs';
 

@@ -1,7 +1,7 @@
+import { Arena } from '#src/arena.js';
+import { patchRefs, planPatches } from '#src/read/plan.js';
+import { ReaderPool } from '#src/read/reader-pool.js';
 import { openSlide } from '#src/slide/open.js';
-import { patchRefs, planPatches } from '#src/slide/plan.js';
-import { ReaderPool } from '#src/slide/reader-pool.js';
-import { Arena } from '#src/stage/arena.js';
 import { loadOpenSlide } from './openslide.mjs';
 
 const PATCH = 512;

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { autoOf, chooseEngine } from '#src/engine/choose.js';
 import { createSegmenter } from '#src/engine/create.js';
-import { Arena } from '#src/stage/arena.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { useSoftwareGpu } from '../support/software-gpu.js';
 

@@ -2,10 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { benchModelOnly } from '#src/engine/bench.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { evaluateImage } from '#src/engine/evaluate.js';
-import { Arena } from '#src/stage/arena.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 
 let root: string;

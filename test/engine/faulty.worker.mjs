@@ -2,7 +2,7 @@
 // 3 throws; 10 + n ends the thread n times, then is well. Second byte n > 0: batches larger than n run out of memory.
 // Third byte: what its mask is filled with. The last slot counts starts in byte 0; byte 1 makes that many starts fail.
 import { parentPort, workerData } from 'node:worker_threads';
-import { Arena } from '#src/stage/arena.js';
+import { Arena } from '#src/arena.js';
 
 const arena = new Arena(workerData.arena.shape, workerData.arena.shared);
 const control = arena.slot(arena.shape.slots - 1);

@@ -1,6 +1,7 @@
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { evaluateImage } from '#src/engine/evaluate.js';
 import { type FreezeOptions, freezeBundle } from '#src/engine/freeze.js';
@@ -13,7 +14,6 @@ import { graphOf } from '#src/model/norm/network.js';
 import { LEAST_NORM_PATCHES, NORM_STATISTICS, writeNormStatistics } from '#src/model/norm/statistics.js';
 import { SafetensorsFile } from '#src/model/safetensors.js';
 import { writeSafetensors } from '#src/model/safetensors-write.js';
-import { Arena } from '#src/stage/arena.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { emptyFolder } from '../support/paths.js';
 import { compare, goldenCases, goldenPatch } from './parity.js';

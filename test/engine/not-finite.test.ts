@@ -1,13 +1,13 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { createSegmenter, type SegmenterOptions } from '#src/engine/create.js';
 import { probeEngines } from '#src/engine/probe.js';
 import { quantiseBundle } from '#src/engine/quantise.js';
 import type { Segmenter } from '#src/engine/segmenter.js';
 import { verifyBundle } from '#src/engine/verify.js';
 import type { TensorToWrite } from '#src/model/safetensors-write.js';
-import { Arena } from '#src/stage/arena.js';
 import { runCli } from '../support/cli.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
@@ -94,7 +94,7 @@ describe('a ready graph', () => {
       const red = out.node('Gather', [input, out.integers('red', [0])], { axis: 1 });
       out.node('Mul', [red, out.floats('large', [3.4e38], [])], {}, output);
     };
-    const model = await makeReadyBundle(join(root, 'large'), { build });
+    const model = await makeReadyBundle(join(root, 'large'), { build, manifest: { output: 'logits' } });
     const result = await segmented({ engine: 'cpu', model, arena: arenaWith([255, 0, 0]) });
     expect(result.failed).toBeUndefined();
     expect([...result.counts]).toEqual([4096, 4096, 4096, 4096]);

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect } from 'vitest';
-import { evaluateImage, type RgbImage } from '#src/engine/evaluate.js';
+import { evaluateImage } from '#src/engine/evaluate.js';
+import type { RgbImage } from '#src/engine/rgb-image.js';
 import { SafetensorsFile } from '#src/model/safetensors.js';
 import { makeBundle } from '../support/formula-weights.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { type EngineEvent, EnginePool, restartDelay } from '#src/engine/pool.js';
-import { Arena } from '#src/stage/arena.js';
 
 /** Threads that really die; see faulty.worker.mjs for what a patch's bytes make them do. */
 const OK = 0;

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { evaluateImage } from '#src/engine/evaluate.js';
-import { Arena } from '#src/stage/arena.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 
 const SIDE = 64;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { evaluateImage } from '#src/engine/evaluate.js';
 import { probeEngines } from '#src/engine/probe.js';
@@ -10,7 +11,6 @@ import { type Quantised, quantiseBundle } from '#src/engine/quantise.js';
 import { loadBundle } from '#src/model/bundle.js';
 import { compileBundle } from '#src/model/onnx/compile.js';
 import { PORTS } from '#src/model/onnx/surround.js';
-import { Arena } from '#src/stage/arena.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { goldenCases, goldenPatch } from './parity.js';
 

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { createOrtBackend } from '#src/engine/ort-backend.js';
 import type { Segmenter } from '#src/engine/segmenter.js';
 import { popcount } from '#src/mask/bits.js';
-import { Arena } from '#src/stage/arena.js';
 import { makeBundle, SMALL, STARTER } from '../support/formula-weights.js';
 import { goldenPatch, openGolden } from './parity.js';
 

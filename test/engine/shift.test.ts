@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { evaluateImages } from '#src/engine/evaluate.js';
 import type { NormMode } from '#src/model/norm/statistics.js';
+import { patchRefs, planPatches } from '#src/read/plan.js';
+import { ReaderPool } from '#src/read/reader-pool.js';
 import { openSlide } from '#src/slide/open.js';
-import { patchRefs, planPatches } from '#src/slide/plan.js';
-import { ReaderPool } from '#src/slide/reader-pool.js';
-import { Arena } from '#src/stage/arena.js';
 import { STARTER } from '../support/formula-weights.js';
 import { SLIDE } from '../support/paths.js';
 

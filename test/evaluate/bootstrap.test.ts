@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { agreement, areaAgreement, median, quantile, relativeAreaError } from '#src/evaluate/area-agreement.js';
 import { bootstrap, pairedBootstrap } from '#src/evaluate/bootstrap.js';
-import { Random } from '#src/evaluate/random.js';
+import { Random } from '#src/random.js';
 
 const weightedMean = (values: readonly number[]) => (weights: Uint32Array) => {
   let [sum, n] = [0, 0];

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { addBoundary, type BoundaryCounts, boundaryF1, countBoundary, NO_BOUNDARY } from '#src/evaluate/boundary.js';
 import { IGNORED, NEGATIVE, parseLabelMap } from '#src/evaluate/labels.js';
 import { packLabels } from '#src/evaluate/patch-labels.js';
-import { Random } from '#src/evaluate/random.js';
+import { Random } from '#src/random.js';
 import { bitsOf } from './formula-masks.js';
 
 const golden = JSON.parse(await readFile(new URL('../golden/evaluate-curves.json', import.meta.url), 'utf8')) as {

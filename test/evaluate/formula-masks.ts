@@ -1,4 +1,4 @@
-import { Random } from '#src/evaluate/random.js';
+import { Random } from '#src/random.js';
 
 /** Label values of a side × side mask; the same formula as formula_mask in test/golden/evaluate_scores.py. */
 export function formulaMask(seed: number, side: number, classes: number): Uint8Array {

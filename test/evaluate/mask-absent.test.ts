@@ -5,8 +5,8 @@ import { checkLabels } from '#src/evaluate/check.js';
 import { type LabelMapOptions, parseLabelMap } from '#src/evaluate/labels.js';
 import { openMaskTiff } from '#src/evaluate/mask-tiff.js';
 import { readPatchLabels } from '#src/evaluate/patch-labels.js';
+import { planPatches } from '#src/read/plan.js';
 import { openSlide } from '#src/slide/open.js';
-import { planPatches } from '#src/slide/plan.js';
 import { type Picture, plain, writeTiff } from '../slide/tiff-writer.js';
 import { scratch } from './set-builder.js';
 

@@ -11,8 +11,8 @@ import { openMaskTiff } from '#src/evaluate/mask-tiff.js';
 import { openItem, openLabels } from '#src/evaluate/open-item.js';
 import { readPatchLabels } from '#src/evaluate/patch-labels.js';
 import { openSlideTruth } from '#src/evaluate/slide-truth.js';
+import { patchRefs, planPatches } from '#src/read/plan.js';
 import { openSlide } from '#src/slide/open.js';
-import { patchRefs, planPatches } from '#src/slide/plan.js';
 import { type PageOptions, type Picture, plain, writeTiff } from '../slide/tiff-writer.js';
 import { scratch, writeImage } from './set-builder.js';
 

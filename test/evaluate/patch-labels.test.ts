@@ -4,7 +4,7 @@ import { countPatch, ValueTable } from '#src/evaluate/counts.js';
 import { parseLabelMap } from '#src/evaluate/labels.js';
 import { maskImageSource } from '#src/evaluate/mask-image.js';
 import { readPatchLabels, withoutPixels } from '#src/evaluate/patch-labels.js';
-import type { PatchPlan } from '#src/slide/patch.js';
+import type { PatchPlan } from '#src/read/patch.js';
 import { maskOf } from './set-builder.js';
 
 const map = parseLabelMap({ positive: '2,6', ignore: '0', negative: '1,7' });
@@ -19,6 +19,7 @@ function planOf(width: number, height: number, core = 32, downsample = 1): Patch
     mpp: 0.5,
     patchSize: core,
     margin: 0,
+    padding: 'zero',
     core,
     cols: Math.ceil(w / core),
     rows: Math.ceil(h / core),

@@ -4,9 +4,9 @@ import type { LabelledImage } from '#src/evaluate/labelled-item.js';
 import { type LabelledSet, openLabelledSet } from '#src/evaluate/labelled-set.js';
 import { openItem, openLabels } from '#src/evaluate/open-item.js';
 import { type PatchLabels, readPatchLabels } from '#src/evaluate/patch-labels.js';
+import type { PatchPlan } from '#src/read/patch.js';
+import { patchRefs, planPatches } from '#src/read/plan.js';
 import { openSlide } from '#src/slide/open.js';
-import type { PatchPlan } from '#src/slide/patch.js';
-import { patchRefs, planPatches } from '#src/slide/plan.js';
 
 /** The graph without its model: TIGER's fixture walked through an evaluation, masks made from the truth by formula. */
 export const TIGER = fileURLToPath(new URL('../fixtures/tiger', import.meta.url));

@@ -11,9 +11,9 @@ import { drawPatch, FALSE_NEGATIVE, FALSE_POSITIVE } from '#src/evaluate/report/
 import { readCorePixels } from '#src/evaluate/report/read-pixels.js';
 import { frameOf, line, niceAxis, plotOf } from '#src/evaluate/report/svg.js';
 import type { PatchScore } from '#src/evaluate/tally.js';
+import { planPatches } from '#src/read/plan.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
-import { planPatches } from '#src/slide/plan.js';
 import { bitsOf } from './formula-masks.js';
 import { TIGER } from './replayed-fixture.js';
 import { scratch } from './set-builder.js';

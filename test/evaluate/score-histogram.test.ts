@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { parseLabelMap } from '#src/evaluate/labels.js';
 import { packLabels } from '#src/evaluate/patch-labels.js';
-import { Random } from '#src/evaluate/random.js';
 import {
   averagePrecision,
   bestLevel,
@@ -12,6 +11,7 @@ import {
   ScoreHistogram,
   thresholdCurve,
 } from '#src/evaluate/score-histogram.js';
+import { Random } from '#src/random.js';
 import { formulaMask, SIDE } from './formula-masks.js';
 
 const golden = JSON.parse(await readFile(new URL('../golden/evaluate-curves.json', import.meta.url), 'utf8')) as {

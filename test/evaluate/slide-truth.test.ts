@@ -4,8 +4,8 @@ import { parseLabelMap, TIGER_CLASSES } from '#src/evaluate/labels.js';
 import { openSlideTruth } from '#src/evaluate/slide-truth.js';
 import { splitOf } from '#src/evaluate/split.js';
 import { splitSet } from '#src/evaluate/split-set.js';
+import { patchRefs, planPatches } from '#src/read/plan.js';
 import { openSlide } from '#src/slide/open.js';
-import { patchRefs, planPatches } from '#src/slide/plan.js';
 import { OPEN, openTiger, TIGER } from './replayed-fixture.js';
 
 const wsi = join(TIGER, 'wsirois/wsi-level-annotations');

@@ -8,8 +8,8 @@ import { LABEL_MEANINGS } from '#src/evaluate/labels.js';
 import { openItem, openLabels } from '#src/evaluate/open-item.js';
 import { readPatchLabels } from '#src/evaluate/patch-labels.js';
 import { isTigerQuestion } from '#src/evaluate/summarise.js';
+import { planPatches } from '#src/read/plan.js';
 import { openSlide } from '#src/slide/open.js';
-import { planPatches } from '#src/slide/plan.js';
 
 const root = fileURLToPath(new URL('../fixtures/tiger', import.meta.url));
 

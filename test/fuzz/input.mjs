@@ -1,4 +1,4 @@
-import { Random } from '#src/evaluate/random.js';
+import { Random } from '#src/random.js';
 
 /** Seeds of a target, loaded once. */
 export async function loadSeeds({ name, seeds }) {

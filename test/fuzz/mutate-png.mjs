@@ -5,7 +5,7 @@ import { mutateBytes, pick } from './mutate.mjs';
  * Damages a PNG and, as a rule, sets its checksums right again, without which nothing behind them would be reached.
  *
  * @param {Buffer} seed
- * @param {import('#src/evaluate/random.js').Random} random
+ * @param {import('#src/random.js').Random} random
  * @param {{ others: readonly Buffer[], places: readonly number[] }} hints
  * @returns {Buffer}
  */

@@ -5,7 +5,7 @@ import { mutateBytes, pick } from './mutate.mjs';
  * repeated, nested and multiplied; now and then bytes are damaged instead.
  *
  * @param {Buffer} seed
- * @param {import('#src/evaluate/random.js').Random} random
+ * @param {import('#src/random.js').Random} random
  * @param {{ others: readonly Buffer[], places: readonly number[] }} hints
  * @returns {Buffer}
  */

@@ -5,7 +5,7 @@ import { mutateBytes, pick } from './mutate.mjs';
  * moved to the end of the file and swollen there. Else bytes, the likelier where entries lie.
  *
  * @param {Buffer} seed
- * @param {import('#src/evaluate/random.js').Random} random
+ * @param {import('#src/random.js').Random} random
  * @param {{ others: readonly Buffer[], places: readonly number[] }} hints
  * @returns {Buffer}
  */

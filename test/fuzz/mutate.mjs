@@ -3,7 +3,7 @@
  * random numbers give the same bytes.
  *
  * @param {Buffer} seed
- * @param {import('#src/evaluate/random.js').Random} random
+ * @param {import('#src/random.js').Random} random
  * @param {{ others: readonly Buffer[], places: readonly number[] }} hints what to splice with, and where fields lie
  * @returns {Buffer}
  */

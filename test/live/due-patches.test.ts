@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { ArrivalQueue } from '#src/live/arrival-queue.js';
 import { duePatches } from '#src/live/due-patches.js';
 import type { LiveSlide, LiveState, TileArrivals } from '#src/live/live-slide.js';
-import { planPatches } from '#src/slide/plan.js';
+import { planPatches } from '#src/read/plan.js';
 
 const level = { width: 256, height: 192, downsample: 1, mpp: 0.5, tileWidth: 64, tileHeight: 64 };
 const facts = { id: 'x', path: 'x', format: 'x', fingerprint: 'x', properties: {} };

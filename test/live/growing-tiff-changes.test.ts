@@ -12,7 +12,7 @@ import {
 import { afterAll, describe, expect, it } from 'vitest';
 import { openGrowingTiff } from '#src/live/growing-tiff.js';
 import { openSlide } from '#src/slide/open.js';
-import type { TiffDescription } from '#src/slide/tiff-description.js';
+import type { TiffDescription } from '#src/slide/tiff/description.js';
 import { failureOf, scratch } from '../slide/fixture.js';
 import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
 import { followed, PATIENT, QUICK, sorted } from './follow.js';

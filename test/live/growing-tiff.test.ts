@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { openGrowingTiff } from '#src/live/growing-tiff.js';
 import type { LiveSlide } from '#src/live/live-slide.js';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
-import type { TiffDescription } from '#src/slide/tiff-description.js';
+import type { TiffDescription } from '#src/slide/tiff/description.js';
 import { failureOf, SLIDE } from '../slide/fixture.js';
 import { gradient, writeTiff } from '../slide/tiff-writer.js';
 

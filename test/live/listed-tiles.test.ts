@@ -1,7 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { ListedTiles } from '#src/live/listed-tiles.js';
-import type { TiffLevel } from '#src/slide/tiff-description.js';
+import type { TiffLevel } from '#src/slide/tiff/description.js';
 import { scratch } from '../slide/fixture.js';
 
 const files = scratch();

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PatchWaits } from '#src/live/patch-waits.js';
-import { PatchAssembler } from '#src/slide/assemble.js';
-import type { PatchPlan } from '#src/slide/patch.js';
-import { PixelMemory } from '#src/slide/pixel-memory.js';
-import { planPatches } from '#src/slide/plan.js';
+import { PatchAssembler } from '#src/read/assemble.js';
+import type { PatchPlan } from '#src/read/patch.js';
+import { PixelMemory } from '#src/read/pixel-memory.js';
+import { planPatches } from '#src/read/plan.js';
+import { TileCache } from '#src/read/tile-cache.js';
 import type { LevelGeometry, SlideInfo, TileSource } from '#src/slide/slide.js';
-import { TileCache } from '#src/slide/tile-cache.js';
 
 interface Cut {
   readonly width: number;

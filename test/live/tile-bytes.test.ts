@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { checkTile, sameBytes, sumTile, wholenessOf } from '#src/live/tile-bytes.js';
 import { openSlide } from '#src/slide/open.js';
-import type { TiffDescription } from '#src/slide/tiff-description.js';
+import type { TiffDescription } from '#src/slide/tiff/description.js';
 import { scratch } from '../slide/fixture.js';
 import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
 

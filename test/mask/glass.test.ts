@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { packBits, popcount, toCoreMask } from '#src/mask/bits.js';
 import { clearGlassProbabilities } from '#src/mask/glass.js';
-import { createMarks, isMarked, markBlock } from '#src/slide/marks.js';
-import type { PatchPlan } from '#src/slide/patch.js';
-import { patchRef } from '#src/slide/plan.js';
+import { createMarks, isMarked, markBlock } from '#src/read/marks.js';
+import type { PatchPlan } from '#src/read/patch.js';
+import { patchRef } from '#src/read/plan.js';
 import { get } from './naive.js';
 
 /** A slide of any size cut into patches of 64 pixels and any margin, one of its patches, tissue anywhere in it. */
@@ -21,7 +21,19 @@ const situation = fc
     const core = 64 - 2 * margin;
     const [cols, rows] = [Math.ceil(width / core), Math.ceil(height / core)];
     const plan: PatchPlan = {
-      ...{ slide: 's', level: 0, scale: 1, downsample: 1, mpp: 0.5, patchSize: 64, margin, core, cols, rows },
+      ...{
+        slide: 's',
+        level: 0,
+        scale: 1,
+        downsample: 1,
+        mpp: 0.5,
+        patchSize: 64,
+        margin,
+        padding: 'zero' as const,
+        core,
+        cols,
+        rows,
+      },
       ...{ width, height, slideWidth: width, slideHeight: height },
     };
     const blocks = core / 8;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Random } from '#src/evaluate/random.js';
 import { packBits } from '#src/mask/bits.js';
 import { SeamCounter, seamsOf } from '#src/mask/seams.js';
+import { Random } from '#src/random.js';
 
 const CORE = 32;
 

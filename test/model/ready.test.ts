@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Arena } from '#src/arena.js';
 import { createSegmenter } from '#src/engine/create.js';
 import { evaluateImage } from '#src/engine/evaluate.js';
 import { StromaflowError } from '#src/errors.js';
 import { loadBundle } from '#src/model/bundle.js';
 import { readOnnx } from '#src/model/onnx/ready.js';
-import { Arena } from '#src/stage/arena.js';
 import { compare, goldenPatch, openGolden } from '../engine/parity.js';
 
 /** Ready .onnx files as PyTorch exports them; see test/golden/model_golden.py. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { SLIDE } from '../support/paths.js';
+import { THOROUGH } from '../support/thorough.js';
 
 interface Kills {
   readonly kills: number;
@@ -11,8 +12,8 @@ type BenchKills = (options: { slide: string; n: number; seed: number; kinds: rea
 
 // npm run bench -- kills has 100.
 it.each([
-  ['finished', 8],
-  ['growing', 6],
+  ['finished', THOROUGH ? 8 : 5],
+  ['growing', THOROUGH ? 6 : 4],
 ] as const)(
   'loses nothing and counts nothing twice when it is killed at random moments of a %s slide',
   async (kind, n) => {

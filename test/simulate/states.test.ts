@@ -3,8 +3,8 @@ import { basename, dirname } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
 import { openSlide } from '#src/slide/open.js';
-import { readPages, readTileArrays } from '#src/slide/tiff-page.js';
-import { probeTiff } from '#src/slide/tiff-probe.js';
+import { readPages, readTileArrays } from '#src/slide/tiff/page.js';
+import { probeTiff } from '#src/slide/tiff/probe.js';
 import { failureOf, SLIDE, scratch } from '../slide/fixture.js';
 import { bytesOf, fast, pyramid, tilesOf } from './slides.js';
 

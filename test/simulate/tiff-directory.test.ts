@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { fromArrayBuffer } from 'geotiff';
 import { describe, expect, it } from 'vitest';
-import type { SourceLevel } from '#src/simulate/source-slide.js';
+import type { SourceLevel } from '#src/simulate/source.js';
 import {
   emptyTable,
   encodeByteCount,

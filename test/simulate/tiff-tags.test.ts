@@ -2,7 +2,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readTags } from '#src/simulate/tiff-tags.js';
-import { probeTiff } from '#src/slide/tiff-probe.js';
+import { probeTiff } from '#src/slide/tiff/probe.js';
 import { scratch } from '../slide/fixture.js';
 import { type FileOptions, gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
 

@@ -2,16 +2,16 @@ import { mkdirSync } from 'node:fs';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { StromaflowError } from '#src/errors.js';
+import { createOverview } from '#src/read/overview.js';
+import type { PatchPlan } from '#src/read/patch.js';
+import { PatchReader, type ReadOutcome } from '#src/read/patch-reader.js';
+import { PixelMemory } from '#src/read/pixel-memory.js';
+import { patchRefs, planPatches, validSize } from '#src/read/plan.js';
+import { TileCache } from '#src/read/tile-cache.js';
+import { DEFAULT_TISSUE_RULE } from '#src/read/tissue.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
-import { createOverview } from '#src/slide/overview.js';
-import type { PatchPlan } from '#src/slide/patch.js';
-import { PatchReader, type ReadOutcome } from '#src/slide/patch-reader.js';
-import { PixelMemory } from '#src/slide/pixel-memory.js';
-import { patchRefs, planPatches, validSize } from '#src/slide/plan.js';
 import type { LevelGeometry, StoredTiles } from '#src/slide/slide.js';
-import { TileCache } from '#src/slide/tile-cache.js';
-import { DEFAULT_TISSUE_RULE } from '#src/slide/tissue.js';
 import { mulberry } from '../mask/naive.js';
 import {
   DAMAGED_FORMATS,

@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { PatchAssembler } from '#src/slide/assemble.js';
+import { PatchAssembler } from '#src/read/assemble.js';
+import { PixelMemory } from '#src/read/pixel-memory.js';
+import { TileCache } from '#src/read/tile-cache.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
-import { PixelMemory } from '#src/slide/pixel-memory.js';
-import { TileCache } from '#src/slide/tile-cache.js';
 import { SLIDE } from './fixture.js';
 
 /** As in test/golden/slide_golden.py: seams between tiles, the slide's corners, stained and bare glass. */

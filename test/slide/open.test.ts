@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import jpegTurbo from '@julusian/jpeg-turbo';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openSlide, slideId } from '#src/slide/open.js';
-import type { TiffDescription } from '#src/slide/tiff-description.js';
+import type { TiffDescription } from '#src/slide/tiff/description.js';
 import { failureOf, SLIDE, scratch } from './fixture.js';
 import { gradient, type PageOptions, plain, writeTiff } from './tiff-writer.js';
 

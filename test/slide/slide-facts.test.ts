@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { planPatches } from '#src/slide/plan.js';
+import { planPatches } from '#src/read/plan.js';
 import { type SlideFacts, withSpacing } from '#src/slide/slide-facts.js';
 import { attributesOf04, storedLevels } from '#src/store/zarr-metadata.js';
 

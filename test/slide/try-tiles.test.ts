@@ -5,7 +5,7 @@ import { openSlide } from '#src/slide/open.js';
 import { whoeverReads } from '#src/slide/readable.js';
 import type { OpenedSlide } from '#src/slide/slide.js';
 import { meanSpacing, type SlideFacts } from '#src/slide/slide-facts.js';
-import type { TiffDescription } from '#src/slide/tiff-description.js';
+import type { TiffDescription } from '#src/slide/tiff/description.js';
 import { tryTiles } from '#src/slide/try-tiles.js';
 import { writeInstance } from './dicom/instance-writer.js';
 import { failureOf, SLIDE, scratch } from './fixture.js';

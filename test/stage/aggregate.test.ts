@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PatchRecord } from '#src/slide/patch.js';
+import type { PatchRecord } from '#src/read/patch.js';
 import { RunningAggregate } from '#src/stage/aggregate.js';
 
 const record = (col: number, row: number, rest: Partial<PatchRecord> = {}): PatchRecord => ({

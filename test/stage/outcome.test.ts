@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { firstValueFrom, from, lastValueFrom, of, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { StromaflowError } from '#src/errors.js';
-import { validSize } from '#src/slide/plan.js';
+import { validSize } from '#src/read/plan.js';
 import type { InferredPatch } from '#src/stage/item.js';
 import { outcome } from '#src/stage/outcome.js';
 import { RecordingObserver } from '../support/observer.js';

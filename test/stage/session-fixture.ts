@@ -2,7 +2,7 @@ import type { ServingModel } from '#src/engine/model-switch.js';
 import type { BusEvent, EventBus } from '#src/event/bus.js';
 import { createEvents } from '#src/event/contract.js';
 import { decodeEvent } from '#src/event/decode.js';
-import type { PatchRecord } from '#src/slide/patch.js';
+import type { PatchRecord } from '#src/read/patch.js';
 import type { InferredPatch, SettledPatch } from '#src/stage/item.js';
 import { type SessionParts, SlideSession } from '#src/stage/session.js';
 import type { RunLedger } from '#src/store/ledger.js';

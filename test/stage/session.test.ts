@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReadyPatch } from '#src/live/due-patches.js';
-import type { PatchRecord } from '#src/slide/patch.js';
+import type { PatchRecord } from '#src/read/patch.js';
 import { SLIDE, sessionOf } from './session-fixture.js';
 
 const records = SLIDE.patches.map(({ record }) => record);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PatchRecord, PatchRef } from '#src/slide/patch.js';
+import type { PatchRecord, PatchRef } from '#src/read/patch.js';
 import { deferredOutput } from '#src/store/deferred-output.js';
 import { openNoOutput } from '#src/store/no-output.js';
 import type { SlideOutput } from '#src/store/output.js';

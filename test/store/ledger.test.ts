@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PatchRecord } from '#src/slide/patch.js';
-import type { Ledger, RunKey } from '#src/store/ledger.js';
+import type { PatchRecord } from '#src/read/patch.js';
+import type { RunKey } from '#src/run-key.js';
+import type { Ledger } from '#src/store/ledger.js';
 import { openLedger } from '#src/store/lmdb-ledger.js';
 import { createMemoryLedger } from '#src/store/memory-ledger.js';
 
@@ -249,7 +250,7 @@ describe('the ledger on disk', () => {
   it('names the folder when it cannot be made or holds something else', async () => {
     writeFileSync(join(folder, 'file'), '');
     const blocked = await openLedger(join(folder, 'file', 'ledger')).catch(e => e);
-    expect(blocked).toEqual(failed('LEDGER_FAILED'));
+    expect(blocked).toEqual(failed('OUTPUT_FAILED'));
     expect(blocked.message).toContain(folder);
     writeFileSync(join(folder, 'ledger.lmdb'), 'this is no database, but text that is long enough. '.repeat(200));
     chmodSync(join(folder, 'ledger.lmdb'), 0o600);

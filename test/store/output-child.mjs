@@ -2,7 +2,7 @@
 // and its masks on its input and tells the index of every patch that was acknowledged.
 import { writeSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { createOverview } from '../../dist/src/slide/overview.js';
+import { createOverview } from '../../dist/src/read/overview.js';
 import { openSlideOutput } from '../../dist/src/store/output.js';
 
 const { info, plan, patches } = JSON.parse(await text(process.stdin));

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SeamCounter } from '#src/mask/seams.js';
-import type { OverviewCanvas } from '#src/slide/overview.js';
+import type { OverviewCanvas } from '#src/read/overview.js';
 import { openSlideOutput, type SlideOutput, type SlideOutputOptions } from '#src/store/output.js';
 import { mulberry } from '../mask/naive.js';
 import { filesBelow, type MaskedPatch, type MaskedSlide, maskedSlide, temporaryFolder } from './slide-fixture.js';
@@ -224,6 +224,9 @@ describe('the outputs of a slide', () => {
     expect(some.polygons).toBeLessThan(all.polygons);
     expect(some.holes).toBeLessThan(all.holes);
     expect(some.polygons).toBeGreaterThan(0);
+    expect(all).toMatchObject({ dropped: 0, droppedMm2: 0, filled: 0, filledMm2: 0 });
+    expect(some.dropped).toBe(all.polygons - some.polygons);
+    expect(some.areaMm2).toBeCloseTo(all.areaMm2 - some.droppedMm2 + some.filledMm2, 12);
     const { features } = JSON.parse(readFileSync(at('b/mask.geojson'), 'utf8'));
     for (const { properties } of features) expect(properties.measurements['Area µm^2']).toBeGreaterThanOrEqual(20);
   });

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MaskPyramid } from '#src/mask/reduce.js';
-import type { OverviewCanvas } from '#src/slide/overview.js';
-import { validSize } from '#src/slide/plan.js';
+import type { OverviewCanvas } from '#src/read/overview.js';
+import { validSize } from '#src/read/plan.js';
 import { OverviewMask } from '#src/store/overview-mask.js';
 import { storedLevels } from '#src/store/zarr-metadata.js';
 import { type MaskedSlide, maskedSlide } from './slide-fixture.js';

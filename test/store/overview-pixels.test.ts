@@ -2,7 +2,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OverviewCanvas } from '#src/slide/overview.js';
+import type { OverviewCanvas } from '#src/read/overview.js';
 import { OverviewPixels } from '#src/store/overview-pixels.js';
 import { failureOf } from '../slide/fixture.js';
 import { maskedSlide, temporaryFolder } from './slide-fixture.js';

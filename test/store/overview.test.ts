@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { MaskPyramid } from '#src/mask/reduce.js';
-import { validSize } from '#src/slide/plan.js';
+import { validSize } from '#src/read/plan.js';
 import { renderOverview } from '#src/store/overview.js';
 import { OverviewMask } from '#src/store/overview-mask.js';
 import type { SlideSummary } from '#src/store/summary.js';

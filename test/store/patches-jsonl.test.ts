@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PatchRecord } from '#src/slide/patch.js';
+import type { PatchRecord } from '#src/read/patch.js';
 import { PATCHES_FILE, PatchLines, patchLine } from '#src/store/patches-jsonl.js';
 import { failureOf } from '../slide/fixture.js';
 import { maskedSlide, temporaryFolder } from './slide-fixture.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RunKey } from '#src/store/ledger.js';
+import type { RunKey } from '#src/run-key.js';
 import {
   fingerprintOf,
   freshRun,

@@ -3,9 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { packBits, popcount, toCoreMask } from '#src/mask/bits.js';
-import { createOverview, type OverviewCanvas } from '#src/slide/overview.js';
-import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '#src/slide/patch.js';
-import { patchRefs, planPatches, validSize } from '#src/slide/plan.js';
+import { createOverview, type OverviewCanvas } from '#src/read/overview.js';
+import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '#src/read/patch.js';
+import { patchRefs, planPatches, validSize } from '#src/read/plan.js';
 import type { SlideInfo } from '#src/slide/slide.js';
 import type { SlideSummary } from '#src/store/summary.js';
 import { mulberry } from '../mask/naive.js';
@@ -99,7 +99,13 @@ function summaryOf(plan: PatchPlan, patches: readonly MaskedPatch[]): SlideSumma
       ...{ width: plan.slideWidth, height: plan.slideHeight },
     },
     plan: {
-      ...{ level: plan.level, patchSize: plan.patchSize, margin: plan.margin, downsample: plan.downsample },
+      ...{
+        level: plan.level,
+        patchSize: plan.patchSize,
+        margin: plan.margin,
+        padding: plan.padding,
+        downsample: plan.downsample,
+      },
       ...{ cols: plan.cols, rows: plan.rows },
     },
     engine: { name: 'none', version: '0', device: 'cpu', batch: 1 },

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as zarr from 'zarrita';
 import { MaskPyramid } from '#src/mask/reduce.js';
-import type { PatchPlan } from '#src/slide/patch.js';
-import { validSize } from '#src/slide/plan.js';
+import type { PatchPlan } from '#src/read/patch.js';
+import { validSize } from '#src/read/plan.js';
 import { MaskStore } from '#src/store/zarr.js';
 import { filesBelow, type MaskedSlide, maskedSlide, temporaryFolder } from './slide-fixture.js';
 

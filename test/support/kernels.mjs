@@ -9,8 +9,8 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Sources (named .as, because they are no TypeScript) and the modules that hold them. */
 export const KERNELS = [
-  { source: 'src/slide/j2k/plain.as', holder: 'src/slide/j2k/plain-wasm.ts', name: 'PLAIN_WASM' },
-  { source: 'src/slide/jpeg/exact.as', holder: 'src/slide/jpeg/exact-wasm.ts', name: 'EXACT_WASM' },
+  { source: 'src/codec/j2k/plain.as', holder: 'src/codec/j2k/plain-wasm.ts', name: 'PLAIN_WASM' },
+  { source: 'src/codec/jpeg/exact.as', holder: 'src/codec/jpeg/exact-wasm.ts', name: 'EXACT_WASM' },
 ];
 
 const OPTIONS = ['-O3', '--noAssert', '--enable', 'simd', '--runtime', 'stub', '--use', 'abort='];

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +13,10 @@ export interface TestNatsServer {
   kill(): Promise<void>;
   /** Starts it again on the same port, after kill(). */
   restart(): Promise<void>;
+  /** Of a server that was killed: what JetStream kept on disk. */
+  loseStore(): Promise<void>;
+  /** Of a server that was killed: the last part of what a stream wrote, as a power cut leaves it. */
+  loseTail(stream: string, bytes: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -20,6 +24,8 @@ export interface TestNatsOptions {
   /** Lines of nats-server's configuration file: limits, users, TLS. */
   readonly config?: string;
   readonly jetstream?: boolean;
+  /** Of JetStream's configuration: max_file_store. */
+  readonly store?: string;
 }
 
 /** A real nats-server on a free port of the loopback interface, with its files in a folder of its own. */
@@ -27,7 +33,9 @@ export async function startNatsServer(options: TestNatsOptions = {}): Promise<Te
   const binary = requireBinary('nats-server', 'apt-get install nats-server');
   const folder = await mkdtemp(join(tmpdir(), 'stromaflow-nats-'));
   const config = join(folder, 'nats.conf');
-  const jetstream = options.jetstream ? `jetstream { store_dir: ${JSON.stringify(folder)} }` : '';
+  const jetstream = options.jetstream
+    ? `jetstream { store_dir: ${JSON.stringify(folder)}${options.store ? `, ${options.store}` : ''} }`
+    : '';
   await writeFile(config, `${jetstream}\n${options.config ?? ''}\n`);
 
   const start = async (port: number): Promise<ChildProcess> => {
@@ -58,6 +66,20 @@ export async function startNatsServer(options: TestNatsOptions = {}): Promise<Te
     kill,
     async restart() {
       child = await start(port);
+    },
+    async loseStore() {
+      await rm(join(folder, 'jetstream'), { recursive: true, force: true });
+    },
+    async loseTail(stream, bytes) {
+      const messages = join(folder, 'jetstream', '$G', 'streams', stream, 'msgs');
+      const block = join(
+        messages,
+        (await readdir(messages))
+          .filter(name => name.endsWith('.blk'))
+          .sort()
+          .at(-1)!,
+      );
+      await truncate(block, (await stat(block)).size - bytes);
     },
     async stop() {
       await kill();

@@ -1,4 +1,4 @@
-import type { PatchPlan } from '../../slide/patch.js';
+import type { PatchPlan } from '../../read/patch.js';
 import type { TileSource } from '../../slide/slide.js';
 
 /**

@@ -31,6 +31,8 @@ const bodies: Readonly<Record<SlideState, JsonSchema>> = {
       side: count('Side of a mask, mask pixels.', 1),
       mpp: positive('Spacing of a mask pixel, µm.'),
       downsample: positive('Level-0 pixels per mask pixel.'),
+      'width?': count('Width of the whole mask, mask pixels.', 1),
+      'height?': count('Height of the whole mask, mask pixels.', 1),
     }),
     model,
     'axes?': axes,

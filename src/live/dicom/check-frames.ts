@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import { COMPRESSION } from '../../codec/tile-coding.js';
 import type { DicomInstance } from '../../slide/dicom/instance.js';
-import { readBytes } from '../../slide/tiff-probe.js';
-import { COMPRESSION } from '../../slide/tiff-support.js';
+import { readBytes } from '../../slide/tiff/probe.js';
 import { checkTile, type TileCheck } from '../tile-bytes.js';
 
 const ITEM_HEADER = 8;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import type { DicomGrid, PartList } from '../../slide/dicom/description.js';
 import type { DicomInstance } from '../../slide/dicom/instance.js';
-import { readBytes } from '../../slide/tiff-probe.js';
+import { readBytes } from '../../slide/tiff/probe.js';
 
 /** Frames whose bytes are part of a content's name. */
 const SAMPLES = 8;

@@ -2,18 +2,19 @@ import { StromaflowError } from '../../errors.js';
 import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.js';
 import { followedName, identityOf, levelName } from '../../slide/dicom/describe-instances.js';
 import type { DicomLevel } from '../../slide/dicom/description.js';
+import { GROWING_DICOM_KIND, type GrowingDicomDescription } from '../../slide/dicom/growing-dicom-source.js';
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
 import { emptyGrid, isByPosition, unknownGrid } from '../../slide/dicom/level.js';
+import type { PartTable } from '../../slide/dicom/part-table.js';
 import type { SlideNote } from '../../slide/note.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
 import { ALWAYS_THERE, type Presence } from '../../watch/presence.js';
 import { arrivals } from '../arrivals.js';
-import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
+import type { GrowingOptions } from '../growing-options.js';
+import { isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
-import { GROWING_DICOM_KIND, type GrowingDicomDescription } from './growing-dicom-source.js';
 import { GrowingLevel, isAllThere, isStack, lackingParts, partTableFor } from './growing-level.js';
-import type { PartTable } from './part-table.js';
 import type { SeriesFiles } from './series-files.js';
 
 /**

@@ -2,10 +2,10 @@ import type { ChosenLevel } from '../../slide/dicom/choose-levels.js';
 import type { DicomGrid } from '../../slide/dicom/description.js';
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
 import { checkFits, checkFrameCount, FramePlaces, type Placed } from '../../slide/dicom/level.js';
+import { PartTable } from '../../slide/dicom/part-table.js';
 import { droppedNotes, isByPosition, layersOf, tilesOf } from '../../slide/dicom/planes.js';
 import type { SlideNote } from '../../slide/note.js';
 import { bytesAt, instanceContent, levelContent } from './content.js';
-import { PartTable } from './part-table.js';
 
 /** Parts that are named when many are lacking. */
 const MOST_NAMED = 5;

@@ -1,7 +1,7 @@
 import { closeSync, lstatSync, openSync, type Stats } from 'node:fs';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
 import { type DicomInstance, type Inspection, inspectInstance } from '../../slide/dicom/instance.js';
-import { readBytes } from '../../slide/tiff-probe.js';
+import { readBytes } from '../../slide/tiff/probe.js';
 import { checkFrames, type FrameCheck } from './check-frames.js';
 
 /** Bytes looked at from either end of a file that is not whole: its time need not change while it is written. */

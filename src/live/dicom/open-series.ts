@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { planPatches } from '../../read/plan.js';
 import { type ChosenLevel, chooseLevels } from '../../slide/dicom/choose-levels.js';
 import { colourNotes } from '../../slide/dicom/colour-notes.js';
 import { headerCopyNotes } from '../../slide/dicom/copies.js';
@@ -6,13 +7,13 @@ import { describeInstances, followedName, outline } from '../../slide/dicom/desc
 import type { DicomInstance, InstanceHeader } from '../../slide/dicom/instance.js';
 import { describeLevel } from '../../slide/dicom/level.js';
 import type { SlideNote } from '../../slide/note.js';
-import { planPatches } from '../../slide/plan.js';
 import { readHere } from '../../slide/readable.js';
 import type { OpenedSlide, SlideInfo } from '../../slide/slide.js';
 import { withSpacing } from '../../slide/slide-facts.js';
-import { unreadable } from '../../slide/tiff-probe.js';
+import { unreadable } from '../../slide/tiff/probe.js';
 import type { CandidateFacts, OpenedCandidate } from '../../watch/watch-folder.js';
-import { type GrowingOptions, isMarkedDone } from '../growing-tiff.js';
+import type { GrowingOptions } from '../growing-options.js';
+import { isMarkedDone } from '../growing-tiff.js';
 import type { LiveSlide } from '../live-slide.js';
 import { WholeSlide } from '../whole-slide.js';
 import { levelContent } from './content.js';

@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { extname } from 'node:path';
 import { SAFELY } from '../../slide/regular-file.js';
-import { readBytes } from '../../slide/tiff-probe.js';
+import { readBytes } from '../../slide/tiff/probe.js';
 import { isDicomName, isTemporaryName } from '../../watch/names.js';
 
 /** PS3.10, section 7.1: 128 bytes for anybody's use, then four letters. */

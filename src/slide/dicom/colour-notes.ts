@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
-import { prepareTile } from '../jpeg-stream.js';
+import { prepareTile } from '../../codec/jpeg/jpeg-stream.js';
 import type { SlideNote } from '../note.js';
-import { readBytes } from '../tiff-probe.js';
+import { readBytes } from '../tiff/probe.js';
 import { CODESTREAM_HEAD, isTransformed } from './codestream.js';
 import { joinFragments } from './frames.js';
 import type { DicomInstance } from './instance.js';

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs';
 import type { SlideNote } from '../note.js';
-import { readBytes } from '../tiff-probe.js';
+import { readBytes } from '../tiff/probe.js';
 import type { Copy } from './images.js';
 import type { DicomInstance, InstanceHeader } from './instance.js';
 

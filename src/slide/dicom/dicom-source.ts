@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
+import type { TileDecoder, TileProblem } from '../../codec/decoder.js';
+import { tileError } from '../../codec/tile-decoder.js';
 import { StromaflowError } from '../../errors.js';
 import type { TileSource, TileState } from '../slide.js';
-import { type TileDecoder, type TileProblem, tileError } from '../tile-decoder.js';
 import { isUnwritten, rawTileState } from '../unwritten.js';
 import { type ByteSource, fileBytes } from './byte-reader.js';
 import type { DicomFrames, DicomLevel, DicomPart, PartList } from './description.js';

@@ -1,7 +1,7 @@
-import { JpegDecoder } from '../jpeg-decoder.js';
-import type { TiffLevel } from '../tiff-description.js';
-import { COMPRESSION, PHOTOMETRIC } from '../tiff-support.js';
-import type { TileDecoder } from '../tile-decoder.js';
+import type { TileDecoder } from '../../codec/decoder.js';
+import { JpegDecoder } from '../../codec/jpeg/jpeg-decoder.js';
+import { COMPRESSION, PHOTOMETRIC } from '../../codec/tile-coding.js';
+import type { TiffLevel } from '../tiff/description.js';
 import { isTransformed } from './codestream.js';
 import type { DicomLevel } from './description.js';
 import { NativeDecoder } from './native-decoder.js';
@@ -10,7 +10,7 @@ import { NativeDecoder } from './native-decoder.js';
 export async function frameDecoder(level: DicomLevel): Promise<TileDecoder> {
   if (level.codec === 'jpeg') return new JpegDecoder(asTiff(level, COMPRESSION.jpeg));
   if (level.codec !== 'jpeg2000') return new NativeDecoder(level);
-  const { J2kDecoder } = await import('../j2k-decoder.js');
+  const { J2kDecoder } = await import('../../codec/j2k/j2k-decoder.js');
   const rgb = await J2kDecoder.load(asTiff(level, COMPRESSION.j2kRgb));
   if (level.photometric === 'RGB') return rgb;
   const yCbCr = await J2kDecoder.load(asTiff(level, COMPRESSION.j2kYCbCr));

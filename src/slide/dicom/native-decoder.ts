@@ -1,5 +1,5 @@
 import { inflateRawSync } from 'node:zlib';
-import type { TileDecoder } from '../tile-decoder.js';
+import type { TileDecoder } from '../../codec/decoder.js';
 import type { DicomLevel } from './description.js';
 
 /** Frames that are not compressed, or deflated one by one: RGB or YCbCr by pixel or by plane, or grey, either way round. */

@@ -1,5 +1,5 @@
 import type { StromaflowError } from '../../errors.js';
-import { unreadable as unreadableFile } from '../tiff-probe.js';
+import { unreadable as unreadableFile } from '../tiff/probe.js';
 
 /** Where one field of view was taken. */
 export interface FieldRow {

@@ -2,10 +2,10 @@ import { readdirSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import sharp from 'sharp';
+import { readBmpHeader } from '../../codec/image/bmp.js';
+import { foreignSamples } from '../../codec/image/sample-format.js';
 import { StromaflowError } from '../../errors.js';
-import { foreignSamples } from '../sample-format.js';
-import { unreadable } from '../tiff-probe.js';
-import { readBmpHeader } from '../tile-folder/bmp.js';
+import { unreadable } from '../tiff/probe.js';
 import { MAX_TILE } from '../tile-folder/manifest-fields.js';
 
 /** Images Squid writes beside those of the fields. */

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import type { SlideNote } from '../note.js';
 import { readRegularFile, statFileBelow } from '../regular-file.js';
-import { unreadable } from '../tiff-probe.js';
+import { unreadable } from '../tiff/probe.js';
 import { COORDINATES } from '../tile-folder/read-tile-set.js';
 import type { TileSet } from '../tile-folder/tile-set.js';
 import type { FieldCells } from './cells.js';

@@ -1,5 +1,5 @@
 import { StromaflowError } from '../../errors.js';
-import { unreadable } from '../tiff-probe.js';
+import { unreadable } from '../tiff/probe.js';
 import type { FieldCells } from './cells.js';
 
 /** Pixels that a cell may reach beyond its field: what a stage is off by, where fields do not overlap. */

@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
 import { readRegularFile, SAFELY } from '../regular-file.js';
-import { readBytes, unreadable } from '../tiff-probe.js';
+import { readBytes, unreadable } from '../tiff/probe.js';
 import { NDTIFF_KIND, NDTIFF_TYPES, type NdTiffDescription, type NdTiffLevel, partName } from './description.js';
 import type { NdTiffGrid } from './grid.js';
 import { dataSetFolder, isPartOfNdTiff, prefixOf } from './layout.js';

@@ -1,7 +1,7 @@
 import type { StromaflowError } from '../../errors.js';
 import type { SlideNote } from '../note.js';
 import { checkOutside } from '../outside-grid.js';
-import { unreadable } from '../tiff-probe.js';
+import { unreadable } from '../tiff/probe.js';
 import type { NdTiffLevel } from './description.js';
 import { hasPlace, type IndexEntry, MAX_IMAGE, MAX_SIDE, type NdTiffSummary } from './read-index.js';
 

@@ -1,4 +1,4 @@
-import { unreadable } from '../tiff-probe.js';
+import { unreadable } from '../tiff/probe.js';
 
 /** One image of a data set. */
 export interface IndexEntry {

@@ -4,7 +4,7 @@ import { GREY_NOTE, type SlideNote } from '../note.js';
 import type { LevelGeometry } from '../slide.js';
 import type { SlideFacts } from '../slide-facts.js';
 import { countTiles } from '../stored-tiles.js';
-import { unreadable } from '../tiff-probe.js';
+import { unreadable } from '../tiff/probe.js';
 import {
   checkImages,
   describeDataSet,

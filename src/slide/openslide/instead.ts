@@ -1,8 +1,8 @@
 import { extname } from 'node:path';
 import { StromaflowError } from '../../errors.js';
-import { ForeignTiff } from '../open-tiff.js';
 import type { SlideFacts } from '../slide-facts.js';
-import { ForeignCoding } from '../tiff-support.js';
+import { ForeignTiff } from '../tiff/open-tiff.js';
+import { ForeignCoding } from '../tiff/support.js';
 import { askOpenSlide } from './ask-openslide.js';
 import type { Refusal } from './openslide-process.js';
 

@@ -5,7 +5,7 @@ import { PARAMETERS } from '../fields/parameters.js';
 import { indexesIn, NDTIFF_INDEX } from '../ndtiff/layout.js';
 import { readNdTiffFacts } from '../ndtiff/whole-data-set.js';
 import type { SlideFacts } from '../slide-facts.js';
-import { unreadable } from '../tiff-probe.js';
+import { unreadable } from '../tiff/probe.js';
 import { COORDINATES, folderOf, isDeepZoom, isTileManifest, MANIFEST, readTileSet, ZOOMIFY } from './read-tile-set.js';
 import { tileFolderFacts } from './tile-folder-facts.js';
 

@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { StromaflowError } from '../../errors.js';
-import { unreadable } from '../tiff-probe.js';
+import { unreadable } from '../tiff/probe.js';
 
 /** Sides and tiles beyond these are damage. */
 export const MAX_SIDE = 2 ** 24;

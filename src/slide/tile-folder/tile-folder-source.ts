@@ -1,16 +1,16 @@
 import { statSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import { ForeignTile, ForeignTileError } from '../../codec/foreign-tile.js';
+import { readBmpHeader } from '../../codec/image/bmp.js';
+import { corrupt, decodeImage, type Image, type ImageSize } from '../../codec/image/decode-image.js';
+import { SAMPLES_FIX } from '../../codec/image/sample-format.js';
+import { J2kDecoder } from '../../codec/j2k/j2k-decoder.js';
+import { COMPRESSION } from '../../codec/tile-coding.js';
 import { StromaflowError } from '../../errors.js';
-import { ForeignTile, ForeignTileError } from '../foreign-tile.js';
-import { J2kDecoder } from '../j2k-decoder.js';
 import { readFileBelow, statFileBelow } from '../regular-file.js';
-import { SAMPLES_FIX } from '../sample-format.js';
 import type { TileSource, TileState } from '../slide.js';
-import type { TiffLevel } from '../tiff-description.js';
-import { COMPRESSION } from '../tiff-support.js';
+import type { TiffLevel } from '../tiff/description.js';
 import { isUnwritten } from '../unwritten.js';
-import { readBmpHeader } from './bmp.js';
-import { corrupt, decodeImage, type Image, type ImageSize } from './decode-image.js';
 import {
   mostBytes,
   shownBy,

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { decodeBmp } from '#src/codec/image/bmp.js';
 import { readFieldScan, readFieldSet } from '#src/slide/fields/field-scan.js';
-import { decodeBmp } from '#src/slide/tile-folder/bmp.js';
 import { seedsOf, textSeed } from '../corpus.mjs';
 import { mutateBytes } from '../mutate.mjs';
 import { mutateText } from '../mutate-text.mjs';

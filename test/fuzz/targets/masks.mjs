@@ -1,7 +1,7 @@
 import { parseLabelMap } from '#src/evaluate/labels.js';
 import { maskImageSource, readMaskImage } from '#src/evaluate/mask-image.js';
 import { openMaskTiff } from '#src/evaluate/mask-tiff.js';
-import { openImageAsSlide, openImageTileSource } from '#src/slide/image-source.js';
+import { openImageAsSlide, openImageTileSource } from '#src/slide/image/image-source.js';
 import { seedsOf } from '../corpus.mjs';
 import { mutateBytes } from '../mutate.mjs';
 import { mutatePng } from '../mutate-png.mjs';

@@ -4,7 +4,7 @@ import { openGrowingTiff } from '#src/live/growing-tiff.js';
 import { TiffListing } from '#src/live/tiff-listing.js';
 import { wholenessOf } from '#src/live/tile-bytes.js';
 import { openSlide } from '#src/slide/open.js';
-import { recogniseTiff } from '#src/slide/tiff-format.js';
+import { recogniseTiff } from '#src/slide/tiff/format.js';
 import { seedsOf, textSeed } from '../corpus.mjs';
 import { mutateText } from '../mutate-text.mjs';
 import { mutateTiff } from '../mutate-tiff.mjs';

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { planPatches } from '#src/read/plan.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { askOpenSlide } from '#src/slide/openslide/ask-openslide.js';
 import type { OpenSlideDescription } from '#src/slide/openslide/openslide-source.js';
-import { planPatches } from '#src/slide/plan.js';
 import { failureOf, SLIDE, scratch } from '../fixture.js';
 import { gradient, plain, writeTiff } from '../tiff-writer.js';
 import { installed, orWhy } from './installed.js';

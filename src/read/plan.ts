@@ -1,0 +1,121 @@
+import { StromaflowError } from '../errors.js';
+import type { LevelGeometry, SlideInfo } from '../slide/slide.js';
+import type { Padding, PatchPlan, PatchRef } from './patch.js';
+
+export interface PlanOptions {
+  /** Spacing wanted, µm per pixel. */
+  readonly spacing?: number;
+  /** Side of the square given to the model in pixels; a multiple of 32. */
+  readonly patchSize?: number;
+  /** Context on each side that is cropped from the mask, in pixels. */
+  readonly margin?: number;
+  /** What the model sees where a patch reaches over the slide's edge. */
+  readonly padding?: Padding;
+  /** Relative difference of spacing up to which a level is read as it is. */
+  readonly tolerance?: number;
+}
+
+export const DEFAULT_PLAN = { spacing: 0.5, patchSize: 512, margin: 0, padding: 'zero', tolerance: 0.07 } as const;
+
+/** Factors by which pyramids are made. */
+const WHOLE: readonly number[] = [1, 2, 4, 8];
+
+/**
+ * Cuts a slide into a regular grid, spacing first: the level whose spacing fits within `tolerance` is read 1:1 (the plan
+ * then has the level's own spacing). Else the next finer level is reduced: by 2, 4 or 8 where that fits within `tolerance`, to the
+ * level that the slide could as well have stored (the plan then has its spacing); otherwise to exactly `spacing`.
+ *
+ * @throws SLIDE_SPACING when every level is coarser than wanted; CONFIG_INVALID for sizes that cannot be cut.
+ */
+export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPlan {
+  const { spacing, patchSize, margin, padding, tolerance } = { ...DEFAULT_PLAN, ...options };
+  checkOptions(spacing, patchSize, margin, tolerance);
+  const [finest] = info.levels;
+  if (!finest) throw new StromaflowError('SLIDE_UNREADABLE', `${info.path}: has no levels`);
+  const { level, scale } = chooseLevel(info, spacing, tolerance);
+  const geometry = info.levels[level] as LevelGeometry;
+  const core = patchSize - 2 * margin;
+  // Rounded to the nearest pixel, so that areas counted in plan pixels are not biased.
+  const width = Math.max(1, Math.round(geometry.width / scale));
+  const height = Math.max(1, Math.round(geometry.height / scale));
+  const mpp = WHOLE.includes(scale) ? geometry.mpp * scale : spacing;
+  const { axes, bounds } = info;
+  return {
+    slide: info.id,
+    level,
+    scale,
+    downsample: geometry.downsample * scale,
+    mpp,
+    ...(axes ? { axes: { x: (axes.x * mpp) / info.mpp, y: (axes.y * mpp) / info.mpp } } : {}),
+    patchSize,
+    margin,
+    padding,
+    core,
+    cols: Math.ceil(width / core),
+    rows: Math.ceil(height / core),
+    width,
+    height,
+    slideWidth: finest.width,
+    slideHeight: finest.height,
+    ...(bounds ? { bounds } : {}),
+  };
+}
+
+/** The patch at (col, row) of the grid. Throws a RangeError outside of it. */
+export function patchRef(plan: PatchPlan, col: number, row: number): PatchRef {
+  if (!(col >= 0 && col < plan.cols && row >= 0 && row < plan.rows))
+    throw new RangeError(`patch (${col}, ${row}) of a grid of ${plan.cols} × ${plan.rows}`);
+  const [x, width] = interval(col, plan.core, plan.downsample, plan.slideWidth);
+  const [y, height] = interval(row, plan.core, plan.downsample, plan.slideHeight);
+  return { slide: plan.slide, level: plan.level, col, row, x, y, width, height };
+}
+
+/** Every patch of the plan, row by row, made when asked for. */
+export function* patchRefs(plan: PatchPlan): Generator<PatchRef, void, undefined> {
+  for (let row = 0; row < plan.rows; row++) for (let col = 0; col < plan.cols; col++) yield patchRef(plan, col, row);
+}
+
+/** Plan pixels of patch (col, row)'s core that lie inside the slide: [width, height]. */
+export function validSize(
+  plan: Pick<PatchPlan, 'core' | 'width' | 'height'>,
+  col: number,
+  row: number,
+): readonly [number, number] {
+  return [
+    Math.max(0, Math.min(plan.core, plan.width - col * plan.core)),
+    Math.max(0, Math.min(plan.core, plan.height - row * plan.core)),
+  ];
+}
+
+function interval(index: number, core: number, downsample: number, size: number): [start: number, length: number] {
+  const start = Math.min(size - 1, Math.round(index * core * downsample));
+  return [start, Math.min(size, Math.round((index + 1) * core * downsample)) - start];
+}
+
+function chooseLevel(info: SlideInfo, spacing: number, tolerance: number): { level: number; scale: number } {
+  const ratios = info.levels.map(level => spacing / level.mpp);
+  const misfit = ratios.map(ratio => Math.abs(1 / ratio - 1));
+  const fitting = misfit.indexOf(Math.min(...misfit));
+  if ((misfit[fitting] as number) <= tolerance) return { level: fitting, scale: 1 };
+  const finer = ratios.findLastIndex(ratio => ratio > 1);
+  if (finer < 0)
+    throw new StromaflowError(
+      'SLIDE_SPACING',
+      `${info.path}: its finest level has ${info.mpp.toFixed(3)} µm/px, coarser than the ${spacing} µm/px wanted`,
+    );
+  const ratio = ratios[finer] as number;
+  const whole = WHOLE.find(scale => Math.abs(scale / ratio - 1) <= tolerance);
+  return { level: finer, scale: whole ?? ratio };
+}
+
+function checkOptions(spacing: number, patchSize: number, margin: number, tolerance: number): void {
+  const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
+  if (!(spacing > 0 && Number.isFinite(spacing))) throw invalid(`spacing ${spacing}: must be above 0 µm/px`);
+  if (!(tolerance >= 0 && tolerance < 1)) throw invalid(`tolerance ${tolerance}: must be from 0 to below 1`);
+  if (!Number.isInteger(patchSize) || patchSize <= 0 || patchSize % 32 !== 0 || patchSize > 4096)
+    throw invalid(`patch size ${patchSize}: must be a multiple of 32 pixels, up to 4096`);
+  if (!Number.isInteger(margin) || margin < 0) throw invalid(`margin ${margin}: must be 0 or more whole pixels`);
+  const core = patchSize - 2 * margin;
+  if (core <= 0 || core % 32 !== 0)
+    throw invalid(`margin ${margin}: leaves ${core} of ${patchSize} pixels; must leave a multiple of 32 above 0`);
+}
