@@ -68,7 +68,8 @@ function options(engine: EngineName, threads: number): InferenceSession.SessionO
     executionProviders: [engine],
     intraOpNumThreads: threads,
     graphOptimizationLevel: 'all',
-    ...(process.env['ORTPROF'] && { enableProfiling: true, profileFilePrefix: process.env['ORTPROF'] }),
+    // One block for everything a step needs is a quarter larger than what is needed at any moment, and no faster.
+    enableMemPattern: false,
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 3,
   };

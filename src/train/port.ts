@@ -55,6 +55,11 @@ export interface TrainRecipe {
   readonly frozen: readonly string[];
   /** Batch normalisation by each batch's statistics, as usual in training, or by the stored ones, which then stay as they are. */
   readonly normStatistics: 'batch' | 'frozen';
+  /**
+   * Chance, in [0, 1), that a channel of the decoder's output is left out for a patch, by `seed`; smp's FPN has 0.2 (`decoder_dropout`), its U-Net
+   * none. 0 unless given.
+   */
+  readonly dropout?: number;
   readonly threads: number;
   readonly seed: number;
 }

@@ -1,7 +1,8 @@
-import { evaluationProgram, STEP, trainingProgram } from '../model/gradient/step.js';
+import { evaluationProgram, headChannels, STEP, trainingProgram } from '../model/gradient/step.js';
 import type { Graph } from '../model/graph/graph.js';
 import type { InputNormalisation } from '../model/manifest.js';
 import { inputsOfBatch, patchesOf } from './batch.js';
+import { dropoutMask } from './dropout.js';
 import type { Parameters } from './parameters.js';
 import type { StepResult, TrainBatch, Trainer, TrainRecipe, TrainState } from './port.js';
 import type { LoadedProgram, ProgramEngine } from './program-engine.js';
@@ -41,9 +42,9 @@ export class ProgramTrainer implements Trainer {
     const results: StepResult[] = [];
     let outputs: ReadonlyMap<string, Float32Array> = new Map();
     const statistics: (readonly [Float32Array, Float32Array])[] = [];
-    for (const batch of batches) {
+    for (const [place, batch] of batches.entries()) {
       this.#signal?.throwIfAborted();
-      outputs = await this.#run('train', batch);
+      outputs = await this.#run('train', batch, place);
       results.push(resultOf(outputs));
       const means = outputs.get(STEP.means);
       if (means) statistics.push([means.slice(), outputs.get(STEP.variances)!.slice()]);
@@ -57,7 +58,7 @@ export class ProgramTrainer implements Trainer {
 
   async evaluate(batch: TrainBatch): Promise<StepResult & { readonly probabilities: Float32Array }> {
     this.#signal?.throwIfAborted();
-    const outputs = await this.#run('evaluate', batch);
+    const outputs = await this.#run('evaluate', batch, 0);
     const probabilities = Float32Array.from(outputs.get(STEP.logits)!, logit => 1 / (1 + Math.exp(-logit)));
     return { ...resultOf(outputs), probabilities };
   }
@@ -76,9 +77,16 @@ export class ProgramTrainer implements Trainer {
     await this.#engine.close();
   }
 
-  async #run(what: 'train' | 'evaluate', batch: TrainBatch): Promise<ReadonlyMap<string, Float32Array>> {
-    const program = await this.#program(what, patchesOf(batch), batch.size);
-    return program.run(new Map([...this.#parameters.values, ...inputsOfBatch(batch, this.#input)]));
+  async #run(what: 'train' | 'evaluate', batch: TrainBatch, place: number): Promise<ReadonlyMap<string, Float32Array>> {
+    const patches = patchesOf(batch);
+    const program = await this.#program(what, patches, batch.size);
+    const inputs = new Map([...this.#parameters.values, ...inputsOfBatch(batch, this.#input)]);
+    const { dropout = 0, seed } = this.#recipe;
+    if (dropout > 0) {
+      const count = patches * headChannels(this.#graph);
+      inputs.set(STEP.dropout, dropoutMask(count, dropout, { seed, step: this.#parameters.step, batch: place }));
+    }
+    return program.run(inputs);
   }
 
   async #program(what: 'train' | 'evaluate', batch: number, side: number): Promise<LoadedProgram> {
@@ -93,7 +101,7 @@ export class ProgramTrainer implements Trainer {
       this.#loaded.delete(old);
       await program.close();
     }
-    const { loss } = this.#recipe;
+    const { loss, dropout = 0 } = this.#recipe;
     const trained = new Set(this.#parameters.trained);
     const program =
       what === 'evaluate'
@@ -104,6 +112,7 @@ export class ProgramTrainer implements Trainer {
             loss,
             trains: name => trained.has(name),
             usesBatch: norm => this.#parameters.usesBatch(norm),
+            dropout: dropout > 0,
           });
     const loaded = await this.#engine.load(program);
     this.#loaded.set(key, loaded);

@@ -1,10 +1,13 @@
+import { createRequire } from 'node:module';
 import { describe, expect, test } from 'vitest';
 import type { Loss } from '#src/model/gradient/loss.js';
 import { STEP, trainingProgram } from '#src/model/gradient/step.js';
 import { buildGraph, type ConvOptions, type GraphBuilder } from '#src/model/graph/builder.js';
 import { freezeNorms } from '#src/model/graph/freeze.js';
 import type { Graph, Value } from '#src/model/graph/graph.js';
+import { simplify } from '#src/model/graph/simplify.js';
 import type { Program } from '#src/model/program/words.js';
+import type { Tf } from '#src/model/tfjs/layers.js';
 import { openOrtPrograms } from '#src/train/ort-programs.js';
 import type { LoadedProgram } from '#src/train/program-engine.js';
 import { openTfjsPrograms } from '#src/train/tfjs-programs.js';
@@ -135,6 +138,48 @@ describe.each(Object.entries(ENGINES))('gradients are what finite differences sa
     await loaded.close();
     await engine.close();
   });
+});
+
+test('a program on TensorFlow.js leaves no tensor behind', async () => {
+  const tf = createRequire(import.meta.url)('@tensorflow/tfjs-core') as Tf;
+  const engine = await openTfjsPrograms('tfjs-wasm');
+  const program = programOf(GRAPHS['max pool 3 by 2']!, 'bce-dice');
+  const loaded = await engine.load(program);
+  const { numTensors } = tf.memory();
+  for (let run = 0; run < 3; run++) {
+    await loaded.run(inputsOf(program));
+    expect(tf.memory().numTensors).toBe(numTensors);
+  }
+});
+
+test('dropout: gradients by finite differences, of a head that is split over a sum too', async () => {
+  const sum = buildGraph(g => {
+    const x = g.conv(g.image, 'first', { out: 4, kernel: 3 });
+    const small = g.maxPool(x, { size: 2, stride: 2 });
+    return g.conv(g.add(g.upsample(small, 2, 'bilinear-corners'), x), 'segmentation_head.0', { out: 1, kernel: 1 });
+  });
+  const results: Float32Array[] = [];
+  for (const graph of [sum, simplify(sum)]) {
+    const options = {
+      batch: 2,
+      side: SIDE,
+      loss: 'dice',
+      trains: () => true,
+      usesBatch: () => true,
+      dropout: true,
+    } as const;
+    const program = trainingProgram(graph, options);
+    const engine = openOrtPrograms('cpu', 1);
+    const loaded = await engine.load(program);
+    const inputs = inputsOf(program);
+    inputs.set(STEP.dropout, Float32Array.of(2, 0, 2, 0, 0, 0, 2, 2));
+    await check(loaded, inputs);
+    results.push((await loaded.run(inputs)).get(STEP.gradient('segmentation_head.0.weight'))!.slice());
+    await loaded.close();
+  }
+  expect(results[0]![1]).toBe(0);
+  expect(results[1]![1]).toBe(0);
+  expect(length(results[0]!.map((value, i) => value - results[1]![i]!))).toBeLessThan(1e-5 * length(results[0]!));
 });
 
 test('both engines agree on every output of every program', async () => {

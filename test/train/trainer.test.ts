@@ -118,6 +118,38 @@ describe('on the cpu engine', () => {
     expect(still.sort()).toEqual(names.filter(name => !name.includes('running_')).sort());
   });
 
+  test('dropout leaves out other channels each step, the same ones for the same seed and step, and none in evaluation', async () => {
+    const [batch] = batches(1) as [TrainBatch];
+    const head = 'adam.m.segmentation_head.0.weight';
+    // A channel that is left out in every patch has no gradient; its first moment only fades.
+    const run = async (seed: number, broken: boolean) => {
+      let trainer = await formulaTrainer(SMALL, { dropout: 0.7, seed });
+      const probabilities = (await trainer.evaluate(batch)).probabilities!;
+      const moments = [];
+      for (let step = 0; step < 4; step++) {
+        await trainer.step([batch], 1e-3);
+        const state = await trainer.save();
+        moments.push(state.tensors.get(head)!.values);
+        if (!broken || step !== 1) continue;
+        await trainer.close();
+        trainer = await formulaTrainer(SMALL, { dropout: 0.7, seed });
+        await trainer.restore(state);
+      }
+      await trainer.close();
+      return { probabilities, moments };
+    };
+    const [a, again, other] = [await run(1, false), await run(1, true), await run(2, false)];
+    expect(again).toEqual(a);
+    expect(other.moments).not.toEqual(a.moments);
+    expect(other.probabilities).toEqual(a.probabilities);
+    const first = [a, other].flatMap(({ moments }) =>
+      Array.from({ length: 8 }, (_, c) => moments[0]!.slice(9 * c, 9 * c + 9)),
+    );
+    const silent = first.filter(values => values.every(value => value === 0));
+    expect(silent.length).toBeGreaterThan(0);
+    expect(silent.length).toBeLessThan(first.length);
+  });
+
   test('at rate 0 no weight moves', async () => {
     for (const optimizer of ['adam', 'adamw'] as const) {
       const trainer = await formulaTrainer(SMALL, { optimizer, weightDecay: 0.1 });

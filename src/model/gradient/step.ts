@@ -2,6 +2,7 @@ import { type ConvNode, type Graph, type GraphNode, inputsOf } from '../graph/gr
 import { ProgramBuilder } from '../program/builder.js';
 import type { Program, Term } from '../program/words.js';
 import type { Context, Taped } from './context.js';
+import { dropped } from './dropout.js';
 import { tape } from './layer.js';
 import { type Loss, lossOf } from './loss.js';
 
@@ -13,6 +14,8 @@ export const STEP = {
   truth: 'truth',
   /** [N, 1, H, W]: 0 ignored, 1 elsewhere. */
   valid: 'valid',
+  /** [N, channels, 1, 1]: what the head's input is multiplied by, with dropout; see dropped. */
+  dropout: 'dropout',
   loss: 'loss',
   /** [N, 3, 1, 1]: pixels of p ≥ 0.5 that are stroma, of p ≥ 0.5, that are stroma. */
   counts: 'counts',
@@ -32,6 +35,16 @@ export interface StepOptions {
   readonly trains: (name: string) => boolean;
   /** Whether this batch norm normalises by the batch's statistics. */
   readonly usesBatch: (norm: string) => boolean;
+  /** Channels of the head's input are left out, as an input says. */
+  readonly dropout?: boolean;
+}
+
+/** The convolution that makes the logits, in smp's names. */
+const HEAD = 'segmentation_head.0';
+
+/** Channels that dropout may leave out. */
+export function headChannels(graph: Graph): number {
+  return graph.parameters.get(`${HEAD}.weight`)?.[1] ?? 0;
 }
 
 /** Batch norms that may take their statistics from the batch, in the order of their layers. */
@@ -72,6 +85,7 @@ class StepWriter implements Context {
   readonly #gradients = new Map<string, Term>();
   readonly #statistics: { readonly mean: Term; readonly variance: Term }[] = [];
   readonly #taped: (Taped | undefined)[] = [];
+  #mask: Term | undefined;
 
   constructor(graph: Graph, options: StepOptions) {
     this.#graph = graph;
@@ -112,14 +126,8 @@ class StepWriter implements Context {
     const image = p.input(STEP.images, [batch, 3, side, side]);
     const outputs: Term[] = [];
     for (const node of this.#graph.nodes) {
-      const taped =
-        node.op === 'input'
-          ? undefined
-          : tape(
-              this,
-              node,
-              inputsOf(node).map(({ id }) => outputs[id]!),
-            );
+      const read = inputsOf(node).map(({ id }) => outputs[id]!);
+      const taped = node.op === 'input' ? undefined : this.#tape(node, read);
       this.#taped.push(taped);
       outputs.push(taped?.output ?? image);
     }
@@ -159,6 +167,13 @@ class StepWriter implements Context {
       });
     }
     for (const [name, term] of this.#gradients) this.p.output(STEP.gradient(name), term);
+  }
+
+  #tape(node: Exclude<GraphNode, { op: 'input' }>, inputs: readonly Term[]): Taped {
+    if (!this.#options.dropout || node.op !== 'conv' || node.name !== HEAD) return tape(this, node, inputs);
+    // A head that was split over a sum reads one mask.
+    this.#mask ??= this.p.input(STEP.dropout, [inputs[0]!.shape[0]!, inputs[0]!.shape[1]!, 1, 1]);
+    return dropped(this, this.#mask, inputs[0]!, input => tape(this, node, [input]));
   }
 
   /** Whether a node's output depends on a parameter that is trained. */
