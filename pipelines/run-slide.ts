@@ -163,8 +163,9 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const aggregate = session.nextAggregate(lack === undefined);
   const summary = await session.output.finish(summarise(session, aggregate, parts));
   await publishAggregate(session, aggregate, bus, giveUp);
+  const told = summary.notes.length > 0 ? { notes: summary.notes } : {};
   if (lack) {
-    const ending = events.slide('incomplete', { ...finished(session), reason: lack });
+    const ending = events.slide('incomplete', { ...finished(session), ...told, reason: lack });
     await bus.publish(ending, giveUp);
     const said = saidBesides(session, bus, { ending: kept(ending) });
     await run.update({ ...run.state, ...said, ...(live && { tilesSeen: live.tiles.seen }), state: 'incomplete' });
@@ -173,7 +174,7 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   }
   const seamScore = summary.seams?.score ?? undefined;
   const seams = seamScore === undefined ? {} : { seamScore };
-  const ending = events.slide('completed', { ...finished(session), ...seams });
+  const ending = events.slide('completed', { ...finished(session), ...told, ...seams });
   await bus.publish(ending, giveUp);
   const growth = growingOf(task);
   const said = saidBesides(session, bus, { ending: kept(ending) });
