@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Config } from '../src/config/options.js';
 import type { Isolation } from '../src/engine/backend.js';
 import { freezable } from '../src/engine/freeze.js';
+import { LazySegmenter } from '../src/engine/lazy-segmenter.js';
 import { measureMoments } from '../src/engine/moments.js';
 import { StromaflowError } from '../src/errors.js';
 import { blend, type Weighed } from '../src/fit/blend.js';
@@ -23,6 +24,9 @@ import { inForce, type ModelFits, type ModelParts, type TakenModel } from './tak
 
 /** Patches that a slide is fitted by unless told otherwise (docs/decisions/0025-fitted-norms.md). */
 export const FIT_PATCHES = 24;
+
+/** They wait in memory until the last one is there. */
+const MOST_FIT_PATCHES = 200;
 
 /** Slides open at once: each has an engine of its own. */
 export const FITTED_AT_ONCE = 4;
@@ -66,6 +70,7 @@ export class NormFits implements ModelFits {
     const plan = planOf(slide.info, config, base);
     const asked = askedOf(slide, task, plan, base, { config, tissueRule: parts.tissueRule });
     const kept = await this.#kept(asked, parts);
+    if (kept?.facts.none) return inForce(parts, [unfittedNote(kept.facts.own, LEAST_NORM_PATCHES, normModeOf(base))]);
     if (kept) return this.#serve(asked, kept, parts, signal);
 
     const { id } = slide.info;
@@ -74,9 +79,9 @@ export class NormFits implements ModelFits {
     const looked = await firstFullPatches(slide, plan, task, { ...parts, arena: this.#setup.arena }, most, signal);
     try {
       const fit = await this.#turns.take('fit', () => this.#fit(asked, looked, signal));
-      const taken = fit
+      const taken = !fit.facts.none
         ? await this.#serve(asked, fit, parts, signal)
-        : inForce(parts, [unfittedNote(looked.pixels.length, LEAST_NORM_PATCHES, normModeOf(base))]);
+        : inForce(parts, [unfittedNote(fit.facts.own, LEAST_NORM_PATCHES, normModeOf(base))]);
       const release = async (): Promise<void> => {
         looked.close();
         await taken.release();
@@ -103,8 +108,8 @@ export class NormFits implements ModelFits {
     return isSame ? kept : undefined;
   }
 
-  /** Undefined where there are too few patches, and no scanner to go by. */
-  async #fit(asked: Asked, { pixels }: LookedAt, signal: AbortSignal): Promise<Fit | undefined> {
+  /** None where there are too few patches, and no scanner to go by. */
+  async #fit(asked: Asked, { pixels }: LookedAt, signal: AbortSignal): Promise<Fit> {
     const { base, plan, about, scanner, slide } = asked;
     const { config } = this.#setup;
     const { id } = slide.info;
@@ -112,7 +117,7 @@ export class NormFits implements ModelFits {
     const { weights } = freezable(patch);
     const before = scanner && (await this.#store.scanner(scanner.name, scanner.key));
     if (pixels.length < LEAST_NORM_PATCHES) {
-      if (!before) return undefined;
+      if (!before) return this.#none(asked, pixels.length);
       return this.#store.keep(id, weights, before, { ...about, own: 0, error: null, slides: before.slides });
     }
     const sums = await measureMoments(patch, pixels, {
@@ -134,6 +139,14 @@ export class NormFits implements ModelFits {
     return fit;
   }
 
+  /** One that may still grow is asked again. */
+  async #none({ slide, task, about }: Asked, own: number): Promise<Fit> {
+    const facts = { ...about, own, error: null, slides: 0, none: true } as const;
+    return task.live && task.live.state !== 'complete'
+      ? { path: '', facts }
+      : this.#store.keepNone(slide.info.id, facts);
+  }
+
   async #serve(
     { base, slide, scanner }: Asked,
     fit: Fit,
@@ -147,9 +160,11 @@ export class NormFits implements ModelFits {
         fix: 'write a new model beside the old one and turn a link, so that slides under way keep theirs',
       });
     const bundle = await loadBundle(base.path, signal, { norm: 'frozen', fitted: fit.path });
-    const { engine } = models.current.segmenter.info;
+    const { info } = models.current.segmenter;
     const fitted = { path: fit.path, cacheFolder: this.#store.compiled(id) };
-    const segmenter = await startEngine(bundle, this.#setup, { engine, fitted, signal });
+    // A slide that was done before needs none.
+    const start = () => startEngine(bundle, this.#setup, { engine: info.engine, fitted });
+    const segmenter = new LazySegmenter({ ...info, modelVersion: bundle.version }, start);
     const model = models.adopt({ bundle, segmenter });
     return {
       model,
@@ -164,8 +179,10 @@ export class NormFits implements ModelFits {
 
 const mostOf = ({ patches }: Pick<Config, 'patches'>): number => patches ?? FIT_PATCHES;
 
-/** Throws MODEL_UNSUPPORTED, saying why the norms of a model cannot be fitted. */
-function checkFittable(bundle: ModelBundle, { engine }: Pick<Config, 'engine'>): void {
+/** Throws MODEL_UNSUPPORTED, saying why the norms of a model cannot be fitted, or CONFIG_INVALID. */
+function checkFittable(bundle: ModelBundle, { engine, patches }: Pick<Config, 'engine' | 'patches'>): void {
+  if (mostOf({ patches }) > MOST_FIT_PATCHES)
+    throw new StromaflowError('CONFIG_INVALID', `--fit-norm takes up to ${MOST_FIT_PATCHES} patches, not ${patches}`);
   const fix = 'leave --fit-norm off, or take a model of save_pretrained that has group or instance norms';
   if (engine === 'null')
     throw new StromaflowError('MODEL_UNSUPPORTED', 'the engine null runs no model, so there are no norms to fit', {

@@ -46,7 +46,7 @@ export async function openSession(
       await letGo();
       return undefined;
     }
-    const source = task.live ? task.live.sourceFor(plan.level) : slide.source;
+    const source = task.live?.sourceFor(plan.level) ?? slide.source;
     const reader = await readers.open({ info, source }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
@@ -56,6 +56,7 @@ export async function openSession(
       plan,
       overview: reader.overview,
       fresh,
+      maskTiff: parts.config['mask-tiff'],
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
       minArea: parts.config['min-area'],
       minHole: parts.config['min-hole'],
@@ -72,6 +73,8 @@ export async function openSession(
         source: { description: source, levels: task.live ? plan.level + 1 : info.levels.length },
         overview: reader.overview,
       },
+      source,
+      grows: task.live !== undefined,
       output,
       run,
       runToken: runToken({ ...key, fingerprint: run.fingerprint }),

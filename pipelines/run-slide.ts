@@ -5,15 +5,21 @@ import { modelTag } from '../src/event/contract.js';
 import { duePatches } from '../src/live/due-patches.js';
 import type { Growth } from '../src/live/live-slide.js';
 import { patchRef } from '../src/read/plan.js';
+import { DICOM_KIND } from '../src/slide/dicom/description.js';
+import { GROWING_DICOM_KIND } from '../src/slide/dicom/growing-dicom-source.js';
+import { readSegmentedSeries, type SegmentedSeries } from '../src/slide/dicom/segmented-series.js';
 import { sampleFileAt } from '../src/slide/file-samples.js';
+import type { SlideNote } from '../src/slide/note.js';
 import { fileAt } from '../src/slide/open.js';
 import { kept, publishAggregate, publishProgress, saidBesides } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import type { Lack } from '../src/stage/lack.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { DuePatch, SlideSession } from '../src/stage/session.js';
+import { isSegmentable } from '../src/store/dicom-seg.js';
 import { REPLACED } from '../src/store/run-key.js';
 import type { SlideSummary } from '../src/store/summary.js';
+import { withoutFolders } from '../src/text.js';
 import { growingOf, openSession } from './open-session.js';
 import type { Parts } from './parts.js';
 import type { SlideTask } from './slide-task.js';
@@ -139,14 +145,15 @@ async function whileThere<T>({ path, presence }: SlideTask, signal: AbortSignal,
  * What earlier starts read but could not keep for the overview is read again for the picture alone. A patch that cannot
  * be read now stays white.
  */
-async function repaint(session: SlideSession, { credits }: Parts, signal: AbortSignal): Promise<void> {
-  const todo = [...session.output.unpainted];
+async function repaint(session: SlideSession, { slots, workers }: Parts, signal: AbortSignal): Promise<void> {
+  // What workers read they painted nowhere.
+  const todo = workers ? [...session.aggregate.records()] : [...session.output.unpainted];
   const paint = async (): Promise<void> => {
     for (let record = todo.pop(); record; record = todo.pop()) {
-      const slot = await credits.acquire(signal);
+      const slot = await slots.acquire(signal);
       if (slot === undefined) return;
       await session.reader.read(patchRef(session.plan, record.col, record.row), slot).catch(() => undefined);
-      credits.release(slot);
+      slots.release(slot);
     }
   };
   await Promise.all(Array.from({ length: REPAINTS_AT_ONCE }, paint));
@@ -161,7 +168,9 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const { bus, events } = parts;
   const { run, lack } = session;
   const aggregate = session.nextAggregate(lack === undefined);
-  const summary = await session.output.finish(summarise(session, aggregate, parts));
+  const found = summarise(session, aggregate, parts);
+  const { source, note } = await segmentedSeries(session, parts);
+  const summary = await session.output.finish({ ...found, notes: [...found.notes, ...note] }, source);
   await publishAggregate(session, aggregate, bus, giveUp);
   const told = summary.notes.length > 0 ? { notes: summary.notes } : {};
   if (lack) {
@@ -180,6 +189,25 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const said = saidBesides(session, bus, { ending: kept(ending) });
   await run.update({ ...run.state, ...said, ...(growth && contentOf(growth, session.plan.level)), state: 'completed' });
   return { state: 'completed', summary };
+}
+
+/** What DICOM segmentations of a slide are of; a slide that cannot have any has a note why. */
+async function segmentedSeries(
+  { slide, plan, viewed }: SlideSession,
+  { config }: Parts,
+): Promise<{ source?: SegmentedSeries; note: readonly SlideNote[] }> {
+  const kind = viewed?.source.description.kind;
+  if (config['dicom-seg'] === 'off' || (kind !== DICOM_KIND && kind !== GROWING_DICOM_KIND)) return { note: [] };
+  const leftOut = (why: string): { note: readonly SlideNote[] } => ({
+    note: [{ code: 'output-left-out', message: `no DICOM segmentation was written: ${why}` }],
+  });
+  try {
+    const source = await readSegmentedSeries(slide.path);
+    if (isSegmentable(plan, source)) return { source, note: [] };
+    return leftOut('the spacing of the masks is that of no level of the slide');
+  } catch (error) {
+    return leftOut(withoutFolders(toStromaflowError(error, 'SLIDE_UNREADABLE').message));
+  }
 }
 
 type Finish =

@@ -24,6 +24,8 @@ export interface FitFacts {
   readonly error: number | null;
   /** Slides it was taken from: more than one only for that of a scanner. */
   readonly slides: number;
+  /** Too few patches: there are no statistics, and `path` leads nowhere. */
+  readonly none?: true;
 }
 
 /** A scanner's statistics as its last slide left them. */
@@ -60,6 +62,13 @@ export class FitStore {
   async keep(slide: string, weights: string, { norms, patches }: Weighed, facts: FitFacts): Promise<Fit> {
     const path = this.#slide(slide);
     await writeBoth(path, norms, { patches: Math.round(patches), weights }, facts);
+    return { path, facts };
+  }
+
+  /** Remembers that a slide has too few patches. See keep. */
+  async keepNone(slide: string, facts: FitFacts): Promise<Fit> {
+    const path = this.#slide(slide);
+    await inFolder(path, temporary => writeFacts(path, temporary, facts));
     return { path, facts };
   }
 
@@ -109,20 +118,30 @@ async function readFacts(path: string): Promise<unknown> {
 }
 
 /** The facts come last and go first: what they stand beside is what they are about. */
-async function writeBoth(
+function writeBoth(
   path: string,
   norms: readonly NormMoments[],
   about: { readonly patches: number; readonly weights: string },
   facts: object,
 ): Promise<void> {
-  const temporary = `${path}.new`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
+  return inFolder(path, async temporary => {
     await rm(factsAt(path), { force: true });
     await writeNormStatistics(temporary, norms, about);
     await rename(temporary, path);
-    await writeFile(temporary, JSON.stringify(facts));
-    await rename(temporary, factsAt(path));
+    await writeFacts(path, temporary, facts);
+  });
+}
+
+async function writeFacts(path: string, temporary: string, facts: object): Promise<void> {
+  await writeFile(temporary, JSON.stringify(facts));
+  await rename(temporary, factsAt(path));
+}
+
+async function inFolder(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${path}.new`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await write(temporary);
   } catch (cause) {
     await rm(temporary, { force: true });
     throw new StromaflowError('OUTPUT_FAILED', `${path} cannot be written`, { cause });

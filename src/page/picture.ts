@@ -12,7 +12,8 @@ export function pictureSource({ slide, shape, picture }: Slide): object {
   const tile = picture?.tile ?? 512;
   const finest = levels - 1;
   return {
-    ...{ width, height, tileSize: tile, tileOverlap: 0, minLevel: 0, maxLevel: finest },
+    // Without any overlap OpenSeadragon draws each tile a pixel larger, so that the picture slips below the mask.
+    ...{ width, height, tileSize: tile, tileOverlap: 1e-6, minLevel: 0, maxLevel: finest },
     // OpenSeadragon counts levels from the coarsest.
     getLevelScale: (level: number) => 1 / 2 ** (finest - level),
     getTileUrl: (level: number, col: number, row: number) =>

@@ -139,6 +139,8 @@ export class SlideView {
       visibilityRatio: 0.2,
       // What fails, as a damaged tile or a slide that was moved away does, stays empty; the page says nothing at the console.
       tileRetryMax: 1,
+      // Whole pixels at every zoom, so that no seam shows between tiles.
+      subPixelRoundingForTransparency: 2,
       gestureSettingsMouse: { clickToZoom: false },
     });
     viewer.canvas.setAttribute('role', 'application');

@@ -8,8 +8,10 @@ import type { OverviewCanvas } from '../read/overview.js';
 import type { PatchPlan, PatchRecord } from '../read/patch.js';
 import { patchRefs, validSize } from '../read/plan.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
+import { DICOM_SEG, type SegmentedSeries, writeDicomSeg } from './dicom-seg.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import { POLYGON_FILE, type PolygonCounts, writeGeoJson } from './geojson.js';
+import { MASK_TIFF, writeMaskTiff } from './mask-tiff.js';
 import { OVERVIEW_FILE, renderOverview } from './overview.js';
 import { OverviewMask } from './overview-mask.js';
 import { OverviewPixels } from './overview-pixels.js';
@@ -32,6 +34,8 @@ export interface SlideFilesOptions {
   /** Polygons, or holes, smaller than these many µm² are left out, or filled. */
   readonly minArea: number;
   readonly minHole: number;
+  /** Also as mask.tif. @default false */
+  readonly maskTiff?: boolean;
 }
 
 export interface ResumedPatches {
@@ -66,7 +70,7 @@ export class SlideFiles {
     withOutputErrors(folder, () => {
       mkdirSync(folder, { recursive: true });
       if (!fresh) return;
-      for (const file of [POLYGON_FILE, OVERVIEW_FILE, PATCHES_FILE, SUMMARY_FILE, PARTIAL]) {
+      for (const file of [MASK_TIFF, DICOM_SEG, POLYGON_FILE, OVERVIEW_FILE, PATCHES_FILE, SUMMARY_FILE, PARTIAL]) {
         rmSync(join(folder, file), { recursive: true, force: true });
       }
     });
@@ -142,15 +146,21 @@ export class SlideFiles {
     this.#store.remove(col, row);
   }
 
-  /** Writes the files that need the whole slide, summary.json last. */
-  async finish(summary: SlideSummary): Promise<SlideSummary> {
-    const { folder, overview, minArea, minHole } = this.#options;
+  /**
+   * Writes the files that need the whole slide, summary.json last.
+   *
+   * @param dicomSeg what DICOM segmentations are of; undefined: none are written.
+   */
+  async finish(summary: SlideSummary, dicomSeg?: SegmentedSeries): Promise<SlideSummary> {
+    const { folder, plan, overview, minArea, minHole, maskTiff } = this.#options;
     if (this.#stale) this.#rebuild();
     this.catchUp();
     const lines = this.#lines.rewrite(this.#records.values());
     const polygons = this.#writePolygons();
     const picture = await renderOverview(overview, this.#mask.coverage(), summary, this.#blankAreas());
     writeFinal(folder, OVERVIEW_FILE, put => put(picture.png));
+    if (maskTiff) writeMaskTiff(folder, plan, this.#store);
+    if (dicomSeg) writeDicomSeg(folder, plan, this.#store, dicomSeg, summary);
     const outputs: SlideFilesSummary = {
       mask: { file: MASK_STORE, levels: this.#store.levels.length, omeZarr: this.#store.version },
       polygons: { file: POLYGON_FILE, ...polygons, minArea, minHole },

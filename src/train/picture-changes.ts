@@ -7,10 +7,17 @@ const LUMA = [0.299, 0.587, 0.114] as const;
 /** Brightness first, then contrast around the picture's mean luma, then saturation around each pixel's luma. */
 export function changeColour(window: Window, { brightness, contrast, saturation }: ColourChange): void {
   const mean = meanLuma(window) * brightness;
+  const [red, green, blue] = LUMA;
+  const offset = mean * (1 - contrast);
+  const factor = brightness * contrast;
   each(window, (pixels, at) => {
-    const values = [0, 1, 2].map(c => mean + (pixels[at + c]! * brightness - mean) * contrast);
-    const luma = values[0]! * LUMA[0] + values[1]! * LUMA[1] + values[2]! * LUMA[2];
-    for (let c = 0; c < 3; c++) pixels[at + c] = clampByte(luma + (values[c]! - luma) * saturation);
+    const r = offset + pixels[at]! * factor;
+    const g = offset + pixels[at + 1]! * factor;
+    const b = offset + pixels[at + 2]! * factor;
+    const grey = (r * red + g * green + b * blue) * (1 - saturation);
+    pixels[at] = clampByte(grey + r * saturation);
+    pixels[at + 1] = clampByte(grey + g * saturation);
+    pixels[at + 2] = clampByte(grey + b * saturation);
   });
 }
 

@@ -5,6 +5,7 @@ import { openOrtPrograms } from './ort-programs.js';
 import { Parameters } from './parameters.js';
 import type { Trainer, TrainerOptions, TrainNetwork, TrainRecipe } from './port.js';
 import { ProgramTrainer } from './program-trainer.js';
+import { openTfjsPrograms } from './tfjs-programs.js';
 
 export type * from './port.js';
 
@@ -22,9 +23,9 @@ export async function createTrainer(
     });
   const graph = simplify(network.graph);
   const { library } = entryOf(engine);
-  if (library !== 'onnxruntime')
-    throw new StromaflowError('ENGINE_UNAVAILABLE', `${engine} does not train`, { fix: 'choose --engine cpu' });
-  const programs = openOrtPrograms(engine, recipe.threads);
+  if (library === 'none')
+    throw new StromaflowError('ENGINE_UNAVAILABLE', `${engine} runs no network`, { fix: 'choose --engine cpu' });
+  const programs = library === 'tfjs' ? await openTfjsPrograms(engine) : openOrtPrograms(engine, recipe.threads);
   const parameters = await Parameters.read(graph, recipe, network.source);
   return new ProgramTrainer({ graph, input: network.input }, recipe, parameters, programs, signal);
 }

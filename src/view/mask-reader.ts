@@ -16,26 +16,18 @@ import type { PatchArea } from './patch-table.js';
 export class MaskReader {
   readonly #root: string;
   readonly #grid: MaskGrid;
-  readonly #layout: StoreLayout;
-  /** Resolutions that are stored. */
-  readonly #stored: number;
+  #known: { readonly layout: StoreLayout; readonly stored: number } | undefined;
   readonly #kept = new Map<number, { readonly version: number; readonly raster: Uint8Array }>();
 
-  /** @throws OUTPUT_FAILED where no mask is stored. */
   constructor(root: string, grid: MaskGrid) {
-    const layout = layoutIn(root);
-    if (!layout) throw new StromaflowError('OUTPUT_FAILED', 'no mask is stored');
     this.#root = root;
     this.#grid = grid;
-    this.#layout = layout;
-    let stored = 1;
-    while (this.#hasLevel(stored)) stored += 1;
-    this.#stored = stored;
   }
 
   /**
    * A tile as a 1-bit PNG of core × core pixels; what lies past the slide is 0.
    *
+   * @throws OUTPUT_FAILED where a mask should be stored and is not.
    * @param masked of each patch of the area, row by row: 0 where it has no mask, else its version.
    */
   tile(level: number, area: PatchArea, masked: Uint16Array): Uint8Array {
@@ -74,7 +66,7 @@ export class MaskReader {
 
   /** As it is stored, or made from the coarsest that is. */
   #stand(level: number, col: number, row: number): Uint8Array {
-    const from = Math.min(level, this.#stored - 1);
+    const from = Math.min(level, this.#store().stored - 1);
     return this.#reduce(this.#chunk(from, col, row), from, level, col, row);
   }
 
@@ -86,23 +78,35 @@ export class MaskReader {
   }
 
   #chunk(level: number, col: number, row: number): Uint8Array {
+    const { layout } = this.#store();
     const side = this.#grid.core / 2 ** level;
     let packed: Uint8Array;
     try {
-      packed = readFileSync(join(this.#root, String(level), chunkKey(this.#layout, col, row)));
+      packed = readFileSync(join(this.#root, String(level), chunkKey(layout, col, row)));
     } catch (error) {
       // A level may round a small patch away; it then has no chunk.
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return new Uint8Array(side * side);
       throw error;
     }
-    const unpack = this.#layout.codec === 'gzip' ? gunzipSync : inflateSync;
+    const unpack = layout.codec === 'gzip' ? gunzipSync : inflateSync;
     return unpack(packed, { maxOutputLength: side * side });
   }
 
-  #hasLevel(level: number): boolean {
+  /** How it is stored, and at how many resolutions. Not before the first patch with a mask: a slide that was just opened has no store. */
+  #store(): { readonly layout: StoreLayout; readonly stored: number } {
+    if (this.#known) return this.#known;
+    const layout = layoutIn(this.#root);
+    if (!layout) throw new StromaflowError('OUTPUT_FAILED', 'no mask is stored');
+    let stored = 1;
+    while (this.#hasLevel(layout, stored)) stored += 1;
+    this.#known = { layout, stored };
+    return this.#known;
+  }
+
+  #hasLevel(layout: StoreLayout, level: number): boolean {
     const { core } = this.#grid;
     if (core % 2 ** level !== 0) return false;
-    const file = this.#layout.version === '0.5' ? 'zarr.json' : '.zarray';
+    const file = layout.version === '0.5' ? 'zarr.json' : '.zarray';
     try {
       readFileSync(join(this.#root, String(level), file));
       return true;

@@ -10,15 +10,18 @@ import type { TileJob, TileReply, TileRequest, TileSlide } from './tile-messages
 
 /**
  * Makes tiles for people who look, one after the other, in a thread of its own: it has its own file handles and its own memory,
- * takes no slot of the arena and no turn of a reader thread, and on Linux runs at the lowest priority, so that patches which are due never
+ * takes no slot of the arena and no turn of a reader thread, and on Linux gives way to every other thread, so that patches which are due never
  * wait for somebody's screen.
  */
 
 /** Decoded tiles of slides. */
 const CACHE_BYTES = 32 * 2 ** 20;
 
+/** Beside a thread that never rests it gets a tenth of its core: less, and masks come late where the engine takes all cores. */
+const NICE = 10;
+
 // Elsewhere the priority is the whole process's.
-if (process.platform === 'linux') setPriority(0, 19);
+if (process.platform === 'linux') setPriority(0, NICE);
 
 const port = parentPort!;
 const memory = new PixelMemory();

@@ -94,6 +94,8 @@ export class ViewedSlide {
       const levels = slide.levels.slice(0, source.levels);
       this.#picture = { source: source.description, shape: { levels, canvas } };
       this.#forget();
+      // Whoever came between its event and this knows of no picture.
+      if (this.stream.listeners > 0) this.stream.send('reset', {});
     }
     for (const { outcome, ...record } of resumed) this.patch({ ...record, state: outcome });
   }

@@ -1,4 +1,4 @@
-// `npm run bench [-- live | replay | idle | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | replay | idle | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
@@ -6,6 +6,7 @@ import { benchLive } from './live.mjs';
 import { benchRatios } from './ratios.mjs';
 import { benchReplay } from './replay.mjs';
 import { FIXTURE } from './support.mjs';
+import { benchTrain } from './train.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -14,6 +15,9 @@ const { values, positionals } = parseArgs({
     n: { type: 'string', default: '100' },
     growing: { type: 'boolean', default: false },
     finished: { type: 'boolean', default: false },
+    side: { type: 'string', default: '512' },
+    batch: { type: 'string', default: '4' },
+    threads: { type: 'string', default: '2' },
   },
 });
 const say = text => values.json || console.log(text);
@@ -23,6 +27,7 @@ const BENCHES = {
   replay: () => benchReplay({ slide: FIXTURE, say }),
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
+  train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +values.threads, say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);

@@ -6,8 +6,10 @@
 For each of the study's models and each loss: the loss, the gradients, the running statistics after a forward pass, and the
 parameters after 1 and 5 steps of Adam (AdamW in one case), on one batch made by a formula. A tensor is stored as its norm and its
 products with PROJECTIONS vectors of +1 and -1 made by a formula, which tell how far another tensor is from it: the mean square of
-the products' differences estimates the squared distance. PyTorch computes in float64; how far its float32 is off is printed.
-Weights are those of model_golden.py. FPN's dropout is off. Writes train_golden.json.
+the products' differences estimates the squared distance. PyTorch computes in float64; last comes how far its own float32 is off,
+relative to the norm.
+Weights are those of model_golden.py, the head's times HEAD: with logits far from 0 the loss would look at few pixels, and the
+sign of one number near 0 would show in all gradients. FPN's dropout is off. Writes train_golden.json.
 """
 import json
 
@@ -17,11 +19,11 @@ import torch
 
 from model_golden import FPN, HERE, UNET, build, hashed, normalised
 
-BATCH, RATE, PROJECTIONS = 2, 1e-4, 4
+BATCH, RATE, PROJECTIONS, HEAD = 2, 1e-4, 4, 0.1
 CASES = {
-    "fpn-resnet34": (128, {**FPN, "encoder_name": "resnet34", "decoder_dropout": 0}, "dice", "adam"),
-    "unet-resnet34": (128, {**UNET, "encoder_name": "resnet34"}, "dice", "adam"),
-    "unet-vgg16": (128, {**UNET, "encoder_name": "vgg16"}, "dice", "adam"),
+    "fpn-resnet34": (96, {**FPN, "encoder_name": "resnet34", "decoder_dropout": 0}, "dice", "adam"),
+    "unet-resnet34": (96, {**UNET, "encoder_name": "resnet34"}, "dice", "adam"),
+    "unet-vgg16": (96, {**UNET, "encoder_name": "vgg16"}, "dice", "adam"),
     "small-bce-dice": (64, {**UNET, "encoder_name": "resnet18", "encoder_depth": 3, "decoder_channels": [16, 8, 8]}, "bce-dice", "adamw"),
     "small-focal": (64, {**UNET, "encoder_name": "resnet18", "encoder_depth": 3, "decoder_channels": [16, 8, 8], "decoder_attention_type": None}, "focal", "adam"),
     "fpn-bilinear": (64, {**FPN, "encoder_name": "resnet18", "decoder_interpolation": "bilinear", "decoder_merge_policy": "cat", "decoder_dropout": 0}, "dice", "adam"),
@@ -54,15 +56,18 @@ def loss_of(kind: str, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tens
     return dice(logits, labels) + torch.nn.functional.binary_cross_entropy_with_logits(logits[counted], labels[counted].to(logits))
 
 
-def sketch(name: str, values: torch.Tensor) -> list[float]:
-    flat = values.detach().double().reshape(-1).numpy()
+def sketch(name: str, exact: torch.Tensor, single: torch.Tensor) -> list[float]:
+    flat = exact.detach().double().reshape(-1).numpy()
     signs = [np.where(hashed(f"{name}/{i}", flat.size) < 0, -1.0, 1.0) for i in range(PROJECTIONS)]
-    return [float(f"{value:.9g}") for value in [np.linalg.norm(flat), *(sign @ flat for sign in signs)]]
+    off = relative(single, exact)
+    return [float(f"{value:.9g}") for value in [np.linalg.norm(flat), *(sign @ flat for sign in signs)]] + [float(f"{off:.2g}")]
 
 
 def train(side: int, config: dict, kind: str, optimizer: str, dtype: torch.dtype) -> dict:
     images, labels = batch(side)
     model = build(config).to(dtype).train()
+    with torch.no_grad():
+        model.segmentation_head[0].weight *= HEAD
     images = images.to(dtype)
     options = {"lr": RATE, "weight_decay": WEIGHT_DECAY}
     optimiser = torch.optim.AdamW(model.parameters(), **options) if optimizer == "adamw" else torch.optim.Adam(model.parameters(), lr=RATE)
@@ -81,19 +86,23 @@ def train(side: int, config: dict, kind: str, optimizer: str, dtype: torch.dtype
     return found
 
 
+def relative(a: torch.Tensor, b: torch.Tensor) -> float:
+    return float((a.double() - b).norm() / b.norm().clamp_min(1e-300))
+
+
 def distance(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> tuple[float, str]:
-    return max((float((a[name].double() - b[name]).norm() / b[name].norm().clamp_min(1e-300)), name) for name in b)
+    return max((relative(a[name], b[name]), name) for name in b)
 
 
 def main() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     golden = {}
     for case, (side, config, kind, optimizer) in CASES.items():
         exact, single = (train(side, config, kind, optimizer, dtype) for dtype in (torch.float64, torch.float32))
         print(case, exact["losses"], *(distance(single[part], exact[part]) for part in ("gradients", "after 1", "after 5")), flush=True)
         golden[case] = {
             "side": side, "config": config, "loss": kind, "optimizer": optimizer, "losses": exact["losses"],
-            **{part: {name: sketch(name, value) for name, value in exact[part].items()} for part in ("gradients", "after 1", "after 5")},
+            **{part: {name: sketch(name, value, single[part][name]) for name, value in exact[part].items()} for part in ("gradients", "after 1", "after 5")},
         }
     made_by = {"torch": torch.__version__, "segmentation_models_pytorch": smp.__version__}
     about = {"madeBy": made_by, "batch": BATCH, "rate": RATE, "weightDecay": WEIGHT_DECAY}

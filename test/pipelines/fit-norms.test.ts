@@ -60,6 +60,16 @@ const segmented = async (config: Partial<Config> = {}, out?: string, path = slid
   if (result.state !== 'completed') throw new Error(`ended as ${JSON.stringify(result)}`);
   return { mask, out: folder, summary: result.summary };
 };
+/** What an operator is told while a slide is done once more. */
+async function saidBy(config: Partial<Config>, out: string): Promise<string[]> {
+  const parts = await partsWith({ ...fit, ...config, out });
+  const said: string[] = [];
+  const task = { path: slide, id: ID, open: () => openSlide(slide, { id: ID }) };
+  const told = { ...parts, say: (line: string) => void said.push(line) };
+  await lastValueFrom(segmentSlides(of(task), told, new AbortController().signal));
+  await parts.close();
+  return said;
+}
 const statisticsIn = (out: string, id = ID) => join(out, '.norms', 'slides', `${id}.safetensors`);
 const normNote = ({ notes }: { readonly notes: readonly { code: string; message: string }[] }) =>
   notes.find(({ code }) => code === 'norms')?.message;
@@ -146,7 +156,9 @@ describe('a slide is fitted by its first patches', () => {
     );
     const { version } = await loadBundle(model);
     expect(summary.model).toBe(`formula@${version}`);
-    expect(await readdir(out)).not.toContain('.norms');
+    const said = await saidBy({ ...config, fresh: false }, out);
+    expect(said).toEqual([]);
+    expect(await saidBy({ ...config, fresh: true }, out)).toEqual([expect.stringMatching(/waits for 20 patches/)]);
   }, 120_000);
 });
 
@@ -217,8 +229,11 @@ describe('a restart', () => {
     const identity = async () => growthOf(await openSlide(path))!.identity;
     await writeFile(path, tissue(160));
     const [first, before] = [await segmented({}, out, path, 'slide'), await identity()];
-    const again = await segmented({ zarr: 'v2' }, out, path, 'slide').catch(error => error.message as string);
+    const compiled = (await stat(join(out, '.norms', 'compiled'))).mtimeMs;
+    const again = await segmented({}, out, path, 'slide').catch(error => error.message as string);
     expect(again).toMatch(/done-before/);
+    // Not even an engine was started for it.
+    expect((await stat(join(out, '.norms', 'compiled'))).mtimeMs).toBe(compiled);
     await writeFile(path, tissue(120));
     expect(await identity()).toBe(before);
     const second = await segmented({}, out, path, 'slide');
@@ -270,6 +285,7 @@ describe('a model without norms to fit is refused in one line', () => {
     const int8 = join(root, 'int8');
     await quantiseBundle(model, int8, { patches: firstFull(N), threads: 1 });
     expect(await refusal({ model: int8 })).toMatch(/^MODEL_UNSUPPORTED --fit-norm: .*is quantised/);
+    expect(await refusal({ patches: 201 })).toMatch(/^CONFIG_INVALID --fit-norm takes up to 200 patches, not 201/);
     expect(await refusal({ engine: 'null' })).toMatch(/^MODEL_UNSUPPORTED the engine null runs no model/);
   }, 60_000);
 });

@@ -179,7 +179,7 @@ describe('tiles', () => {
           .split(' ')[16],
       ),
     );
-    expect(nice.filter(value => value === 19).length).toBeGreaterThan(0);
+    expect(nice.filter(value => value === 10).length).toBeGreaterThan(0);
     expect(nice.filter(value => value === 0).length).toBeGreaterThan(3);
   });
 });

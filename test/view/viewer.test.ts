@@ -131,25 +131,8 @@ describe('the viewer', () => {
     let error = 0;
     for (let i = 0; i < width * height; i++)
       for (let channel = 0; channel < 3; channel++) error += Math.abs(data[i * 4 + channel]! - truth[i * 3 + channel]!);
-    for (const [dx, dy] of [
-      [0, 0],
-      [1, 0],
-      [-1, 0],
-      [0, 1],
-      [0, -1],
-      [1, 1],
-      [-1, -1],
-    ] as const) {
-      let e = 0,
-        n = 0;
-      for (let y = 2; y < height - 2; y++)
-        for (let x = 2; x < width - 2; x++) {
-          n++;
-          e += Math.abs(data[(y * width + x) * 4]! - truth[((y + dy) * width + x + dx) * 3]!);
-        }
-      console.log(dx, dy, e / n, width, height);
-    }
-    expect(error / truth.length).toBeLessThan(5);
+    // A picture that is off by half a pixel has three times as much.
+    expect(error / truth.length).toBeLessThan(4);
     await page.context().close();
   });
 

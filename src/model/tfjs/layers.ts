@@ -30,7 +30,7 @@ export async function makeLayer(
     case 'upsample':
       return upsample(tf, node);
     case 'relu':
-      return layer(([x]) => (losesNaN(tf) ? tf.leakyRelu(x!, 0) : tf.relu(x!)));
+      return layer(([x]) => reluOf(tf, x!));
     case 'sigmoid':
       return layer(([x]) => tf.sigmoid(x!));
     case 'globalAverage':
@@ -46,6 +46,10 @@ export async function makeLayer(
 
 /** In WebAssembly the larger of NaN and 0 is 0; a relu as LeakyRelu of slope 0 hands NaN on, as the other back ends do. */
 const losesNaN = (tf: Tf): boolean => tf.getBackend() === 'wasm';
+
+export function reluOf<T extends tfjs.Tensor>(tf: Tf, x: T): T {
+  return losesNaN(tf) ? tf.leakyRelu(x, 0) : tf.relu(x);
+}
 
 function layer(run: Layer['run'], weights: readonly tfjs.Tensor[] = []): Layer {
   return { run, dispose: () => weights.forEach(tensor => void tensor.dispose()) };
@@ -84,10 +88,10 @@ function maxPool(tf: Tf, { size, stride, padding }: MaxPoolNode): Layer {
 }
 
 /** The lowest float32: never the largest of a window. */
-const LOWEST = -3.4028234663852886e38;
+export const LOWEST = -3.4028234663852886e38;
 
 /** Native TensorFlow takes no padding in numbers. */
-function padded(tf: Tf, x: Tensor4D, padding: number, value: number): Tensor4D {
+export function padded(tf: Tf, x: Tensor4D, padding: number, value = 0): Tensor4D {
   if (padding === 0) return x;
   const both: [number, number] = [padding, padding];
   return tf.pad(x, [[0, 0], both, both, [0, 0]], value);
