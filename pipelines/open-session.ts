@@ -6,6 +6,7 @@ import type { Growth, LiveSlide } from '../src/live/live-slide.js';
 import type { PatchPlan } from '../src/read/patch.js';
 import type { RunKey } from '../src/run-key.js';
 import { DICOM_KIND } from '../src/slide/dicom/description.js';
+import type { SlideNote } from '../src/slide/note.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { kept } from '../src/stage/announce.js';
 import { type SessionParts, SlideSession } from '../src/stage/session.js';
@@ -32,7 +33,7 @@ export async function openSession(
   giveUp: AbortSignal,
 ): Promise<SlideSession | undefined> {
   const { bus, events, readers, tissueRule } = parts;
-  const info = notes.length > 0 ? { ...slide.info, notes: [...(slide.info.notes ?? []), ...notes] } : slide.info;
+  const info = notes.length > 0 ? withNotes(slide.info, notes) : slide.info;
   const opened: { close(): Promise<void> }[] = [];
   const letGo = async (): Promise<void> => {
     for (const part of opened.reverse()) await part.close().catch(() => undefined);
@@ -96,6 +97,14 @@ export async function openSession(
     throw error;
   }
 }
+
+/** A slide that grows gets notes until it is over. */
+const withNotes = (info: SlideInfo, notes: readonly SlideNote[]): SlideInfo => ({
+  ...info,
+  get notes() {
+    return [...(info.notes ?? []), ...notes];
+  },
+});
 
 /** How masks are cut: another way makes other masks, and so another run. */
 const MASKED_BY = 'tissue blocks';

@@ -172,8 +172,9 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const { source, note } = await segmentedSeries(session, parts);
   const summary = await session.output.finish({ ...found, notes: [...found.notes, ...note] }, source);
   await publishAggregate(session, aggregate, bus, giveUp);
+  const told = summary.notes.length > 0 ? { notes: summary.notes } : {};
   if (lack) {
-    const ending = events.slide('incomplete', { ...finished(session), reason: lack });
+    const ending = events.slide('incomplete', { ...finished(session), ...told, reason: lack });
     await bus.publish(ending, giveUp);
     const said = saidBesides(session, bus, { ending: kept(ending) });
     await run.update({ ...run.state, ...said, ...(live && { tilesSeen: live.tiles.seen }), state: 'incomplete' });
@@ -182,7 +183,7 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   }
   const seamScore = summary.seams?.score ?? undefined;
   const seams = seamScore === undefined ? {} : { seamScore };
-  const ending = events.slide('completed', { ...finished(session), ...seams });
+  const ending = events.slide('completed', { ...finished(session), ...told, ...seams });
   await bus.publish(ending, giveUp);
   const growth = growingOf(task);
   const said = saidBesides(session, bus, { ending: kept(ending) });

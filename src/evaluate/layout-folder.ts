@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { StromaflowError } from '../errors.js';
+import { splitScene } from '../slide/scene-path.js';
+import { scenesAt } from '../slide/tiff/open-tiff.js';
 import type { LabelLocation } from './label-source.js';
 import type { Candidate } from './labelled-item.js';
 
@@ -65,6 +67,24 @@ export interface PairsFound {
   readonly ambiguous: readonly string[];
 }
 
+/** A slide of a file, and the stem that its truth has. */
+export interface NamedSlide {
+  readonly path: string;
+  readonly stem: string;
+}
+
+/** The scenes of a file that holds several, each with a truth of its own; none of a file that is one slide, or cannot be read. */
+export function namedScenes(path: string): NamedSlide[] {
+  if (!isTiffFile(path)) return [];
+  try {
+    const scenes = scenesAt(path);
+    if (scenes.length < 2) return [];
+    return scenes.map(scene => ({ path: scene, stem: `${stemOf(basename(path))}-scene${splitScene(scene).scene}` }));
+  } catch {
+    return [];
+  }
+}
+
 /** Pairs the files of images/ and masks/ by equal stems. */
 export async function pairFolders(
   images: string,
@@ -79,6 +99,21 @@ export async function pairFolders(
   const candidates: Candidate[] = [];
   for (const [name, imagePath] of pictures) {
     if (!isImageFile(imagePath) && !isSlideFile(imagePath)) continue;
+    const scenes = namedScenes(imagePath);
+    for (const { path, stem } of scenes) {
+      const truth = truths.get(stem);
+      const labels = truth === undefined ? undefined : labelLocation(truth);
+      truths.delete(stem);
+      candidates.push({
+        name: stem,
+        subset,
+        imagePath: path,
+        kind: 'slide',
+        ...(labels && { labels }),
+        ...(mpp && { mpp }),
+      });
+    }
+    if (scenes.length > 0) continue;
     const truth = truths.get(name);
     const labels = truth === undefined ? undefined : labelLocation(truth);
     truths.delete(name);

@@ -15,6 +15,7 @@ import {
   isSlideFile,
   isTiffFile,
   labelLocation,
+  namedScenes,
   type PairsFound,
   pairFolders,
 } from './layout-folder.js';
@@ -91,8 +92,11 @@ async function findSlides(folder: string, mpp: number | undefined): Promise<Pair
     TRUTH_NAMES.some(suffix => suffix.startsWith('_') && path.toLowerCase().endsWith(suffix));
   const candidates = files
     .filter(path => isSlideFile(path) && !isTruth(path))
-    .map((imagePath): Candidate => {
-      const name = basename(imagePath, extname(imagePath));
+    .flatMap(path => {
+      const scenes = namedScenes(path);
+      return scenes.length > 0 ? scenes : [{ path, stem: basename(path, extname(path)) }];
+    })
+    .map(({ path: imagePath, stem: name }): Candidate => {
       const truth = truthNamed(files, name, TRUTH_NAMES);
       const labels = truth === undefined ? undefined : labelLocation(truth);
       return {

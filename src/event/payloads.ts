@@ -133,6 +133,8 @@ export interface SlideFinished extends RunHead {
   readonly iou?: IouSum;
   /** Agreement of neighbouring pixels across patch borders ÷ inside patches: 1 is a mask without seams; absent without a border. */
   readonly seamScore?: number;
+  /** What a person must know to read the result right, also what only the end told; absent: nothing, or not all of it was read. */
+  readonly notes?: readonly Note[];
   readonly model: string;
   /** From opening to here, in seconds. */
   readonly seconds: number;

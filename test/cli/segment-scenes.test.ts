@@ -1,7 +1,8 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { findLayout } from '#src/evaluate/layout.js';
 import { type PageOptions, plain, writeTiff } from '../slide/tiff-writer.js';
 import { runCli } from '../support/cli.js';
 import { emptyFolder } from '../support/paths.js';
@@ -120,5 +121,52 @@ describe('stromaflow with an OME-TIFF of several scenes', () => {
     ]);
     expect(stderr).not.toMatch(/no such file/);
     expect(status).toBe(0);
+  });
+
+  it.each(['beside', 'in a folder'])(
+    'replays each scene of a set by a truth of its own, %s the slides',
+    async place => {
+      const path = await slide();
+      const folder = dirname(path);
+      const [images, truths] =
+        place === 'beside' ? [folder, folder] : [join(folder, 'images'), join(folder, 'annotations')];
+      mkdirSync(images, { recursive: true });
+      mkdirSync(truths, { recursive: true });
+      renameSync(path, join(images, 'case.ome.tif'));
+      writeFileSync(join(truths, 'case.ome-scene2.geojson'), square(128));
+      writeFileSync(join(truths, 'case.ome-scene3.geojson'), square(320));
+      const layout = await findLayout(folder);
+      expect(
+        layout.candidates.map(({ imagePath, labels }) => [basename(imagePath), basename(labels?.path ?? '')]),
+      ).toEqual([
+        ['case.ome.tif#2', 'case.ome-scene2.geojson'],
+        ['case.ome.tif#3', 'case.ome-scene3.geojson'],
+      ]);
+      const out = await emptyFolder();
+      const { status, stderr } = await runCli([
+        'replay',
+        folder,
+        '--positive',
+        'stroma',
+        '--engine',
+        'null',
+        '--out',
+        out,
+      ]);
+      expect([status, stderr]).toEqual([0, '']);
+      const { images: scored } = JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')).models[0];
+      expect(scored).toHaveLength(2);
+    },
+  );
+
+  it('has faults for scenes without a truth, and gives them none that is of the file', async () => {
+    const path = await slide();
+    writeFileSync(path.replace('.tif', '-scene2.geojson'), square(128));
+    writeFileSync(path.replace('.tif', '.geojson'), square(320));
+    const { candidates } = await findLayout(dirname(path));
+    expect(candidates.map(({ labels }) => labels && basename(labels.path))).toEqual([
+      'case.ome-scene2.geojson',
+      undefined,
+    ]);
   });
 });

@@ -25,6 +25,7 @@ const ROOM = 4;
  *
  * @param pixels how many are expected: an image that claims many more is not decoded.
  * @param checkSize throws for a size that is wrong; asked before pixels are made of a JPEG, which says it first.
+ * @param opaque a fourth sample is no transparency.
  * @returns a ForeignTile for a sound image that is not of 8 unsigned bits a sample, or is CMYK.
  * @throws TILE_CORRUPT
  */
@@ -33,6 +34,7 @@ export async function decodeImage(
   bytes: Buffer,
   pixels: number,
   checkSize: (size: ImageSize) => void,
+  opaque = false,
 ): Promise<Image | ForeignTile> {
   const most = Math.max(pixels * ROOM, 1 << 20);
   const coding = codingOf(path);
@@ -42,8 +44,7 @@ export async function decodeImage(
     const image = sharp(bytes, { failOn: 'warning', limitInputPixels: most, ignoreIcc: true });
     const foreign = foreignSamples(await image.metadata());
     if (foreign !== undefined) return new ForeignTile(foreign);
-    const { data, info } = await image
-      .flatten({ background: '#ffffff' })
+    const { data, info } = await (opaque ? image.removeAlpha() : image.flatten({ background: '#ffffff' }))
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });

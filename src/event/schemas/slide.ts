@@ -13,6 +13,7 @@ const finished = {
   'seamScore?': amount(
     'Agreement of neighbouring mask pixels across patch borders ÷ inside patches: 1 is a mask without seams; only of completed slides.',
   ),
+  'notes?': notes,
   model,
   seconds: amount('From opening to here, seconds.'),
 };

@@ -5,7 +5,9 @@ import sharp from 'sharp';
 import { foreignSamples, SAMPLES_FIX } from '../../codec/image/sample-format.js';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
 import { GREY_NOTE } from '../note.js';
+import type { PixelRectangle } from '../rectangles.js';
 import type { LevelGeometry, OpenedSlide, TileSource, TileSourceDescription, TileState } from '../slide.js';
+import { gapsWithin, type StoredImage, storedImage } from '../tiff/stored-image.js';
 
 /**
  * An ordinary image (PNG, JPEG, WebP, small TIFF) as a slide of one level, so that labelled regions run through the same
@@ -80,10 +82,13 @@ export function openImageTileSource(description: TileSourceDescription): TileSou
   const { path, width, height, mpp } = description as ImageSourceDescription;
   const level: LevelGeometry = { width, height, downsample: 1, mpp, tileWidth: TILE, tileHeight: TILE };
   let pixels: Promise<Uint8Array> | undefined;
+  let stored: StoredImage | undefined;
+  let unwritten: PixelRectangle[] | undefined;
   return {
     levels: [level],
     readTile: async (_level, col, row, into): Promise<TileState> => {
-      pixels ??= decode(path, width, height);
+      stored ??= storedImage(path) ?? WHOLE;
+      pixels ??= decode(path, width, height, stored.hasUnnamedSample);
       const all = await pixels;
       const x = col * TILE;
       const columns = Math.min(TILE, width - x);
@@ -92,7 +97,11 @@ export function openImageTileSource(description: TileSourceDescription): TileSou
         const from = ((row * TILE + y) * width + x) * 3;
         into.set(all.subarray(from, from + columns * 3), y * TILE * 3);
       }
-      return 'decoded';
+      if (stored.unwritten.length === 0) return 'decoded';
+      unwritten ??= await enlarged(path, stored.unwritten, width, height);
+      const gaps = gapsWithin(unwritten, { x, y: row * TILE, width: columns, height: rows });
+      if (gaps === 'missing') return gaps;
+      return gaps.length > 0 ? { gaps } : 'decoded';
     },
     close: () => {
       pixels = undefined;
@@ -140,11 +149,29 @@ export function safeId(name: string): string {
   return name.replace(/[^A-Za-z0-9-]+/g, '_').replace(/^_+|_+$/g, '') || 'image';
 }
 
-async function decode(path: string, width: number, height: number): Promise<Uint8Array> {
+const WHOLE: StoredImage = { hasUnnamedSample: false, unwritten: [] };
+
+/** Parts of an image at the level's size, whole pixels outwards. */
+async function enlarged(
+  path: string,
+  parts: readonly PixelRectangle[],
+  width: number,
+  height: number,
+): Promise<PixelRectangle[]> {
+  const image = await readImageHeader(path);
+  const [across, down] = [width / image.width, height / image.height];
+  return parts.map(part => {
+    const [x, y] = [Math.floor(part.x * across), Math.floor(part.y * down)];
+    const right = Math.min(width, Math.ceil((part.x + part.width) * across));
+    const bottom = Math.min(height, Math.ceil((part.y + part.height) * down));
+    return { x, y, width: right - x, height: bottom - y };
+  });
+}
+
+async function decode(path: string, width: number, height: number, opaque: boolean): Promise<Uint8Array> {
   try {
     const image = sharp(path, { ignoreIcc: true, failOn: 'warning', limitInputPixels: MAX_PIXELS });
-    const { data } = await image
-      .flatten({ background: '#ffffff' })
+    const { data } = await (opaque ? image.removeAlpha() : image.flatten({ background: '#ffffff' }))
       .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })

@@ -10,6 +10,7 @@ import { StromaflowError } from '../../errors.js';
 import { readFileBelow, statFileBelow } from '../regular-file.js';
 import type { TileSource, TileState } from '../slide.js';
 import type { TiffLevel } from '../tiff/description.js';
+import { gapsWithin, storedImage } from '../tiff/stored-image.js';
 import { isUnwritten } from '../unwritten.js';
 import {
   mostBytes,
@@ -64,9 +65,10 @@ export class TileFolderSource implements TileSource {
       if (!isRight) throw corrupt(path, `is ${width} × ${height} pixels instead of ${cut.width} × ${cut.height}`);
     };
     if (isUnwrittenBitmap(name, bytes)) return 'missing';
+    const stored = /\.tiff?$/i.test(name) ? storedImage(path) : undefined;
     const image = /\.j2[kc]$/i.test(extname(path))
       ? await decodeJ2k(path, bytes, geometry)
-      : await decodeImage(path, bytes, cut.width * cut.height, checkSize);
+      : await decodeImage(path, bytes, cut.width * cut.height, checkSize, stored?.hasUnnamedSample);
     if (image instanceof ForeignTile) throw foreignTile(this.#description, level, [col, row], name, image);
     checkSize(image);
     const part = shown === tile ? cut : partOf(geometry, tile, shown, cut);
@@ -74,7 +76,10 @@ export class TileFolderSource implements TileSource {
       const from = ((part.top + y) * image.width + part.left) * 3;
       into.set(image.pixels.subarray(from, from + part.across * 3), y * geometry.tileWidth * 3);
     }
-    return 'decoded';
+    const area = { x: part.left, y: part.top, width: part.across, height: part.down };
+    const gaps = gapsWithin(stored?.unwritten ?? [], area);
+    if (gaps === 'missing') return gaps;
+    return gaps.length > 0 ? { gaps } : 'decoded';
   }
 
   close(): void {}
