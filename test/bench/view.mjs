@@ -1,6 +1,6 @@
 // What looking costs: frames a second with a hundred thousand patches under a feed of masks, and what fifty viewers cost a run.
-//     node test/bench/view.mjs [seconds]
-// Its figures are in docs/performance.md. Needs a build, chromium and nothing else.
+//     node test/bench/view.mjs [seconds] [frames|run] [rounds]
+// Needs a build and chromium.
 import { spawn } from 'node:child_process';
 import { linkSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -35,6 +35,8 @@ const VIEWERS = 50;
 
 const SLIDE = fileURLToPath(new URL('../fixtures/CMU-1-Small-Region.svs', import.meta.url));
 const seconds = Number(process.argv[2] ?? 10);
+const only = process.argv[3];
+const rounds = Number(process.argv[4] ?? 6);
 const say = text => process.stdout.write(`${text}\n`);
 
 function serve(shelf, metrics) {
@@ -213,7 +215,7 @@ async function slowdown(folder) {
   };
   await run('warm', 0);
   const sums = { 0: 0, [VIEWERS]: 0 };
-  for (let round = 0; round < 6; round++)
+  for (let round = 0; round < rounds; round++)
     for (const viewers of [0, VIEWERS]) sums[viewers] += (await run(`s${round}-${viewers}`, viewers)).cpu;
   say(
     `  processor time of runs with ${VIEWERS} viewers and 10 scrapes a second ÷ without: ${(sums[VIEWERS] / sums[0]).toFixed(3)}`,
@@ -228,10 +230,14 @@ say(
 );
 const folder = mkdtempSync(join(tmpdir(), 'stromaflow-view-'));
 try {
-  say(`${GRID.cols * GRID.rows} patches, panning under ${MASKS_PER_SECOND} masks a second:`);
-  await frames(folder);
-  say('what viewers cost a run:');
-  await slowdown(folder);
+  if (only !== 'run') {
+    say(`${GRID.cols * GRID.rows} patches, panning under ${MASKS_PER_SECOND} masks a second:`);
+    await frames(folder);
+  }
+  if (only !== 'frames') {
+    say('what viewers cost a run:');
+    await slowdown(folder);
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
