@@ -7,10 +7,11 @@ import type { EngineName } from '../src/engine/catalogue.js';
 import { createSegmenter } from '../src/engine/create.js';
 import { type LoadModel, ModelSwitch } from '../src/engine/model-switch.js';
 import type { EngineEvent } from '../src/engine/pool.js';
-import type { Segmenter } from '../src/engine/segmenter.js';
+import type { EngineInfo, Segmenter } from '../src/engine/segmenter.js';
 import { StromaflowError } from '../src/errors.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
 import type { NormMode } from '../src/model/norm/statistics.js';
+import { VERSION } from '../src/version.js';
 
 /** The starter bundle that is shipped with the package. */
 export const STARTER_MODEL = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
@@ -77,6 +78,22 @@ export function startEngine(
     onEvent,
     ...(signal && { signal }),
   });
+}
+
+/** The model as workers run it: what names it, and nothing that runs it here. */
+export function openModelOfWorkers(first: ModelBundle, config: Config): Promise<ModelSwitch> {
+  const load: LoadModel = async present => {
+    const bundle = present ? await loadBundle(modelPath(config), undefined, { norm: normOf(config) }) : first;
+    if (bundle.version === present?.bundle.version) return undefined;
+    const { name, version } = bundle;
+    const info: EngineInfo = {
+      ...{ engine: 'null' as const, name: 'workers', version: VERSION, device: 'elsewhere' },
+      ...{ model: name, modelVersion: version, batch: config.batch, lanes: 1, loadSeconds: 0 },
+    };
+    const refuse = () => Promise.reject(new StromaflowError('INTERNAL', 'patches are segmented by workers'));
+    return { bundle, segmenter: { info, segment: refuse, close: async () => undefined } };
+  };
+  return ModelSwitch.open(load);
 }
 
 /** Batches the engine runs at the same time. */

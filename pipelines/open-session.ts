@@ -45,7 +45,7 @@ export async function openSession(
       await letGo();
       return undefined;
     }
-    const source = task.live ? task.live.sourceFor(plan.level) : slide.source;
+    const source = task.live?.sourceFor(plan.level) ?? slide.source;
     const reader = await readers.open({ info, source }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
@@ -72,6 +72,8 @@ export async function openSession(
         source: { description: source, levels: task.live ? plan.level + 1 : info.levels.length },
         overview: reader.overview,
       },
+      source,
+      grows: task.live !== undefined,
       output,
       run,
       runToken: runToken({ ...key, fingerprint: run.fingerprint }),

@@ -4,10 +4,11 @@ import { type Observable, type OperatorFunction, Subject } from 'rxjs';
 import { Arena } from '../src/arena.js';
 import type { Config } from '../src/config/options.js';
 import type { EngineEvent } from '../src/engine/pool.js';
+import { StromaflowError } from '../src/errors.js';
 import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
 import { createMemoryBus } from '../src/event/memory-bus.js';
-import { connectNatsBus } from '../src/event/nats-bus.js';
+import { connectNatsBus, type NatsBus } from '../src/event/nats-bus.js';
 import type { NatsOptions } from '../src/event/nats-options.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
 import type { PatchPlan } from '../src/read/patch.js';
@@ -21,8 +22,10 @@ import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
+import { HandOut } from '../src/work/hand-out.js';
+import { WorkSubjects } from '../src/work/task.js';
 import { NormFits } from './fit-norms.js';
-import { engineLanes, modelPath, normOf, openModels } from './models.js';
+import { engineLanes, modelPath, normOf, openModelOfWorkers, openModels } from './models.js';
 import type { ModelParts } from './taken-model.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
@@ -30,6 +33,10 @@ export interface Parts extends ModelParts {
   readonly config: Config;
   /** What an operator may want to know of the engine. */
   readonly engineEvents: Observable<EngineEvent>;
+  /** Slots of the arena: the credits themselves, but where workers have arenas of their own. */
+  readonly slots: CreditPool;
+  /** Who segments, where this process does not. */
+  readonly workers?: HandOut;
   readonly bus: EventBus;
   readonly events: Events;
   readonly observer: PipelineObserver;
@@ -60,7 +67,13 @@ const SLIDES_AT_ONCE = 4;
  */
 export async function openParts(
   config: Config,
-  given: { readonly bus?: EventBus; readonly ledger?: Ledger; readonly probabilities?: boolean } = {},
+  given: {
+    readonly bus?: EventBus;
+    readonly ledger?: Ledger;
+    readonly probabilities?: boolean;
+    /** The folder that slides are found in; workers may have it elsewhere. @default the working directory */
+    readonly root?: string;
+  } = {},
 ): Promise<Parts> {
   const opened: { close(): Promise<void> }[] = [];
   const keep = <T extends { close(): Promise<void> }>(part: T): T => {
@@ -74,27 +87,42 @@ export async function openParts(
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
     const bundle = await loadBundle(modelPath(config), undefined, { norm: normOf(config) });
+    const isIngest = config.role === 'ingest';
+    if (isIngest && config['fit-norm'] !== undefined)
+      throw new StromaflowError('CONFIG_INVALID', '--fit-norm does not go with --role ingest', {
+        fix: 'fit the norms once with stromaflow model freeze, and give every worker that bundle',
+      });
     const arena = allocateArena(config, bundle);
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
     const { probabilities = false } = given;
     const setup = { config, arena, probabilities, onEvent };
     const fits = config['fit-norm'] === undefined ? undefined : new NormFits(bundle, setup);
-    const bus = given.bus ?? keep(await openBus(config, 'publisher'));
+    const nats = isIngest ? keep(await openWorkBus(config)) : undefined;
+    const bus = given.bus ?? nats ?? keep(await openBus(config, 'publisher'));
     const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
     const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
-    const models = keep(await openModels({ ...setup, bundle }));
+    const models = keep(
+      isIngest && config.engine !== 'null'
+        ? await openModelOfWorkers(bundle, config)
+        : await openModels({ ...setup, bundle }),
+    );
+    const slots = new CreditPool(arena.shape.slots);
+    const rule = tissueRule(config);
+    const workers = nats && handOut(config, nats, rule, given.root ?? process.cwd());
     return {
       config,
       models,
       ...(fits && { fits }),
       engineEvents,
       readers,
-      credits: new CreditPool(arena.shape.slots),
+      credits: workers ? new CreditPool(config['tasks-ahead'] * config['task-patches']) : slots,
+      slots,
+      ...(workers ? { workers } : {}),
       bus,
       events,
       ledger,
-      tissueRule: tissueRule(config),
+      tissueRule: rule,
       observer: combineObservers([]),
       openOutput: openSlideOutput,
       onOpened: () => undefined,
@@ -107,6 +135,28 @@ export async function openParts(
     await close();
     throw error;
   }
+}
+
+/** The bus of one that shares its work: JetStream, with the streams for it. */
+export async function openWorkBus(config: Config): Promise<NatsBus> {
+  const options = natsOptions(config);
+  if (!options) {
+    throw new StromaflowError('USAGE', 'work is shared over NATS: --nats <url> is needed', {
+      fix: 'for example --nats nats://127.0.0.1:4222, after stromaflow events setup --for-workers there',
+    });
+  }
+  return connectNatsBus({ ...options, publish: 'jetstream', work: true, prefix: config.prefix });
+}
+
+function handOut(config: Config, bus: NatsBus, rule: TissueRule | null, root: string): HandOut {
+  const { prefix, site, scanner } = config;
+  return new HandOut({
+    ...{ bus, prefix, connection: bus.connection },
+    subjects: new WorkSubjects(prefix, { site, scanner }),
+    patches: config['task-patches'],
+    delayMs: config['batch-delay'],
+    briefOf: ({ slide: info, source, plan }) => ({ info, source: source!, plan, rule, root }),
+  });
 }
 
 /** The bus a configuration names: NATS, or the one in this process. `role`: what this process does besides listening. */

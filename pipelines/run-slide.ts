@@ -145,14 +145,15 @@ async function whileThere<T>({ path, presence }: SlideTask, signal: AbortSignal,
  * What earlier starts read but could not keep for the overview is read again for the picture alone. A patch that cannot
  * be read now stays white.
  */
-async function repaint(session: SlideSession, { credits }: Parts, signal: AbortSignal): Promise<void> {
-  const todo = [...session.output.unpainted];
+async function repaint(session: SlideSession, { slots, workers }: Parts, signal: AbortSignal): Promise<void> {
+  // What workers read they painted nowhere.
+  const todo = workers ? [...session.aggregate.records()] : [...session.output.unpainted];
   const paint = async (): Promise<void> => {
     for (let record = todo.pop(); record; record = todo.pop()) {
-      const slot = await credits.acquire(signal);
+      const slot = await slots.acquire(signal);
       if (slot === undefined) return;
       await session.reader.read(patchRef(session.plan, record.col, record.row), slot).catch(() => undefined);
-      credits.release(slot);
+      slots.release(slot);
     }
   };
   await Promise.all(Array.from({ length: REPAINTS_AT_ONCE }, paint));

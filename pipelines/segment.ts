@@ -10,6 +10,7 @@ import {
   mergeMap,
   type Observable,
 } from 'rxjs';
+import { StromaflowError } from '../src/errors.js';
 import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
 import { credit } from '../src/stage/credit.js';
@@ -25,6 +26,7 @@ import { score } from '../src/stage/score.js';
 import type { DuePatch } from '../src/stage/session.js';
 import { store } from '../src/stage/store.js';
 import { Turns } from '../src/stage/turns.js';
+import { handOutPatches } from './ingest.js';
 import type { Parts } from './parts.js';
 import { runSlide, type SlideResult } from './run-slide.js';
 import type { SlideTask } from './slide-task.js';
@@ -69,12 +71,22 @@ export function segmentPatches(
 /**
  * Slides in, one result each out: several at once, their patches sharing one graph. Completes when all are done. Tasks that
  * can be pulled are asked for when there is room for them.
+ *
+ * @throws CONFIG_INVALID for an operator of one's own where workers would go past it
  */
 export function segmentSlides(
   tasks: Observable<SlideTask> | AsyncIterable<SlideTask>,
   parts: Parts,
   signal: AbortSignal,
 ): Observable<SlideResult> {
+  if (parts.workers && parts.afterRead)
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      'workers read and segment by themselves: afterRead would look at nothing',
+      {
+        fix: 'leave it away, or leave --role ingest away',
+      },
+    );
   const due = new FairQueue<DuePatch>({ signal, dropped: patch => patch.session.leave() });
   const turns = new Turns();
   // Whatever gives out tasks: one slide's results, run and name are never two sessions' at the same time.
@@ -82,5 +94,8 @@ export function segmentSlides(
   const results = isObservable(tasks)
     ? tasks.pipe(mergeMap(run, parts.slidesAtOnce))
     : pull(tasks, run, parts.slidesAtOnce);
-  return merge(segmentPatches(due, parts, signal).pipe(ignoreElements()), results.pipe(finalize(() => due.close())));
+  const patches = parts.workers
+    ? handOutPatches(due, parts, parts.workers, signal)
+    : segmentPatches(due, parts, signal);
+  return merge(patches.pipe(ignoreElements()), results.pipe(finalize(() => due.close())));
 }

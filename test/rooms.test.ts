@@ -22,6 +22,7 @@ const ROOMS = [
   'train',
   'view',
   'page',
+  'work',
   'status',
   'simulate',
   'config',

@@ -48,6 +48,8 @@ export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
 export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'padding'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
+/** Of one that hands out work. */
+export const INGEST: readonly OptionName[] = ['role', 'task-patches', 'tasks-ahead', 'task-timeout'];
 export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-ca', 'nats-cert', 'nats-key'];
 export const STREAMS: readonly OptionName[] = ['stream-days', 'stream-bytes', 'stream-replicas', 'stream-storage'];
 export const EVENTS: readonly OptionName[] = [...NATS, 'publish', 'prefix', 'site', 'scanner', 'aggregate-interval'];

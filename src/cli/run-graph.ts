@@ -41,6 +41,8 @@ export interface GraphOptions {
   readonly again?: string;
   /** The folder that is watched: why it is away, undefined while it is there. */
   readonly folder?: WatchedFolder;
+  /** The folder that slides are found in; see openParts. */
+  readonly root?: string;
   /** How the truth of a slide is found; see Parts.openLabels. */
   readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
 }
@@ -65,6 +67,7 @@ export async function runGraph(
     followsModel = false,
     folder,
     labelsFor,
+    root,
     log = false,
     note = () => '',
     again,
@@ -76,7 +79,11 @@ export async function runGraph(
   signal.addEventListener('abort', () => board.drain(), { once: true });
   const cleanUps: (() => Promise<void>)[] = [() => status.close()];
   try {
-    const bare = await openParts(config, { ...(ledger && { ledger }), probabilities });
+    const bare = await openParts(config, {
+      ...(ledger && { ledger }),
+      ...(root !== undefined && { root }),
+      probabilities,
+    });
     cleanUps.push(() => bare.close());
     const forget = atOnce(() => bare.readers.close());
     cleanUps.push(async () => forget());

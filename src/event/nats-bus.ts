@@ -17,6 +17,8 @@ export interface NatsBus extends EventBus {
   flush(): Promise<void>;
   /** Reads what the streams of a prefix keep. */
   reader(prefix: string): StreamReader;
+  /** The connection itself, for the queues of shared work. */
+  readonly connection: NatsConnection;
   /** See processStream. */
   process(
     prefix: string,
@@ -49,13 +51,13 @@ export async function connectNatsBus(options: NatsOptions): Promise<NatsBus> {
 /** The streams to publish to, or why there are none: undefined where core publish was asked for. */
 async function openStreams(
   nc: NatsConnection,
-  { publish = 'core', prefix = DEFAULT_PREFIX }: NatsOptions,
+  { publish = 'core', prefix = DEFAULT_PREFIX, work = false }: NatsOptions,
 ): Promise<Streams | string | undefined> {
   if (publish === 'core') return undefined;
   let why: string;
   try {
     const manager = await openManager(nc);
-    const infos = await findStreams(manager, prefix);
+    const infos = await findStreams(manager, prefix, work);
     if (infos) return new Streams(nc, manager, prefix, infos);
     why = 'the streams are not there';
   } catch (error) {
@@ -64,7 +66,9 @@ async function openStreams(
   }
   if (publish === 'auto') return why;
   throw new StromaflowError('EVENTS_STREAM', `${nc.getServer()}: ${why}`, {
-    fix: 'enable JetStream (nats-server -js) and run stromaflow events setup, or publish with --publish core',
+    fix: work
+      ? 'enable JetStream (nats-server -js) and run stromaflow events setup --for-workers'
+      : 'enable JetStream (nats-server -js) and run stromaflow events setup, or publish with --publish core',
   });
 }
 
@@ -133,6 +137,10 @@ class NatsConnectionBus implements NatsBus {
 
   async flush(): Promise<void> {
     await this.#nc.flush();
+  }
+
+  get connection(): NatsConnection {
+    return this.#nc;
   }
 
   reader(prefix: string): StreamReader {

@@ -19,6 +19,8 @@ export interface NatsOptions {
    * streams where they are there. @default 'core'
    */
   readonly publish?: 'auto' | 'jetstream' | 'core';
+  /** The streams of shared work are needed, too. @default false */
+  readonly work?: boolean;
   /** First tokens of the subjects that are published to. @default 'stroma.v1' */
   readonly prefix?: string;
   /** Seconds to wait for the first connection. @default 5 */

@@ -57,6 +57,10 @@ export interface SessionParts {
   readonly reader: SlideHandle;
   /** Absent: nobody can look at it. */
   readonly viewed?: ViewedPixels;
+  /** What its reader threads were given. */
+  readonly source?: TileSourceDescription;
+  /** More tiles may come. */
+  readonly grows?: boolean;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   /** Names the run in events. */
@@ -89,6 +93,8 @@ export class SlideSession {
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
   readonly viewed: ViewedPixels | undefined;
+  readonly source: TileSourceDescription | undefined;
+  readonly grows: boolean;
   readonly output: SlideOutput;
   readonly run: RunLedger;
   readonly runToken: string;
@@ -120,6 +126,8 @@ export class SlideSession {
     this.plan = parts.plan;
     this.reader = parts.reader;
     this.viewed = parts.viewed;
+    this.source = parts.source;
+    this.grows = parts.grows ?? false;
     this.output = parts.output;
     this.run = parts.run;
     this.runToken = parts.runToken;
@@ -170,6 +178,17 @@ export class SlideSession {
       this.#exhausted = true;
       this.#checkDrained();
     }
+  }
+
+  /** Patches that somebody else chose; `endOfDue` says that none will follow. */
+  dueAt(refs: readonly PatchRef[]): DuePatch[] {
+    this.#inside += refs.length;
+    return refs.map(ref => ({ session: this, ref, dueAt: performance.now() }));
+  }
+
+  endOfDue(): void {
+    this.#exhausted = true;
+    this.#checkDrained();
   }
 
   /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */

@@ -95,7 +95,7 @@ export async function watchFor(
 }
 
 export const kinds = (events: readonly BusEvent[]) =>
-  events.map(event => decodeEvent(event)!).map(event => (event.kind === 'slide' ? event.state : event.kind));
+  events.flatMap(event => decodeEvent(event) ?? []).map(event => (event.kind === 'slide' ? event.state : event.kind));
 
 export const masks = (events: readonly BusEvent[]) =>
   events.filter(({ type }) => type === 'stromaflow.mask.v1').map(({ id }) => id);

@@ -8,9 +8,12 @@ import type { BusEvent } from '#src/event/bus.js';
  * Parts with the null engine and no margin, whose patches tile the committed slide 5 × 6, and defaults otherwise, untouched by the
  * environment.
  */
-export async function partsWith(options: Partial<Config> & { out: string }): Promise<Parts> {
+export async function partsWith(
+  options: Partial<Config> & { out: string },
+  given: Parameters<typeof openParts>[1] = {},
+): Promise<Parts> {
   const { config } = await loadConfig({}, {});
-  return openParts({ ...config, engine: 'null', margin: 0, ...options });
+  return openParts({ ...config, engine: 'null', margin: 0, ...options }, given);
 }
 
 /** The same parts, whose model is run by another segmenter. */

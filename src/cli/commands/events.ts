@@ -19,17 +19,24 @@ export const eventsSetup: Command = {
   group: 'the JetStream streams that keep events',
   summary: 'make the streams that keep events, or bring them to the limits given',
   notes: `Makes <prefix>_masks, <prefix>_latest and <prefix>_slides where they are not there, and gives those it once made the limits of
-the options. A stream that somebody else made is named and left as it is. Doing it again changes nothing.`,
-  options: [...NATS, 'prefix', ...STREAMS, ...GENERAL],
-  run: context => withManager(context, manager => setupStreams(manager, context.config.prefix, limits(context.config))),
+the options. A stream that somebody else made is named and left as it is. With --for-workers those of shared work, too (docs/scaling.md). Doing it again changes
+nothing.`,
+  options: [...NATS, 'prefix', ...STREAMS, 'for-workers', ...GENERAL],
+  run: context =>
+    withManager(context, manager =>
+      setupStreams(manager, context.config.prefix, limits(context.config), context.config['for-workers']),
+    ),
 };
 
 export const eventsCheck: Command = {
   usage: 'events check',
   summary: 'say how the streams that keep events differ from what they should be',
   notes: 'Changes nothing. Exits with 1 when a stream is not there, is somebody else’s, or differs.',
-  options: [...NATS, 'prefix', ...STREAMS, ...GENERAL],
-  run: context => withManager(context, manager => checkStreams(manager, context.config.prefix, limits(context.config))),
+  options: [...NATS, 'prefix', ...STREAMS, 'for-workers', ...GENERAL],
+  run: context =>
+    withManager(context, manager =>
+      checkStreams(manager, context.config.prefix, limits(context.config), context.config['for-workers']),
+    ),
 };
 
 const limits = (config: Config): StreamLimits => ({

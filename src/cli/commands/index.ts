@@ -12,12 +12,14 @@ import { study } from './study.js';
 import { tail } from './tail.js';
 import { trainCommand } from './train.js';
 import { watch } from './watch.js';
+import { worker } from './worker.js';
 
 /** In the order of the help. */
 export const COMMANDS: readonly Command[] = [
   demo,
   segment,
   watch,
+  worker,
   simulate,
   replay,
   trainCommand,

@@ -1,9 +1,10 @@
 import { access } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { segmentSlides } from '../../../pipelines/segment.js';
 import { slideTasks } from '../../../pipelines/slide-tasks.js';
 import { StromaflowError } from '../../errors.js';
 import { fileAt } from '../../slide/open.js';
-import { type Command, FIT, GRAPH, TRUTH } from '../command.js';
+import { type Command, FIT, GRAPH, INGEST, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
 
@@ -14,9 +15,11 @@ export const segment: Command = {
 ImageProperties.xml, coordinates.csv, NDTiff.index). Of an OME-TIFF with several scenes each is a slide; slide.ome.tif#2 is the second alone. Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
 was finished before is not done again unless --fresh is given; one that was interrupted goes on where it stopped. With
 labels (--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
-  options: [...GRAPH, ...FIT, ...TRUTH],
+  options: [...GRAPH, ...INGEST, ...FIT, ...TRUTH],
   async run(context) {
-    const { args, config } = context;
+    const { config } = context;
+    // Workers have another working directory.
+    const args = config.role === 'ingest' ? context.args.map(path => resolve(path)) : context.args;
     if (args.length === 1) await checkExists(args[0]!);
     const labels = await slideLabels(config, context.terminal, args.length === 1 ? args[0] : undefined);
     const say = context.terminal.problem;

@@ -1,4 +1,5 @@
 import type { StromaflowError } from '../../errors.js';
+import type { WorkKind } from './layout.js';
 
 /** The place in a stream up to which this process knows its events to be stored. */
 export interface StreamMark {
@@ -20,6 +21,8 @@ export interface KeptEvents {
   ids(pattern: string): Promise<Set<string>>;
   /** Id of the newest event with this very subject. */
   lastId(subject: string): Promise<string | undefined>;
+  /** When a stream of the work was made; another time: the server lost what was in it. */
+  createdOf(kind: WorkKind): string | undefined;
   /** Milliseconds after which events are dropped; Infinity: never. */
   readonly keepsMs: number;
   /** Called whenever the streams are there again after the server was away or had lost them; returns what ends it. */

@@ -19,9 +19,13 @@ export const DUPLICATE_SECONDS = 600;
 export const STREAM_KINDS = ['masks', 'latest', 'slides'] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
+/** Of several machines that share the work. */
+export const WORK_KINDS = ['briefs', 'tasks', 'outcomes'] as const;
+export type WorkKind = (typeof WORK_KINDS)[number];
+
 /** What a stream must be, in the words of JetStream's API. */
 export interface StreamLayout {
-  readonly kind: StreamKind;
+  readonly kind: StreamKind | WorkKind;
   readonly name: string;
   readonly subjects: readonly string[];
   /** Marks the stream as one of ours: JetStream before 2.10 keeps no metadata. */
@@ -30,6 +34,8 @@ export interface StreamLayout {
   readonly perSubject: number;
   /** What a full stream, or subject, does: refuse what is new, or drop what is old. */
   readonly discard: 'new' | 'old';
+  /** 'workqueue': a message is gone when it is acknowledged. */
+  readonly retention: 'limits' | 'workqueue';
 }
 
 /**
@@ -42,12 +48,11 @@ export interface StreamLayout {
 export function streamLayouts(prefix: string): Readonly<Record<StreamKind, StreamLayout>> {
   const base = `${checkPrefix(prefix)}.*.*`;
   const layout = (kind: StreamKind, subjects: readonly string[], perSubject: number): StreamLayout => ({
-    kind,
-    name: `${prefix.replaceAll('.', '_')}_${kind}`,
+    ...named(prefix, kind),
     subjects: subjects.map(subject => `${base}.${subject}`),
-    description: `Stromaflow: ${kind} of ${prefix}`,
     perSubject,
     discard: kind === 'masks' ? 'new' : 'old',
+    retention: 'limits',
   });
   return {
     // Subjects as wide as `…mask.>`: an old server takes no consumer whose filter is wider than the stream's subject.
@@ -60,6 +65,33 @@ export function streamLayouts(prefix: string): Readonly<Record<StreamKind, Strea
     ),
   };
 }
+
+/**
+ * The streams of several machines that share the work (docs/decisions/0033-tasks.md):
+ *
+ *     briefs     how a slide is read; the last of each slide
+ *     tasks      patches to be segmented, until a worker has done them
+ *     outcomes   what came of them, until it is in the files and the ledger
+ */
+export function workLayouts(prefix: string): Readonly<Record<WorkKind, StreamLayout>> {
+  const base = `${checkPrefix(prefix)}.*.*`;
+  // A limit a subject on a work queue races with acknowledgements on servers before August 2024: there is none.
+  const queue = { perSubject: -1, discard: 'new', retention: 'workqueue' } as const;
+  return {
+    briefs: {
+      ...named(prefix, 'briefs'),
+      ...{ subjects: [`${base}.brief.>`], perSubject: 1, discard: 'old', retention: 'limits' },
+    },
+    tasks: { ...named(prefix, 'tasks'), subjects: [`${base}.task.>`], ...queue },
+    outcomes: { ...named(prefix, 'outcomes'), subjects: [`${base}.outcome.>`], ...queue },
+  };
+}
+
+const named = <K extends StreamKind | WorkKind>(prefix: string, kind: K) => ({
+  kind,
+  name: `${prefix.replaceAll('.', '_')}_${kind}`,
+  description: `Stromaflow: ${kind} of ${prefix}`,
+});
 
 /** What JetStream's API is told of it, and what it answers. */
 export interface StreamFields {
@@ -86,12 +118,15 @@ export const VITAL_FIELDS: readonly (keyof StreamFields)[] = [
 
 const NANOSECONDS = 1e9;
 const DAY_SECONDS = 86_400;
+const BRIEF_DAYS = 7;
 
 export function fieldsOf(layout: StreamLayout, limits: StreamLimits = DEFAULT_LIMITS): StreamFields {
-  const seconds = limits.days * DAY_SECONDS;
+  // A brief is needed for as long as tasks may wait.
+  const days = layout.kind === 'briefs' ? Math.min(limits.days, BRIEF_DAYS) : limits.days;
+  const seconds = days * DAY_SECONDS;
   return {
     subjects: layout.subjects,
-    retention: 'limits',
+    retention: layout.retention,
     discard: layout.discard,
     discard_new_per_subject: layout.discard === 'new' && layout.perSubject > 0,
     max_msgs_per_subject: layout.perSubject,

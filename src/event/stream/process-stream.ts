@@ -105,7 +105,7 @@ const PULL_MS = 1000;
 
 /**
  * Messages one by one, each asked for when the one before is done: nothing is held that another could have. Goes on through outages; `mend` makes a
- * consumer again that is gone.
+ * consumer again that is gone; `onIdle` is called after each wait for nothing.
  */
 export async function* pullEach(
   nc: NatsConnection,
@@ -113,6 +113,7 @@ export async function* pullEach(
   durable: string,
   signal: AbortSignal,
   mend: () => Promise<void>,
+  onIdle: () => Promise<void> = async () => undefined,
 ): AsyncGenerator<JsMsg, void, void> {
   const { consumers } = jetstream(nc, { checkAPI: false } as object);
   let consumer: Consumer | undefined;
@@ -127,9 +128,13 @@ export async function* pullEach(
       await sleep(PULL_MS / 4, undefined, { signal }).catch(() => undefined);
       if (signal.aborted || nc.isClosed()) return;
       if (isGone(error)) await mend();
+      else await onIdle();
       continue;
     }
-    if (!message) continue;
+    if (!message) {
+      await onIdle();
+      continue;
+    }
     if (signal.aborted) message.nak();
     else yield message;
   }

@@ -9,6 +9,8 @@ import {
   type StreamLimits,
   streamLayouts,
   VITAL_FIELDS,
+  type WorkKind,
+  workLayouts,
 } from './layout.js';
 
 export interface FieldDifference {
@@ -60,9 +62,11 @@ export async function checkStreams(
   manager: JetStreamManager,
   prefix: string,
   limits?: StreamLimits,
+  work = false,
 ): Promise<readonly StreamFinding[]> {
+  const layouts = [...Object.values(streamLayouts(prefix)), ...(work ? Object.values(workLayouts(prefix)) : [])];
   const findings: StreamFinding[] = [];
-  for (const layout of Object.values(streamLayouts(prefix))) findings.push(await checkStream(manager, layout, limits));
+  for (const layout of layouts) findings.push(await checkStream(manager, layout, limits));
   return findings;
 }
 
@@ -134,9 +138,10 @@ export async function setupStreams(
   manager: JetStreamManager,
   prefix: string,
   limits: StreamLimits,
+  work = false,
 ): Promise<readonly SetupResult[]> {
   const results: SetupResult[] = [];
-  for (const finding of await checkStreams(manager, prefix, limits)) {
+  for (const finding of await checkStreams(manager, prefix, limits, work)) {
     results.push(await mend(manager, finding, limits));
   }
   return results;
@@ -162,14 +167,19 @@ function configOf(layout: StreamLayout, limits: StreamLimits): Partial<StreamCon
   return { name, description, ...(fieldsOf(layout, limits) as Partial<StreamConfig>) };
 }
 
-export type StreamInfos = Readonly<Record<StreamKind, StreamInfo>>;
+/** Those of the work are there where they were asked for. */
+export type StreamInfos = Readonly<Record<StreamKind, StreamInfo> & Partial<Record<WorkKind, StreamInfo>>>;
 
 /**
  * The streams that events are published to. Undefined where none of them is there: events go out by core publish.
  * Rejects with EVENTS_STREAM where some are missing, are somebody else's or would lose events.
  */
-export async function findStreams(manager: JetStreamManager, prefix: string): Promise<StreamInfos | undefined> {
-  const findings = await checkStreams(manager, prefix);
+export async function findStreams(
+  manager: JetStreamManager,
+  prefix: string,
+  work = false,
+): Promise<StreamInfos | undefined> {
+  const findings = await checkStreams(manager, prefix, undefined, work);
   if (findings.every(({ state }) => state === 'absent' || state === 'taken')) return undefined;
   for (const finding of findings) {
     if (!finding.info || finding.state !== 'equal') {

@@ -6,7 +6,7 @@ import { decodePercent } from '../../text.js';
 import type { BusEvent } from '../bus.js';
 import { matchesSubject } from '../subjects.js';
 import type { KeptEvents, StreamMark } from './kept-events.js';
-import { STREAM_KINDS } from './layout.js';
+import { STREAM_KINDS, type WorkKind } from './layout.js';
 import { checkStreams, describeFinding, infoOf, type StreamInfos } from './setup.js';
 import type { StoredAt } from './stream-publisher.js';
 
@@ -72,6 +72,11 @@ export class Streams implements KeptEvents {
     }
     await consumer.delete().catch(() => undefined);
     return ids;
+  }
+
+  /** When a stream of the work was made. */
+  createdOf(kind: WorkKind): string | undefined {
+    return this.#infos[kind]?.created;
   }
 
   async lastId(subject: string): Promise<string | undefined> {
@@ -146,10 +151,15 @@ export class Streams implements KeptEvents {
 
   async #verify(): Promise<void> {
     const infos: Partial<Record<string, StreamInfo>> = {};
-    for (const { layout, state, info, ...finding } of await checkStreams(this.#manager, this.#prefix)) {
+    for (const { layout, state, info, ...finding } of await checkStreams(
+      this.#manager,
+      this.#prefix,
+      undefined,
+      this.#infos.tasks !== undefined,
+    )) {
       if (state === 'equal' && info) infos[layout.kind] = info;
       else if (state === 'absent') {
-        const { config } = this.#infos[layout.kind];
+        const { config } = this.#infos[layout.kind]!;
         infos[layout.kind] = await this.#manager.streams.add(config).catch((cause: unknown) => {
           const refused = toStromaflowError(
             cause,
@@ -168,7 +178,7 @@ export class Streams implements KeptEvents {
   }
 
   #info(stream: string): StreamInfo | undefined {
-    return STREAM_KINDS.map(kind => this.#infos[kind]).find(({ config }) => config.name === stream);
+    return Object.values(this.#infos).find(({ config }) => config.name === stream);
   }
 
   /** Of a subject, or of a pattern that lies in one stream. */

@@ -1,0 +1,225 @@
+import { connect, filter, ignoreElements, map, merge, Observable, tap } from 'rxjs';
+import { StromaflowError, toStromaflowError } from '../src/errors.js';
+import { encodeMaskPng } from '../src/mask/png.js';
+import type { PatchRef } from '../src/read/patch.js';
+import { patchRef } from '../src/read/plan.js';
+import { credit } from '../src/stage/credit.js';
+import { FairQueue } from '../src/stage/fair-queue.js';
+import { infer } from '../src/stage/infer.js';
+import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
+import { outcome } from '../src/stage/outcome.js';
+import { read } from '../src/stage/read.js';
+import { type DuePatch, SlideSession } from '../src/stage/session.js';
+import { createMemoryLedger } from '../src/store/memory-ledger.js';
+import { openNoOutput } from '../src/store/no-output.js';
+import { type Brief, readBrief } from '../src/work/brief.js';
+import { outcomeEvents, type PatchResult } from '../src/work/task.js';
+import type { TakenTask, TaskQueue } from '../src/work/task-queue.js';
+import type { Parts } from './parts.js';
+
+export interface WorkOptions {
+  readonly queue: TaskQueue;
+  /** Tasks in hand at a time: one is read while another is segmented. */
+  readonly lanes: number;
+  /** Where the folder of the slides is here; undefined: where it is for ingest. */
+  readonly mounted: string | undefined;
+  /** Times that a task is begun. */
+  readonly tries: number;
+}
+
+/** What became of a task. */
+export interface TaskResult {
+  readonly slide: string;
+  readonly patches: number;
+  readonly state: 'done' | 'put-back' | 'given-up';
+  readonly error?: StromaflowError;
+}
+
+/** Slides held open, of those that tasks were for last. */
+const OPEN_SLIDES = 8;
+const PUT_BACK_MS = 2000;
+
+/**
+ * A worker: tasks in, outcomes out, on any number of machines.
+ *
+ *     queue ─pull→ tasks → patches ─credit→ read → tissue? ─yes→ infer ─┐
+ *                                                   └──────no──────────┴→ outcome → of a task all? → publish → double ack
+ *
+ * Goes on until the signal aborts, and then finishes what is in hand. Rejects when the engine is gone for good.
+ */
+export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): Observable<TaskResult> {
+  const { credits, observer, config } = parts;
+  const due = new FairQueue<DuePatch>();
+  const slides = new OpenSlides(parts, options.mounted);
+  const collected = new Map<PatchRef, (patch: SettledPatch) => void>();
+  const whole = new AbortController();
+  const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
+
+  const graph = credit(due, credits, observer, whole.signal).pipe(
+    map(({ item, slot }) => ({ ...item, slot })),
+    read(observer),
+    connect(patch$ =>
+      merge(
+        patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),
+        patch$.pipe(filter(lacksTissue)),
+      ),
+    ),
+    outcome(observer),
+    tap(patch => {
+      credits.release(patch.slot);
+      patch.session.leave();
+      collected.get(patch.ref)?.(patch);
+      collected.delete(patch.ref);
+    }),
+  );
+
+  /** Sends the patches of a task through the graph. */
+  const segment = (session: SlideSession, { task }: TakenTask): Promise<SettledPatch[]> => {
+    const patches = session.dueAt(task.patches.map(([col, row]) => patchRef(session.plan, col, row)));
+    const done = patches.map(({ ref }) => new Promise<SettledPatch>(resolve => collected.set(ref, resolve)));
+    due.add(patches);
+    return Promise.all(done);
+  };
+
+  const doOne = async (taken: TakenTask): Promise<TaskResult> => {
+    const { task, tries } = taken;
+    const about = { slide: task.slide, patches: task.patches.length };
+    if (tries > options.tries) {
+      const message = `${task.slide}: a task of ${about.patches} patches was begun ${tries - 1} times and never finished`;
+      const error = new StromaflowError('ENGINE_FAILED', message, {
+        fix: 'see what ended the workers, then segment the slide again',
+      });
+      return giveUp(taken, 'infer', error);
+    }
+    let session: SlideSession;
+    try {
+      session = await slides.open(taken);
+    } catch (cause) {
+      const error = toStromaflowError(cause, 'SLIDE_UNREADABLE', task.slide);
+      if (tries === options.tries) return giveUp(taken, 'read', error);
+      taken.putBack(PUT_BACK_MS * tries);
+      return { ...about, state: 'put-back', error };
+    }
+    const settled = await segment(session, taken);
+    if (session.failure) {
+      const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
+      slides.forget(keyOf(taken));
+      taken.putBack(PUT_BACK_MS);
+      // An engine that is gone takes no other task either.
+      if (error.code === 'ENGINE_FAILED') throw error;
+      return { ...about, state: 'put-back', error };
+    }
+    await say(taken, settled.map(resultOf));
+    await taken.done();
+    return { ...about, state: 'done' };
+  };
+
+  /** The dead letter of each patch is on its way before the task is gone. */
+  const giveUp = async (taken: TakenTask, stage: 'read' | 'infer', error: StromaflowError): Promise<TaskResult> => {
+    const { task, tries } = taken;
+    const { level } = (await slides.briefOf(taken).catch(() => undefined))?.plan ?? { level: 0 };
+    const none = { validPixels: 0, tissuePixels: 0, stromaPixels: 0 };
+    const results = task.patches.map(([col, row]): PatchResult => {
+      const record = { level, col, row, outcome: 'failed' as const, ...none, code: error.code };
+      return { record, failure: { stage, attempts: tries, error } };
+    });
+    await say(taken, results);
+    await taken.done();
+    return { slide: task.slide, patches: task.patches.length, state: 'given-up', error };
+  };
+
+  const say = async ({ task, outcomeSubject, source }: TakenTask, results: readonly PatchResult[]): Promise<void> => {
+    const events = outcomeEvents(outcomeSubject, source, { slide: task.slide, run: task.run, results });
+    await Promise.all(events.map(event => parts.bus.publish(event)));
+  };
+
+  const done$ = new Observable<TaskResult>(subscriber => {
+    const lane = async (): Promise<void> => {
+      for await (const taken of options.queue.take(signal)) subscriber.next(await doOne(taken));
+    };
+    void Promise.all(Array.from({ length: options.lanes }, lane))
+      .then(
+        () => subscriber.complete(),
+        error => subscriber.error(error),
+      )
+      .finally(async () => {
+        due.close();
+        whole.abort();
+        await slides.close();
+      });
+  });
+  return merge(graph.pipe(ignoreElements()), done$);
+}
+
+function resultOf({ record, mask, failure }: SettledPatch): PatchResult {
+  if (mask) return { record, png: encodeMaskPng({ width: mask.side, height: mask.side, bits: mask.bits }) };
+  return { record, ...(failure ? { failure } : {}) };
+}
+
+const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.version}`;
+
+/** The slides that tasks are for, opened in the reader threads; those of long ago are closed. */
+class OpenSlides {
+  readonly #parts: Parts;
+  readonly #mounted: string | undefined;
+  readonly #briefs = new Map<string, Promise<Brief>>();
+  readonly #sessions = new Map<string, Promise<SlideSession>>();
+
+  constructor(parts: Parts, mounted: string | undefined) {
+    this.#parts = parts;
+    this.#mounted = mounted;
+  }
+
+  async briefOf(taken: TakenTask): Promise<Brief> {
+    const run = keyOf(taken);
+    const known = this.#briefs.get(run);
+    if (known) return known;
+    const brief = taken.brief().then(parts => readBrief(parts, this.#mounted));
+    this.#briefs.set(run, brief);
+    brief.catch(() => this.#briefs.delete(run));
+    return brief;
+  }
+
+  async open(taken: TakenTask): Promise<SlideSession> {
+    const run = keyOf(taken);
+    let session = this.#sessions.get(run);
+    if (session) this.#sessions.delete(run);
+    else session = this.#begin(taken);
+    // The last asked for stands last.
+    this.#sessions.set(run, session);
+    session.catch(() => this.forget(run));
+    for (const oldest of [...this.#sessions.keys()].slice(0, -OPEN_SLIDES)) this.forget(oldest);
+    return session;
+  }
+
+  forget(run: string): void {
+    const session = this.#sessions.get(run);
+    this.#sessions.delete(run);
+    this.#briefs.delete(run);
+    void session
+      ?.then(async open => {
+        open.endOfDue();
+        await open.drained;
+        await open.close();
+      })
+      .catch(() => undefined);
+  }
+
+  async close(): Promise<void> {
+    for (const run of [...this.#sessions.keys()]) this.forget(run);
+  }
+
+  async #begin(taken: TakenTask): Promise<SlideSession> {
+    const { readers, models, events } = this.#parts;
+    const { run } = taken.task;
+    const { info, source, plan, rule } = await this.briefOf(taken);
+    const reader = await readers.open({ info, source }, plan, rule);
+    const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };
+    return new SlideSession({
+      ...{ slide: info, plan, reader, events, runToken: run },
+      output: await openNoOutput({ folder: '' }),
+      run: await createMemoryLedger().run(key),
+      model: models.current,
+    });
+  }
+}

@@ -1,0 +1,77 @@
+import { resolve } from 'node:path';
+import { lastValueFrom, tap } from 'rxjs';
+import { openParts, openWorkBus } from '../../../pipelines/parts.js';
+import { work } from '../../../pipelines/worker.js';
+import { createMemoryLedger } from '../../store/memory-ledger.js';
+import { TaskQueue } from '../../work/task-queue.js';
+import { type Command, FLOW, GENERAL, MODEL, NATS, STATUS } from '../command.js';
+import { StatusEndpoint } from '../status-endpoint.js';
+import { superviseEngine } from '../supervise-engine.js';
+import { timed } from '../terminal.js';
+
+/** A task that is read while another is segmented. */
+const LANES = 2;
+
+export const worker: Command = {
+  usage: 'worker',
+  summary: 'segment patches that watch or segment --role ingest hands out over NATS',
+  notes: `Takes tasks for its own model from the queue, any number of workers on any number of machines. Reads the slides where ingest has
+them, or below --source where the folder is mounted elsewhere. After SIGTERM it finishes what is in hand; one that is killed loses nothing: its tasks
+go to others after --task-timeout.`,
+  options: [
+    ...NATS,
+    'prefix',
+    'source',
+    'task-timeout',
+    'task-tries',
+    ...MODEL,
+    'patch-size',
+    ...FLOW,
+    ...STATUS,
+    ...GENERAL,
+  ],
+  async run({ config: given, terminal: plain, signal }) {
+    const config = { ...given, role: 'all' };
+    const terminal = timed(plain);
+    const status = await StatusEndpoint.open(config, terminal, undefined);
+    const bus = await openWorkBus(config);
+    const cleanUps: (() => Promise<void>)[] = [() => status.close(), () => bus.close()];
+    try {
+      const parts = await openParts(config, { bus, ledger: createMemoryLedger() });
+      cleanUps.push(() => parts.close());
+      const { info } = parts.models.current.segmenter;
+      terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
+      terminal.line(`tasks      ${bus.description}, for model ${info.modelVersion}`);
+      const supervision = superviseEngine(parts.engineEvents, status.metrics.engineEvent, terminal.problem);
+      cleanUps.push(async () => supervision.stop());
+      status.opened(parts, supervision);
+      const queue = new TaskQueue({
+        connection: bus.connection,
+        prefix: config.prefix,
+        modelVersion: info.modelVersion,
+        timeoutSeconds: config['task-timeout'],
+      });
+      await queue.open();
+      const mounted = config.source === undefined ? undefined : resolve(config.source);
+      const options = { queue, lanes: LANES, mounted, tries: config['task-tries'] };
+      const observed = { ...parts, observer: status.metrics.observer };
+      let tasks = 0;
+      let patches = 0;
+      await lastValueFrom(
+        work(observed, options, AbortSignal.any([signal, supervision.signal])).pipe(
+          tap(result => {
+            if (result.error) terminal.problem(`${result.state}: ${result.error.line}`);
+            if (result.state !== 'done') return;
+            tasks += 1;
+            patches += result.patches;
+          }),
+        ),
+        { defaultValue: undefined },
+      );
+      terminal.line(`done       ${patches} patches of ${tasks} tasks`);
+      return supervision.failure?.exitCode ?? (signal.aborted ? 130 : 0);
+    } finally {
+      for (const cleanUp of cleanUps.reverse()) await cleanUp();
+    }
+  },
+};

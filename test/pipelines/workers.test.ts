@@ -1,0 +1,408 @@
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { connect } from '@nats-io/transport-node';
+import { lastValueFrom, of, tap, toArray } from 'rxjs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openWorkBus, type Parts } from '#pipelines/parts.js';
+import type { SlideResult } from '#pipelines/run-slide.js';
+import { segmentSlides } from '#pipelines/segment.js';
+import { type TaskResult, type WorkOptions, work } from '#pipelines/worker.js';
+import type { Config } from '#src/config/options.js';
+import { StromaflowError } from '#src/errors.js';
+import type { BusEvent } from '#src/event/bus.js';
+import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
+import { openManager, setupStreams } from '#src/event/stream/setup.js';
+import { openSlide } from '#src/slide/open.js';
+import { createMemoryLedger } from '#src/store/memory-ledger.js';
+import { TaskQueue } from '#src/work/task-queue.js';
+import { startNatsServer, type TestNatsServer } from '../support/nats-server.js';
+import { partsWith, recording } from '../support/parts.js';
+import { emptyFolder, SLIDE } from '../support/paths.js';
+import { eventually } from '../support/processes.js';
+import { THOROUGH } from '../support/thorough.js';
+import { finishedMask, happened, maskOf, scan, watchFor } from './live-support.js';
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function openServer(): Promise<TestNatsServer> {
+  const server = await startNatsServer({ jetstream: true });
+  closing.push(() => server.stop());
+  await setup(server);
+  return server;
+}
+
+async function setup(server: TestNatsServer): Promise<void> {
+  const nc = await connect({ servers: server.url });
+  await setupStreams(await openManager(nc), 'stroma.v1', DEFAULT_LIMITS, true);
+  await nc.close();
+}
+
+const COMMON = { 'task-patches': 3, 'task-timeout': 1, readers: 1 } as const;
+
+async function openIngest(server: TestNatsServer, options: Partial<Config> = {}) {
+  const out = options.out ?? (await emptyFolder());
+  const parts = await partsWith({ ...COMMON, nats: server.url, role: 'ingest', ...options, out });
+  closing.push(() => parts.close());
+  return { out, ...recording(parts) };
+}
+
+interface Worker {
+  readonly results: TaskResult[];
+  readonly parts: Parts;
+  /** Finishes what is in hand. */
+  stop(): Promise<void>;
+}
+
+/** A worker in this process, with a connection, an arena, readers and an engine of its own. */
+async function startWorker(
+  server: TestNatsServer,
+  change: (parts: Parts) => Parts = parts => parts,
+  more: Partial<WorkOptions> = {},
+): Promise<Worker> {
+  const given = { ...COMMON, nats: server.url } as const;
+  const parts = await partsWith(
+    { ...given, out: await emptyFolder() },
+    { ledger: createMemoryLedger(), bus: await bus(given) },
+  );
+  const { connection } = parts.bus as Awaited<ReturnType<typeof openWorkBus>>;
+  const queue = new TaskQueue({ connection, prefix: 'stroma.v1', modelVersion: '0', timeoutSeconds: 1 });
+  await queue.open();
+  const results: TaskResult[] = [];
+  const over = new AbortController();
+  const working = lastValueFrom(
+    work(change(parts), { queue, lanes: 2, mounted: undefined, tries: 4, ...more }, over.signal).pipe(
+      tap(result => results.push(result)),
+    ),
+    { defaultValue: undefined },
+  );
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= (async () => {
+      over.abort();
+      await working;
+      await parts.close();
+      await parts.bus.close();
+    })();
+    return stopped;
+  };
+  closing.push(stop);
+  return { results, parts, stop };
+}
+
+async function bus(options: Partial<Config>) {
+  return openWorkBus({ prefix: 'stroma.v1', ...options } as Config);
+}
+
+async function segment(
+  parts: Parts,
+  id = 'slide',
+  path = SLIDE,
+  signal = new AbortController().signal,
+): Promise<SlideResult> {
+  const task = { path, id, open: () => openSlide(path, { id }) };
+  const [result] = await lastValueFrom(segmentSlides(of(task), parts, signal).pipe(toArray()));
+  return result!;
+}
+
+/** Every file of a slide by its hash; lines of patches in the order of the grid, and of the summary what does not tell time or engine. */
+async function files(folder: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const name of (await readdir(folder, { recursive: true })).sort()) {
+    if (!(await stat(join(folder, name))).isFile()) continue;
+    let bytes: Buffer | string = await readFile(join(folder, name));
+    if (name === 'patches.jsonl') bytes = bytes.toString().trim().split('\n').sort().join('\n');
+    if (name === 'summary.json') {
+      const { patches, area, plan, filter, outputs, seams, model, mpp } = JSON.parse(bytes.toString());
+      bytes = JSON.stringify({ patches, area, plan, filter, outputs, seams, model, mpp });
+    }
+    found.set(name, createHash('sha256').update(bytes).digest('hex'));
+  }
+  return found;
+}
+
+/** Masks as they were published: subject, headers and payload, by subject; the same twice is a failure. */
+function masks(events: readonly BusEvent[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { type, time, data, ...event } of events) {
+    if (type !== 'stromaflow.mask.v1') continue;
+    expect(found.has(event.subject)).toBe(false);
+    found.set(event.subject, JSON.stringify([event, Buffer.from(data).toString('base64')]));
+  }
+  return found;
+}
+
+/** What one process makes of the slide. */
+async function alone(): Promise<{ files: Map<string, string>; masks: Map<string, string> }> {
+  const out = await emptyFolder();
+  const { parts, events } = recording(await partsWith({ ...COMMON, out }));
+  expect(await segment(parts)).toMatchObject({ state: 'completed' });
+  await parts.close();
+  return { files: await files(join(out, 'slide')), masks: masks(events) };
+}
+
+const expected = alone();
+
+describe('ingest and workers', () => {
+  it('make what one process makes: masks, files and areas, byte for byte', async () => {
+    const server = await openServer();
+    const workers = [await startWorker(server), await startWorker(server), await startWorker(server)];
+    const { parts, events, out } = await openIngest(server);
+    expect(await segment(parts)).toMatchObject({ state: 'completed' });
+    const one = await expected;
+    expect(one.masks.size).toBeGreaterThan(10);
+    expect(masks(events)).toEqual(one.masks);
+    expect(await files(join(out, 'slide'))).toEqual(one.files);
+    expect(workers.flatMap(({ results }) => results).every(({ state }) => state === 'done')).toBe(true);
+    expect(parts.credits.free).toBe(parts.credits.total);
+    // Done is done: nothing is left in the queues.
+    await eventually(async () => (await queued(server)) === 0);
+  });
+
+  it('read the slides where each has them', async () => {
+    const server = await openServer();
+    const [here, there] = [await emptyFolder(), await emptyFolder()];
+    await mkdir(join(there, 'case'));
+    await mkdir(join(here, 'case'));
+    for (const root of [here, there]) await copyFile(SLIDE, join(root, 'case', 'slide.svs'));
+    const out = await emptyFolder();
+    const parts = await partsWith({ ...COMMON, nats: server.url, role: 'ingest', out }, { root: here });
+    closing.push(() => parts.close());
+    const opened: string[] = [];
+    await startWorker(
+      server,
+      worker => ({
+        ...worker,
+        readers: Object.assign(Object.create(worker.readers), {
+          open: (slide: { source: { path: string } }, ...rest: [never, never]) => {
+            opened.push(slide.source.path);
+            return worker.readers.open(slide as never, ...rest);
+          },
+        }),
+      }),
+      { mounted: there },
+    );
+    expect(await segment(parts, 'slide', join(here, 'case', 'slide.svs'))).toMatchObject({ state: 'completed' });
+    expect(opened).toEqual([join(there, 'case', 'slide.svs')]);
+  });
+
+  it('wait for workers, and one with another model leaves the tasks', async () => {
+    const server = await openServer();
+    const { parts } = await openIngest(server);
+    let isOver = false;
+    const running = segment(parts).then(result => {
+      isOver = true;
+      return result;
+    });
+    const given = { ...COMMON, nats: server.url } as const;
+    const other = await bus(given);
+    closing.push(() => other.close());
+    const queue = new TaskQueue({
+      connection: other.connection,
+      prefix: 'stroma.v1',
+      modelVersion: '7',
+      timeoutSeconds: 1,
+    });
+    await queue.open();
+    await eventually(async () => (await queued(server)) > 0);
+    expect(await queue.backlog()).toEqual({ waiting: 0, inHand: 0 });
+    expect(isOver).toBe(false);
+    await startWorker(server);
+    expect(await running).toMatchObject({ state: 'completed' });
+  });
+});
+
+describe('a slide that grows', () => {
+  for (const as of THOROUGH ? (['growing-tiff', 'tile-folder', 'dicom'] as const) : (['growing-tiff'] as const))
+    it(`${as}: workers read it while it is written, and the mask is that of the finished slide`, async () => {
+      const server = await openServer();
+      const worker = await startWorker(server);
+      const config = { ...COMMON, nats: server.url, role: 'ingest' };
+      const { results, out, events } = await watchFor(1, { config }, async (folder, signal) => {
+        // The scanner waits with half of the slide for the first mask.
+        const first = as === 'growing-tiff' ? happened('mask', signal) : undefined;
+        let tiles = 0;
+        const onTile = async (): Promise<void> => {
+          tiles += 1;
+          if (tiles === 65) await first;
+        };
+        return scan({ as, ...(as === 'growing-tiff' ? { onTile } : { rate: 400 }) })(folder, signal);
+      });
+      expect(results[0]).toMatchObject({ state: 'completed' });
+      expect(await maskOf(out, 'CMU-1-Small-Region')).toEqual(await finishedMask(SLIDE, 'CMU-1-Small-Region'));
+      expect(masks(events).size).toBeGreaterThan(10);
+      expect(worker.results.length).toBeGreaterThan(3);
+    });
+});
+
+it('a queue that has tasks and hands out none is begun anew, and counted', async () => {
+  const server = await openServer();
+  const { parts } = await openIngest(server);
+  const running = segment(parts);
+  const { connection } = await bus({ ...COMMON, nats: server.url });
+  // What is asked of the consumer gets lost, until it is another one.
+  let isDeaf = true;
+  const publish = connection.publish.bind(connection);
+  connection.publish = (subject, ...rest) => {
+    if (subject.includes('.CONSUMER.DELETE.')) isDeaf = false;
+    if (!(isDeaf && subject.includes('.CONSUMER.MSG.NEXT.'))) publish(subject, ...rest);
+  };
+  const request = connection.request.bind(connection);
+  connection.request = (subject, ...rest) => {
+    if (subject.includes('.CONSUMER.DELETE.')) isDeaf = false;
+    return request(subject, ...rest);
+  };
+  const modelVersion = '0';
+  const queue = new TaskQueue({
+    connection,
+    prefix: 'stroma.v1',
+    modelVersion,
+    timeoutSeconds: 1,
+    standstillSeconds: 0.1,
+  });
+  await queue.open();
+  for await (const taken of queue.take(new AbortController().signal)) {
+    taken.putBack(0);
+    break;
+  }
+  expect(queue.standstills).toBe(1);
+  await startWorker(server);
+  expect(await running).toMatchObject({ state: 'completed' });
+  await connection.close();
+});
+
+describe('whatever dies', () => {
+  it('a worker with tasks in hand: others do them', async () => {
+    const server = await openServer();
+    const { parts, events, out } = await openIngest(server);
+    const running = segment(parts);
+    // One that takes tasks and is gone: no outcome, no word, no sign of life.
+    const dead = await bus({ ...COMMON, nats: server.url });
+    const queue = new TaskQueue({
+      connection: dead.connection,
+      prefix: 'stroma.v1',
+      modelVersion: '0',
+      timeoutSeconds: 1,
+    });
+    await queue.open();
+    const abandoned = new AbortController();
+    let taken = 0;
+    for await (const _ of queue.take(abandoned.signal)) if (++taken === 3) break;
+    await dead.connection.close();
+    await startWorker(server);
+    expect(await running).toMatchObject({ state: 'completed' });
+    const one = await expected;
+    expect(masks(events)).toEqual(one.masks);
+    expect(await files(join(out, 'slide'))).toEqual(one.files);
+  });
+
+  it('the server, again and again, and its store once: every patch has exactly one mask', async () => {
+    const server = await openServer();
+    const { parts, events, out } = await openIngest(server, { 'task-patches': 2, 'tasks-ahead': 8 });
+    const workers = [await startWorker(server), await startWorker(server)];
+    const running = segment(parts);
+    const done = () => masks(events).size;
+    for (const [at, wiped] of [
+      [3, false],
+      [8, true],
+      [13, false],
+    ] as const) {
+      await eventually(() => done() >= at);
+      await server.kill();
+      if (wiped) await server.loseStore();
+      await server.restart();
+    }
+    expect(await running).toMatchObject({ state: 'completed' });
+    const one = await expected;
+    expect(masks(events)).toEqual(one.masks);
+    expect(await files(join(out, 'slide'))).toEqual(one.files);
+    for (const worker of workers) await worker.stop();
+  });
+
+  it('ingest itself: another start goes on, with what workers did meanwhile', async () => {
+    const server = await openServer();
+    const out = await emptyFolder();
+    const first = await openIngest(server, { out, 'task-patches': 2, 'tasks-ahead': 8 });
+    await startWorker(server);
+    const stop = new AbortController();
+    const running = segment(first.parts, 'slide', SLIDE, stop.signal);
+    await eventually(() => masks(first.events).size >= 5);
+    stop.abort();
+    expect(await running).toMatchObject({ state: 'interrupted' });
+    await first.parts.close();
+    const second = await openIngest(server, { out });
+    expect(await segment(second.parts)).toMatchObject({ state: 'completed' });
+    const one = await expected;
+    expect(masks([...first.events, ...second.events])).toEqual(one.masks);
+    expect(await files(join(out, 'slide'))).toEqual(one.files);
+  });
+});
+
+describe('what cannot be done', () => {
+  it('a task that ends every worker is reported after so many times, patch by patch, and the rest is done', async () => {
+    const server = await openServer();
+    const { parts, events } = await openIngest(server);
+    const running = segment(parts);
+    for (const _ of [1, 2]) await dieOfFirst(server);
+    const worker = await startWorker(server, undefined, { tries: 2 });
+    const result = await running;
+    const letters = events
+      .filter(({ type }) => type === 'stromaflow.dlq.infer.v1')
+      .map(({ data }) => JSON.parse(Buffer.from(data).toString()));
+    expect(letters.length).toBeGreaterThanOrEqual(3);
+    expect(result).toMatchObject({ summary: { patches: { failed: letters.length } } });
+    expect(letters[0]).toMatchObject({
+      attempts: 3,
+      error: { code: 'ENGINE_FAILED', message: expect.stringContaining('never finished') },
+    });
+    expect(worker.results.some(({ state }) => state === 'given-up')).toBe(true);
+  });
+
+  it('a slide that no worker can reach is reported, not waited for', async () => {
+    const server = await openServer();
+    const { parts } = await openIngest(server);
+    const unreachable = new StromaflowError('SLIDE_UNREADABLE', 'no such share');
+    await startWorker(
+      server,
+      worker => ({
+        ...worker,
+        readers: Object.assign(Object.create(worker.readers), { open: () => Promise.reject(unreachable) }),
+      }),
+      { tries: 1 },
+    );
+    expect(await segment(parts)).toMatchObject({ state: 'incomplete', reason: 'patches-failed' });
+  });
+
+  it('without the streams of shared work, or without a server, in one line', async () => {
+    const server = await startNatsServer({ jetstream: true });
+    closing.push(() => server.stop());
+    await expect(partsWith({ out: await emptyFolder(), nats: server.url, role: 'ingest' })).rejects.toMatchObject({
+      code: 'EVENTS_STREAM',
+    });
+    await expect(partsWith({ out: await emptyFolder(), role: 'ingest' })).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
+
+/** A worker that takes tasks until it has that of the first patch, and dies of it. */
+async function dieOfFirst(server: TestNatsServer): Promise<void> {
+  const { connection } = await bus({ ...COMMON, nats: server.url });
+  const queue = new TaskQueue({ connection, prefix: 'stroma.v1', modelVersion: '0', timeoutSeconds: 1 });
+  await queue.open();
+  for await (const { task } of queue.take(new AbortController().signal)) {
+    if (task.patches.some(([col, row]) => col === 0 && row === 0)) break;
+  }
+  await connection.close();
+}
+
+async function queued(server: TestNatsServer): Promise<number> {
+  const nc = await connect({ servers: server.url });
+  const manager = await openManager(nc);
+  const counts = await Promise.all(
+    ['tasks', 'outcomes'].map(async kind => (await manager.streams.info(`stroma_v1_${kind}`)).state.messages),
+  );
+  await nc.close();
+  return counts.reduce((sum, count) => sum + count, 0);
+}
