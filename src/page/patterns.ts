@@ -78,7 +78,7 @@ function fill(ctx: CanvasRenderingContext2D, state: State, x: number, y: number)
     tiles.set(state, made);
   }
   const pattern = ctx.createPattern(made, 'repeat')!;
-  pattern.setTransform(new DOMMatrix().translate(x % SIDE, y % SIDE));
+  pattern.setTransform(new DOMMatrix().translate(Math.round(x % SIDE), Math.round(y % SIDE)));
   ctx.fillStyle = pattern;
 }
 
@@ -97,29 +97,39 @@ export function drawPatterns(
     col: Math.min(cols, Math.ceil((view.width - x) / pitch)),
     row: Math.min(rows, Math.ceil((view.height - y) / pitch)),
   };
-  const paths = STATES.map(() => new Path2D());
-  let runs = 0;
-  for (let row = first.row; row < last.row && runs < MOST; row++) {
+  const runs: [x: number, y: number, width: number, height: number][][] = STATES.map(() => []);
+  let count = 0;
+  for (let row = first.row; row < last.row && count < MOST; row++) {
     for (let col = first.col; col < last.col; ) {
       const code = patches.codes[row * cols + col]! & 7;
       let end = col + 1;
       while (end < last.col && (patches.codes[row * cols + end]! & 7) === code) end += 1;
       if (code !== 1) {
-        paths[code]!.rect(x + col * pitch, y + row * pitch, (end - col) * pitch, pitch);
-        runs += 1;
+        // Whole pixels: edges need no smoothing, and no seam shows.
+        const [left, top] = [Math.round(x + col * pitch), Math.round(y + row * pitch)];
+        const [right, bottom] = [Math.round(x + end * pitch), Math.round(y + (row + 1) * pitch)];
+        const above = runs[code]!.at(-1);
+        if (above && above[0] === left && above[2] === right - left && above[1] + above[3] === top)
+          above[3] += bottom - top;
+        else {
+          runs[code]!.push([left, top, right - left, bottom - top]);
+          count += 1;
+        }
       }
       col = end;
     }
   }
   ctx.save();
+  // Patterns on whole pixels need no smoothing, which takes most of a frame where no GPU draws.
+  ctx.imageSmoothingEnabled = false;
   // Patches at the edge reach beyond the slide.
   ctx.beginPath();
   ctx.rect(x, y, slide.width * view.scale, slide.height * view.scale);
   ctx.clip();
   for (const [code, state] of STATES.entries()) {
-    if (state === 'segmented') continue;
+    if (runs[code]!.length === 0) continue;
     fill(ctx, state, x, y);
-    ctx.fill(paths[code]!);
+    for (const run of runs[code]!) ctx.fillRect(...run);
   }
   ctx.restore();
 }

@@ -28,6 +28,8 @@ export class SlideView {
   #status: Status;
   #frame = 0;
   #frames = 0;
+  /** The view that is on the canvas. */
+  #drawn = '';
 
   /** @param restart called when everything must be asked for anew. */
   constructor(slide: Slide, restart: () => void) {
@@ -148,8 +150,9 @@ export class SlideView {
       'aria-label',
       `Slide ${this.#slide.slide}: arrow keys move, + and − zoom, 0 shows it whole`,
     );
+    // OpenSeadragon goes on telling of updates where a tile cannot be had; only what moved is drawn again.
     for (const event of ['open', 'update-viewport', 'animation-finish', 'resize'] as const)
-      viewer.addHandler(event, () => this.redraw());
+      viewer.addHandler(event, () => this.#moved());
     viewer.addHandler('canvas-drag', () => this.#tools.unfollow());
     return viewer;
   }
@@ -174,6 +177,11 @@ export class SlideView {
     });
   }
 
+  #moved(): void {
+    const { view } = this;
+    if (view && JSON.stringify(view) !== this.#drawn) this.redraw();
+  }
+
   #restyle(): void {
     if (this.#mask) this.#mask.style = this.#tools.style;
     this.redraw();
@@ -188,7 +196,10 @@ export class SlideView {
 
   #change({ patches, masks }: Changes): void {
     if (!this.#patches) return;
-    for (const [col, row, code] of patches) this.#patches.set(col, row, code);
+    for (const [col, row, code] of patches) {
+      this.#patches.set(col, row, code);
+      this.#mask?.touch(col, row);
+    }
     for (const [col, row, bits] of masks) this.#mask?.thumbnail(col, row, bytesOf(bits));
     this.#picture?.changed();
     const newest = patches.at(-1);
@@ -208,6 +219,7 @@ export class SlideView {
     const { view } = this;
     if (!view) return;
     this.#frames += 1;
+    this.#drawn = JSON.stringify(view);
     const canvas = this.#overlay;
     const ratio = devicePixelRatio;
     const [width, height] = [Math.round(view.width * ratio), Math.round(view.height * ratio)];

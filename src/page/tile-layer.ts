@@ -33,6 +33,8 @@ interface Tile {
   /** Change of the patches up to which it is true; undefined: nothing was loaded yet. */
   loaded: number | undefined;
   loading: boolean;
+  /** Change of the patches that touched it last. */
+  touched: number;
   askedAt: number;
 }
 
@@ -95,6 +97,12 @@ export class TileLayer {
     this.#load();
   }
 
+  /** A patch has changed: what shows it is no longer true. */
+  touch(col: number, row: number): void {
+    for (const tile of this.#tiles.values())
+      if (col >> tile.level === tile.col && row >> tile.level === tile.row) tile.touched = this.#patches.changes;
+  }
+
   /** Paints a patch that came on every tile that shows it. */
   thumbnail(col: number, row: number, bits: Uint8Array): void {
     const from = this.#shape.tile / 2 ** this.#shape.coarse;
@@ -152,20 +160,15 @@ export class TileLayer {
       if (this.#tiles.size < KEPT) break;
       this.#tiles.delete(oldest);
     }
-    return { level, col, row, canvas, mask, loaded: undefined, loading: false, askedAt: 0 };
+    return { level, col, row, canvas, mask, loaded: undefined, loading: false, touched: 0, askedAt: 0 };
   }
 
   /** Asks for what was drawn last and is not there, or no longer true. */
   #load(): void {
-    const { side, downsample } = this.#patches.grid;
     for (const tile of [...this.#tiles.values()].reverse()) {
       if (this.#loading >= REQUESTS_AT_ONCE) return;
       if (tile.loading) continue;
-      const span = side * downsample * 2 ** tile.level;
-      const stale =
-        tile.loaded === undefined ||
-        (tile.loaded < this.#patches.changes &&
-          this.#patches.changedSince(tile.loaded, tile.col * span, tile.row * span, span, span));
+      const stale = tile.loaded === undefined || tile.touched > tile.loaded;
       if (!stale) continue;
       const wait = tile.level > 1 && tile.loaded !== undefined ? PATIENCE_MS - (performance.now() - tile.askedAt) : 0;
       if (wait > 0) this.#soon(wait);

@@ -1,6 +1,6 @@
 // What looking costs: frames a second with a hundred thousand patches under a feed of masks, and what fifty viewers cost a run.
-//     node test/bench/view.mjs [seconds]
-// Its figures are in docs/performance.md. Needs a build, chromium and nothing else.
+//     node test/bench/view.mjs [seconds] [frames|run] [rounds]
+// Needs a build and chromium.
 import { spawn } from 'node:child_process';
 import { linkSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
@@ -35,6 +35,8 @@ const VIEWERS = 50;
 
 const SLIDE = fileURLToPath(new URL('../fixtures/CMU-1-Small-Region.svs', import.meta.url));
 const seconds = Number(process.argv[2] ?? 10);
+const only = process.argv[3];
+const rounds = Number(process.argv[4] ?? 6);
 const say = text => process.stdout.write(`${text}\n`);
 
 function serve(shelf, metrics) {
@@ -76,7 +78,6 @@ async function frames(folder) {
   const shelf = new SlideShelf(folder);
   const bus = observeBus(createMemoryBus(), [shelf.busObserver]);
   const events = createEvents({ site: 'lab', scanner: 'bench' });
-  const patches = { expected: GRID.cols * GRID.rows, segmented: 0, empty: 0, missing: 0, failed: 0 };
   await bus.publish(
     events.slide('opened', {
       ...{ slide: 'large', run: 'r', revision: 1, resumed: false, format: 'bench', mpp: 0.5, model: 'm@1', ...size },
@@ -116,25 +117,32 @@ async function frames(folder) {
       await sleep(5);
     }
   })();
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+  /** Processor seconds of the page's main thread. */
+  const worked = async () =>
+    (await cdp.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration').value;
   for (const [name, zoom] of [
     ['the whole slide', 1],
     ['a tenth of its width', 10],
     ['pixel for pixel', (GRID.cols * SIDE) / 1096],
   ]) {
+    const before = await worked();
     const seen = await page.evaluate(`new Promise(resolve => {
       const view = stromaflow.view(), { viewport } = view.viewer, Point = OpenSeadragon.Point;
       viewport.zoomTo(${zoom}, new Point(0.5, 0.15), true);
       const start = performance.now(), before = view.frames;
       const step = () => {
         const t = (performance.now() - start) / 1000;
-        if (t > ${seconds}) return resolve({ fps: (view.frames - before) / t, heap: performance.memory.usedJSHeapSize / 2 ** 20 });
+        if (t > ${seconds}) return resolve({ count: view.frames - before, fps: (view.frames - before) / t, heap: performance.memory.usedJSHeapSize / 2 ** 20 });
         viewport.panTo(new Point(0.5 + 0.2 * Math.sin(t) / ${zoom}, 0.15 + 0.1 * Math.cos(t) / ${zoom}), true);
         requestAnimationFrame(step);
       };
       step();
     })`);
+    const each = (1000 * ((await worked()) - before)) / seen.count;
     say(
-      `  ${name}: ${seen.fps.toFixed(1)} frames/s, ${seen.heap.toFixed(0)} MiB of script memory (load ${loadavg()[0].toFixed(1)})`,
+      `  ${name}: ${seen.fps.toFixed(1)} frames/s, ${each.toFixed(1)} ms of the page's processor time a frame, ${seen.heap.toFixed(0)} MiB of script memory (load ${loadavg()[0].toFixed(1)})`,
     );
   }
   // From the event of a patch to the pixels of its mask.
@@ -207,7 +215,7 @@ async function slowdown(folder) {
   };
   await run('warm', 0);
   const sums = { 0: 0, [VIEWERS]: 0 };
-  for (let round = 0; round < 6; round++)
+  for (let round = 0; round < rounds; round++)
     for (const viewers of [0, VIEWERS]) sums[viewers] += (await run(`s${round}-${viewers}`, viewers)).cpu;
   say(
     `  processor time of runs with ${VIEWERS} viewers and 10 scrapes a second ÷ without: ${(sums[VIEWERS] / sums[0]).toFixed(3)}`,
@@ -222,10 +230,14 @@ say(
 );
 const folder = mkdtempSync(join(tmpdir(), 'stromaflow-view-'));
 try {
-  say(`${GRID.cols * GRID.rows} patches, panning under ${MASKS_PER_SECOND} masks a second:`);
-  await frames(folder);
-  say('what viewers cost a run:');
-  await slowdown(folder);
+  if (only !== 'run') {
+    say(`${GRID.cols * GRID.rows} patches, panning under ${MASKS_PER_SECOND} masks a second:`);
+    await frames(folder);
+  }
+  if (only !== 'frames') {
+    say('what viewers cost a run:');
+    await slowdown(folder);
+  }
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
