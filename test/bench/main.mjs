@@ -1,10 +1,11 @@
-// `npm run bench [-- live | replay | idle | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale | replay | idle | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
 import { benchRatios } from './ratios.mjs';
 import { benchReplay } from './replay.mjs';
+import { benchScale } from './scale.mjs';
 import { FIXTURE } from './support.mjs';
 
 const { values, positionals } = parseArgs({
@@ -23,6 +24,7 @@ const BENCHES = {
   replay: () => benchReplay({ slide: FIXTURE, say }),
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
+  scale: () => benchScale({ slide: FIXTURE, say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);
