@@ -1,8 +1,10 @@
 import { realpathSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { concatMap, filter, from, type Observable } from 'rxjs';
+import type { ErrorCode } from '../src/errors.js';
 import { SeriesIndex } from '../src/live/dicom/series-index.js';
 import { isRunOf, wasCompleted } from '../src/live/growth-of.js';
+import { KnownFailures } from '../src/live/known-failures.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
 import { openLiveOrWhole } from '../src/live/open-live.js';
 import type { WholeSlide } from '../src/live/whole-slide.js';
@@ -14,6 +16,7 @@ import { SlideNames, sourceAt } from '../src/store/slide-names.js';
 import { isSlideName, matcher } from '../src/watch/names.js';
 import { type Arrival, usesEvents, type WatchMode, watchFolder } from '../src/watch/watch-folder.js';
 import { type PresenceChange, WatchedFolder } from '../src/watch/watched-folder.js';
+import { FITTED_AT_ONCE } from './fit-norms.js';
 import type { Parts } from './parts.js';
 import type { SlideResult } from './run-slide.js';
 import { segmentSlides } from './segment.js';
@@ -93,10 +96,13 @@ export function segmentLive(
     signal,
   });
   const isUrgent = matcher(config.urgent);
+  const failures = new KnownFailures();
   const taskOf = async (arrival: Arrival<WholeSlide | LiveSlide>): Promise<SlideTask> => {
     const { path } = arrival;
     const base = idBelow(root, path);
-    const task = { path, id: base, urgent: isUrgent(relative(root, path)), presence: folder };
+    const urgent = isUrgent(relative(root, path));
+    const hasFailedBefore = (code: ErrorCode): boolean => failures.repeats(path, code);
+    const task = { path, id: base, urgent, presence: folder, hasFailedBefore };
     try {
       const isSame = 'opened' in arrival ? { isSame: isRunOf(arrival.opened) } : {};
       const named = { source: sourceOf(path), base, ...isSame };
@@ -113,18 +119,21 @@ export function segmentLive(
       return { ...task, open: () => Promise.reject(error) };
     }
   };
-  const slidesAtOnce = Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE);
+  const slidesAtOnce = parts.fits ? FITTED_AT_ONCE : Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE);
   const tasks = from(arrivals).pipe(concatMap(taskOf));
-  return segmentSlides(tasks, { ...parts, slidesAtOnce }, signal).pipe(filter(isNews()));
+  return segmentSlides(tasks, { ...parts, slidesAtOnce }, signal).pipe(filter(isNews(failures)));
 }
 
 /** A slide that was completed here and whose file was touched afterwards, to no effect, is not worth a word; nor is one that was
- * written anew before its turn came. */
-function isNews(): (result: SlideResult) => boolean {
+ * written anew before its turn came, nor one that fails as it did before. */
+function isNews(failures: KnownFailures): (result: SlideResult) => boolean {
   const completed = new Set<string>();
   return result => {
+    if (result.state === 'failed') return result.repeated !== true;
+    const isOvertaken = result.state === 'incomplete' && result.expected === 0;
+    if (!isOvertaken) failures.forget(result.path);
     if (result.state === 'completed') completed.add(result.path);
-    if (result.state === 'incomplete') return result.expected > 0;
+    if (isOvertaken) return false;
     return result.state !== 'done-before' || !completed.has(result.path);
   };
 }

@@ -3,10 +3,11 @@ import { fileURLToPath } from 'node:url';
 import type { Arena } from '../src/arena.js';
 import type { Config } from '../src/config/options.js';
 import type { Isolation } from '../src/engine/backend.js';
+import type { EngineName } from '../src/engine/catalogue.js';
 import { createSegmenter } from '../src/engine/create.js';
 import { type LoadModel, ModelSwitch } from '../src/engine/model-switch.js';
 import type { EngineEvent } from '../src/engine/pool.js';
-import type { EngineInfo } from '../src/engine/segmenter.js';
+import type { EngineInfo, Segmenter } from '../src/engine/segmenter.js';
 import { StromaflowError } from '../src/errors.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
 import type { NormMode } from '../src/model/norm/statistics.js';
@@ -33,31 +34,50 @@ export interface ModelSetup {
  * The model of a configuration, on its engine. Loaded anew, it goes on with the engine that was chosen first, and must take
  * patches of the same size: memory was laid out for them.
  */
-export function openModels({ config, bundle: first, arena, probabilities, onEvent }: ModelSetup): Promise<ModelSwitch> {
-  const { batch, workers, half } = config;
+export function openModels(setup: ModelSetup): Promise<ModelSwitch> {
+  const { config, bundle: first, arena } = setup;
   const load: LoadModel = async (present, signal) => {
     const bundle = present ? await loadBundle(modelPath(config), signal, { norm: normOf(config) }) : first;
     if (bundle.version === present?.bundle.version) return undefined;
     checkPatchSize(bundle, config, arena);
-    const segmenter = await createSegmenter({
-      engine: present?.segmenter.info.engine ?? config.engine,
-      model: bundle.path,
-      norm: normOf(config),
-      arena,
-      batch,
-      threads: config.threads || availableParallelism(),
-      workers,
-      devices: devicesOf(config),
-      half,
-      isolation: config.isolation as Isolation,
-      runSeconds: config['engine-timeout'],
-      probabilities,
-      onEvent,
-      ...(signal && { signal }),
-    });
+    const segmenter = await startEngine(bundle, setup, { engine: present?.segmenter.info.engine, signal });
     return { bundle, segmenter };
   };
   return ModelSwitch.open(load);
+}
+
+interface EngineStart {
+  /** What serves already; as the configuration says unless given. */
+  readonly engine?: EngineName | undefined;
+  /** Statistics that the bundle's norms are fitted by, and where the model is compiled then. */
+  readonly fitted?: { readonly path: string; readonly cacheFolder: string };
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The engine of a configuration, warm, with a bundle that it has loaded. */
+export function startEngine(
+  bundle: ModelBundle,
+  { config, arena, probabilities, onEvent }: Omit<ModelSetup, 'bundle'>,
+  { engine, fitted, signal }: EngineStart,
+): Promise<Segmenter> {
+  const { batch, workers, half } = config;
+  return createSegmenter({
+    engine: engine ?? config.engine,
+    model: bundle.path,
+    norm: fitted ? 'frozen' : normOf(config),
+    ...(fitted && { fitted: fitted.path, cacheFolder: fitted.cacheFolder }),
+    arena,
+    batch,
+    threads: config.threads || availableParallelism(),
+    workers,
+    devices: devicesOf(config),
+    half,
+    isolation: config.isolation as Isolation,
+    runSeconds: config['engine-timeout'],
+    probabilities,
+    onEvent,
+    ...(signal && { signal }),
+  });
 }
 
 /** The model as workers run it: what names it, and nothing that runs it here. */

@@ -4,42 +4,41 @@ import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth-of.js';
 import type { Growth, LiveSlide } from '../src/live/live-slide.js';
 import type { PatchPlan } from '../src/read/patch.js';
-import { planPatches } from '../src/read/plan.js';
 import type { RunKey } from '../src/run-key.js';
 import { DICOM_KIND } from '../src/slide/dicom/description.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { kept } from '../src/stage/announce.js';
-import { type SessionParts, SlideSession, type SourceFolder } from '../src/stage/session.js';
+import { type SessionParts, SlideSession } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import type { RunGrowth, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
+import { planOf } from './plan-of.js';
 import type { SlideTask } from './slide-task.js';
+import { folderOf } from './source-folder.js';
+import type { TakenModel } from './taken-model.js';
 
 /**
  * Plans a slide, finds its run in the ledger, opens its reader and outputs, and tells subscribers. Undefined when an
- * earlier start completed this very run. What was opened before a failure is closed again. The session holds the model that
- * is in force now until it is released.
+ * earlier start completed this very run. What was opened before a failure is closed again.
+ *
+ * @param taken the model; whoever took it releases it.
  */
 export async function openSession(
   slide: OpenedSlide,
   folder: string,
   task: SlideTask,
   parts: Parts,
+  { model, notes }: Pick<TakenModel, 'model' | 'notes'>,
   giveUp: AbortSignal,
 ): Promise<SlideSession | undefined> {
-  const { config, bus, events, models, readers, tissueRule } = parts;
-  const { info } = slide;
-  const model = models.take();
-  const opened: { close(): Promise<void> }[] = [{ close: async () => models.release(model) }];
+  const { bus, events, readers, tissueRule } = parts;
+  const info = notes.length > 0 ? { ...slide.info, notes: [...(slide.info.notes ?? []), ...notes] } : slide.info;
+  const opened: { close(): Promise<void> }[] = [];
   const letGo = async (): Promise<void> => {
     for (const part of opened.reverse()) await part.close().catch(() => undefined);
   };
   try {
-    const plan = planPatches(info, {
-      spacing: config.spacing ?? model.bundle.spacing,
-      patchSize: config['patch-size'] ?? model.bundle.patchSize,
-      margin: config.margin,
-    });
+    const plan = planOf(info, parts.config, model.bundle);
     const key = runKey(info, plan, model, parts);
     const run = await openRun(key, growthAt(slide, plan.level, task), parts);
     if (run.state.state === 'completed') {
@@ -56,7 +55,10 @@ export async function openSession(
       plan,
       overview: reader.overview,
       fresh,
+      maskTiff: parts.config['mask-tiff'],
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
+      minArea: parts.config['min-area'],
+      minHole: parts.config['min-hole'],
     });
     const output = deferredOutput(folder, opening);
     opened.push(output);
@@ -66,6 +68,10 @@ export async function openSession(
       slide: info,
       plan,
       reader,
+      viewed: {
+        source: { description: source, levels: task.live ? plan.level + 1 : info.levels.length },
+        overview: reader.overview,
+      },
       source,
       grows: task.live !== undefined,
       output,
@@ -96,11 +102,12 @@ const MASKED_BY = 'tissue blocks';
 
 /** Everything that changes a mask, and nothing else. */
 function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
+  const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin];
   return {
     slide: info.id,
     fingerprint: info.fingerprint,
     modelVersion: segmenter.info.modelVersion,
-    plan: JSON.stringify([plan.level, plan.mpp, plan.patchSize, plan.margin, tissueRule, MASKED_BY]),
+    plan: JSON.stringify([...grid, tissueRule, MASKED_BY, ...(plan.padding === 'zero' ? [] : [plan.padding])]),
   };
 }
 
@@ -124,20 +131,6 @@ function tilesOf(
   return {
     tiles: () => ({ expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, late: 0, overwritten: 0 }),
     sparse: () => sparse ?? false,
-  };
-}
-
-/** Of a slide that is watched: whether what it lies in is there. */
-function folderOf({ path, presence }: SlideTask): { folder?: SourceFolder } {
-  if (!presence) return {};
-  return {
-    folder: {
-      isAway: () => presence.isAway(path),
-      back: signal => presence.back(path, signal),
-      get outages() {
-        return presence.outages;
-      },
-    },
   };
 }
 

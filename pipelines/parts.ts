@@ -1,9 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { type Observable, Subject } from 'rxjs';
+import { type Observable, type OperatorFunction, Subject } from 'rxjs';
 import { Arena } from '../src/arena.js';
 import type { Config } from '../src/config/options.js';
-import type { ModelSwitch } from '../src/engine/model-switch.js';
 import type { EngineEvent } from '../src/engine/pool.js';
 import { StromaflowError } from '../src/errors.js';
 import type { EventBus } from '../src/event/bus.js';
@@ -17,6 +16,7 @@ import { ReaderPool } from '../src/read/reader-pool.js';
 import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/read/tissue.js';
 import type { SlideInfo } from '../src/slide/slide.js';
 import { CreditPool } from '../src/stage/credit.js';
+import type { ReadPatch } from '../src/stage/item.js';
 import { combineObservers, type PipelineObserver } from '../src/stage/observer.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
@@ -24,26 +24,21 @@ import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
 import { HandOut } from '../src/work/hand-out.js';
 import { WorkSubjects } from '../src/work/task.js';
+import { NormFits } from './fit-norms.js';
 import { engineLanes, modelPath, normOf, openModelOfWorkers, openModels } from './models.js';
+import type { ModelParts } from './taken-model.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
-export interface Parts {
+export interface Parts extends ModelParts {
   readonly config: Config;
-  /** The model, which may be changed for another while slides are under way. */
-  readonly models: Pick<ModelSwitch, 'current' | 'take' | 'release' | 'reload'>;
   /** What an operator may want to know of the engine. */
   readonly engineEvents: Observable<EngineEvent>;
-  readonly readers: ReaderPool;
-  readonly credits: CreditPool;
   /** Slots of the arena: the credits themselves, but where workers have arenas of their own. */
   readonly slots: CreditPool;
   /** Who segments, where this process does not. */
   readonly workers?: HandOut;
   readonly bus: EventBus;
   readonly events: Events;
-  readonly ledger: Ledger;
-  /** Null keeps every patch. */
-  readonly tissueRule: TissueRule | null;
   readonly observer: PipelineObserver;
   /** Where a slide's results go. */
   readonly openOutput: typeof openSlideOutput;
@@ -51,6 +46,13 @@ export interface Parts {
   readonly openLabels?: (slide: SlideInfo, plan: PatchPlan) => Promise<PatchLabels | undefined>;
   /** Told of each slide as it enters the graph. */
   readonly onOpened: (session: SlideSession) => void;
+  /** Pixels of a slot: patch size² × 3 bytes of RGB, row by row; a patch's own from the reader until it is acknowledged. */
+  pixels(slot: number): Uint8Array;
+  /**
+   * An operator of one's own between reader and model; `reject` makes one. Each patch must come out of it once: one that is kept back holds its
+   * credit, and its slide is never done.
+   */
+  readonly afterRead?: OperatorFunction<ReadPatch, ReadPatch>;
   /** Slides open at the same time. */
   readonly slidesAtOnce: number;
   /** Closes all of it, the bus last and drained. */
@@ -86,18 +88,24 @@ export async function openParts(
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
     const bundle = await loadBundle(modelPath(config), undefined, { norm: normOf(config) });
     const isIngest = config.role === 'ingest';
-    const nats = isIngest ? keep(await openWorkBus(config)) : undefined;
-    const bus = given.bus ?? nats ?? keep(await openBus(config, 'publisher'));
-    const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
+    if (isIngest && config['fit-norm'] !== undefined)
+      throw new StromaflowError('CONFIG_INVALID', '--fit-norm does not go with --role ingest', {
+        fix: 'fit the norms once with stromaflow model freeze, and give every worker that bundle',
+      });
     const arena = allocateArena(config, bundle);
-    const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
     const { probabilities = false } = given;
+    const setup = { config, arena, probabilities, onEvent };
+    const fits = config['fit-norm'] === undefined ? undefined : new NormFits(bundle, setup);
+    const nats = isIngest ? keep(await openWorkBus(config)) : undefined;
+    const bus = given.bus ?? nats ?? keep(await openBus(config, 'publisher'));
+    const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
+    const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const models = keep(
       isIngest && config.engine !== 'null'
         ? await openModelOfWorkers(bundle, config)
-        : await openModels({ config, bundle, arena, probabilities, onEvent }),
+        : await openModels({ ...setup, bundle }),
     );
     const slots = new CreditPool(arena.shape.slots);
     const rule = tissueRule(config);
@@ -105,6 +113,7 @@ export async function openParts(
     return {
       config,
       models,
+      ...(fits && { fits }),
       engineEvents,
       readers,
       credits: workers ? new CreditPool(config['tasks-ahead'] * config['task-patches']) : slots,
@@ -117,6 +126,8 @@ export async function openParts(
       observer: combineObservers([]),
       openOutput: openSlideOutput,
       onOpened: () => undefined,
+      say: () => undefined,
+      pixels: slot => arena.slot(slot),
       slidesAtOnce: SLIDES_AT_ONCE,
       close,
     };
@@ -175,9 +186,9 @@ function allocateArena(config: Config, bundle: ModelBundle): Arena {
   return new Arena({ slots, patchSize: config['patch-size'] ?? bundle.patchSize });
 }
 
-const readerThreads = (config: Config): number => config.readers || Math.max(1, availableParallelism() - 1);
+export const readerThreads = (config: Config): number => config.readers || Math.max(1, availableParallelism() - 1);
 
-function tissueRule(config: Config): TissueRule | null {
+export function tissueRule(config: Config): TissueRule | null {
   if (config['keep-empty']) return null;
   return {
     saturation: config['tissue-saturation'] ?? DEFAULT_TISSUE_RULE.saturation,

@@ -1,22 +1,30 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
 import { modelTag } from '../src/event/contract.js';
 import { duePatches } from '../src/live/due-patches.js';
 import type { Growth } from '../src/live/live-slide.js';
 import { patchRef } from '../src/read/plan.js';
+import { DICOM_KIND } from '../src/slide/dicom/description.js';
+import { GROWING_DICOM_KIND } from '../src/slide/dicom/growing-dicom-source.js';
+import { readSegmentedSeries, type SegmentedSeries } from '../src/slide/dicom/segmented-series.js';
+import { sampleFileAt } from '../src/slide/file-samples.js';
+import type { SlideNote } from '../src/slide/note.js';
 import { fileAt } from '../src/slide/open.js';
 import { kept, publishAggregate, publishProgress, saidBesides } from '../src/stage/announce.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import type { Lack } from '../src/stage/lack.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { DuePatch, SlideSession } from '../src/stage/session.js';
+import { isSegmentable } from '../src/store/dicom-seg.js';
 import { REPLACED } from '../src/store/run-key.js';
 import type { SlideSummary } from '../src/store/summary.js';
+import { withoutFolders } from '../src/text.js';
 import { growingOf, openSession } from './open-session.js';
 import type { Parts } from './parts.js';
 import type { SlideTask } from './slide-task.js';
 import { summarise } from './summarise.js';
+import { type TakenModel, takeModel } from './taken-model.js';
 
 const REPAINTS_AT_ONCE = 4;
 
@@ -43,7 +51,12 @@ export type SlideResult = { readonly path: string; readonly id: string } & (
       readonly summary?: SlideSummary;
       readonly folder?: string;
     }
-  | { readonly state: 'failed'; readonly error: StromaflowError }
+  | {
+      readonly state: 'failed';
+      readonly error: StromaflowError;
+      /** It failed like this before, and nobody was told again. */
+      readonly repeated?: true;
+    }
 );
 
 /**
@@ -58,6 +71,7 @@ export async function runSlide(
 ): Promise<SlideResult> {
   const { path, id } = task;
   let session: SlideSession | undefined;
+  let taken: TakenModel | undefined;
   let again = false;
   try {
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
@@ -65,14 +79,16 @@ export async function runSlide(
     const opened = await whileThere(task, signal, async () => {
       const slide = await task.open(signal);
       const folder = join(parts.config.out, slide.info.id);
-      return { folder, session: await openSession(slide, folder, task, parts, patience(signal, DRAIN_SECONDS)) };
+      taken ??= await takeModel(slide, task, parts, signal);
+      const giveUp = patience(signal, DRAIN_SECONDS);
+      return { folder, session: await openSession(slide, folder, task, parts, taken, giveUp) };
     });
     const { folder } = opened;
     session = opened.session;
     if (!session) return { path, id, state: 'done-before', folder };
     parts.onOpened(session);
     if (!signal.aborted) {
-      due.add(duePatchesOf(session, task, signal), task.urgent ? URGENT_SHARE : 1);
+      due.add(duePatchesOf(session, task, taken, signal), task.urgent ? URGENT_SHARE : 1);
       await session.drained;
     }
     if (session.failure && !signal.aborted) throw session.failure;
@@ -88,11 +104,14 @@ export async function runSlide(
     if (signal.aborted && !session) return { path, id, state: 'interrupted', done: 0, expected: 0 };
     if (!session && task.whole && !(await task.whole.isSame(signal))) return overtaken(task, 'replaced');
     if (!session && hasGone(task)) return overtaken(task, 'gone');
-    await reportFailure(id, session, failure, parts);
+    const isKnown = task.hasFailedBefore?.(failure.code) ?? false;
+    // Of a session subscribers know that it was opened: they hear of its end, too.
+    if (isKnown && !session) return { path, id, state: 'failed', error: failure, repeated: true };
+    await reportFailure(task, session, failure, parts);
     return { path, id, state: 'failed', error: failure };
   } finally {
     await session?.close().catch(() => undefined);
-    if (session) parts.models.release(session.model);
+    await taken?.release();
     await task.live?.close();
     task.whole?.close(again);
   }
@@ -149,7 +168,9 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const { bus, events } = parts;
   const { run, lack } = session;
   const aggregate = session.nextAggregate(lack === undefined);
-  const summary = await session.output.finish(summarise(session, aggregate, parts));
+  const found = summarise(session, aggregate, parts);
+  const { source, note } = await segmentedSeries(session, parts);
+  const summary = await session.output.finish({ ...found, notes: [...found.notes, ...note] }, source);
   await publishAggregate(session, aggregate, bus, giveUp);
   if (lack) {
     const ending = events.slide('incomplete', { ...finished(session), reason: lack });
@@ -167,6 +188,25 @@ async function finish(session: SlideSession, task: SlideTask, parts: Parts, give
   const said = saidBesides(session, bus, { ending: kept(ending) });
   await run.update({ ...run.state, ...said, ...(growth && contentOf(growth, session.plan.level)), state: 'completed' });
   return { state: 'completed', summary };
+}
+
+/** What DICOM segmentations of a slide are of; a slide that cannot have any has a note why. */
+async function segmentedSeries(
+  { slide, plan, viewed }: SlideSession,
+  { config }: Parts,
+): Promise<{ source?: SegmentedSeries; note: readonly SlideNote[] }> {
+  const kind = viewed?.source.description.kind;
+  if (config['dicom-seg'] === 'off' || (kind !== DICOM_KIND && kind !== GROWING_DICOM_KIND)) return { note: [] };
+  const leftOut = (why: string): { note: readonly SlideNote[] } => ({
+    note: [{ code: 'output-left-out', message: `no DICOM segmentation was written: ${why}` }],
+  });
+  try {
+    const source = await readSegmentedSeries(slide.path);
+    if (isSegmentable(plan, source)) return { source, note: [] };
+    return leftOut('the spacing of the masks is that of no level of the slide');
+  } catch (error) {
+    return leftOut(withoutFolders(toStromaflowError(error, 'SLIDE_UNREADABLE').message));
+  }
 }
 
 type Finish =
@@ -225,8 +265,14 @@ function reasonOf({ live, whole }: SlideTask, { aggregate }: SlideSession): Live
 }
 
 /** All of a whole slide at once; of a growing one each patch when its tiles are there. */
-function duePatchesOf(session: SlideSession, { live, whole }: SlideTask, signal: AbortSignal) {
+function duePatchesOf(
+  session: SlideSession,
+  { live, whole }: SlideTask,
+  taken: TakenModel | undefined,
+  signal: AbortSignal,
+) {
   if (!live) return whole ? until(whole.replaced, session.due()) : session.due();
+  if (taken?.ready) return session.dueWhenReady(taken.ready(session.failed));
   const stop = AbortSignal.any([signal, session.failed]);
   return session.dueWhenReady(duePatches(live, session.plan, stop));
 }
@@ -261,12 +307,25 @@ const finished = (session: SlideSession) => {
 
 /** A bus that cannot be reached must neither hide the failure itself nor hold it up. */
 async function reportFailure(
-  id: string,
+  task: SlideTask,
   session: SlideSession | undefined,
   { code, message, fix }: StromaflowError,
   { bus, events }: Parts,
 ): Promise<void> {
   const run = session ? { run: session.runToken } : {};
-  const event = events.slide('failed', { slide: id, ...run, error: { code, message, fix } });
+  const failed = { slide: task.id, ...run, error: { code, message, fix } };
+  const event = events.slide('failed', failed, session ? String(session.revision) : contentOfFailed(task));
   await bus.publish(event, AbortSignal.timeout(REPORT_MS)).catch(() => undefined);
+}
+
+/** Names what a slide without a session holds; undefined where that is many files or none. */
+function contentOfFailed({ path, live, whole }: SlideTask): string | undefined {
+  if (live) return live.growth.identity;
+  if (whole) return whole.opened.info.fingerprint;
+  try {
+    const file = fileAt(path);
+    return statSync(file).isFile() ? sampleFileAt(file) : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,15 @@
-import { connect, filter, finalize, ignoreElements, isObservable, map, merge, mergeMap, type Observable } from 'rxjs';
+import {
+  connect,
+  filter,
+  finalize,
+  identity,
+  ignoreElements,
+  isObservable,
+  map,
+  merge,
+  mergeMap,
+  type Observable,
+} from 'rxjs';
 import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
 import { credit } from '../src/stage/credit.js';
@@ -23,8 +34,8 @@ import type { SlideTask } from './slide-task.js';
  * The graph every use shares: due patches in, outcomes out. It never fails because of a patch or a slide, holds at most
  * as many patches as there are credits, and after an abort lets out what is inside.
  *
- *     due ─credit→ read → tissue? ─yes→ infer (batch → segment) ─┐
- *                            └────────────no─────────────────────┴→ outcome → score → store → publish → acknowledge → announce
+ *     due ─credit→ read → [afterRead] → tissue? ─yes→ infer (batch → segment) ─┐
+ *                                          └────────────no─────────────────────┴→ outcome → score → store → publish → acknowledge → announce
  */
 export function segmentPatches(
   due: AsyncIterable<DuePatch>,
@@ -35,9 +46,12 @@ export function segmentPatches(
   const giveUp = patience(signal, DRAIN_SECONDS);
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
 
-  return credit(due, credits, observer, signal).pipe(
+  const read$ = credit(due, credits, observer, signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
     read(observer, signal),
+    parts.afterRead ?? identity<Observable<ReadPatch>>,
+  );
+  return read$.pipe(
     connect(patch$ =>
       merge(
         patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../src/errors.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
 import type { WholeSlide } from '../src/live/whole-slide.js';
 import type { PatchPlan } from '../src/read/patch.js';
@@ -17,6 +18,8 @@ export interface SlideTask {
   readonly whole?: WholeSlide;
   /** Whether the folder that it lies in is there, of one that is watched. */
   readonly presence?: Presence;
+  /** Of a slide that may be tried again: whether it failed with this code before; it is remembered. */
+  hasFailedBefore?(code: ErrorCode): boolean;
   /** Gets a larger share of the graph than other slides. */
   readonly urgent?: boolean;
   /** Opens the truth, for a slide that has one. */

@@ -29,7 +29,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
   const { slide, plan, resumedPatches, seconds } = session;
   const { config, tissueRule } = parts;
   const { name, version, device, batch, loadSeconds } = session.engine;
-  const { level, patchSize, margin, cols, rows, downsample } = plan;
+  const { level, patchSize, margin, padding, cols, rows, downsample } = plan;
   const { width, height } = slide.levels[0]!;
   const records = [...session.aggregate.records()];
   return {
@@ -48,7 +48,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       fingerprint: slide.fingerprint,
       properties: slide.properties,
     },
-    plan: { level, patchSize, margin, cols, rows, downsample },
+    plan: { level, patchSize, margin, padding, cols, rows, downsample },
     engine: { name, version, device, batch },
     filter: {
       kept: records.length - aggregate.patches.empty - aggregate.patches.missing,

@@ -19,6 +19,7 @@ export const ERRORS = {
   },
   SLIDE_INCOMPLETE: { exit: 1, fix: 'the slide is taken up again when it changes or on the next start' },
   TILE_CORRUPT: { exit: 1, fix: 'the patch is reported as failed; scan the slide again if it matters' },
+  PATCH_REJECTED: { exit: 1, fix: 'a check of this installation objects to the patch; its message says why' },
   MODEL_NOT_FOUND: {
     exit: 1,
     fix: 'give a bundle folder (config.json, model.safetensors, stromaflow.json) with --model',
@@ -50,6 +51,10 @@ export const ERRORS = {
   LABELS_INVALID: {
     exit: 1,
     fix: 'correct the file named above; --strict stops at the first, otherwise it is left out',
+  },
+  TRAINING_DIVERGED: {
+    exit: 1,
+    fix: 'the run folder keeps the last good state; begin anew with a lower --learning-rate and another --name',
   },
   MASK_INVALID: { exit: 1, fix: 'the payload must be a 1-bit PNG as the event contract describes it' },
   INTERRUPTED: { exit: 130, fix: 'start the same command again to go on where it stopped' },

@@ -1,4 +1,4 @@
-/** What the package exports: the subscriber client and the event contract. The pipeline itself is the command line. */
+/** What the package exports: the subscriber client and the event contract. The pipeline is the command line, and `stromaflow/pipeline`. */
 export { ERRORS, type ErrorCode, StromaflowError } from './errors.js';
 export type { BusEvent, EventBus } from './event/bus.js';
 export type * from './event/client.js';

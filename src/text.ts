@@ -33,3 +33,6 @@ export function wrapped(text: string, width: number, indent = 0): string[] {
   }
   return [...lines, line];
 }
+
+/** A message without the folders of this machine: of an absolute path the last name stays. Addresses keep their slashes. */
+export const withoutFolders = (text: string): string => text.replace(/(?<![\w.:/])\/(?:[^:\n]*\/)?(?=[^\s/])/g, '');

@@ -7,7 +7,7 @@ import { findLayout } from '#src/evaluate/layout.js';
 import { readSplit } from '#src/evaluate/split.js';
 import { PARAMETERS, readParameters } from '#src/slide/fields/parameters.js';
 import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
-import { decodePercent, decodeText, printable, wrapped } from '#src/text.js';
+import { decodePercent, decodeText, printable, withoutFolders, wrapped } from '#src/text.js';
 import { scratch } from './slide/fixture.js';
 
 const MARK = '\uFEFF';
@@ -126,4 +126,13 @@ it('breaks a text at spaces, loses no word and indents what follows', () => {
     ),
   );
   expect(wrapped(`a ${'x'.repeat(30)} b`, 10)).toEqual(['a', 'x'.repeat(30), 'b']);
+});
+
+it.each([
+  ['/mnt/scanner/a b/x.svs: is no slide', 'x.svs: is no slide'],
+  ['cannot read /etc/secret/key', 'cannot read key'],
+  ['nats://127.0.0.1:4222 is away', 'nats://127.0.0.1:4222 is away'],
+  ['read and/or write', 'read and/or write'],
+])('%s without folders', (text, expected) => {
+  expect(withoutFolders(text)).toBe(expected);
 });

@@ -43,7 +43,9 @@ export const MODEL: readonly OptionName[] = [
   'half',
   'norm',
 ];
-export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin'];
+/** Norms that are fitted to slides. */
+export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
+export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'padding'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
 /** Of one that hands out work. */
@@ -51,8 +53,8 @@ export const INGEST: readonly OptionName[] = ['role', 'task-patches', 'tasks-ahe
 export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-ca', 'nats-cert', 'nats-key'];
 export const STREAMS: readonly OptionName[] = ['stream-days', 'stream-bytes', 'stream-replicas', 'stream-storage'];
 export const EVENTS: readonly OptionName[] = [...NATS, 'publish', 'prefix', 'site', 'scanner', 'aggregate-interval'];
-export const STATUS: readonly OptionName[] = ['host', 'port'];
-export const OUTPUT: readonly OptionName[] = ['out', 'fresh', 'zarr'];
+export const STATUS: readonly OptionName[] = ['host', 'port', 'token-file', 'access-log'];
+export const OUTPUT: readonly OptionName[] = ['out', 'fresh', 'zarr', 'mask-tiff', 'dicom-seg', 'min-area', 'min-hole'];
 export const WATCHING: readonly OptionName[] = [
   'settle',
   'poll',
@@ -69,6 +71,36 @@ export const LABEL_READING: readonly OptionName[] = ['labels-frame', 'labels-obj
 export const LABELS: readonly OptionName[] = [...LABEL_MAP, 'labels', ...LABEL_READING, 'patient'];
 /** Labels beside slides that are segmented. */
 export const TRUTH: readonly OptionName[] = [...LABEL_MAP, 'labels', ...LABEL_READING, 'strict'];
+/** How a network is trained. */
+export const TRAINING: readonly OptionName[] = [
+  'runs',
+  'name',
+  'fresh',
+  'architecture',
+  'model',
+  'norm',
+  'encoder-weights',
+  'frozen',
+  'epochs',
+  'learning-rate',
+  'final-rate',
+  'final-epochs',
+  'effective-batch',
+  'batch',
+  'loss',
+  'optimizer',
+  'weight-decay',
+  'norm-statistics',
+  'augment',
+  'balance',
+  'patience',
+  'pad-small',
+  'checkpoint-interval',
+  'data-licence',
+  'engine',
+  'threads',
+  'readers',
+];
 export const GRAPH: readonly OptionName[] = [
   ...OUTPUT,
   ...MODEL,

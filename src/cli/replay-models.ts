@@ -134,7 +134,7 @@ export function reportNames(bundles: readonly Pick<ModelBundle, 'name' | 'versio
 
 /**
  * The configuration all models share: the first one's patches. Models made for another spacing cannot be compared unless
- * somebody says at which.
+ * somebody says at which. Without a margin unless one is stated: a split by patch is of patches side by side, as the study's were.
  * @throws USAGE
  */
 export function sharedPatches(config: Config, bundles: readonly ModelBundle[]): Config {
@@ -145,5 +145,6 @@ export function sharedPatches(config: Config, bundles: readonly ModelBundle[]): 
       fix: 'state with --spacing at which one all of them are to be compared',
     });
   }
-  return { ...config, spacing, 'patch-size': config['patch-size'] ?? bundles[0]!.patchSize };
+  const patchSize = config['patch-size'] ?? bundles[0]!.patchSize;
+  return { ...config, spacing, 'patch-size': patchSize, margin: config.margin ?? 0 };
 }

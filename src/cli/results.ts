@@ -6,6 +6,7 @@ import { AREAS_FILE, type AreasCsv } from '../store/areas-csv.js';
 import type { SlideSummary } from '../store/summary.js';
 import { lastResults } from './closing.js';
 import { isSaid, type LeftOut, leftOut, leftOutLine } from './left-out.js';
+import { sievedLine } from './sieved.js';
 import type { Terminal } from './terminal.js';
 
 /** Says what became of a slide. */
@@ -51,8 +52,10 @@ export async function printResult(
       return;
     }
     case 'failed': {
-      const { code, message, fix } = result.error;
-      terminal.problem(result.error.line);
+      const { code, message, fix, line } = result.error;
+      // Most messages name the file.
+      const isNamed = message.includes(result.path) || message.includes(result.id);
+      terminal.problem(isNamed ? line : `${result.id}: ${line}`);
       terminal.json({ slide: result.id, state: 'failed', error: { code, message, fix } });
     }
   }
@@ -65,14 +68,16 @@ function found({ area, patches }: SlideSummary): string {
     patches.failed > 0 ? `, ${patches.failed} FAILED` : '',
   ];
   return (
-    `stroma ${area.stromaMm2.toFixed(3)} mm², tissue ${area.tissueMm2.toFixed(3)} mm²` +
-    ` (${(area.stromaFraction * 100).toFixed(1)} %), ${patches.segmented} patches segmented, ${patches.empty} empty` +
+    `stroma ${area.stromaMm2.toFixed(3)} mm² of ${area.tissueMm2.toFixed(3)} mm² tissue` +
+    ` (${(area.stromaFraction * 100).toFixed(1)} %), ${patches.segmented} patches segmented, ${patches.empty} without tissue` +
     aside.join('')
   );
 }
 
 function printFiles(summary: SlideSummary, folder: string, terminal: Terminal): void {
   printLeftOut(summary, terminal);
+  const sieved = sievedLine(summary);
+  if (sieved !== undefined) terminal.line(`  ${sieved}`);
   terminal.line(
     `  pictures and results: ${shorten(folder)}/  (overview.png, mask.geojson, mask.ome.zarr, summary.json)`,
   );
@@ -100,13 +105,17 @@ const WHY = {
 } as const;
 
 /** Puts a finished slide into areas.csv; false where that was not possible, which has then been said. */
-export async function keepAreas(areas: AreasCsv, result: SlideResult): Promise<boolean> {
+export async function keepAreas(
+  areas: AreasCsv,
+  result: SlideResult,
+  { problem }: Pick<Terminal, 'problem'>,
+): Promise<boolean> {
   try {
     if (result.state === 'completed') await areas.put(result.id, result.summary);
     else if (result.state === 'done-before') await areas.put(result.id, await summaryIn(result.folder));
     return true;
   } catch (error) {
-    process.stderr.write(`stromaflow: ${result.id} is not in ${AREAS_FILE}: ${toStromaflowError(error).line}\n`);
+    problem(`${result.id} is not in ${AREAS_FILE}: ${toStromaflowError(error).line}`);
     return false;
   }
 }

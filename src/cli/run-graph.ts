@@ -11,6 +11,7 @@ import type { Metrics } from '../status/metrics.js';
 import { type BusObserver, observeBus } from '../status/observe-bus.js';
 import { AreasCsv } from '../store/areas-csv.js';
 import type { Ledger } from '../store/ledger.js';
+import type { SlideShelf } from '../view/shelf.js';
 import { closingLine, closingOf } from './closing.js';
 import type { CommandContext } from './command.js';
 import { followModel } from './follow-model.js';
@@ -73,7 +74,8 @@ export async function runGraph(
   }: GraphOptions = {},
 ): Promise<number> {
   const status = await StatusEndpoint.open(config, terminal, folder);
-  const { metrics, board } = status;
+  if (log) await status.recall(config.out);
+  const { metrics, board, shelf } = status;
   signal.addEventListener('abort', () => board.drain(), { once: true });
   const cleanUps: (() => Promise<void>)[] = [() => status.close()];
   try {
@@ -103,7 +105,10 @@ export async function runGraph(
     const progress = new ProgressCounter();
     const openLabels = labelsFor?.(models.current.bundle);
     const service = log ? new ServiceLog(terminal, bus) : undefined;
-    const parts = { ...watched(bare, metrics, board, progress, terminal, service), ...(openLabels && { openLabels }) };
+    const parts = {
+      ...watched(bare, metrics, board, progress, terminal, service, shelf),
+      ...(openLabels && { openLabels }),
+    };
     const supervision = superviseEngine(
       bare.engineEvents,
       event => {
@@ -135,7 +140,7 @@ export async function runGraph(
         concatMap(async result => {
           if (result.state === 'failed') board.fail(result.error);
           if (!(quiet && result.state === 'completed')) await printResult(result, terminal, again);
-          if (areas) areasKept = (await keepAreas(areas, result)) && areasKept;
+          if (areas) areasKept = (await keepAreas(areas, result, terminal)) && areasKept;
           return result;
         }),
         toArray(),
@@ -159,14 +164,18 @@ function watched(
   progress: ProgressCounter,
   terminal: Terminal,
   service: ServiceLog | undefined,
+  shelf: SlideShelf | undefined,
 ): Parts {
+  const viewed = shelf ? [shelf.busObserver] : [];
   return {
     ...parts,
-    observer: combineObservers([metrics.observer, board.observer, progress]),
-    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, deadLetters(terminal)]),
+    observer: combineObservers([metrics.observer, board.observer, progress, ...(shelf ? [shelf.observer] : [])]),
+    bus: observeBus(parts.bus, [metrics.busObserver, board.busObserver, ...viewed, deadLetters(terminal)]),
+    say: terminal.line,
     onOpened: session => {
       progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches);
       service?.opened(session);
+      shelf?.opened(session);
     },
   };
 }

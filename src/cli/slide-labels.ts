@@ -12,6 +12,7 @@ import type { ModelBundle } from '../model/bundle.js';
 import type { SlideNote } from '../slide/note.js';
 import { splitScene } from '../slide/scene-path.js';
 import { labelMapOptions, labelReading } from './label-options.js';
+import type { Terminal } from './terminal.js';
 
 /**
  * How the truths of slides are found, when somebody asked for them: --labels names a folder of them, or one; --positive alone
@@ -22,6 +23,7 @@ import { labelMapOptions, labelReading } from './label-options.js';
  */
 export async function slideLabels(
   config: Config,
+  terminal: Pick<Terminal, 'problem'>,
   only?: string,
 ): Promise<{ labelsFor?: (bundle: ModelBundle) => Parts['openLabels'] }> {
   const { labels, positive } = config;
@@ -29,12 +31,13 @@ export async function slideLabels(
   const facts = labels === undefined ? undefined : await stat(labels).catch(() => undefined);
   if (labels !== undefined && !facts) throw new StromaflowError('FILE_NOT_FOUND', `${labels}: no such file or folder`);
   const fixed = only !== undefined && facts?.isFile() ? labels : undefined;
-  return { labelsFor: bundle => finder(config, bundle, fixed, only) };
+  return { labelsFor: bundle => finder(config, bundle, terminal, fixed, only) };
 }
 
 function finder(
   config: Config,
   bundle: ModelBundle,
+  { problem }: Pick<Terminal, 'problem'>,
   fixed: string | undefined,
   only: string | undefined,
 ): NonNullable<Parts['openLabels']> {
@@ -58,7 +61,7 @@ function finder(
     } catch (error) {
       const fault = toStromaflowError(error, 'LABELS_INVALID');
       if (config.strict || fixed !== undefined) throw fault;
-      process.stderr.write(`stromaflow: ${slide.id}: without IoU: ${fault.line}\n`);
+      problem(`${slide.id}: without IoU: ${fault.line}`);
       return undefined;
     }
   };

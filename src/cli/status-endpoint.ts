@@ -1,15 +1,24 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Parts } from '../../pipelines/parts.js';
 import type { Config } from '../config/options.js';
+import { StromaflowError } from '../errors.js';
 import { StatusBoard } from '../status/board.js';
+import { storedGrid } from '../status/grid.js';
 import { createMetrics, type Metrics } from '../status/metrics.js';
-import type { Readiness } from '../status/report.js';
-import { type StatusServer, startStatusServer } from '../status/server.js';
+import type { Readiness, SlideGrid } from '../status/report.js';
+import { isLoopback, type StatusServer, startStatusServer } from '../status/server.js';
+import { REMEMBERED } from '../status/slide-book.js';
+import { finishedSlides, readSummary, storedPatches } from '../store/finished-slides.js';
 import { VERSION } from '../version.js';
+import { SlideShelf } from '../view/shelf.js';
 import type { EngineSupervision } from './supervise-engine.js';
 import type { Terminal } from './terminal.js';
 
-/** The folder that is watched: why it is away, undefined while it is there. */
+/** The folder that is watched. */
 export interface WatchedFolder {
+  readonly root: string;
+  /** Why it is away, undefined while it is there. */
   readonly reason: string | undefined;
 }
 
@@ -20,6 +29,8 @@ export interface WatchedFolder {
 export class StatusEndpoint {
   readonly metrics: Metrics;
   readonly board: StatusBoard;
+  /** Slides to look at; undefined where nobody can ask. */
+  readonly shelf: SlideShelf | undefined;
   #server: StatusServer | undefined;
   #parts: Pick<Parts, 'bus' | 'models'> | undefined;
   readonly #folder: WatchedFolder | undefined;
@@ -27,28 +38,34 @@ export class StatusEndpoint {
 
   /** @throws PORT_IN_USE, CONFIG_INVALID */
   static async open(
-    config: Pick<Config, 'host' | 'port'>,
+    config: Pick<Config, 'host' | 'port' | 'token-file' | 'access-log' | 'out'>,
     terminal: Pick<Terminal, 'line'>,
     folder?: WatchedFolder,
   ): Promise<StatusEndpoint> {
-    const endpoint = new StatusEndpoint(folder);
-    const { host, port } = config;
+    const { host, port, out, 'token-file': tokenFile, 'access-log': accessLog } = config;
+    const endpoint = new StatusEndpoint(folder, port === undefined ? undefined : new SlideShelf(out));
     if (port === undefined) return endpoint;
-    const { metrics, board } = endpoint;
+    const { metrics, board, shelf } = endpoint;
+    const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
     endpoint.#server = await startStatusServer({
       host,
       port,
       metrics,
       status: () => board.report(),
-      grid: slide => board.grid(slide),
+      grid: slide => board.grid(slide) ?? gridOf(slide, board, out),
       readiness: () => endpoint.#readiness(),
+      ...(shelf ? { shelf } : {}),
+      ...{ token, accessLog },
     });
-    terminal.line(`status     ${endpoint.#server.url}  (a page for the browser)`);
+    if (token === undefined && !isLoopback(host))
+      terminal.line('           health and metrics only: other machines see slides when there is a --token-file');
+    terminal.line(`status     ${endpoint.#server.url}  (a page for the browser, while this runs)`);
     return endpoint;
   }
 
-  private constructor(folder: WatchedFolder | undefined) {
+  private constructor(folder: WatchedFolder | undefined, shelf: SlideShelf | undefined) {
     this.#folder = folder;
+    this.shelf = shelf;
     const engine = () => this.#parts?.models.current.segmenter.info;
     const connected = () => this.#parts?.bus.connected ?? false;
     const description = () => this.#parts?.bus.description ?? 'not opened yet';
@@ -66,7 +83,12 @@ export class StatusEndpoint {
       connected,
       ...(folder && { folderUp: () => folder.reason === undefined }),
     });
-    this.board = new StatusBoard({ version: VERSION, bus, engine });
+    this.board = new StatusBoard({ version: VERSION, bus, engine, ...(folder && { folder }) });
+  }
+
+  /** Shows what earlier starts finished, too. */
+  async recall(out: string): Promise<void> {
+    this.board.recall(await finishedSlides(out, REMEMBERED));
   }
 
   /** The graph's parts are there. */
@@ -77,6 +99,7 @@ export class StatusEndpoint {
 
   async close(): Promise<void> {
     await this.#server?.close();
+    await this.shelf?.close();
   }
 
   #readiness(): Readiness {
@@ -91,4 +114,37 @@ export class StatusEndpoint {
       },
     };
   }
+}
+
+/** Of a slide that an earlier start finished. Names come from outside: only those on the board are looked up. */
+async function gridOf(slide: string, board: StatusBoard, out: string): Promise<SlideGrid | undefined> {
+  if (!board.report().slides.some(known => known.slide === slide && known.state !== 'open')) return undefined;
+  const folder = join(out, slide);
+  try {
+    const summary = await readSummary(folder);
+    return summary && (await storedGrid(summary.plan.cols, summary.plan.rows, storedPatches(folder)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Below it a token can be guessed. */
+const SHORTEST_TOKEN = 16;
+
+async function readToken(path: string): Promise<string> {
+  let token: string;
+  try {
+    token = (await readFile(path, 'utf8')).trim();
+  } catch (cause) {
+    throw new StromaflowError('CONFIG_INVALID', `${path}: the token cannot be read`, { cause });
+  }
+  if (!/^[\x21-\x7e]+$/.test(token) || token.length < SHORTEST_TOKEN)
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      `${path}: a token has ${SHORTEST_TOKEN} characters or more, no space in it`,
+      {
+        fix: 'make one with: openssl rand -hex 32',
+      },
+    );
+  return token;
 }

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { printable } from '../text.js';
+import { printable, wrapped } from '../text.js';
 
 export interface Terminal {
   /** A line that stays. */
@@ -14,12 +14,10 @@ export interface Terminal {
   close(): void;
 }
 
+type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+
 /** Lines for people on a terminal, with a live status line at the bottom; JSON lines under `json`. */
-export function createTerminal(
-  output: Writable & { isTTY?: boolean; columns?: number },
-  json: boolean,
-  errors: Writable = process.stderr,
-): Terminal {
+export function createTerminal(output: Output, json: boolean, errors: Output = process.stderr): Terminal {
   const live = output.isTTY === true && !json;
   let shown = '';
   const clear = (): void => {
@@ -29,12 +27,12 @@ export function createTerminal(
     line(text) {
       if (json) return;
       clear();
-      output.write(`${printable(text, asItIs)}\n`);
+      output.write(`${broken(printable(text, asItIs), output)}\n`);
       if (shown) output.write(shown);
     },
     problem(text) {
       clear();
-      errors.write(`stromaflow: ${printable(text, asItIs)}\n`);
+      errors.write(`${broken(`stromaflow: ${printable(text, asItIs)}`, errors)}\n`);
       if (shown) output.write(shown);
     },
     status(text) {
@@ -51,6 +49,24 @@ export function createTerminal(
       shown = '';
     },
   };
+}
+
+/** On a terminal long lines are broken between words, what follows under the text behind the line's first column. */
+function broken(text: string, { isTTY = false, columns = 0 }: Output): string {
+  if (!isTTY || columns < LEAST_COLUMNS) return text;
+  return text
+    .split('\n')
+    .flatMap(line => brokenLine(line, columns - 1))
+    .join('\n');
+}
+
+/** In less nobody can read columns. */
+const LEAST_COLUMNS = 40;
+
+function brokenLine(line: string, width: number): string[] {
+  const lead = /^ */.exec(line)![0];
+  const column = /^\S+ {2,}/.exec(line)?.[0].length ?? (lead === '' ? 2 : 0);
+  return wrapped(line.slice(lead.length), width - lead.length, column).map(part => `${lead}${part}`);
 }
 
 /** A text may have several lines. */

@@ -39,7 +39,7 @@ export async function loadConfig(
     }),
   ) as Record<OptionName, Setting>;
   const config = Object.fromEntries(names.map(name => [name, settings[name].value])) as unknown as Config;
-  if (config.margin * 2 >= (config['patch-size'] ?? Infinity)) {
+  if ((config.margin ?? 0) * 2 >= (config['patch-size'] ?? Infinity)) {
     throw new StromaflowError(
       'CONFIG_INVALID',
       `margin ${config.margin} leaves nothing of a patch of ${config['patch-size']} px`,

@@ -1,6 +1,8 @@
 /** Every option, once: the command line, the environment, the config file, the help and docs/options.md come from here. */
 
 import { SCAN_ORDERS, SCAN_WAYS } from '../simulate/ways.js';
+import { TRAINED_ARCHITECTURES } from '../train/architectures.js';
+import { AUGMENTATIONS } from '../train/kinds.js';
 
 export type OptionType = 'string' | 'path' | 'integer' | 'number' | 'boolean' | 'choice';
 
@@ -26,6 +28,7 @@ export interface OptionSpec {
     | 'output'
     | 'watching'
     | 'labels'
+    | 'training'
     | 'simulator'
     | 'general';
 }
@@ -114,6 +117,13 @@ export const OPTIONS = {
     group: 'model',
     help: "statistics of group and instance norms: each patch's own, or the bundle's (default: the bundle's where it has them)",
   },
+  'fit-norm': {
+    type: 'choice',
+    unit: 'to what',
+    choices: ['slide', 'scanner'],
+    group: 'model',
+    help: 'fit group and instance norms, without labels, to each slide by its first patches, or to the slides of --scanner so far',
+  },
   image: { type: 'path', unit: 'file', group: 'model', help: 'picture for model run' },
   images: {
     type: 'path',
@@ -127,7 +137,7 @@ export const OPTIONS = {
     min: 16,
     max: 10_000,
     group: 'model',
-    help: 'patches that model freeze takes statistics from (default: until they stand still)',
+    help: 'patches that statistics of norms are taken from (default: model freeze until they stand still, --fit-norm 24 of a slide)',
   },
   logits: { type: 'path', unit: 'file', group: 'model', help: '.npy file that model run writes' },
   overwrite: { type: 'boolean', default: false, group: 'model', help: 'replace a bundle that is there' },
@@ -159,12 +169,19 @@ export const OPTIONS = {
   margin: {
     type: 'integer',
     unit: 'px',
-    default: 0,
     min: 0,
     max: 1024,
     multipleOf: 16,
     group: 'patches',
-    help: 'context read around a patch and cropped from its mask; hides seams, costs speed',
+    help: 'context read around a patch and cropped from its mask: takes seams away, costs speed (default: 32; 0 for patches below 256, ready .onnx, and labelled sets)',
+  },
+  padding: {
+    type: 'choice',
+    unit: 'what',
+    choices: ['zero', 'mirror'],
+    default: 'zero',
+    group: 'patches',
+    help: "what the model sees past the slide's edge: nothing (black), or the mirror image of what lies inside",
   },
   'keep-empty': {
     type: 'boolean',
@@ -379,6 +396,18 @@ export const OPTIONS = {
     group: 'status',
     help: 'port of the status endpoint; 0 is a free one (default: 9464 for watch, none for the others)',
   },
+  'token-file': {
+    type: 'path',
+    unit: 'file',
+    group: 'status',
+    help: 'file with the token that requests must bring (bearer, or password of basic auth); without it other machines see no slide',
+  },
+  'access-log': {
+    type: 'path',
+    unit: 'file',
+    group: 'status',
+    help: 'file that gets a line of JSON for each request to the status endpoint',
+  },
   out: {
     type: 'path',
     unit: 'folder',
@@ -398,6 +427,35 @@ export const OPTIONS = {
     default: 'v2',
     group: 'output',
     help: 'format of masks: v2 (OME-Zarr 0.4) or v3 (OME-Zarr 0.5); a slide that is gone on with keeps its own',
+  },
+  'mask-tiff': {
+    type: 'boolean',
+    default: false,
+    group: 'output',
+    help: 'write mask.tif too, a pyramidal TIFF with 2 where there is stroma: for ASAP, QuPath and TIGER',
+  },
+  'dicom-seg': {
+    type: 'choice',
+    choices: ['auto', 'off'],
+    default: 'auto',
+    group: 'output',
+    help: 'auto writes mask.dicom, DICOM segmentations, for slides that are DICOM',
+  },
+  'min-area': {
+    type: 'number',
+    unit: 'µm²',
+    default: 100,
+    min: 0,
+    group: 'output',
+    help: 'polygons smaller than this, about a cell, are left out of mask.geojson and counted; masks and areas have them; 0 keeps all',
+  },
+  'min-hole': {
+    type: 'number',
+    unit: 'µm²',
+    default: 100,
+    min: 0,
+    group: 'output',
+    help: 'holes smaller than this are filled in mask.geojson and counted; 0 keeps all',
   },
   settle: {
     type: 'number',
@@ -503,6 +561,160 @@ export const OPTIONS = {
     help: 'further model bundles on the same patches, separated by commas, each compared with each',
   },
   strict: { type: 'boolean', default: false, group: 'labels', help: 'stop at the first fault of a labelled set' },
+  architecture: {
+    type: 'choice',
+    unit: 'network',
+    default: 'fpn-resnet34',
+    choices: TRAINED_ARCHITECTURES,
+    group: 'training',
+    help: `network that is trained: ${TRAINED_ARCHITECTURES.join(', ')}; with --model the bundle's own`,
+  },
+  'encoder-weights': {
+    type: 'path',
+    unit: 'file',
+    group: 'training',
+    help: 'safetensors of smp, torchvision or timm that the encoder begins with (default: random numbers)',
+  },
+  frozen: {
+    type: 'string',
+    unit: 'modules',
+    group: 'training',
+    help: 'modules that do not learn, such as encoder or encoder.conv1,encoder.bn1,encoder.layer1',
+  },
+  epochs: {
+    type: 'integer',
+    unit: 'epochs',
+    default: 25,
+    min: 1,
+    max: 100_000,
+    group: 'training',
+    help: 'times that every training patch is learned from',
+  },
+  'learning-rate': {
+    type: 'number',
+    unit: 'rate',
+    default: 1e-4,
+    min: 0,
+    max: 1,
+    group: 'training',
+    help: 'learning rate, but for the last --final-epochs',
+  },
+  'final-rate': {
+    type: 'number',
+    unit: 'rate',
+    default: 1e-5,
+    min: 0,
+    max: 1,
+    group: 'training',
+    help: 'learning rate of the last --final-epochs',
+  },
+  'final-epochs': {
+    type: 'integer',
+    unit: 'epochs',
+    default: 10,
+    min: 0,
+    max: 100_000,
+    group: 'training',
+    help: 'epochs at the end that have --final-rate',
+  },
+  'effective-batch': {
+    type: 'integer',
+    unit: 'patches',
+    default: 16,
+    min: 1,
+    max: 4096,
+    group: 'training',
+    help: 'patches of one optimiser step, whose gradients are gathered from several --batch',
+  },
+  loss: {
+    type: 'choice',
+    unit: 'loss',
+    default: 'dice',
+    choices: ['dice', 'bce-dice', 'focal'],
+    group: 'training',
+    help: 'dice, bce-dice (binary cross-entropy and dice) or focal',
+  },
+  optimizer: {
+    type: 'choice',
+    unit: 'name',
+    default: 'adam',
+    choices: ['adam', 'adamw'],
+    group: 'training',
+    help: 'adam, or adamw (weight decay apart from the gradient)',
+  },
+  'weight-decay': {
+    type: 'number',
+    unit: 'factor',
+    min: 0,
+    max: 1,
+    group: 'training',
+    help: "PyTorch's weight_decay (default: 0 for adam, 0.01 for adamw, as there)",
+  },
+  'norm-statistics': {
+    type: 'choice',
+    unit: 'which',
+    default: 'batch',
+    choices: ['batch', 'frozen'],
+    group: 'training',
+    help: 'batch norms learn by the statistics of each --batch, or by the stored ones, which then stay',
+  },
+  augment: {
+    type: 'string',
+    unit: 'kinds',
+    default: 'rotate,flip',
+    group: 'training',
+    help: `how patches are changed: ${AUGMENTATIONS.join(', ')}, several with commas between, or none`,
+  },
+  balance: {
+    type: 'choice',
+    unit: 'how',
+    default: 'none',
+    choices: ['none', 'stroma'],
+    group: 'training',
+    help: 'stroma draws patches without, with little, half and mostly stroma equally often',
+  },
+  patience: {
+    type: 'integer',
+    unit: 'epochs',
+    min: 1,
+    max: 100_000,
+    group: 'training',
+    help: 'epochs without a better validation IoU after which training ends (default: it goes on to the last)',
+  },
+  'pad-small': {
+    type: 'boolean',
+    default: false,
+    group: 'training',
+    help: 'fill images that are smaller than a patch up with zeros instead of refusing them',
+  },
+  runs: {
+    type: 'path',
+    unit: 'folder',
+    default: 'runs',
+    group: 'training',
+    help: 'where runs go: <runs>/<name>/',
+  },
+  name: {
+    type: 'string',
+    unit: 'name',
+    group: 'training',
+    help: 'name of the run and of its bundles (default: the set and the network)',
+  },
+  'checkpoint-interval': {
+    type: 'number',
+    unit: 's',
+    default: 300,
+    min: 0,
+    max: 86_400,
+    group: 'training',
+    help: 'longest work that a crash costs; each epoch ends with a checkpoint too',
+  },
+  'data-licence': {
+    type: 'string',
+    unit: 'text',
+    group: 'training',
+    help: 'licence of the images and labels, which the bundles state',
+  },
   as: {
     type: 'choice',
     unit: 'way',

@@ -43,6 +43,8 @@ export interface BackendOptions {
   readonly modelVersion: string | null;
   /** How its group and instance norms are run; see LoadOptions. */
   readonly norm?: NormMode | undefined;
+  /** Statistics that they are frozen by instead of the bundle's own; see LoadOptions. */
+  readonly fitted?: string | undefined;
   readonly cacheFolder: string;
   readonly patchSize: number;
   readonly batch: number;

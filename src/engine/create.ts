@@ -16,6 +16,8 @@ export interface SegmenterOptions {
   readonly model: string;
   /** How the bundle's group and instance norms are run; frozen where it has statistics, unless given. */
   readonly norm?: NormMode | undefined;
+  /** Statistics that they are frozen by instead of the bundle's own: path of the file. */
+  readonly fitted?: string | undefined;
   /** Where the patches are; its patch size is what the model is run at. */
   readonly arena: Arena;
   /** Most patches a call may carry. */
@@ -51,7 +53,7 @@ export interface SegmenterOptions {
  * engine, ENGINE_UNAVAILABLE when the engine cannot run here, or the signal's reason.
  */
 export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
-  const { arena, batch, signal, model, norm, workers = 1, devices = [0], onEvent } = options;
+  const { arena, batch, signal, model, norm, fitted, workers = 1, devices = [0], onEvent } = options;
   const { cacheFolder = defaultCacheFolder(), probabilities = false, half = false, nullDelay = 0 } = options;
   const { shape, shared } = arena;
   const { patchSize } = shape;
@@ -63,7 +65,7 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
   const { name, version } = engine === 'null' ? NO_MODEL : await loadFor(options);
 
   const isolation = options.isolation === 'process' && entryOf(engine).native ? 'process' : 'thread';
-  const where = { engine, model, norm, modelVersion: engine === 'null' ? null : version, cacheFolder };
+  const where = { engine, model, norm, fitted, modelVersion: engine === 'null' ? null : version, cacheFolder };
   const how = { batch, threads, half, isolation, runSeconds: options.runSeconds ?? 0, nullDelay } as const;
   const backend = { ...where, ...how, patchSize, layers: [], probabilities };
   return EnginePool.start({
@@ -81,9 +83,9 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
 
 const NO_MODEL = { name: 'null', version: '0' };
 
-async function loadFor({ model, norm, arena, signal }: SegmenterOptions): Promise<ModelBundle> {
+async function loadFor({ model, norm, fitted, arena, signal }: SegmenterOptions): Promise<ModelBundle> {
   const { patchSize } = arena.shape;
-  const bundle = await loadBundle(model, signal, { norm });
+  const bundle = await loadBundle(model, signal, { norm, fitted });
   const side = bundle.network.kind === 'onnx' ? bundle.network.ready.fixedSide : null;
   if (side === null || side === patchSize) return bundle;
   const message = `${bundle.name} takes patches of ${side} pixels only, not ${patchSize}`;

@@ -1,15 +1,13 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StromaflowError } from '../errors.js';
+import { buildNetwork } from '../model/architecture/network.js';
 import { loadBundle, MANIFEST, type ModelBundle, type SmpNetwork } from '../model/bundle.js';
 import { groupNorms } from '../model/graph/freeze.js';
 import type { NormSource } from '../model/manifest.js';
-import { MomentSums } from '../model/norm/moments.js';
-import { graphOf } from '../model/norm/network.js';
+import type { MomentSums } from '../model/norm/moments.js';
 import { LEAST_NORM_PATCHES, NORM_STATISTICS, writeNormStatistics } from '../model/norm/statistics.js';
-import { defaultCacheFolder } from '../model/onnx/compile.js';
-import { PORTS } from '../model/onnx/surround.js';
-import { createBackend } from './backends.js';
+import { measureMoments } from './moments.js';
 import type { PatchPixels } from './quantise.js';
 
 export interface FreezeOptions {
@@ -54,31 +52,15 @@ export async function freezeBundle(path: string, options: FreezeOptions): Promis
   const target = join(bundle.path, NORM_STATISTICS);
   if (!overwrite && (await exists(target)))
     throw new StromaflowError('USAGE', `${target} exists`, { fix: 'give --overwrite to take the statistics again' });
-  const sums = new MomentSums(groupNorms(graphOf(network)));
-  const { threads, cacheFolder = defaultCacheFolder() } = options;
-  const fixed = {
-    engine: 'cpu',
-    modelVersion: null,
-    norm: 'patch',
-    patchSize: 0,
-    batch: 1,
-    device: 0,
-    nullDelay: 0,
-  } as const;
-  const backend = await createBackend({ ...fixed, model: path, threads, cacheFolder, layers: [PORTS.moments] });
-  try {
-    for await (const pixels of patches) {
-      signal?.throwIfAborted();
-      const [, moments] = await backend.evaluate(pixels, patchSize, patchSize);
-      if (!moments!.values.every(Number.isFinite))
-        throw new StromaflowError('MODEL_NOT_FINITE', `${path} computes NaN or infinity on a patch of the pictures`);
-      sums.add(moments!.values);
-      onProgress?.(sums.patches, sums.error());
-      if (!all && sums.patches >= LEAST_BEFORE_STILL && sums.error() <= STILL) break;
-    }
-  } finally {
-    await backend.close();
-  }
+  const { threads, cacheFolder } = options;
+  const sums = await measureMoments(bundle, patches, {
+    ...{ patchSize, threads, signal },
+    ...(cacheFolder !== undefined && { cacheFolder }),
+    after: so => {
+      onProgress?.(so.patches, so.error());
+      return !all && so.patches >= LEAST_BEFORE_STILL && so.error() <= STILL;
+    },
+  });
   if (sums.patches < LEAST_NORM_PATCHES)
     throw new StromaflowError(
       'USAGE',
@@ -91,13 +73,14 @@ export async function freezeBundle(path: string, options: FreezeOptions): Promis
   return { bundle: await loadBundle(path, signal), patches: sums.patches, error: sums.error() };
 }
 
-function freezable({ path, network }: ModelBundle): SmpNetwork {
+/** The network of a bundle whose norms can be frozen. Throws MODEL_UNSUPPORTED, saying why they cannot. */
+export function freezable({ path, network }: ModelBundle): SmpNetwork {
   const unsupported = (what: string, fix: string) =>
     new StromaflowError('MODEL_UNSUPPORTED', `${path} ${what}`, { fix });
   if (network.kind === 'onnx')
     throw unsupported('is a ready ONNX graph, which runs as it was exported', 'freeze a bundle of save_pretrained');
   if (network.quantisation) throw unsupported('is quantised', 'freeze the bundle it was made of, and quantise that');
-  if (groupNorms(graphOf(network)).length === 0)
+  if (groupNorms(buildNetwork(network.architecture)).length === 0)
     throw unsupported(
       'has no group and no instance norms',
       'its masks do not depend on what else is in a patch already',

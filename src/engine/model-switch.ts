@@ -57,6 +57,13 @@ export class ModelSwitch {
     return this.#current.model;
   }
 
+  /** A further model, for the one slide that it was fitted to; `release` ends it. */
+  adopt(loaded: LoadedModel): ServingModel {
+    const tenancy = this.#serve(loaded);
+    tenancy.slides = 1;
+    return tenancy.model;
+  }
+
   release(model: ServingModel): void {
     const tenancy = this.#tenancies.get(model);
     if (!tenancy) return;

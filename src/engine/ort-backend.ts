@@ -11,6 +11,7 @@ import { gather } from './gather.js';
 import { loadExact } from './load-exact.js';
 import { notFinitePlaces } from './not-finite.js';
 import { loadOnnxruntime } from './onnxruntime.js';
+import { refusedGraph, tryReady } from './ready-trial.js';
 
 /** onnxruntime, loaded here only: inside the engine's thread, when it is asked for. */
 export async function createOrtBackend(options: BackendOptions): Promise<EngineBackend> {
@@ -22,6 +23,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half, keepNaN: engine !== 'cpu' });
   const ports = [PORTS.mask, PORTS.counts, PORTS.sums, ...(probabilities ? [PORTS.probabilities] : [])];
   const session = await ort.InferenceSession.create(path, sessionOptions(options)).catch(cause => {
+    if (network.kind === 'onnx' && engine === 'cpu') throw refusedGraph(bundle, cause);
     const message = `onnxruntime cannot run ${bundle.name} on ${engine}: ${firstLine(cause)}`;
     throw new StromaflowError('ENGINE_UNAVAILABLE', message, { cause });
   });
@@ -42,6 +44,31 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
       ...(probabilities && { probabilities: results[PORTS.probabilities]!.data as Uint8Array }),
     };
   };
+  const evaluate: EngineBackend['evaluate'] = async (pixels, height, width) => {
+    const { fixedBatch, fixedSide } = fixed;
+    if (fixedSide && (fixedSide !== height || fixedSide !== width))
+      throw new StromaflowError(
+        'MODEL_UNSUPPORTED',
+        `the model takes images of ${fixedSide} × ${fixedSide} pixels only`,
+      );
+    const batch = new Uint8Array(pixels.length * (fixedBatch ?? 1));
+    batch.set(pixels);
+    const results = await session.run(feed(batch, [fixedBatch ?? 1, height, width, 3]), [PORTS.logits, ...layers]);
+    return [PORTS.logits, ...layers].map(port => {
+      const { dims, data } = results[port]!;
+      const shape = [1, ...dims.slice(1)];
+      const values = (data as Float32Array).slice(
+        0,
+        shape.reduce((product, size) => product * size, 1),
+      );
+      return { name: port === PORTS.logits ? 'logits' : port, shape, values };
+    });
+  };
+  if (network.kind === 'onnx')
+    await tryReady(bundle, network.ready, evaluate).catch(async error => {
+      await session.release();
+      throw error instanceof StromaflowError || engine !== 'cpu' ? error : refusedGraph(bundle, error);
+    });
   // A GPU prepares its kernels for the shape it meets; a part-filled batch is filled up rather than prepared for.
   const batch = fixed.fixedBatch ?? (engine === 'cpu' ? null : options.batch);
   return {
@@ -49,26 +76,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
     version,
     device: engine === 'cuda' || engine === 'tensorrt' ? `${engine}:${options.device}` : engine,
     run: batch === null ? run : inFixedBatches(run, batch, patchSize),
-    async evaluate(pixels, height, width) {
-      const { fixedBatch, fixedSide } = fixed;
-      if (fixedSide && (fixedSide !== height || fixedSide !== width))
-        throw new StromaflowError(
-          'MODEL_UNSUPPORTED',
-          `the model takes images of ${fixedSide} × ${fixedSide} pixels only`,
-        );
-      const batch = new Uint8Array(pixels.length * (fixedBatch ?? 1));
-      batch.set(pixels);
-      const results = await session.run(feed(batch, [fixedBatch ?? 1, height, width, 3]), [PORTS.logits, ...layers]);
-      return [PORTS.logits, ...layers].map(port => {
-        const { dims, data } = results[port]!;
-        const shape = [1, ...dims.slice(1)];
-        const values = (data as Float32Array).slice(
-          0,
-          shape.reduce((product, size) => product * size, 1),
-        );
-        return { name: port === PORTS.logits ? 'logits' : port, shape, values };
-      });
-    },
+    evaluate,
     close: () => session.release(),
   };
 }

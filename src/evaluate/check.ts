@@ -45,8 +45,7 @@ export interface CheckOptions extends LabelledSetOptions {
  */
 export async function checkLabels(folder: string, options: CheckOptions): Promise<LabelReport> {
   const findings: Finding[] = [];
-  const onFault = (fault: StromaflowError) =>
-    findings.push({ severity: 'fault', kind: 'item', message: fault.message });
+  const onFault = (fault: StromaflowError) => findings.push({ severity: 'fault', kind: 'item', message: named(fault) });
   const set = await openLabelledSet(folder, { ...options, strict: false, onFault });
   const balance = new Balance();
   let annotations = NO_FACTS;
@@ -64,7 +63,7 @@ export async function checkLabels(folder: string, options: CheckOptions): Promis
         findings.push({ severity: 'warning', kind: 'unlabelled', message: `${item.maskPath}: every pixel is ignored` });
       }
     } catch (error) {
-      findings.push({ severity: 'fault', kind: 'unreadable-image', message: toStromaflowError(error).message });
+      findings.push({ severity: 'fault', kind: 'unreadable-image', message: named(toStromaflowError(error)) });
     }
   }
   findings.push(...checkGroups(images, set, options.split), ...balance.findings(set.map, images.length));
@@ -131,6 +130,10 @@ function factFindings(item: LabelledImage, facts: LabelFacts, counts: Float64Arr
       : []),
   ];
 }
+
+/** Where one option mends it, that is said. */
+const named = ({ code, message, fix }: StromaflowError): string =>
+  code === 'SLIDE_NO_MPP' ? `${message}: ${fix}` : message;
 
 const warning = (kind: Finding['kind'], message: string): Finding => ({ severity: 'warning', kind, message });
 const fault = (kind: Finding['kind'], message: string): Finding => ({ severity: 'fault', kind, message });

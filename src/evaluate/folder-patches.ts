@@ -2,11 +2,10 @@ import { stat } from 'node:fs/promises';
 import { Arena } from '../arena.js';
 import { StromaflowError } from '../errors.js';
 import { Random } from '../random.js';
-import type { PatchPlan, PatchRef } from '../read/patch.js';
+import { isFull, isWhole } from '../read/full-patch.js';
 import { patchRefs, planPatches } from '../read/plan.js';
 import { ReaderPool } from '../read/reader-pool.js';
-import { BLOCK } from '../read/reduce.js';
-import { countTissue, DEFAULT_TISSUE_RULE } from '../read/tissue.js';
+import { DEFAULT_TISSUE_RULE } from '../read/tissue.js';
 import { openImageAsSlide } from '../slide/image/image-source.js';
 import { openSlide } from '../slide/open.js';
 import { filesByName, isImageFile, isSlideFile, isTiffFile } from './layout-folder.js';
@@ -34,8 +33,6 @@ export interface FolderPatchesOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Part of a full patch that is tissue by the tissue rule; what is left is the rule's doubt, not glass. */
-const FULL = 0.9;
 /** Patches looked at for each that is wanted, before a file counts as one without. */
 const PATIENCE = 100;
 
@@ -109,30 +106,13 @@ async function* patchesOf(
     for (let left = share; left > 0 && file.at < end; ) {
       if ((await slide.read(refs[file.at++]!, 0, signal)).outcome !== 'tissue') continue;
       const patch = arena.slot(0).slice();
-      if (full && tissuePart(patch, patchSize) < FULL) continue;
+      if (full && !isFull(patch, patchSize)) continue;
       left--;
       yield patch;
     }
   } finally {
     await slide.close();
   }
-}
-
-function isWhole({ core, margin, patchSize, width, height }: PatchPlan, { col, row }: PatchRef): boolean {
-  const [left, top] = [col * core - margin, row * core - margin];
-  return left >= 0 && top >= 0 && left + patchSize <= width && top + patchSize <= height;
-}
-
-/** Of the whole patch; the reader counts in its core only. */
-function tissuePart(patch: Uint8Array, side: number): number {
-  const blocks = side / BLOCK;
-  const sums = new Uint16Array(blocks * blocks * 3);
-  for (let y = 0, at = 0; y < side; y++)
-    for (let x = 0; x < side; x++) {
-      const block = (Math.floor(y / BLOCK) * blocks + Math.floor(x / BLOCK)) * 3;
-      for (let c = 0; c < 3; c++) sums[block + c]! += patch[at++]!;
-    }
-  return countTissue(sums, blocks, side, side, DEFAULT_TISSUE_RULE) / side ** 2;
 }
 
 /** Pictures and slides that are named, or lie in the folders that are. */

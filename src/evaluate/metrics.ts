@@ -1,4 +1,5 @@
 import type { SeamCounts } from '../mask/seams.js';
+import type { Padding } from '../read/patch.js';
 import type { AreaAgreement } from './area-agreement.js';
 import type { Interval, PairedDifference } from './bootstrap.js';
 import type { Counts } from './counts.js';
@@ -46,6 +47,7 @@ export interface Protocol {
   readonly spacing: number;
   readonly patchSize: number;
   readonly margin: number;
+  readonly padding: Padding;
   readonly split?: { readonly by: SplitUnit; readonly seed: number };
   readonly bootstrap: { readonly unit: 'patient'; readonly resamples: number; readonly seed: number };
 }

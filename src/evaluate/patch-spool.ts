@@ -1,7 +1,8 @@
-import { appendFile, mkdir, readFile, rm } from 'node:fs/promises';
+import { appendFile, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { toStromaflowError } from '../errors.js';
+import { makeFolder } from '../process/make-folder.js';
 import type { PatchSink } from './evaluation.js';
 import type { PatchScore } from './tally.js';
 
@@ -37,7 +38,7 @@ export class PatchSpool implements PatchSink {
     this.#files.set(image, file);
     const bits = mask && deflateRawSync(mask, { level: 1 }).toString('base64');
     try {
-      this.#made ??= mkdir(this.#folder, { recursive: true });
+      this.#made ??= makeFolder(this.#folder);
       await this.#made;
       await appendFile(file, `${JSON.stringify({ ...patch, mask: bits })}\n`);
     } catch (error) {

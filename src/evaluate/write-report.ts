@@ -1,13 +1,15 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../errors.js';
+import { makeFolder } from '../process/make-folder.js';
 import { type BootstrapOptions, DEFAULT_RESAMPLES } from './bootstrap.js';
 import { compareModels } from './compare.js';
 import type { Evaluation, ScoredSlide } from './evaluation.js';
 import { addFacts, isPlain, NO_FACTS, namedFacts } from './label-facts.js';
+import type { LabelledImage } from './labelled-item.js';
 import type { LabelledSet } from './labelled-set.js';
 import { isOpen } from './labels.js';
-import { type EvaluationReport, type Example, type ModelFacts, STUDY } from './metrics.js';
+import { type EvaluationReport, type Example, type ModelFacts, type ModelResult, STUDY } from './metrics.js';
 import { type OpenItemOptions, openItem, openLabels, openPixels } from './open-item.js';
 import { readPatchLabels } from './patch-labels.js';
 import type { PatchSpool } from './patch-spool.js';
@@ -66,8 +68,7 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
         resamples,
         ...(seconds !== undefined && { replaySeconds: seconds }),
       });
-      const items = [...evaluation.slides.values()].map(({ item }) => item);
-      const known = await seenBefore({ ...facts, seen }, items, name, sums);
+      const known = await seenBefore(askedOf(facts, seen, options.split), itemsOf(evaluation, result), name, sums);
       const images = result.images.map(image =>
         slides.get(image.image)?.item.patientUnknown ? { ...image, patientUnknown: true as const } : image,
       );
@@ -96,6 +97,7 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
       spacing: options.spacing,
       patchSize: first?.plan.patchSize ?? 0,
       margin: first?.plan.margin ?? 0,
+      padding: first?.plan.padding ?? 'zero',
       ...(options.split && { split: { by: options.split.by, seed: options.split.seed } }),
       bootstrap: { unit: 'patient', resamples, seed },
     },
@@ -107,7 +109,7 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
   const pictures: PictureSet[] = [];
   for (const example of examples) pictures.push(await drawExample(example, slides.get(example.image)!, options));
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await writeFile(join(folder, 'metrics.json'), `${JSON.stringify(report, null, 1)}\n`);
     await writeFile(join(folder, 'report.html'), reportHtml(report, pictures));
   } catch (error) {
@@ -115,6 +117,21 @@ export async function writeReport(folder: string, options: WriteReportOptions): 
   }
   await writePatchRows(join(folder, 'patches.csv'), named, image => slides.get(image)!.item);
   return report;
+}
+
+/** Images that the report's scores are of: with a split, those of the split that it shows. */
+function itemsOf(evaluation: Evaluation, result: ModelResult): LabelledImage[] {
+  const split = reportedSplit({ models: [result] });
+  const shown = new Set(result.images.filter(image => image.split === split).map(({ image }) => image));
+  const items = [...evaluation.slides.values()].map(({ item }) => item);
+  return split === 'all' ? items : items.filter(({ id }) => shown.has(id));
+}
+
+/** A model that lists the images it saw may have been trained on another part of the set, which its provenance then names. */
+function askedOf(facts: ModelFacts, seen: ReadonlySet<string> | undefined, split: Split | undefined) {
+  if (!split || !seen) return { ...facts, seen };
+  const { provenance: _, ...others } = facts;
+  return { ...others, seen };
 }
 
 async function drawExample(example: Example, slide: ScoredSlide, options: WriteReportOptions): Promise<PictureSet> {

@@ -11,7 +11,8 @@ import { buildSubject, checkPrefix, DEFAULT_PREFIX, type Origin, type SlideState
  * id, counts it once. The run is part of it because a re-scan of a slide gives other masks for the same places.
  */
 export interface Events {
-  slide<S extends SlideState>(state: S, payload: SlidePayloads[S]): BusEvent;
+  /** @param content names what a slide without a run holds, as far as it is known: of a failure of other content the id is another. */
+  slide<S extends SlideState>(state: S, payload: SlidePayloads[S], content?: string): BusEvent;
   mask(mask: MaskInput): BusEvent;
   aggregate(aggregate: Aggregate, run: string): BusEvent;
   dlq(letter: DeadLetter): BusEvent;
@@ -77,11 +78,10 @@ export function createEvents(options: EventsOptions): Events {
   buildSubject(prefix, options, { kind: 'aggregate', slide: 'check' });
 
   return {
-    slide(state, payload) {
+    slide(state, payload, content = 'none') {
       const { slide } = payload;
       const run = payload.run ?? 'none';
-      // A slide that fails before it has a run may fail again later for another reason: only the time tells them apart.
-      const occasion = 'revision' in payload ? payload.revision : now().toISOString();
+      const occasion = 'error' in payload ? `${payload.error.code}/${content}` : payload.revision;
       const progress = 'fraction' in payload ? `/${payload.fraction}` : '';
       return event(
         { kind: 'slide', state, slide },

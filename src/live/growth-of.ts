@@ -45,5 +45,9 @@ export function wasCompleted(slide: OpenedSlide, { state, fingerprint, growth, f
   if (state !== 'completed') return false;
   if (fingerprint === slide.info.fingerprint) return true;
   const own = growth === undefined ? undefined : growthOf(slide);
-  return own?.identity === growth && slide.info.levels.some((_, level) => own?.content(level) === finished);
+  return (
+    own !== undefined &&
+    own.identity === growth &&
+    slide.info.levels.some((_, level) => own.content(level) === finished)
+  );
 }

@@ -4,6 +4,7 @@ import { Components } from './components.js';
 import { PatchBorders } from './patch-borders.js';
 import { PatchRegions } from './patch-regions.js';
 import { type Ring, RingBuilder, ringArea } from './rings.js';
+import { type PolygonOptions, Sieve, type SievedCounts } from './sieve.js';
 import { Tracer } from './trace.js';
 
 /** One 4-connected region of the mask in plan pixels; exterior with positive area, holes with negative. */
@@ -14,13 +15,6 @@ export interface MaskPolygon {
   readonly area: number;
 }
 
-export interface PolygonOptions {
-  /** Regions smaller than this are left out, after small holes were filled; in plan pixels, 0 keeps all. */
-  readonly minArea?: number;
-  /** Holes smaller than this are filled; in plan pixels, 0 keeps all. */
-  readonly minHole?: number;
-}
-
 /** The grid the patches lie on: sides in plan pixels. */
 export interface MaskGrid {
   readonly core: number;
@@ -29,9 +23,9 @@ export interface MaskGrid {
 }
 
 /**
- * Exact polygons of a mask that arrives patch by patch, in any order: rasterised, they give the mask back bit by bit.
- * A patch costs time in proportion to its own pixels, memory is about a byte a corner, and the end takes time in
- * proportion to the boundary. Polygons meet the OGC rules for validity (QuPath and JTS check them): rings are simple
+ * Polygons of a mask that arrives patch by patch, in any order: rasterised, they give the mask back bit by bit, but for regions and
+ * holes that were to be left out because they are small. A patch costs time in proportion to its own pixels, memory is about a byte a corner of what
+ * is kept, and the end takes time in proportion to the boundary. Polygons meet the OGC rules for validity (QuPath and JTS check them): rings are simple
  * and holes touch other rings in points only.
  */
 export class MaskPolygons {
@@ -42,9 +36,11 @@ export class MaskPolygons {
   readonly #regions: PatchRegions;
   readonly #tracer = new Tracer();
   readonly #added = new Set<number>();
+  readonly #sieve: Sieve;
   #finished = false;
 
-  constructor(grid: MaskGrid) {
+  constructor(grid: MaskGrid, options: PolygonOptions = {}) {
+    this.#sieve = new Sieve(options);
     this.#grid = { core: grid.core, cols: grid.cols, rows: grid.rows };
     this.#chains = new Chains(this.#latticeWidth);
     this.#borders = new PatchBorders(this.#chains, this.#components, grid.core, grid.cols);
@@ -75,15 +71,20 @@ export class MaskPolygons {
     const key = (px: number, py: number): number => (y + py) * this.#latticeWidth + x + px;
     if (this.#regions.load(bits, this.#components, key)) {
       this.#borders.add(col, row, this.#regions);
-      this.#tracer.trace(this.#regions, this.#chains, x, y);
+      this.#tracer.trace(this.#regions, this.#chains, this.#sieve, x, y);
     } else {
       this.#borders.addEmpty(col, row);
     }
   }
 
-  /** All regions, topmost first; ends the mask, so that no patch can be added afterwards. */
-  *polygons(options: PolygonOptions = {}): Generator<MaskPolygon> {
-    const { minArea = 0, minHole = 0 } = options;
+  /** What was left out and filled; all of it once `polygons` has come to its end. */
+  get sieved(): SievedCounts {
+    return this.#sieve.counts;
+  }
+
+  /** All regions, topmost first; ends the mask, so that no patch can be added afterwards. To be called once. */
+  *polygons(): Generator<MaskPolygon> {
+    const { minArea, minHole } = this.#sieve;
     if (!this.#finished) this.#borders.finish();
     this.#finished = true;
     const links = new ChainLinks(this.#chains);
@@ -92,17 +93,24 @@ export class MaskPolygons {
       let exterior: Ring | undefined;
       let area = 0;
       const holes: Ring[] = [];
+      const small: number[] = [];
       for (const head of heads) {
         for (const ring of this.#follow(links, head, builder)) {
           const signed = ringArea(ring);
           if (signed > 0) exterior = ring;
-          else if (-signed < minHole) continue;
-          else holes.push(ring);
+          else if (-signed < minHole) {
+            small.push(-signed);
+            continue;
+          } else holes.push(ring);
           area += signed;
         }
       }
       if (!exterior) throw new Error('a region without an outline');
-      if (area < minArea) continue;
+      if (area < minArea) {
+        this.#sieve.drop(small.reduce((pixels, hole) => pixels - hole, area));
+        continue;
+      }
+      for (const hole of small) this.#sieve.fill(hole);
       holes.sort((a, b) => a[1]! - b[1]! || a[0]! - b[0]!);
       yield { exterior, holes, area };
     }

@@ -1,6 +1,7 @@
 import { type Chains, DOWN, DX, DY, LEFT, RIGHT, TURN_LEFT, TURN_RIGHT, TURN_TOUCHING, UP } from './chains.js';
 import { growInts } from './grow.js';
 import type { PatchRegions } from './patch-regions.js';
+import type { Sieve } from './sieve.js';
 
 /** Set in a label once the boundary along the pixel's upper edge has been followed. */
 const SEEN = 0x8000_0000 | 0;
@@ -11,22 +12,48 @@ const SEEN = 0x8000_0000 | 0;
  * border is stored as open chains, one that does not as a ring.
  *
  * The walk keeps set pixels on its right and, where only corners touch, turns right: regions are 4-connected.
+ *
+ * What encloses too little is left to the sieve: outlines of small regions with all that is in them, and small holes. A boundary that touches itself
+ * will be several rings: it is judged here only where all of them are small.
  */
 export class Tracer {
   readonly #length = growInts();
   readonly #turn = growInts();
   /** Per edge of the ring being followed: does it lie on the patch's border? */
   readonly #onBorder = growInts();
+  /** Of the boundary being followed: pixels inside, negative where it goes round a hole. */
+  #area = 0;
+  /** Pixels that its outermost ring has inside, at most: where it touches itself, holes are part of it. */
+  #most = 0;
+  /** Regions of this patch that are left out. */
+  readonly #left = new Set<number>();
 
-  trace(regions: PatchRegions, chains: Chains, originX: number, originY: number): void {
+  trace(regions: PatchRegions, chains: Chains, sieve: Sieve, originX: number, originY: number): void {
     const { stride, labels } = regions;
+    this.#left.clear();
     regions.stretches((x, y) => {
       const label = labels[(y + 1) * stride + x + 1]!;
       // A boundary that came along here before has marked it.
       if (label < 0) return;
       const meetsBorder = this.#follow(regions, x, y);
+      if (!meetsBorder && this.#isSieved(sieve, label)) return;
       this.#store(chains, meetsBorder, x + originX, y + originY, label - 1);
     });
+  }
+
+  /** An outline comes before the holes of its region: it has the region's first pixel. */
+  #isSieved(sieve: Sieve, label: number): boolean {
+    const area = this.#area;
+    if (this.#left.has(label)) {
+      sieve.dropHole(-area);
+      return true;
+    }
+    if (area > 0 ? this.#most >= sieve.minArea : -area >= sieve.minHole) return false;
+    if (area > 0) {
+      sieve.drop(area);
+      this.#left.add(label);
+    } else sieve.fill(-area);
+    return true;
   }
 
   /** Walks the ring that starts along the upper edge of pixel (x, y); returns whether it meets the patch's border. */
@@ -46,6 +73,9 @@ export class Tracer {
     labels[point]! |= SEEN;
     let x = startX;
     let y = startY;
+    let area = 0;
+    let touches = false;
+    let [west, east, south] = [x, x, y];
     do {
       const left = aheadLeft[heading]!;
       const right = aheadRight[heading]!;
@@ -65,11 +95,19 @@ export class Tracer {
       this.#turn.push(turn);
       this.#onBorder.push(border ? 1 : 0);
       meets ||= border;
+      touches ||= turn === TURN_TOUCHING;
+      // The shoelace formula, of which only vertical edges count.
+      area += x * DY[heading]! * length;
       x += DX[heading]! * length;
       y += DY[heading]! * length;
+      if (x < west) west = x;
+      else if (x > east) east = x;
+      if (y > south) south = y;
       heading = (heading + (turn === TURN_LEFT ? 3 : 1)) & 3;
       if (heading === RIGHT) labels[point]! |= SEEN;
     } while (point !== start || heading !== RIGHT);
+    this.#area = area;
+    this.#most = touches ? (east - west) * (south - startY) : area;
     return meets;
   }
 

@@ -20,8 +20,8 @@ export interface ModelBundle extends Manifest {
   /** Absolute path of the bundle: its folder, or its .onnx file. */
   readonly path: string;
   /**
-   * `<author's version>+<first 8 hex digits of the content hash>`, and `.frozen` where its norms are: changes whenever a file
-   * of the bundle does.
+   * `<author's version>+<first 8 hex digits of the content hash>`, and `.frozen` where its norms are, `.fitted` where they are by
+   * statistics that are not the bundle's own: changes whenever a file of the bundle does, or the statistics.
    */
   readonly version: string;
   /** SHA-256, hex, over the names and bytes of the bundle's files. */
@@ -60,6 +60,8 @@ export interface LoadOptions {
   readonly given?: Partial<Manifest>;
   /** How group and instance norms are run; frozen where the bundle has statistics, unless given. */
   readonly norm?: NormMode | undefined;
+  /** Statistics that norms are frozen by instead of the bundle's own: path of a file as readNormStatistics wants it. */
+  readonly fitted?: string | undefined;
 }
 
 /** How a bundle was loaded, to load it so again. */
@@ -77,7 +79,7 @@ export const QUANTISATION = 'quantisation.json';
  * Throws MODEL_NOT_FOUND, MODEL_INVALID, MODEL_TENSOR or MODEL_UNSUPPORTED, or the signal's reason.
  */
 export async function loadBundle(path: string, signal?: AbortSignal, options: LoadOptions = {}): Promise<ModelBundle> {
-  const { given, norm } = options;
+  const { given, norm, fitted } = options;
   signal?.throwIfAborted();
   // Behind a link that is later turned to another bundle, this one can still be loaded again.
   const absolute = await realpath(path).catch(() => resolve(path));
@@ -86,21 +88,25 @@ export async function loadBundle(path: string, signal?: AbortSignal, options: Lo
   const manifestPath = join(folder, MANIFEST);
   const file = await readJson(manifestPath, 'optional');
   const stated = given && (file === undefined || isObject(file)) ? { ...file, ...given } : file;
-  const opened = onnx ? await openOnnx(onnx, stated, manifestPath) : await openSmp(folder, stated, manifestPath, norm);
+  const opened = onnx
+    ? await openOnnx(onnx, stated, manifestPath)
+    : await openSmp(folder, stated, manifestPath, options);
   if (norm === 'frozen' && !('norms' in opened.network))
     throw new StromaflowError('MODEL_UNSUPPORTED', `${absolute} has no statistics to freeze its norms by`, {
       fix: 'make them with stromaflow model freeze, or use --norm patch',
     });
 
   const files = [...opened.files, ...(file === undefined ? [] : [manifestPath])];
-  const contentHash = await hashFiles(folder, files, signal);
+  // Where statistics from elsewhere are kept is no part of the model.
+  const nameOf = (path: string) => (path === fitted ? NORM_STATISTICS : relative(folder, path));
+  const contentHash = await hashFiles(files, nameOf, signal);
   const { manifest, assumed, network, scores, outputs } = opened;
-  const frozen = 'norms' in network ? '.frozen' : '';
-  const version = `${manifest.version}+${contentHash.slice(0, 8)}${frozen}`;
+  const norms = 'norms' in network ? (fitted === undefined ? '.frozen' : '.fitted') : '';
+  const version = `${manifest.version}+${contentHash.slice(0, 8)}${norms}`;
   return { ...manifest, path: absolute, version, contentHash, network, scores, outputs, assumed };
 }
 
-async function openSmp(folder: string, stated: unknown, manifestPath: string, norm?: NormMode) {
+async function openSmp(folder: string, stated: unknown, manifestPath: string, { norm, fitted }: LoadOptions) {
   const config = join(folder, CONFIG);
   const architecture = parseArchitecture(await readJson(config), config);
   const { classes: outputs, activation } = architecture;
@@ -114,8 +120,8 @@ async function openSmp(folder: string, stated: unknown, manifestPath: string, no
   }
   const ranges = join(folder, QUANTISATION);
   const file = await readJson(ranges, 'optional');
-  const statistics = join(folder, NORM_STATISTICS);
-  const frozen = await exists(statistics);
+  const statistics = fitted ?? join(folder, NORM_STATISTICS);
+  const frozen = fitted !== undefined || (await exists(statistics));
   if (frozen && norm === 'patch' && file !== undefined)
     throw new StromaflowError('MODEL_UNSUPPORTED', `${folder} is quantised with frozen norms`, {
       fix: 'leave --norm patch off, or take the bundle it was made of',
@@ -142,12 +148,18 @@ async function openOnnx(path: string, stated: unknown, manifestPath: string) {
       'MODEL_INVALID',
       `${manifestPath}: patchSize is ${parsed.manifest.patchSize}, but ${ready.input.name} of ${basename(path)} takes ${ready.fixedSide} pixels`,
     );
+  if (ready.scalesItself && parsed.assumed.includes('input'))
+    throw new StromaflowError('MODEL_INVALID', `${path} scales its image itself, and nobody says what it wants`, {
+      fix: `say so in ${MANIFEST}, e.g. "input": { "range": [0, 1], "mean": [0, 0, 0], "std": [1, 1, 1] } for RGB from 0 to 1`,
+    });
+  const assumed = output === undefined && ready.activation === null ? [...parsed.assumed, 'output'] : parsed.assumed;
   const scores: Scores = {
     activation:
       oneOf(activation, ['sigmoid', 'softmax']) ?? ready.activation ?? (outputs === 1 ? 'sigmoid' : 'softmax'),
     of: oneOf(output, ['logits', 'probabilities']) ?? (ready.activation ? 'probabilities' : 'logits'),
   };
-  return { ...parsed, network: { kind: 'onnx', ready } as const, scores, outputs, files: [path, ...ready.external] };
+  const network = { kind: 'onnx', ready } as const;
+  return { ...parsed, assumed, network, scores, outputs, files: [path, ...ready.external] };
 
   function oneOf<T extends string>(value: unknown, allowed: readonly T[]): T | undefined {
     if (value === undefined || allowed.includes(value as T)) return value as T | undefined;
@@ -207,13 +219,17 @@ export async function readJson(path: string, need: 'needed' | 'optional' = 'need
   }
 }
 
-async function hashFiles(folder: string, paths: readonly string[], signal?: AbortSignal): Promise<string> {
+async function hashFiles(
+  paths: readonly string[],
+  nameOf: (path: string) => string,
+  signal?: AbortSignal,
+): Promise<string> {
   const hash = createHash('sha256');
   for (const path of paths) {
     const { size } = await stat(path).catch(cause => {
       throw new StromaflowError('MODEL_NOT_FOUND', `${path} is missing`, { cause });
     });
-    hash.update(`${relative(folder, path)} ${size}\n`);
+    hash.update(`${nameOf(path)} ${size}\n`);
     for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) }))
       hash.update(chunk as Buffer);
   }

@@ -1,6 +1,7 @@
-import { cp, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { makeFolder } from '../process/make-folder.js';
 import { loadBundle, type ModelBundle, QUANTISATION } from './bundle.js';
 import type { Quantisation } from './int8/quantisation.js';
 import type { Manifest } from './manifest.js';
@@ -33,7 +34,7 @@ export async function importBundle(source: string, target: string, options: Impo
     throw new StromaflowError('USAGE', `${folder} exists`, { fix: 'choose another name, or give --overwrite' });
   let temporary: string | undefined;
   try {
-    await mkdir(dirname(folder), { recursive: true });
+    await makeFolder(dirname(folder));
     temporary = await mkdtemp(`${folder}.`);
     await copyNetwork(bundle, temporary, half);
     const quantisation = options.quantisation ?? (bundle.network.kind === 'smp' && bundle.network.quantisation);

@@ -8,6 +8,12 @@ export interface TensorToWrite {
   readonly values: Float32Array;
 }
 
+/** A whole number, stored as int64 whatever the tensors are: batch norms count their batches so. */
+export interface CounterToWrite {
+  readonly name: string;
+  readonly count: number;
+}
+
 /**
  * Writes a safetensors file, tensor by tensor, so that the weights are never held twice.
  * `dtype` F16 narrows with round to nearest even. Metadata are strings, as the format demands.
@@ -17,10 +23,16 @@ export async function writeSafetensors(
   tensors: readonly TensorToWrite[],
   dtype: 'F32' | 'F16' = 'F32',
   metadata: Readonly<Record<string, string>> = { format: 'pt' },
+  counters: readonly CounterToWrite[] = [],
 ): Promise<void> {
   const size = dtype === 'F32' ? 4 : 2;
   const header: Record<string, unknown> = { __metadata__: metadata };
+  // Larger elements first, so that every one lies at a multiple of its size.
   let end = 0;
+  for (const { name } of counters) {
+    header[name] = { dtype: 'I64', shape: [], data_offsets: [end, end + 8] };
+    end += 8;
+  }
   for (const { name, shape, values } of tensors) {
     const count = shape.reduce((product, length) => product * length, 1);
     if (count !== values.length) throw new RangeError(`${name}: ${values.length} values for [${shape.join(', ')}]`);
@@ -39,6 +51,7 @@ export async function writeSafetensors(
   try {
     await file.writeFile(new Uint8Array(prefix.buffer));
     await file.writeFile(padded);
+    await file.writeFile(new Uint8Array(BigInt64Array.from(counters, ({ count }) => BigInt(count)).buffer));
     for (const { values } of tensors) {
       const stored = dtype === 'F32' ? values : floatToHalf(values);
       await file.writeFile(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));

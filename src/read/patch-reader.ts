@@ -2,6 +2,7 @@ import { areaOf, disjoint, type PixelRectangle } from '../slide/rectangles.js';
 import type { TileSource } from '../slide/slide.js';
 import { PatchAssembler } from './assemble.js';
 import { createMarks } from './marks.js';
+import { insideOf, mirrorOutside } from './mirror.js';
 import { type OverviewCanvas, OverviewPainter } from './overview.js';
 import type { PatchPlan } from './patch.js';
 import type { PixelMemory } from './pixel-memory.js';
@@ -83,7 +84,10 @@ export class PatchReader {
     const tissuePixels = this.#look(patch, col, row, width, height, missing);
     const enough = tissuePixels > 0 && tissuePixels >= this.#rule.minFraction * storedPixels;
     const kept = storedPixels > 0 && (this.#keepAll || enough);
-    if (kept) slot.set(this.#memory.bytes(patch, slot.length));
+    if (kept) {
+      slot.set(this.#memory.bytes(patch, slot.length));
+      if (this.#plan.padding === 'mirror') this.#mirror(slot, col, row);
+    }
     const otherwise = missing.length > 0 ? 'missing' : 'empty';
     return {
       outcome: kept ? 'tissue' : otherwise,
@@ -97,6 +101,12 @@ export class PatchReader {
 
   close(): void {
     this.#assembler.close();
+  }
+
+  #mirror(slot: Uint8Array, col: number, row: number): void {
+    const { core, margin, patchSize, width, height } = this.#plan;
+    const inside = (place: number, size: number) => insideOf(place * core - margin, patchSize, size);
+    mirrorOutside(slot, patchSize, inside(col, width), inside(row, height));
   }
 
   #region(col: number, row: number): Region {

@@ -18,6 +18,9 @@ export interface PatchRef {
   readonly height: number;
 }
 
+/** Nothing (bytes of 0, black), or the mirror image of what lies inside. */
+export type Padding = 'zero' | 'mirror';
+
 /**
  * How a slide is cut. The grid is regular: patch (col, row) covers plan pixels
  * [col × core, (col + 1) × core) × [row × core, (row + 1) × core), and is read with `margin` more on every side.
@@ -38,6 +41,8 @@ export interface PatchPlan {
   readonly patchSize: number;
   /** Context on each side that is cropped from the mask, in plan pixels. */
   readonly margin: number;
+  /** What stands where the square reaches over the slide's edge. */
+  readonly padding: Padding;
   /** patchSize − 2 × margin: side of what a patch publishes. */
   readonly core: number;
   readonly cols: number;

@@ -1,6 +1,6 @@
 import { StromaflowError } from '../errors.js';
 import type { LevelGeometry, SlideInfo } from '../slide/slide.js';
-import type { PatchPlan, PatchRef } from './patch.js';
+import type { Padding, PatchPlan, PatchRef } from './patch.js';
 
 export interface PlanOptions {
   /** Spacing wanted, µm per pixel. */
@@ -9,11 +9,13 @@ export interface PlanOptions {
   readonly patchSize?: number;
   /** Context on each side that is cropped from the mask, in pixels. */
   readonly margin?: number;
+  /** What the model sees where a patch reaches over the slide's edge. */
+  readonly padding?: Padding;
   /** Relative difference of spacing up to which a level is read as it is. */
   readonly tolerance?: number;
 }
 
-export const DEFAULT_PLAN = { spacing: 0.5, patchSize: 512, margin: 0, tolerance: 0.07 } as const;
+export const DEFAULT_PLAN = { spacing: 0.5, patchSize: 512, margin: 0, padding: 'zero', tolerance: 0.07 } as const;
 
 /** Factors by which pyramids are made. */
 const WHOLE: readonly number[] = [1, 2, 4, 8];
@@ -26,7 +28,7 @@ const WHOLE: readonly number[] = [1, 2, 4, 8];
  * @throws SLIDE_SPACING when every level is coarser than wanted; CONFIG_INVALID for sizes that cannot be cut.
  */
 export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPlan {
-  const { spacing, patchSize, margin, tolerance } = { ...DEFAULT_PLAN, ...options };
+  const { spacing, patchSize, margin, padding, tolerance } = { ...DEFAULT_PLAN, ...options };
   checkOptions(spacing, patchSize, margin, tolerance);
   const [finest] = info.levels;
   if (!finest) throw new StromaflowError('SLIDE_UNREADABLE', `${info.path}: has no levels`);
@@ -47,6 +49,7 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
     ...(axes ? { axes: { x: (axes.x * mpp) / info.mpp, y: (axes.y * mpp) / info.mpp } } : {}),
     patchSize,
     margin,
+    padding,
     core,
     cols: Math.ceil(width / core),
     rows: Math.ceil(height / core),

@@ -2,7 +2,7 @@ import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { prepareTile } from '../codec/jpeg/jpeg-stream.js';
 import { StromaflowError } from '../errors.js';
-import { encapsulatedHead, itemHead, sequenceEnd } from './dicom-elements.js';
+import { encapsulatedHead, itemHead, sequenceEnd } from '../slide/dicom/elements.js';
 import { type DicomFile, type DicomPhotometric, dicomHeader } from './dicom-header.js';
 import type { ScanSettings, ScanWriter } from './scan-writer.js';
 import type { SourceLevel, SourceSlide } from './source.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { element, sequence } from '../slide/dicom/elements.js';
 import { TAG } from '../slide/dicom/tags.js';
-import { element, sequence } from './dicom-elements.js';
 import type { TilePlace } from './scan-writer.js';
 import type { SourceLevel, SourceSlide } from './source.js';
 

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { toStromaflowError } from '../errors.js';
+import { makeFolder } from '../process/make-folder.js';
 import { openCheckpointedTiff } from './checkpointed-tiff.js';
 import { corrupt } from './corrupt.js';
 import { openDicomFolder } from './dicom-folder.js';
@@ -75,7 +75,7 @@ export async function simulateScan(slide: string, folder: string, options: Simul
     const damaged = new Set(plan.corrupted.map(key));
     const half = Math.floor(plan.steps.length / 2);
     const writer = await writing(folder, async () => {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       return WAYS[options.as](source, folder, { ...options, steps: plan.steps });
     });
     try {

@@ -31,6 +31,10 @@ export const NOTE_CODES = [
   'labels-left-out',
   /** What the model's maker wants said wherever its masks are shown. */
   'model-notice',
+  /** A file that was asked for and cannot be written of this slide. */
+  'output-left-out',
+  /** How the model's norms were fitted to the slide, or why they were not. */
+  'norms',
 ] as const;
 
 export type NoteCode = (typeof NOTE_CODES)[number];

@@ -3,6 +3,7 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 import type { ReadOutcome } from '../read/reader-pool.js';
 import type { CreditedPatch, ReadPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
+import type { SlideSession } from './session.js';
 
 /**
  * Reads each patch into its slot on the slide's reader threads, the tissue filter included. A patch that cannot be read
@@ -17,7 +18,7 @@ export function read(
     const startedAt = performance.now();
     observer.entered('read');
     try {
-      const outcome = await readWhenThere(patch, signal);
+      const outcome = await readWhenThere(patch.session, patch, signal);
       observer.left('read', 'ok', (performance.now() - startedAt) / 1000);
       return { ...patch, read: outcome };
     } catch (cause) {
@@ -30,7 +31,15 @@ export function read(
   return mergeMap(readOne);
 }
 
-async function readWhenThere({ session, ref, slot }: CreditedPatch, signal: AbortSignal): Promise<ReadOutcome> {
+/** Of a slide: what its patches are read by, and what became of it. */
+export type ReadFrom = Pick<SlideSession, 'reader' | 'folder' | 'slide' | 'failure'>;
+
+/** Reads a patch into its slot; while the slide's folder is away it waits. Rejects as SlideHandle.read does. */
+export async function readWhenThere(
+  session: ReadFrom,
+  { ref, slot }: Pick<CreditedPatch, 'ref' | 'slot'>,
+  signal: AbortSignal,
+): Promise<ReadOutcome> {
   const { reader, folder, slide } = session;
   for (let tries = 1; ; tries++) {
     const outages = folder?.outages;

@@ -4,6 +4,7 @@ import { toStromaflowError } from '../errors.js';
 import { type Events, modelTag } from '../event/contract.js';
 import type { Aggregate, TileCounts } from '../event/payloads.js';
 import type { ReadyPatch } from '../live/due-patches.js';
+import type { OverviewCanvas } from '../read/overview.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
 import { patchRefs } from '../read/plan.js';
 import type { SlideHandle } from '../read/reader-pool.js';
@@ -43,10 +44,19 @@ export interface SourceFolder {
   readonly outages: number;
 }
 
+/** For whoever shows a slide: what reader threads are given, and the picture that they fill. */
+export interface ViewedPixels {
+  /** `levels`: those that it has, from the finest on. */
+  readonly source: { readonly description: TileSourceDescription; readonly levels: number };
+  readonly overview: OverviewCanvas;
+}
+
 export interface SessionParts {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
+  /** Absent: nobody can look at it. */
+  readonly viewed?: ViewedPixels;
   /** What its reader threads were given. */
   readonly source?: TileSourceDescription;
   /** More tiles may come. */
@@ -82,6 +92,7 @@ export class SlideSession {
   readonly slide: SlideInfo;
   readonly plan: PatchPlan;
   readonly reader: SlideHandle;
+  readonly viewed: ViewedPixels | undefined;
   readonly source: TileSourceDescription | undefined;
   readonly grows: boolean;
   readonly output: SlideOutput;
@@ -114,6 +125,7 @@ export class SlideSession {
     this.slide = parts.slide;
     this.plan = parts.plan;
     this.reader = parts.reader;
+    this.viewed = parts.viewed;
     this.source = parts.source;
     this.grows = parts.grows ?? false;
     this.output = parts.output;

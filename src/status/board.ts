@@ -3,8 +3,9 @@ import { toWire } from '../errors.js';
 import type { EventBus } from '../event/bus.js';
 import type { PipelineObserver, StageName } from '../stage/observer.js';
 import { RateMeter } from '../stage/rate.js';
+import type { SlideSummary } from '../store/summary.js';
+import { withoutFolders } from '../text.js';
 import type { BusObserver } from './observe-bus.js';
-
 import type { SlideGrid, StatusReport } from './report.js';
 import { SlideBook } from './slide-book.js';
 
@@ -13,6 +14,8 @@ export interface BoardOptions {
   readonly bus: Pick<EventBus, 'description' | 'connected'>;
   /** What runs the model now. */
   readonly engine?: () => EngineInfo | undefined;
+  /** The folder that is watched. */
+  readonly folder?: { readonly root: string; readonly reason: string | undefined };
   readonly clock?: Clock;
 }
 
@@ -80,18 +83,24 @@ export class StatusBoard {
     return this.#state === 'draining';
   }
 
+  /** Slides that earlier starts finished. */
+  recall(summaries: readonly SlideSummary[]): void {
+    for (const summary of summaries) this.#slides.recall(summary);
+  }
+
   grid(slide: string): SlideGrid | undefined {
     return this.#slides.grid(slide);
   }
 
   report(): StatusReport {
-    const { version, bus } = this.#options;
+    const { version, bus, folder } = this.#options;
     const engine = this.#options.engine?.();
     return {
       version,
       startedAt: this.#startedAt.toISOString(),
       uptimeSeconds: this.#clock.monotonic() - this.#startedMonotonic,
       state: this.#state,
+      folder: folder ? { path: folder.root, away: folder.reason ?? null } : null,
       engine: engine
         ? {
             name: engine.name,
@@ -117,7 +126,12 @@ export class StatusBoard {
 
   #remember(error: { readonly code: string; readonly message: string; readonly fix: string }): void {
     const { code, message, fix } = error;
-    this.#lastError = { code, message, fix, at: this.#clock.now().toISOString() };
+    this.#lastError = {
+      code,
+      message: withoutFolders(message),
+      fix: withoutFolders(fix),
+      at: this.#clock.now().toISOString(),
+    };
   }
 
   #createObserver(): PipelineObserver {

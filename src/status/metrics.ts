@@ -5,11 +5,14 @@ import { createBusMetrics } from './bus-metrics.js';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.js';
 import type { BusObserver } from './observe-bus.js';
 import { createPipelineMetrics } from './pipeline-metrics.js';
+import { createTrainingMetrics, type TrainingMetrics } from './training-metrics.js';
 
 /** Everything Prometheus can scrape, and the observers that feed it. Each instance has a registry of its own. */
 export interface Metrics extends EngineMetrics {
   readonly observer: PipelineObserver;
   readonly busObserver: BusObserver;
+  /** Of a training run; its gauges are there from the first time it is asked for, so that nothing else shows them. */
+  readonly training: TrainingMetrics;
   /** What /metrics answers. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -37,7 +40,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
   describeBuild(registry, options);
   if (options.connected) reportConnection(registry, options.connected);
   if (options.folderUp) reportFolder(registry, options.folderUp);
+  let training: TrainingMetrics | undefined;
   return {
+    get training() {
+      training ??= createTrainingMetrics(registry);
+      return training;
+    },
     ...createEngineMetrics(registry, options.engine),
     observer: createPipelineMetrics(registry),
     busObserver: createBusMetrics(registry),

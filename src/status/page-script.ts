@@ -116,6 +116,11 @@ function draw(r) {
   const state = byId('state');
   state.textContent = r.bus.connected ? r.state : 'bus away';
   state.className = 'pill ' + (!r.bus.connected ? 'bad' : r.state === 'running' ? 'good' : 'warn');
+  byId('folder').hidden = r.folder === null;
+  if (r.folder) {
+    byId('folder').textContent = 'watching ' + r.folder.path + (r.folder.away ? ' (away: ' + r.folder.away + ')' : '');
+    byId('folder').className = r.folder.away ? 'bad' : '';
+  }
   byId('about').textContent = [r.version, r.engine && r.engine.model + '@' + r.engine.modelVersion,
     r.engine && r.engine.name + ' ' + r.engine.version + ' on ' + r.engine.device, r.bus.description,
     'up ' + span(r.uptimeSeconds)].filter(Boolean).join('  ·  ');

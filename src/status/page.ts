@@ -33,6 +33,7 @@ const HTML = `<!doctype html>
 <header>
   <h1>Stromaflow</h1>
   <span id="state" class="pill" role="status">connecting</span>
+  <p id="folder" hidden></p>
   <p id="about"></p>
 </header>
 <main>

@@ -55,6 +55,7 @@ export const statusSchema = object({
   startedAt: text,
   uptimeSeconds: number,
   state: text,
+  folder: objectOrNull({ path: text, away: textOrNull }),
   engine: objectOrNull({ name: text, version: text, device: text, model: text, modelVersion: text, batch: number }),
   bus: object({ description: text, connected: { type: 'boolean' } }),
   rates: object({ patchesPerSecond: number, patchesDone: number, masksPublished: number }),

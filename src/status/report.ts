@@ -8,6 +8,8 @@ export interface StatusReport {
   readonly uptimeSeconds: number;
   /** 'draining' after the first interrupt: what is inside the graph is still finished. */
   readonly state: 'running' | 'draining';
+  /** The folder that is watched, and why it is away; null where none is. */
+  readonly folder: { readonly path: string; readonly away: string | null } | null;
   readonly engine: EngineStatus | null;
   readonly bus: { readonly description: string; readonly connected: boolean };
   readonly rates: {

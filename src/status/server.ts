@@ -1,8 +1,18 @@
 import { isIPv4 } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { StromaflowError } from '../errors.js';
+import type { SlideShelf } from '../view/shelf.js';
+import { guardAccess } from './api/access.js';
+import { addEvents } from './api/events.js';
+import { addFiles } from './api/files.js';
+import { logRequests, requestId } from './api/log.js';
+import { describeApi } from './api/openapi.js';
+import { DEFAULT_RATE, limitRate, type RateLimit } from './api/rate-limit.js';
+import { addSlides } from './api/slides.js';
+import { addTiles } from './api/tiles.js';
 import type { Metrics } from './metrics.js';
 import { createPage } from './page.js';
+import { addPageFiles } from './page-files.js';
 import type { Readiness, SlideGrid, StatusReport } from './report.js';
 import { aliveSchema, gridSchema, problemSchema, readinessSchema, statusSchema } from './report-schema.js';
 
@@ -15,7 +25,15 @@ export interface StatusServerOptions {
   readonly status: () => StatusReport;
   readonly readiness: () => Readiness;
   /** The picture of a slide's grid on the page. */
-  readonly grid?: (slide: string) => SlideGrid | undefined;
+  readonly grid?: (slide: string) => SlideGrid | undefined | Promise<SlideGrid | undefined>;
+  /** Slides to look at: with it there are /api and /view. */
+  readonly shelf?: SlideShelf;
+  /** What a request must bring; without it other machines get nothing that names a slide. */
+  readonly token?: string | undefined;
+  /** Of one address. @default DEFAULT_RATE */
+  readonly rate?: RateLimit;
+  /** File that gets a line of JSON a request; none: no log. */
+  readonly accessLog?: string | undefined;
 }
 
 export interface StatusServer {
@@ -26,13 +44,16 @@ export interface StatusServer {
 }
 
 /**
- * /livez (/healthz), /readyz, /status, /metrics and a page for people at /. Read-only. Liveness asks nothing of NATS or
+ * /livez (/healthz), /readyz, /status, /metrics, a page for people at /, and with a shelf /api and a viewer at /view/. Read-only. Liveness asks nothing of NATS or
  * the engine: a restart mends neither. Rejects with PORT_IN_USE, or CONFIG_INVALID when the address cannot be used.
  */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
-  const { host = '127.0.0.1', port } = options;
+  const { host = '127.0.0.1', port, shelf, token, rate = DEFAULT_RATE, accessLog } = options;
   const app = Fastify({
-    logger: false,
+    logger: accessLog === undefined ? false : { level: 'info', file: accessLog, base: null },
+    logController: new Fastify.LogController({ disableRequestLogging: true }),
+    requestIdHeader: false,
+    genReqId: ({ headers }) => requestId(headers['x-request-id']),
     requestTimeout: 10_000,
     bodyLimit: 1024,
     routerOptions: { maxParamLength: 255 },
@@ -43,9 +64,21 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
     },
   });
   hardenAnswers(app);
-  if (isLoopback(host)) refuseForeignNames(app);
+  logRequests(app);
+  const loopback = isLoopback(host);
+  if (loopback) refuseForeignNames(app);
+  limitRate(app, rate);
+  guardAccess(app, { token, loopback });
   addHealth(app, options);
   addStatus(app, options);
+  if (shelf) {
+    describeApi(app);
+    addSlides(app, shelf);
+    addTiles(app, shelf);
+    addEvents(app, shelf);
+    addFiles(app, shelf);
+    addPageFiles(app);
+  }
   try {
     await app.listen({ host, port });
   } catch (error) {
@@ -78,7 +111,7 @@ function addStatus(app: FastifyInstance, { status, metrics, grid }: StatusServer
 
   const schema = { response: { 200: gridSchema, 404: problemSchema } };
   app.get<{ Params: { slide: string } }>('/slides/:slide/grid', { schema }, async (request, reply) => {
-    const found = grid?.(request.params.slide);
+    const found = await grid?.(request.params.slide);
     if (!found) return reply.code(404).send({ error: 'not found' });
     return { cols: found.cols, rows: found.rows, cells: Buffer.from(found.cells).toString('base64') };
   });
@@ -95,7 +128,8 @@ const GUARDED = { 'cache-control': 'no-store', 'x-content-type-options': 'nosnif
 /** Answers are never cached or sniffed, and say nothing of paths, code or the request they answer. */
 function hardenAnswers(app: FastifyInstance): void {
   app.addHook('onSend', async (_request, reply) => {
-    reply.headers(GUARDED);
+    const cached = reply.getHeader('cache-control');
+    reply.headers({ ...GUARDED, ...(cached === undefined ? {} : { 'cache-control': cached }) });
   });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error: 'not found' }));
   app.setErrorHandler<{ statusCode?: number }>((error, _request, reply) => {
@@ -115,7 +149,7 @@ function refuseForeignNames(app: FastifyInstance): void {
   });
 }
 
-const isLoopback = (host: string): boolean =>
+export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 
 function listeningUrl(app: FastifyInstance): string {

@@ -2,16 +2,13 @@ import { ERRORS } from '../errors.js';
 import type { MaskEvent, SlideEvent, StromaEvent } from '../event/decode.js';
 import type { Aggregate, Areas, EventError, PatchCounts } from '../event/payloads.js';
 import type { PatchRef } from '../read/patch.js';
+import type { SlideSummary } from '../store/summary.js';
+import { withoutFolders } from '../text.js';
+import { emptyGrid, maskCell, NOT_ANALYSED, setCell } from './grid.js';
 import type { SlideGrid, SlideStatus } from './report.js';
 
 /** Ended slides that are remembered. */
-const REMEMBERED = 50;
-/** Patches of the largest grid that is pictured: one byte each is kept. */
-const LARGEST_GRID = 1 << 22;
-
-/** Bytes of a grid for patches without a mask that should have one. */
-const NOT_ANALYSED = { failed: 254, missing: 255 } as const;
-const FULL_SHARE = 252;
+export const REMEMBERED = 50;
 
 const NO_PATCHES: PatchCounts = { expected: 0, segmented: 0, empty: 0, missing: 0, failed: 0 };
 const NO_AREA: Areas = { stromaMm2: 0, tissueMm2: 0, stromaFraction: 0 };
@@ -28,10 +25,29 @@ export class SlideBook {
     else if (event.kind === 'slide') this.#slide(event);
   }
 
+  /** A slide that an earlier start finished; of one that was heard of since, that says more. */
+  recall(summary: SlideSummary): void {
+    const { slide, state, revision, patches, tiles, area, iou, updatedAt, timings } = summary;
+    if (state === 'failed' || this.#slides.has(slide)) return;
+    const startedAt = new Date(Date.parse(updatedAt) - (timings['seconds'] ?? 0) * 1000).toISOString();
+    const known = {
+      ...fresh(slide, startedAt),
+      revision,
+      patches: { ...NO_PATCHES, ...patches },
+      tiles: tiles ?? null,
+      area,
+      iou: iou ?? null,
+    };
+    const isDone = patches.segmented + patches.empty > 0;
+    const error = state === 'incomplete' ? incomplete(isDone ? 'tiles-missing' : 'patches-failed') : null;
+    this.#slides.set(slide, { ...known, state, endedAt: updatedAt, error });
+    this.#forget();
+  }
+
   /** A patch of an open slide has come to nothing that can be judged. */
   mark({ slide, col, row }: Pick<PatchRef, 'slide' | 'col' | 'row'>, as: keyof typeof NOT_ANALYSED): void {
     const grid = this.#slides.get(slide)?.grid;
-    if (grid && col < grid.cols && row < grid.rows) grid.cells[row * grid.cols + col] = NOT_ANALYSED[as];
+    if (grid) setCell(grid, col, row, NOT_ANALYSED[as]);
   }
 
   /** Open slides in the order they came, then ended ones, the last one first. */
@@ -48,9 +64,7 @@ export class SlideBook {
 
   #mask(mask: MaskEvent): void {
     const grid = this.#slides.get(mask.slide)?.grid;
-    if (!grid || mask.col >= grid.cols || mask.row >= grid.rows) return;
-    const share = mask.validpixels > 0 ? mask.stromapixels / mask.validpixels : 0;
-    grid.cells[mask.row * grid.cols + mask.col] = 1 + Math.round(Math.min(1, share) * FULL_SHARE);
+    if (grid) setCell(grid, mask.col, mask.row, maskCell(mask.stromapixels, mask.validpixels));
   }
 
   #aggregate(aggregate: Aggregate): void {
@@ -65,8 +79,8 @@ export class SlideBook {
     const entry = this.#slides.get(payload.slide) ?? fresh(payload.slide, time);
     switch (event.state) {
       case 'opened': {
-        const { revision, grid, resumed } = event.payload;
-        const patches = resumed ? entry.patches : { ...NO_PATCHES, expected: grid.cols * grid.rows };
+        const { revision, grid: planned, resumed } = event.payload;
+        const patches = resumed ? entry.patches : { ...NO_PATCHES, expected: planned.cols * planned.rows };
         // Set anew, so that a slide that comes again moves to the end of the list.
         this.#slides.delete(payload.slide);
         const reopened: Entry = {
@@ -75,8 +89,8 @@ export class SlideBook {
           revision,
           patches,
         };
-        const { cols, rows } = grid;
-        if (cols * rows <= LARGEST_GRID) reopened.grid = { cols, rows, cells: new Uint8Array(cols * rows) };
+        const grid = emptyGrid(planned.cols, planned.rows);
+        if (grid) reopened.grid = grid;
         this.#slides.set(payload.slide, reopened);
         return;
       }
@@ -94,7 +108,7 @@ export class SlideBook {
         break;
       }
       case 'failed':
-        entry.error = event.payload.error;
+        entry.error = shareable(event.payload.error);
         end(entry, 'failed', time);
     }
     this.#slides.set(payload.slide, entry);
@@ -130,4 +144,11 @@ const incomplete = (reason: string): EventError => ({
   code: 'SLIDE_INCOMPLETE',
   message: reason,
   fix: ERRORS.SLIDE_INCOMPLETE.fix,
+});
+
+/** As other machines may read it. */
+const shareable = ({ code, message, fix }: EventError): EventError => ({
+  code,
+  message: withoutFolders(message),
+  fix: withoutFolders(fix),
 });

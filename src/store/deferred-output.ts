@@ -19,7 +19,7 @@ export function deferredOutput(folder: string, opening: Promise<SlideOutput>): S
     },
     patch: async (...given) => (await opening).patch(...given),
     resume: async records => (await opening).resume(records),
-    finish: async summary => (await opening).finish(summary),
+    finish: async (...given) => (await opening).finish(...given),
     close: async () => {
       await opening.then(
         output => output.close(),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open as openFile } from 'node:fs/promises';
+import { open as openFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
 import { StromaflowError } from '../errors.js';
+import { makeFolder, unwritable } from '../process/make-folder.js';
 import type { PatchRecord } from '../read/patch.js';
 import type { RunKey } from '../run-key.js';
 import { DiskSpace } from './disk-space.js';
@@ -62,7 +63,7 @@ async function checkFormat(file: string): Promise<void> {
 
 async function lockFolder(folder: string): Promise<FolderLock> {
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder, dirname(folder));
     return await acquireLock(join(folder, 'ledger.lock'));
   } catch (cause) {
     if (!(cause instanceof LockHeldError)) throw failed(folder, cause);
@@ -227,14 +228,7 @@ function failed(folder: string, cause: unknown): StromaflowError {
   if (/ENOSPC|No space left/.test(message)) {
     return new StromaflowError('OUTPUT_FULL', `${folder}: no space left on device`, { cause });
   }
-  const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
-    const why = code === 'EROFS' ? 'it is read-only' : `this user may not write there (${code})`;
-    const fix = 'give a folder with --out that this user may write to';
-    return new StromaflowError('OUTPUT_FAILED', `${dirname(folder)}: results cannot be written, ${why}`, {
-      cause,
-      fix,
-    });
-  }
+  const closed = unwritable(dirname(folder), cause);
+  if (closed) return closed;
   return new StromaflowError('LEDGER_FAILED', `${folder}: ${message}`, { cause });
 }

@@ -1,5 +1,6 @@
 import type { WireError } from '../errors.js';
 import type { PatchRecord } from '../read/patch.js';
+import type { SegmentedSeries } from './dicom-seg.js';
 import type { ResumedPatches, SlideFilesOptions } from './slide-files.js';
 import type { SlideSummary } from './summary.js';
 
@@ -8,7 +9,7 @@ export type OutputRequest =
   | { readonly op: 'open'; readonly options: SlideFilesOptions }
   | { readonly op: 'resume'; readonly records: readonly PatchRecord[] }
   | { readonly op: 'patch'; readonly record: PatchRecord; readonly bits?: Uint8Array }
-  | { readonly op: 'finish'; readonly summary: SlideSummary }
+  | { readonly op: 'finish'; readonly summary: SlideSummary; readonly dicomSeg?: SegmentedSeries }
   | { readonly op: 'close' };
 
 export type OutputReply =

@@ -3,6 +3,7 @@ import { fromWire, StromaflowError, toStromaflowError } from '../errors.js';
 import type { OverviewCanvas } from '../read/overview.js';
 import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
 import type { SlideInfo } from '../slide/slide.js';
+import type { SegmentedSeries } from './dicom-seg.js';
 import type { OutputReply, OutputRequest } from './output-messages.js';
 import type { SlideSummary } from './summary.js';
 import type { OmeZarrVersion } from './zarr-metadata.js';
@@ -19,8 +20,8 @@ export interface SlideOutput {
   resume(records: Iterable<PatchRecord>): Promise<readonly PatchRecord[]>;
   /** Set by `resume`: patches that are done, but whose part of the overview was not kept; reading them again paints it. */
   readonly unpainted: readonly PatchRecord[];
-  /** Writes the final files and closes. Resolves to the summary as written, with `outputs` filled in. */
-  finish(summary: SlideSummary): Promise<SlideSummary>;
+  /** Writes the final files, with `dicomSeg` DICOM segmentations of it too, and closes. Resolves to the summary as written, with `outputs` filled in. */
+  finish(summary: SlideSummary, dicomSeg?: SegmentedSeries): Promise<SlideSummary>;
   /** Ends without final files, after what was asked for before is written; a later start can resume. */
   close(): Promise<void>;
 }
@@ -40,6 +41,8 @@ export interface SlideOutputOptions {
   readonly minArea?: number;
   /** Holes smaller than this are filled in mask.geojson; µm², default 0 (none). */
   readonly minHole?: number;
+  /** Write mask.tif too. */
+  readonly maskTiff?: boolean;
   /** Aborts opening and resuming. */
   readonly signal?: AbortSignal;
 }
@@ -47,11 +50,12 @@ export interface SlideOutputOptions {
 /** Starts the slide's output thread and lays out its folder. */
 export async function openSlideOutput(options: SlideOutputOptions): Promise<SlideOutput> {
   const { folder, plan, overview, fresh, omeZarr = '0.4', minArea = 0, minHole = 0, signal } = options;
+  const { maskTiff = false } = options;
   signal?.throwIfAborted();
   const thread = new OutputThread(folder);
   await unlessAborted(thread, signal, {
     op: 'open',
-    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole },
+    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole, maskTiff },
   });
   let unpainted: readonly PatchRecord[] = [];
   return {
@@ -67,8 +71,9 @@ export async function openSlideOutput(options: SlideOutputOptions): Promise<Slid
       unpainted = resumed?.unpainted ?? [];
       return resumed?.lost ?? [];
     },
-    async finish(summary) {
-      const written = (await thread.ask({ op: 'finish', summary })).summary ?? summary;
+    async finish(summary, dicomSeg) {
+      const written =
+        (await thread.ask({ op: 'finish', summary, ...(dicomSeg ? { dicomSeg } : {}) })).summary ?? summary;
       await thread.end();
       return written;
     },

@@ -8,13 +8,15 @@ import type { OverviewCanvas } from '../read/overview.js';
 import type { PatchPlan, PatchRecord } from '../read/patch.js';
 import { patchRefs, validSize } from '../read/plan.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
+import { DICOM_SEG, type SegmentedSeries, writeDicomSeg } from './dicom-seg.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import { POLYGON_FILE, type PolygonCounts, writeGeoJson } from './geojson.js';
+import { MASK_TIFF, writeMaskTiff } from './mask-tiff.js';
 import { OVERVIEW_FILE, renderOverview } from './overview.js';
 import { OverviewMask } from './overview-mask.js';
 import { OverviewPixels } from './overview-pixels.js';
 import { PATCHES_FILE, PatchLines } from './patches-jsonl.js';
-import type { SlideFilesSummary, SlideSummary } from './summary.js';
+import type { SievedPolygons, SlideFilesSummary, SlideSummary } from './summary.js';
 import { MASK_STORE, MaskStore } from './zarr.js';
 import type { OmeZarrVersion } from './zarr-metadata.js';
 
@@ -32,6 +34,8 @@ export interface SlideFilesOptions {
   /** Polygons, or holes, smaller than these many µm² are left out, or filled. */
   readonly minArea: number;
   readonly minHole: number;
+  /** Also as mask.tif. @default false */
+  readonly maskTiff?: boolean;
 }
 
 export interface ResumedPatches {
@@ -66,7 +70,7 @@ export class SlideFiles {
     withOutputErrors(folder, () => {
       mkdirSync(folder, { recursive: true });
       if (!fresh) return;
-      for (const file of [POLYGON_FILE, OVERVIEW_FILE, PATCHES_FILE, SUMMARY_FILE, PARTIAL]) {
+      for (const file of [MASK_TIFF, DICOM_SEG, POLYGON_FILE, OVERVIEW_FILE, PATCHES_FILE, SUMMARY_FILE, PARTIAL]) {
         rmSync(join(folder, file), { recursive: true, force: true });
       }
     });
@@ -75,7 +79,7 @@ export class SlideFiles {
     this.#mask = new OverviewMask(plan, overview);
     this.#pixels = new OverviewPixels(folder, plan, overview, fresh);
     this.#lines = new PatchLines(folder, plan);
-    this.#polygons = new MaskPolygons(plan);
+    this.#polygons = this.#noPolygons();
     this.#seams = new SeamCounter(plan);
   }
 
@@ -142,15 +146,21 @@ export class SlideFiles {
     this.#store.remove(col, row);
   }
 
-  /** Writes the files that need the whole slide, summary.json last. */
-  async finish(summary: SlideSummary): Promise<SlideSummary> {
-    const { folder, overview, minArea, minHole } = this.#options;
+  /**
+   * Writes the files that need the whole slide, summary.json last.
+   *
+   * @param dicomSeg what DICOM segmentations are of; undefined: none are written.
+   */
+  async finish(summary: SlideSummary, dicomSeg?: SegmentedSeries): Promise<SlideSummary> {
+    const { folder, plan, overview, minArea, minHole, maskTiff } = this.#options;
     if (this.#stale) this.#rebuild();
     this.catchUp();
     const lines = this.#lines.rewrite(this.#records.values());
     const polygons = this.#writePolygons();
     const picture = await renderOverview(overview, this.#mask.coverage(), summary, this.#blankAreas());
     writeFinal(folder, OVERVIEW_FILE, put => put(picture.png));
+    if (maskTiff) writeMaskTiff(folder, plan, this.#store);
+    if (dicomSeg) writeDicomSeg(folder, plan, this.#store, dicomSeg, summary);
     const outputs: SlideFilesSummary = {
       mask: { file: MASK_STORE, levels: this.#store.levels.length, omeZarr: this.#store.version },
       polygons: { file: POLYGON_FILE, ...polygons, minArea, minHole },
@@ -171,10 +181,18 @@ export class SlideFiles {
     this.#pixels.close();
   }
 
-  #writePolygons(): PolygonCounts {
-    const { folder, plan, minArea, minHole } = this.#options;
+  #writePolygons(): PolygonCounts & SievedPolygons {
+    const { folder, plan } = this.#options;
+    const counts = writeGeoJson(folder, plan, this.#polygons.polygons());
+    const { dropped, droppedArea, filled, filledArea } = this.#polygons.sieved;
+    const mm2 = (pixels: number): number => (pixels * plan.mpp ** 2) / 1e6;
+    return { ...counts, dropped, droppedMm2: mm2(droppedArea), filled, filledMm2: mm2(filledArea) };
+  }
+
+  #noPolygons(): MaskPolygons {
+    const { plan, minArea, minHole } = this.#options;
     const pixel = plan.mpp ** 2;
-    return writeGeoJson(folder, plan, this.#polygons.polygons({ minArea: minArea / pixel, minHole: minHole / pixel }));
+    return new MaskPolygons(plan, { minArea: minArea / pixel, minHole: minHole / pixel });
   }
 
   /** Patches without an outcome, that failed or are missing, and missing parts of others, as rectangles of the canvas. */
@@ -209,7 +227,7 @@ export class SlideFiles {
   }
 
   #rebuild(): void {
-    this.#polygons = new MaskPolygons(this.#options.plan);
+    this.#polygons = this.#noPolygons();
     this.#seams = new SeamCounter(this.#options.plan);
     this.#untraced.length = 0;
     this.#mask.clear();

@@ -1,5 +1,6 @@
 import type { Aggregate } from '../event/payloads.js';
 import type { SeamCounts } from '../mask/seams.js';
+import type { Padding } from '../read/patch.js';
 import type { SlideNote } from '../slide/note.js';
 import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
 
@@ -33,6 +34,7 @@ export interface SlideSummary extends Aggregate {
     /** Sides in mask pixels. */
     readonly patchSize: number;
     readonly margin: number;
+    readonly padding: Padding;
     readonly cols: number;
     readonly rows: number;
     /** Level-0 pixels per mask pixel. */
@@ -74,14 +76,22 @@ export interface PatchFailure {
   readonly code: string;
 }
 
+/** What is in the mask and, being too small, not in its polygons; and holes of the mask that they have not. */
+export interface SievedPolygons {
+  readonly dropped: number;
+  readonly droppedMm2: number;
+  readonly filled: number;
+  readonly filledMm2: number;
+}
+
 /** The files next to summary.json. */
 export interface SlideFilesSummary {
   readonly mask: { readonly file: string; readonly levels: number; readonly omeZarr?: '0.4' | '0.5' };
-  readonly polygons: {
+  readonly polygons: SievedPolygons & {
     readonly file: string;
     readonly polygons: number;
     readonly holes: number;
-    /** mm²; less than the mask's where small polygons were left out, more where holes were filled. */
+    /** mm²: the mask's − droppedMm2 + filledMm2. */
     readonly areaMm2: number;
     /** µm²; 0: none was left out or filled. */
     readonly minArea: number;

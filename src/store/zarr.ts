@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { constants, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { packBits } from '../mask/bits.js';
@@ -16,6 +16,15 @@ import {
 
 export const MASK_STORE = 'mask.ome.zarr';
 
+/** What is stored of a mask, for whoever writes it in another form. */
+export interface StoredMask {
+  readonly levels: readonly StoredLevel[];
+  /** A patch at a resolution, chunk × chunk bytes of 0 or 1; undefined where it is clear. */
+  raster(level: StoredLevel, col: number, row: number): Uint8Array | undefined;
+  /** Whether any pixel of it is set. */
+  has(level: StoredLevel, col: number, row: number): boolean;
+}
+
 /**
  * The mask as an OME-Zarr label image, written patch by patch: a patch is one chunk at every resolution, so its
  * cost does not depend on the slide. A chunk is written under another name and renamed, and metadata is complete from
@@ -23,7 +32,7 @@ export const MASK_STORE = 'mask.ome.zarr';
  *
  * File access is synchronous: it runs in a thread of its own, where it costs a tenth of the asynchronous calls.
  */
-export class MaskStore {
+export class MaskStore implements StoredMask {
   readonly levels: readonly StoredLevel[];
   readonly #root: string;
   readonly #partial: string;
@@ -79,6 +88,25 @@ export class MaskStore {
     return readChunk(this.#root, this.#chunkPath(this.levels[0]!, col, row), this.#layout, this.#plan.core);
   }
 
+  has(level: StoredLevel, col: number, row: number): boolean {
+    return existsSync(this.#chunkPath(level, col, row));
+  }
+
+  raster(level: StoredLevel, col: number, row: number): Uint8Array | undefined {
+    const path = this.#chunkPath(level, col, row);
+    return withOutputErrors(path, () => {
+      let packed: Uint8Array;
+      try {
+        packed = readFileSync(path);
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw error;
+      }
+      const unpack = this.#layout.codec === 'gzip' ? gunzipSync : inflateSync;
+      return unpack(packed, { maxOutputLength: level.chunk ** 2 });
+    });
+  }
+
   #chunkPath(level: StoredLevel, col: number, row: number): string {
     return join(this.#root, level.path, chunkKey(this.#layout, col, row));
   }
@@ -132,7 +160,7 @@ function readChunk(root: string, path: string, { codec }: StoreLayout, core: num
 }
 
 /** How a store that is there was begun; undefined where none is, or nothing of it can be read. */
-function layoutIn(root: string): StoreLayout | undefined {
+export function layoutIn(root: string): StoreLayout | undefined {
   if (readJson(join(root, '0/zarr.json'))) return { version: '0.5', codec: 'gzip' };
   const array = readJson(join(root, '0/.zarray')) as { compressor?: { id?: unknown } } | undefined;
   return array && { version: '0.4', codec: array.compressor?.id === 'zlib' ? 'zlib' : 'gzip' };

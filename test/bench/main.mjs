@@ -1,4 +1,4 @@
-// `npm run bench [-- live | scale | replay | idle | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale | replay | idle | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
@@ -7,6 +7,7 @@ import { benchRatios } from './ratios.mjs';
 import { benchReplay } from './replay.mjs';
 import { benchScale } from './scale.mjs';
 import { FIXTURE } from './support.mjs';
+import { benchTrain } from './train.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,6 +16,9 @@ const { values, positionals } = parseArgs({
     n: { type: 'string', default: '100' },
     growing: { type: 'boolean', default: false },
     finished: { type: 'boolean', default: false },
+    side: { type: 'string', default: '512' },
+    batch: { type: 'string', default: '4' },
+    threads: { type: 'string', default: '2' },
   },
 });
 const say = text => values.json || console.log(text);
@@ -25,6 +29,7 @@ const BENCHES = {
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
   scale: () => benchScale({ slide: FIXTURE, say }),
+  train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +values.threads, say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);

@@ -1,4 +1,4 @@
-// `node test/bench/seams.mjs [--slide a.svs] [--set labelled] [--model bundle] [--norm patch,frozen] [--margin 0,32] [--patch-size 512] [--replay "options"]`:
+// `node test/bench/seams.mjs [--slide a.svs] [--set labelled] [--model bundle] [--norm patch,frozen] [--margin 0,32] [--patch-size 512] [--padding zero,mirror] [--replay "options"]`:
 // what margins, patch sizes and ways to normalise cost and bring, by the product's own commands: a row each, as in docs/evaluation.md.
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -16,6 +16,7 @@ const { values } = parseArgs({
     norm: { type: 'string', default: 'patch,frozen' },
     margin: { type: 'string', default: '0,32,64,128' },
     'patch-size': { type: 'string', default: '512' },
+    padding: { type: 'string', default: 'zero' },
     replay: { type: 'string', default: '--positive 1 --ignore 3 --mpp 1' },
   },
 });
@@ -45,20 +46,13 @@ function run(args) {
   });
 }
 
-const shape = (margin, side) => ['--margin', margin, '--patch-size', side, '--engine', 'cpu'];
+const shape = ({ margin, side, padding }) => [
+  ...['--margin', margin, '--patch-size', side, '--padding', padding, '--engine', 'cpu'],
+];
 const model = values.model ? ['--model', values.model] : [];
 
-async function onSlide(norm, margin, side, folder) {
-  const seconds = await run([
-    'segment',
-    values.slide,
-    ...model,
-    '--norm',
-    norm,
-    ...shape(margin, side),
-    '--out',
-    folder,
-  ]);
+async function onSlide(way, folder) {
+  const seconds = await run(['segment', values.slide, ...model, '--norm', way.norm, ...shape(way), '--out', folder]);
   const [name] = values.slide.split('/').at(-1).split('.');
   const { seams, area } = JSON.parse(await readFile(join(folder, name, 'summary.json'), 'utf8'));
   const differ = ({ pairs, equal }) => 1 - equal / pairs;
@@ -71,24 +65,30 @@ async function onSlide(norm, margin, side, folder) {
   };
 }
 
-async function onSet(norm, margin, side, folder) {
-  const args = [values.set, ...values.replay.split(' '), ...model, '--norm', norm, ...shape(margin, side)];
+async function onSet(way, folder) {
+  const args = [values.set, ...values.replay.split(' '), ...model, '--norm', way.norm, ...shape(way)];
   const seconds = await run(['replay', ...args, '--out', folder]);
   const report = JSON.parse(await readFile(join(folder, 'metrics.json'), 'utf8'));
   return { report, seconds };
 }
 
 const round = value => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
-for (const side of list('patch-size'))
-  for (const margin of list('margin'))
-    for (const norm of list('norm'))
-      await withFolder(async folder => {
-        const row = { norm, margin: Number(margin), patchSize: Number(side) };
-        if (values.set) {
-          const { report, seconds } = await onSet(norm, margin, side, folder);
-          const [{ splits }] = report.models;
-          const { iou, area } = splits.all;
-          Object.assign(row, { iou: iou.micro.value, areaError: area.relative.bias, seconds });
-        } else Object.assign(row, await onSlide(norm, margin, side, folder));
-        console.log(JSON.stringify(row, (_, value) => round(value)));
-      });
+const ways = list('patch-size').flatMap(side =>
+  list('margin').flatMap(margin =>
+    list('padding').flatMap(padding => list('norm').map(norm => ({ norm, margin, side, padding }))),
+  ),
+);
+for (const way of ways)
+  await withFolder(async folder => {
+    const { norm, margin, side, padding } = way;
+    const row = { norm, margin: Number(margin), patchSize: Number(side), padding };
+    if (values.set) {
+      const { report, seconds } = await onSet(way, folder);
+      const [{ splits }] = report.models;
+      const { iou, precision, recall, areaError } = splits.all;
+      const measured = { iou: iou.micro, precision, recall, areaError };
+      for (const [name, { value }] of Object.entries(measured)) row[name] = value;
+      row.seconds = seconds;
+    } else Object.assign(row, await onSlide(way, folder));
+    console.log(JSON.stringify(row, (_, value) => round(value)));
+  });

@@ -168,6 +168,8 @@ describe('segment with labels', () => {
       ],
     },
   });
+  /** Of 512 pixels with the usual margin of 32: the slide is 2220 × 2967. */
+  const PATCHES = Math.ceil(2220 / 448) * Math.ceil(2967 / 448);
   const NULL = ['--engine', 'null', '--keep-empty', '--json'];
   const iouOf = (stdout: string) => JSON.parse(stdout.trimEnd().split('\n').at(-1)!).iou;
 
@@ -202,7 +204,7 @@ describe('segment with labels', () => {
     expect((await summaryOf('unasked', 'a')).iou).toBeUndefined();
     const asked = await runCli(['segment', ...slides, ...NULL, '--positive', 'stroma', '--out', join(out, 'asked')]);
     expect(asked).toMatchObject({ status: 0, stderr: '' });
-    expect((await summaryOf('asked', 'a')).iou.labelledPatches).toBe(30);
+    expect((await summaryOf('asked', 'a')).iou.labelledPatches).toBe(PATCHES);
     expect((await summaryOf('asked', 'b')).iou).toBeUndefined();
 
     const truths = await emptyFolder();
@@ -212,7 +214,7 @@ describe('segment with labels', () => {
     const elsewhere = await runCli(['segment', ...slides, ...NULL, ...options, '--out', join(out, 'elsewhere')]);
     expect(elsewhere.status).toBe(0);
     expect(elsewhere.stderr).toMatch(/^stromaflow: a: without IoU: [^\n]*a\.xml[^\n]*\[LABELS_INVALID\][^\n]*\n$/);
-    expect((await summaryOf('elsewhere', 'b')).iou.labelledPatches).toBe(30);
+    expect((await summaryOf('elsewhere', 'b')).iou.labelledPatches).toBe(PATCHES);
     const strict = await runCli(['segment', ...slides, ...NULL, ...options, '--strict', '--out', join(out, 'strict')]);
     expect(strict.status).toBe(1);
     expect(strict.stderr).toMatch(/a\.xml[^\n]*\[LABELS_INVALID\]/);
@@ -239,7 +241,7 @@ describe('segment with labels', () => {
     running.process.kill('SIGINT');
     expect((await running.finished).status).toBe(130);
     const { iou } = JSON.parse(await readFile(join(out, 'case', 'summary.json'), 'utf8'));
-    expect(iou.labelledPatches).toBe(30);
+    expect(iou.labelledPatches).toBe(PATCHES);
     expect(iou.union).toBeGreaterThanOrEqual(1024 * 1024);
   });
 });

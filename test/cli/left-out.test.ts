@@ -96,7 +96,7 @@ describe('what is said of a slide with losses', () => {
       const notes = [{ code: 'axes-differ', message: 'pixels are not square' }] as const;
       await printResult(result('b', { ...lost, notes }), written.terminal);
       expect(written.lines.slice(0, 3)).toEqual([
-        'b: stroma 0.100 mm², tissue 0.500 mm² (20.0 %), 20 patches segmented, 8 empty, 2 MISSING',
+        'b: stroma 0.100 mm² of 0.500 mm² tissue (20.0 %), 20 patches segmented, 8 without tissue, 2 MISSING',
         '  not in the result: 7 of 120 tiles missing; 2 of 30 patches missing',
         '  note: pixels are not square',
       ]);

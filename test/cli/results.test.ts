@@ -28,7 +28,7 @@ describe('what is said of a slide', () => {
   it('that is completed: areas, patches, and where its pictures are, seen from here', async () => {
     await printResult(completed(0), written.terminal);
     expect(written.lines).toEqual([
-      'S1: stroma 0.123 mm², tissue 0.500 mm² (24.7 %), 20 patches segmented, 10 empty',
+      'S1: stroma 0.123 mm² of 0.500 mm² tissue (24.7 %), 20 patches segmented, 10 without tissue',
       '  pictures and results: out/S1/  (overview.png, mask.geojson, mask.ome.zarr, summary.json)',
     ]);
     expect(written.values).toMatchObject([{ patches: { segmented: 20 } }]);
@@ -36,7 +36,7 @@ describe('what is said of a slide', () => {
 
   it('of which patches failed: that too', async () => {
     await printResult(completed(2), written.terminal);
-    expect(written.lines[0]).toMatch(/20 patches segmented, 8 empty, 2 FAILED$/);
+    expect(written.lines[0]).toMatch(/20 patches segmented, 8 without tissue, 2 FAILED$/);
   });
 
   it.each(['/elsewhere/out/S1', process.cwd()])('whose results are not below: the whole path %s', async folder => {
@@ -73,7 +73,9 @@ describe('what is said of a slide', () => {
   it('that failed: on standard error with what to do, and for programs the same', async () => {
     await printResult(failed, written.terminal);
     expect(written.lines).toEqual([]);
-    expect(written.errors).toEqual([expect.stringMatching(/^stromaflow: no spacing \[SLIDE_NO_MPP\] .*--mpp.*\n$/)]);
+    expect(written.errors).toEqual([
+      expect.stringMatching(/^stromaflow: S1: no spacing \[SLIDE_NO_MPP\] .*--mpp.*\n$/),
+    ]);
     expect(written.values).toEqual([
       {
         slide: 'S1',

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { sayPresence } from '#src/cli/folder-log.js';
 import { ServiceLog } from '#src/cli/service-log.js';
+import { timed } from '#src/cli/terminal.js';
 import { capture, type Written } from './capture.js';
 
 let written: Written;
@@ -51,5 +53,19 @@ it('says that the bus went and came back, once each', () => {
   expect(written.values).toEqual([
     { event: 'bus-away', bus: bus.description },
     { event: 'bus-back', bus: bus.description },
+  ]);
+});
+
+it('says that the watched folder went and came back, as it says everything else', () => {
+  const terminal = timed(written.terminal, () => new Date('2026-03-01T09:00:00.123Z'));
+  sayPresence({ folder: '/scans', away: '/scans: does not answer', seconds: 0 }, terminal);
+  sayPresence({ folder: '/scans', away: undefined, seconds: 12.4 }, terminal);
+  expect(written.errors).toEqual([
+    'stromaflow: 2026-03-01T09:00:00Z /scans: does not answer; its slides wait until it is back\n',
+    'stromaflow: 2026-03-01T09:00:00Z /scans: is back after 12 s; its slides go on\n',
+  ]);
+  expect(written.values).toEqual([
+    { time: '2026-03-01T09:00:00Z', event: 'folder-away', folder: '/scans', reason: '/scans: does not answer' },
+    { time: '2026-03-01T09:00:00Z', event: 'folder-back', folder: '/scans', seconds: 12.4 },
   ]);
 });

@@ -14,7 +14,8 @@ afterEach(async () => {
   endpoint = undefined;
 });
 
-const here = { host: '127.0.0.1', port: 0 };
+const off = { 'token-file': undefined, 'access-log': undefined, out: 'none' };
+const here = { ...off, host: '127.0.0.1', port: 0 };
 const url = () => /http:\S+/.exec(written.lines.join('\n'))![0];
 const get = async (path: string) => {
   const response = await fetch(`${url()}${path}`);
@@ -53,7 +54,7 @@ it('notices a port in use', async () => {
 });
 
 it('listens nowhere without a port, and counts all the same', async () => {
-  endpoint = await StatusEndpoint.open({ host: '127.0.0.1', port: undefined }, written.terminal);
+  endpoint = await StatusEndpoint.open({ ...here, port: undefined }, written.terminal);
   expect(written.lines).toEqual([]);
   expect(await endpoint.metrics.text()).toContain('stromaflow_bus_connected 0');
 });

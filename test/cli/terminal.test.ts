@@ -36,6 +36,37 @@ describe('createTerminal', () => {
     expect(lastLine(text())).toHaveLength(9);
   });
 
+  it('breaks long lines between words on a terminal, under the text of their first line, and nowhere else', () => {
+    const lines = [
+      'model      a starter trained on few images of lung and colon',
+      '  pictures and results: out/a-slide-of-a-long-name/overview.png',
+      'S1: stroma 0.272 mm² of 0.593 mm² tissue (45.8 %)',
+    ];
+    const shown = (isTTY: boolean, columns: number) => {
+      const { stream, text } = sink(isTTY, columns);
+      const terminal = createTerminal(stream, false);
+      for (const line of lines) terminal.line(line);
+      return text();
+    };
+    expect(shown(true, 42)).toBe(
+      [
+        'model      a starter trained on few',
+        '           images of lung and colon',
+        '  pictures and results:',
+        '  out/a-slide-of-a-long-name/overview.png',
+        'S1: stroma 0.272 mm² of 0.593 mm² tissue',
+        '  (45.8 %)',
+        '',
+      ].join('\n'),
+    );
+    for (const [isTTY, columns] of [
+      [false, 42],
+      [true, 0],
+      [true, 30],
+    ] as const)
+      expect(shown(isTTY, columns)).toBe(`${lines.join('\n')}\n`);
+  });
+
   it('draws no status line into a file or a pipe', () => {
     const { stream, text } = sink(false);
     const terminal = createTerminal(stream, false);

@@ -50,8 +50,8 @@ it('says while its folder is away that it is, on every endpoint that is asked, a
   const lines = stderr.split('\n').filter(line => line.includes(folder));
   expect(lines).toEqual([
     expect.stringMatching(
-      /^stromaflow: \d{4}-\S+Z .*an empty folder stands in its place; its slides wait until it is back$/,
+      /^stromaflow: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \/.*an empty folder stands in its place; its slides wait until it is back$/,
     ),
-    expect.stringMatching(/^stromaflow: \d{4}-\S+Z .*: is back after \d+ s; its slides go on$/),
+    expect.stringMatching(/^stromaflow: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \/.*: is back after \d+ s; its slides go on$/),
   ]);
 });

@@ -94,7 +94,7 @@ describe('a ready graph', () => {
       const red = out.node('Gather', [input, out.integers('red', [0])], { axis: 1 });
       out.node('Mul', [red, out.floats('large', [3.4e38], [])], {}, output);
     };
-    const model = await makeReadyBundle(join(root, 'large'), { build });
+    const model = await makeReadyBundle(join(root, 'large'), { build, manifest: { output: 'logits' } });
     const result = await segmented({ engine: 'cpu', model, arena: arenaWith([255, 0, 0]) });
     expect(result.failed).toBeUndefined();
     expect([...result.counts]).toEqual([4096, 4096, 4096, 4096]);

@@ -19,6 +19,7 @@ function planOf(width: number, height: number, core = 32, downsample = 1): Patch
     mpp: 0.5,
     patchSize: core,
     margin: 0,
+    padding: 'zero',
     core,
     cols: Math.ceil(w / core),
     rows: Math.ceil(h / core),

@@ -89,9 +89,18 @@ describe('createEvents', () => {
     expect(jsonOf(event)).toEqual(slidePayloads[state]);
   });
 
-  it('tells failures of a slide that never opened apart by their time', () => {
+  it('tells failures of a slide that never opened apart by content and reason, not by their time', () => {
     const later = createEvents({ ...SITE, now: () => new Date('2026-03-02T00:00:00Z') });
-    expect(later.slide('failed', slidePayloads.failed).id).not.toBe(events.slide('failed', slidePayloads.failed).id);
+    const { failed } = slidePayloads;
+    const { id } = events.slide('failed', failed, 'aa');
+    expect(later.slide('failed', failed, 'aa').id).toBe(id);
+    const other = { ...failed, error: { ...failed.error, code: 'SLIDE_TRUNCATED' } };
+    const ids = [
+      events.slide('failed', failed, 'bb'),
+      events.slide('failed', failed),
+      events.slide('failed', other, 'aa'),
+    ];
+    expect(new Set([id, ...ids.map(event => event.id)]).size).toBe(4);
   });
 
   it('makes dead letters of a patch and of a whole slide', () => {

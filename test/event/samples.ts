@@ -33,6 +33,7 @@ export function maskInput(change: Partial<MaskInput['ref']> = {}, side = 64): Ma
       mpp: 0.499,
       patchSize: side,
       margin: 0,
+      padding: 'zero',
       core: side,
       cols: 5,
       rows: 4,

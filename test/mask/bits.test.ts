@@ -99,7 +99,18 @@ describe('1-bit masks', () => {
 describe('the core mask of a patch', () => {
   const plan: PatchPlan = {
     ...{ slide: 's', level: 0, scale: 1, downsample: 1, mpp: 0.5 },
-    ...{ patchSize: 64, margin: 5, core: 54, cols: 2, rows: 2, width: 77, height: 60, slideWidth: 77, slideHeight: 60 },
+    ...{
+      patchSize: 64,
+      margin: 5,
+      padding: 'zero',
+      core: 54,
+      cols: 2,
+      rows: 2,
+      width: 77,
+      height: 60,
+      slideWidth: 77,
+      slideHeight: 60,
+    },
   };
   const ref = (col: number, row: number): PatchRef => ({
     ...{ slide: 's', level: 0, col, row },

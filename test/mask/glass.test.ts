@@ -21,7 +21,19 @@ const situation = fc
     const core = 64 - 2 * margin;
     const [cols, rows] = [Math.ceil(width / core), Math.ceil(height / core)];
     const plan: PatchPlan = {
-      ...{ slide: 's', level: 0, scale: 1, downsample: 1, mpp: 0.5, patchSize: 64, margin, core, cols, rows },
+      ...{
+        slide: 's',
+        level: 0,
+        scale: 1,
+        downsample: 1,
+        mpp: 0.5,
+        patchSize: 64,
+        margin,
+        padding: 'zero' as const,
+        core,
+        cols,
+        rows,
+      },
       ...{ width, height, slideWidth: width, slideHeight: height },
     };
     const blocks = core / 8;

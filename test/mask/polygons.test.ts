@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type MaskPolygon, MaskPolygons } from '#src/mask/polygons.js';
 import { type Ring, ringArea } from '#src/mask/rings.js';
+import type { PolygonOptions } from '#src/mask/sieve.js';
 import { fromFunction, maskBytes, mulberry } from './naive.js';
 
 interface Grid {
@@ -10,9 +11,9 @@ interface Grid {
   readonly rows: number;
 }
 
-function polygonise(grid: Grid, bytes: Uint8Array, order: readonly number[]): MaskPolygons {
+function polygonise(grid: Grid, bytes: Uint8Array, order: readonly number[], options?: PolygonOptions): MaskPolygons {
   const width = grid.core * grid.cols;
-  const polygons = new MaskPolygons(grid);
+  const polygons = new MaskPolygons(grid, options);
   for (const index of order) {
     const col = index % grid.cols;
     const row = Math.floor(index / grid.cols);
@@ -188,7 +189,10 @@ describe('polygons of a mask', () => {
     const rows = ['11111.1.', '1...1...', '1.1.1...', '1...1.11', '11111.11', '........', '........', '........'];
     const bytes = Uint8Array.from(rows.join(''), c => (c === '1' ? 1 : 0));
     const areas = (options: object): number[] => {
-      return Array.from(polygonise({ core: 4, cols: 2, rows: 2 }, bytes, [0, 1, 2, 3]).polygons(options), p => p.area);
+      return Array.from(
+        polygonise({ core: 4, cols: 2, rows: 2 }, bytes, [0, 1, 2, 3], options).polygons(),
+        p => p.area,
+      );
     };
     expect(areas({})).toEqual([16, 1, 1, 4]);
     expect(areas({ minArea: 4 })).toEqual([16, 4]);
@@ -196,6 +200,52 @@ describe('polygons of a mask', () => {
     expect(areas({ minHole: 9 })).toEqual([16, 1, 1, 4]);
     expect(areas({ minArea: 17, minHole: 10 })).toEqual([25]);
     expect(areas({ minArea: 17 })).toEqual([]);
+  });
+
+  it('leave out and fill as if all were looked at in the end, whatever the order of patches, and count what they lack', () => {
+    const limit = fc.integer({ min: 0, max: 40 });
+    fc.assert(
+      fc.property(masks, limit, limit, ({ grid, bytes, order }, minArea, minHole) => {
+        const expected = [...polygonise(grid, bytes, order).polygons()].flatMap(({ exterior, holes }) => {
+          const kept = holes.filter(hole => -ringArea(hole) >= minHole);
+          const area = kept.reduce((sum, hole) => sum + ringArea(hole), ringArea(exterior));
+          return area < minArea ? [] : [{ exterior, holes: kept, area }];
+        });
+        const sieved = polygonise(grid, bytes, order, { minArea, minHole });
+        const polygons = [...sieved.polygons()];
+        expect(flat(polygons)).toEqual(flat(expected));
+        const { droppedArea, filledArea, dropped, filled } = sieved.sieved;
+        const set = bytes.reduce((a, b) => a + b, 0);
+        expect(polygons.reduce((sum, p) => sum + p.area, 0)).toBe(set - droppedArea + filledArea);
+        expect(dropped > 0).toBe(droppedArea > 0);
+        expect(filled > 0).toBe(filledArea > 0);
+        const inOrder = polygonise(
+          grid,
+          bytes,
+          order.toSorted((a, b) => a - b),
+          { minArea, minHole },
+        );
+        for (const _ of inOrder.polygons());
+        expect(inOrder.sieved).toEqual(sieved.sieved);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('hold nothing of specks that lie inside patches', () => {
+    const core = 256;
+    const random = mulberry(3);
+    const specks = Uint8Array.from({ length: core * core * 4 }, (_, i) => {
+      const [x, y] = [i % (2 * core), Math.floor(i / (2 * core))];
+      return x % core > 0 && x % core < core - 1 && y % core > 0 && y % core < core - 1 && random() < 0.3 ? 1 : 0;
+    });
+    const grid = { core, cols: 2, rows: 2 };
+    const all = polygonise(grid, specks, [0, 1, 2, 3]);
+    const sieved = polygonise(grid, specks, [0, 1, 2, 3], { minArea: 400, minHole: 400 });
+    expect(sieved.bytes).toBeLessThan(all.bytes / 50);
+    expect([...sieved.polygons()]).toEqual([]);
+    expect(sieved.sieved.dropped).toBe([...all.polygons()].length);
+    expect(sieved.sieved.droppedArea).toBe(specks.reduce((a, b) => a + b, 0));
   });
 
   it('take neither a patch twice, nor one outside, nor one after the end', () => {

@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { simplify } from '#src/model/graph/simplify.js';
-import { channelsLast, cubicWeights, type Tf } from '#src/model/tfjs/layers.js';
+import { cubicWeights } from '#src/model/program/interpolation.js';
+import { channelsLast, type Tf } from '#src/model/tfjs/layers.js';
 import { buildTfjs } from '#src/model/tfjs/network.js';
 import { formulaWeights, SMALL } from '../support/formula-weights.js';
 

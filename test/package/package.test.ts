@@ -48,6 +48,25 @@ interface Locked {
   readonly deprecated?: string;
 }
 
+/** The code of docs/library.md, every block a module's, without the lines that would run. */
+async function libraryExamples(): Promise<string> {
+  const page = await readFile(join(ROOT, 'docs/library.md'), 'utf8');
+  const [first, second] = [...page.matchAll(/```ts [a-z-]+\n(.*?)```/gs)].map(([, code]) => code!);
+  const lines = (code: string, imports: boolean) =>
+    code.split('\n').filter(line => line.startsWith('import ') === imports);
+  const body = lines(first!, false).join('\n');
+  const names = [first!, second!].flatMap(code =>
+    lines(code, true).flatMap(line =>
+      /\{(.*)\}/
+        .exec(line)![1]!
+        .split(',')
+        .map(name => name.trim()),
+    ),
+  );
+  const imports = `import { ${[...new Set(names)].join(', ')} } from 'stromaflow/pipeline';`;
+  return `${imports}\nexport async function whole(): Promise<void> {\n${body}}\n${lines(second!, false).join('\n')}`;
+}
+
 describe('what a dependent gets', () => {
   it('has no install script and nothing deprecated, by the lock file', async () => {
     const lock = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'));
@@ -118,6 +137,7 @@ const code: ErrorCode = 'USAGE';
 console.log(VERSION, ERRORS[code].exit, typeof describeEvent, typeof eventSchemas, new StromaflowError(code, 'x').code);
 `,
     );
+    await writeFile(join(project, 'segment.ts'), await libraryExamples());
     const compilerOptions = {
       strict: true,
       exactOptionalPropertyTypes: true,
@@ -128,7 +148,10 @@ console.log(VERSION, ERRORS[code].exit, typeof describeEvent, typeof eventSchema
       types: ['node'],
       typeRoots: [join(ROOT, 'node_modules/@types')],
     };
-    await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['subscribe.ts'] }));
+    await writeFile(
+      join(project, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, files: ['subscribe.ts', 'segment.ts'] }),
+    );
     const compiler = join(ROOT, 'node_modules/typescript/bin/tsc');
     expect(await run(process.execPath, [compiler, '-p', '.'], project)).toEqual({ status: 0, text: '' });
     const subscribed = await run(process.execPath, ['subscribe.js'], project);

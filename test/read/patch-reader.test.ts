@@ -120,6 +120,35 @@ describe('PatchReader', () => {
     }
   });
 
+  it('mirrors the slide past its edges when told to, and counts and paints the same', async () => {
+    const picture = gradient(150, 100);
+    const file = tiff([{ picture, tile: [64, 64] }]);
+    const grid = { patchSize: 96, margin: 16 };
+    const [zero, mirror] = [
+      await readAll(file, grid, DEFAULT_TISSUE_RULE, 0.5),
+      await readAll(file, { ...grid, padding: 'mirror' }, DEFAULT_TISSUE_RULE, 0.5),
+    ];
+    const told = ({ outcomes }: typeof zero) => outcomes.map(({ seconds: _, ...outcome }) => outcome);
+    expect(told(mirror)).toEqual(told(zero));
+    expect(mirror.canvas).toEqual(zero.canvas);
+    const back = (at: number, size: number) => (at < 0 ? -1 - at : at >= size ? 2 * size - 1 - at : at);
+    for (const [index, patch] of mirror.patches.entries()) {
+      if (mirror.outcomes[index]!.outcome !== 'tissue') continue;
+      const [left, top] = [(index % 3) * 64 - 16, Math.floor(index / 3) * 64 - 16];
+      for (let y = 0; y < 96; y += 5)
+        for (let x = 0; x < 96; x += 5) {
+          const [sx, sy] = [back(left + x, 150), back(top + y, 100)];
+          // Further out it is the mirror image of a mirror image: see mirror.test.ts.
+          if (sx < left || sy < top) continue;
+          const at = (sy * 150 + sx) * 3;
+          expect([...patch.subarray((y * 96 + x) * 3, (y * 96 + x) * 3 + 3)]).toEqual([
+            ...picture.data.subarray(at, at + 3),
+          ]);
+        }
+    }
+    expect(mirror.outcomes.filter(({ outcome }) => outcome === 'tissue').length).toBeGreaterThan(3);
+  });
+
   it('does not take padding for tissue', async () => {
     const { outcomes } = await readAll(
       tiff([{ picture: plain(70, 70, GLASS), tile: [64, 64] }]),

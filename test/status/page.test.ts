@@ -15,12 +15,13 @@ let browser: Browser;
 let server: StatusServer;
 let bus: EventBus;
 let board: StatusBoard;
+const folder: { root: string; reason: string | undefined } = { root: '/scans/gt450', reason: undefined };
 
 beforeAll(async () => {
   const executablePath = requireBinary('chromium', 'apt-get install chromium');
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
   const raw = createMemoryBus();
-  board = new StatusBoard({ version: '1.2.3', bus: raw, engine });
+  board = new StatusBoard({ version: '1.2.3', bus: raw, engine, folder });
   bus = observeBus(raw, [board.busObserver]);
   server = await startStatusServer({
     port: 0,
@@ -51,6 +52,10 @@ describe('the page for people', () => {
     await page.goto(server.url);
     await page.getByText('No slide yet.').waitFor();
     await page.getByText('starter@0.1.0+ab').waitFor();
+    await page.getByText('watching /scans/gt450', { exact: true }).waitFor();
+    folder.reason = '/scans/gt450: does not answer';
+    await page.getByText('watching /scans/gt450 (away: /scans/gt450: does not answer)').waitFor();
+    folder.reason = undefined;
 
     await bus.publish(events.slide('opened', slidePayloads.opened));
     await bus.publish(events.mask(maskInput()));

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { BusEvent } from '#src/event/bus.js';
 import { decodeEvent } from '#src/event/decode.js';
 import { SlideBook } from '#src/status/slide-book.js';
+import type { SlideSummary } from '#src/store/summary.js';
 import { aggregate, createSampleEvents, maskInput, slidePayloads, TIME } from '../event/samples.js';
 
 const events = createSampleEvents();
@@ -118,5 +119,36 @@ describe('the list', () => {
   it('gives nothing away that is not part of the report', () => {
     hear(opened());
     expect(book.list()[0]).not.toHaveProperty('grid');
+  });
+});
+
+describe('a slide that an earlier start finished', () => {
+  const { patches, area } = slidePayloads.completed;
+  const summary = (slide: string, state: 'completed' | 'incomplete' | 'failed', updatedAt = TIME) =>
+    ({ ...aggregate, slide, state, patches, area, updatedAt, timings: { seconds: 60 } }) as unknown as SlideSummary;
+
+  it('is listed as it ended', () => {
+    book.recall(summary('A', 'completed'));
+    const startedAt = new Date(Date.parse(TIME) - 60_000).toISOString();
+    expect(book.list()).toEqual([
+      expect.objectContaining({ slide: 'A', state: 'completed', patches, area, startedAt, endedAt: TIME, error: null }),
+    ]);
+    expect(book.grid('A')).toBeUndefined();
+  });
+
+  it('says of an incomplete one that it is, and why as far as that is known', () => {
+    book.recall(summary('A', 'incomplete'));
+    book.recall({ ...summary('B', 'incomplete'), patches: { ...patches, segmented: 0, empty: 0 } });
+    expect(book.list().map(({ error }) => [error?.code, error?.message])).toEqual([
+      ['SLIDE_INCOMPLETE', 'tiles-missing'],
+      ['SLIDE_INCOMPLETE', 'patches-failed'],
+    ]);
+  });
+
+  it('is what was heard of it since, if anything', () => {
+    hear(events.slide('opened', { ...slidePayloads.opened, slide: 'A' }));
+    book.recall(summary('A', 'completed'));
+    book.recall(summary('B', 'failed'));
+    expect(book.list().map(({ slide, state }) => [slide, state])).toEqual([['A', 'open']]);
   });
 });

@@ -250,7 +250,7 @@ describe('the ledger on disk', () => {
   it('names the folder when it cannot be made or holds something else', async () => {
     writeFileSync(join(folder, 'file'), '');
     const blocked = await openLedger(join(folder, 'file', 'ledger')).catch(e => e);
-    expect(blocked).toEqual(failed('LEDGER_FAILED'));
+    expect(blocked).toEqual(failed('OUTPUT_FAILED'));
     expect(blocked.message).toContain(folder);
     writeFileSync(join(folder, 'ledger.lmdb'), 'this is no database, but text that is long enough. '.repeat(200));
     chmodSync(join(folder, 'ledger.lmdb'), 0o600);

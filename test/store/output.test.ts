@@ -224,6 +224,9 @@ describe('the outputs of a slide', () => {
     expect(some.polygons).toBeLessThan(all.polygons);
     expect(some.holes).toBeLessThan(all.holes);
     expect(some.polygons).toBeGreaterThan(0);
+    expect(all).toMatchObject({ dropped: 0, droppedMm2: 0, filled: 0, filledMm2: 0 });
+    expect(some.dropped).toBe(all.polygons - some.polygons);
+    expect(some.areaMm2).toBeCloseTo(all.areaMm2 - some.droppedMm2 + some.filledMm2, 12);
     const { features } = JSON.parse(readFileSync(at('b/mask.geojson'), 'utf8'));
     for (const { properties } of features) expect(properties.measurements['Area µm^2']).toBeGreaterThanOrEqual(20);
   });

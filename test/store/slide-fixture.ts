@@ -99,7 +99,13 @@ function summaryOf(plan: PatchPlan, patches: readonly MaskedPatch[]): SlideSumma
       ...{ width: plan.slideWidth, height: plan.slideHeight },
     },
     plan: {
-      ...{ level: plan.level, patchSize: plan.patchSize, margin: plan.margin, downsample: plan.downsample },
+      ...{
+        level: plan.level,
+        patchSize: plan.patchSize,
+        margin: plan.margin,
+        padding: plan.padding,
+        downsample: plan.downsample,
+      },
       ...{ cols: plan.cols, rows: plan.rows },
     },
     engine: { name: 'none', version: '0', device: 'cpu', batch: 1 },

@@ -24,6 +24,12 @@ export function formulaWeights(name: string, shape: readonly number[]): Float32A
   return values;
 }
 
+/** Numbers in [-1, 1), the same for the same name. */
+export function hashed(name: string, count: number): Float64Array {
+  const seed = fnv1a(name);
+  return Float64Array.from({ length: count }, (_, i) => uniform(seed, i));
+}
+
 function fnv1a(name: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;

@@ -4,13 +4,16 @@ import type { Config } from '#src/config/options.js';
 import type { Segmenter } from '#src/engine/segmenter.js';
 import type { BusEvent } from '#src/event/bus.js';
 
-/** Parts with the null engine and defaults otherwise, untouched by the environment. */
+/**
+ * Parts with the null engine and no margin, whose patches tile the committed slide 5 × 6, and defaults otherwise, untouched by the
+ * environment.
+ */
 export async function partsWith(
   options: Partial<Config> & { out: string },
   given: Parameters<typeof openParts>[1] = {},
 ): Promise<Parts> {
   const { config } = await loadConfig({}, {});
-  return openParts({ ...config, engine: 'null', ...options }, given);
+  return openParts({ ...config, engine: 'null', margin: 0, ...options }, given);
 }
 
 /** The same parts, whose model is run by another segmenter. */
@@ -18,7 +21,13 @@ export function withSegmenter(parts: Parts, segment: Segmenter['segment']): Part
   const { current } = parts.models;
   const { info } = current.segmenter;
   const model = { ...current, segmenter: { info, segment, close: () => current.segmenter.close() } };
-  const models = { current: model, take: () => model, release: () => undefined, reload: async () => undefined };
+  const models = {
+    current: model,
+    take: () => model,
+    adopt: () => model,
+    release: () => undefined,
+    reload: async () => undefined,
+  };
   return { ...parts, models };
 }
 

@@ -6,19 +6,24 @@ import { OnnxWriter } from '#src/model/onnx/writer.js';
 export interface ReadyGraph {
   /** Of RGB from 0 to 1, [N, 3, H, W], makes the map of this name. */
   readonly build: (out: OnnxWriter, input: string, output: string) => void;
-  readonly classes?: number;
+  /** Channels of the map; 'C': its file does not say. */
+  readonly classes?: number | 'C';
+  /** Side of the map; 'H': its file does not say. */
+  readonly side?: number | 'H';
   readonly batch?: number | 'N';
   readonly manifest?: Readonly<Record<string, unknown>>;
 }
 
 /** A bundle folder with a ready graph, as a lab's exporter would have written it; pixels come to it as byte / 255. */
 export async function makeReadyBundle(folder: string, graph: ReadyGraph): Promise<string> {
-  const { build, classes = 1, batch = 'N', manifest = {} } = graph;
+  const { build, classes = 1, side = 'H', batch = 'N', manifest = {} } = graph;
   const out = new OnnxWriter();
   build(out, 'rgb', 'map');
   const { nodes, initializers } = out;
-  const inputs = [{ name: 'rgb', type: 'float', shape: [batch, 3, 'H', 'W'] }] as const;
-  const outputs = [{ name: 'map', type: 'float', shape: [batch, classes, 'H', 'W'] }] as const;
+  const inputs = [
+    { name: 'rgb', type: 'float', shape: [batch, 3, side === 'H' ? 'H' : 64, side === 'H' ? 'W' : 64] },
+  ] as const;
+  const outputs = [{ name: 'map', type: 'float', shape: [batch, classes, side, side === 'H' ? 'W' : side] }] as const;
   const pieces: Uint8Array[] = [];
   for await (const piece of encodeModel({ name: 'ready', nodes, initializers, inputs, outputs })) pieces.push(piece);
   await mkdir(folder, { recursive: true });

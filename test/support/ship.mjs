@@ -34,6 +34,21 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   for (const stale of existsSync(TARGET) ? namesIn(TARGET) : [])
     if (!(stale in SHIPPED)) rmSync(join(TARGET, stale), { recursive: true });
   for (const [name, files] of Object.entries(SHIPPED)) ship(name, files);
+  shipPage();
+}
+
+/** The viewer's page: what tsc does not write, and the one library it has. */
+function shipPage() {
+  const from = join(ROOT, 'src/page');
+  const into = join(ROOT, 'dist/src/page');
+  for (const name of readdirSync(from).filter(name => /\.(html|css)$/.test(name)))
+    copyFileSync(join(from, name), join(into, name));
+  const library = join(ROOT, 'node_modules/openseadragon');
+  const script = readFileSync(join(library, 'build/openseadragon/openseadragon.min.js'), 'utf8');
+  const licence = readFileSync(join(library, 'LICENSE.txt'), 'utf8');
+  // Its map is not shipped, and a browser would look for it.
+  const plain = script.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n');
+  writeFileSync(join(into, 'openseadragon.js'), `/*\n${licence}*/\n${plain}`);
 }
 
 function ship(name, files) {

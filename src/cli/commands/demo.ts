@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { take } from 'rxjs';
-import { segmentLive } from '../../../pipelines/live.js';
+import { segmentLive, watchedFolder } from '../../../pipelines/live.js';
 import type { Parts } from '../../../pipelines/parts.js';
 import { simulateScan } from '../../simulate/simulate-scan.js';
 import { type Command, GRAPH, WATCHING } from '../command.js';
@@ -38,6 +38,7 @@ on a free port and publishes to it; without it the events stay in this process. 
         : 'events     in this process only: nats-server is not on the PATH',
     );
     const story = new DemoStory(terminal);
+    const watched = watchedFolder(folder, config);
     try {
       return await runGraph(
         { ...context, config: { ...config, nats, port: config.port ?? 0, fresh: true } },
@@ -45,9 +46,9 @@ on a free port and publishes to it; without it the events stay in this process. 
           story.begin(folder, parts.models.current.bundle);
           void story.follow(parts, signal);
           void scan(folder, story, signal);
-          return segmentLive(folder, parts, signal, { place: DEMO_PLACE }).pipe(take(1));
+          return segmentLive(watched, parts, signal, { place: DEMO_PLACE }).pipe(take(1));
         },
-        { printEvents: config.events, note: () => story.status, again: 'stromaflow demo starts over' },
+        { folder: watched, printEvents: config.events, note: () => story.status, again: 'stromaflow demo starts over' },
       );
     } finally {
       await server?.stop();

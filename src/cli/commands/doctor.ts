@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, statfs } from 'node:fs/promises';
+import { access, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { devicesOf, STARTER_MODEL } from '../../../pipelines/models.js';
 import { openBus } from '../../../pipelines/parts.js';
@@ -14,6 +14,7 @@ import { autoOf, chooseEngine } from '../../engine/choose.js';
 import { type EngineProbe, probe } from '../../engine/probe.js';
 import { toStromaflowError } from '../../errors.js';
 import { loadBundle } from '../../model/bundle.js';
+import { makeFolder } from '../../process/make-folder.js';
 import { VERSION } from '../../version.js';
 import { type Command, type CommandContext, GENERAL, NATS } from '../command.js';
 import { findProgram } from '../nats-server.js';
@@ -123,7 +124,7 @@ const LEAST_FREE_BYTES = 2 ** 30;
 async function output({ out }: Config): Promise<Finding> {
   const what = 'output';
   try {
-    await mkdir(out, { recursive: true });
+    await makeFolder(out);
     await access(out, constants.W_OK);
     const { bavail, bsize } = await statfs(out);
     const free = bavail * bsize;

@@ -8,7 +8,9 @@ import { modelFreeze, modelImport, modelInspect, modelQuantise, modelRun, modelV
 import { replay } from './replay.js';
 import { segment } from './segment.js';
 import { simulate } from './simulate-scan.js';
+import { study } from './study.js';
 import { tail } from './tail.js';
+import { trainCommand } from './train.js';
 import { watch } from './watch.js';
 import { worker } from './worker.js';
 
@@ -20,6 +22,8 @@ export const COMMANDS: readonly Command[] = [
   worker,
   simulate,
   replay,
+  trainCommand,
+  study,
   labelsCheck,
   labelsSplit,
   modelImport,

@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { STARTER_MODEL } from '../../../pipelines/models.js';
 import { StromaflowError } from '../../errors.js';
@@ -7,6 +7,7 @@ import { openLabelledSet } from '../../evaluate/labelled-set.js';
 import { readSplit, SPLITS, type Split, writeSplit } from '../../evaluate/split.js';
 import { splitSet } from '../../evaluate/split-set.js';
 import { loadBundle } from '../../model/bundle.js';
+import { makeFolder } from '../../process/make-folder.js';
 import { openSlide } from '../../slide/open.js';
 import { type Command, GENERAL, LABELS, PATCHES } from '../command.js';
 import { Faults } from '../faults.js';
@@ -37,7 +38,7 @@ patients together. 80/10/10 by --seed, on the patches of the model's spacing and
 split.json; replay and train read it.`,
   options: ['split', 'seed', 'out', ...LABELS, ...PATCHES, 'strict', 'model', ...GENERAL],
   async run({ args, config, terminal, signal }) {
-    const { split: by = 'patient', seed, margin, strict } = config;
+    const { split: by = 'patient', seed, strict } = config;
     if (by !== 'patch' && by !== 'patient') {
       throw new StromaflowError('USAGE', `--split is ${by}; a set is split by patch or by patient`);
     }
@@ -50,7 +51,14 @@ split.json; replay and train read it.`,
     });
     const spacing = config.spacing ?? bundle.spacing;
     const patchSize = config['patch-size'] ?? bundle.patchSize;
-    const split = await splitSet(set, { by, seed, spacing, patchSize, margin, openSlide });
+    const split = await splitSet(set, {
+      by,
+      seed,
+      spacing,
+      patchSize,
+      margin: config.margin ?? 0,
+      openSlide,
+    });
     const path = await fileOf(config.out);
     await writeSplit(path, split);
     for (const line of describeSplit(split)) terminal.line(line);
@@ -64,7 +72,7 @@ split.json; replay and train read it.`,
 async function fileOf(out: string): Promise<string> {
   const isFolder = !out.endsWith('.json') || (await stat(out).catch(() => undefined))?.isDirectory();
   const path = isFolder ? join(out, 'split.json') : out;
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   return path;
 }
 

@@ -50,6 +50,7 @@ export const modelInspect: Command = {
       for (const name of details.unused) terminal.line(`unused      ${name}`);
     }
     for (const line of normLines(bundle)) terminal.line(line);
+    if (bundle.network.kind === 'onnx') terminal.line(`output      ${bundle.scores.of} (${bundle.scores.activation})`);
     for (const field of bundle.assumed) terminal.line(`assumed     ${field}`);
     terminal.line(`licence     ${bundle.licence}`);
     terminal.line(`provenance  ${bundle.provenance}`);

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { normOf, STARTER_MODEL } from '../../../pipelines/models.js';
 import type { Config } from '../../config/options.js';
@@ -8,6 +7,7 @@ import { describeLabelMap } from '../../evaluate/labels.js';
 import { readSplit, type Split, writeSplit } from '../../evaluate/split.js';
 import { splitSet } from '../../evaluate/split-set.js';
 import { type EvaluatedModel, writeReport } from '../../evaluate/write-report.js';
+import { makeFolder } from '../../process/make-folder.js';
 import { openSlide } from '../../slide/open.js';
 import { type Command, GRAPH, LABELS } from '../command.js';
 import { Faults } from '../faults.js';
@@ -41,6 +41,7 @@ every number in it, <out>/patches.csv a row a patch.`,
     });
     terminal.line(`set        ${path}: ${set.size} images`);
     for (const line of describeLabelMap(set.map)) terminal.line(`labels     ${line}`);
+    await makeFolder(out);
     const split = await openSplit(set, config);
     if (split) terminal.line(`split      by ${split.by}, seed ${split.seed}`);
 
@@ -77,12 +78,11 @@ every number in it, <out>/patches.csv a row a patch.`,
 
 /** A split made now is written beside the report, so that training can read it. */
 async function openSplit(set: LabelledSet, config: Config): Promise<Split | undefined> {
-  const { split: by, seed, out, margin } = config;
+  const { split: by, seed, out } = config;
   if (by === undefined) return undefined;
   if (by !== 'patch' && by !== 'patient') return readSplit(by);
-  const grid = { spacing: config.spacing!, patchSize: config['patch-size']!, margin };
+  const grid = { spacing: config.spacing!, patchSize: config['patch-size']!, margin: config.margin! };
   const split = await splitSet(set, { by, seed, ...grid, openSlide });
-  await mkdir(out, { recursive: true });
   await writeSplit(join(out, 'split.json'), split);
   return split;
 }

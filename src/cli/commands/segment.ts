@@ -1,13 +1,10 @@
 import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { concatAll, from } from 'rxjs';
-import { nameSlides } from '../../../pipelines/name-slides.js';
 import { segmentSlides } from '../../../pipelines/segment.js';
+import { slideTasks } from '../../../pipelines/slide-tasks.js';
 import { StromaflowError } from '../../errors.js';
 import { fileAt } from '../../slide/open.js';
-import { scenesAt } from '../../slide/tiff/open-tiff.js';
-import { slidesAt } from '../../slide/tile-folder/find-tiles.js';
-import { type Command, GRAPH, INGEST, TRUTH } from '../command.js';
+import { type Command, FIT, GRAPH, INGEST, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
 
@@ -18,18 +15,16 @@ export const segment: Command = {
 ImageProperties.xml, coordinates.csv, NDTiff.index). Of an OME-TIFF with several scenes each is a slide; slide.ome.tif#2 is the second alone. Results go to <out>/<slide>/: mask.ome.zarr, mask.geojson, overview.png, patches.jsonl, summary.json. A slide that
 was finished before is not done again unless --fresh is given; one that was interrupted goes on where it stopped. With
 labels (--labels, or --positive and labels beside the slides) the aggregates have a running IoU.`,
-  options: [...GRAPH, ...INGEST, ...TRUTH],
+  options: [...GRAPH, ...INGEST, ...FIT, ...TRUTH],
   async run(context) {
     const { config } = context;
     // Workers have another working directory.
     const args = config.role === 'ingest' ? context.args.map(path => resolve(path)) : context.args;
     if (args.length === 1) await checkExists(args[0]!);
-    const labels = await slideLabels(config, args.length === 1 ? args[0] : undefined);
+    const labels = await slideLabels(config, context.terminal, args.length === 1 ? args[0] : undefined);
     const say = context.terminal.problem;
-    const graph: Parameters<typeof runGraph>[1] = (parts, signal) => {
-      const tasks = from(nameSlides(args.flatMap(slidesOrNone), parts, say)).pipe(concatAll());
-      return segmentSlides(tasks, parts, signal);
-    };
+    const graph: Parameters<typeof runGraph>[1] = (parts, signal) =>
+      segmentSlides(slideTasks(args, parts, say), parts, signal);
     return runGraph(context, graph, labels);
   },
 };
@@ -39,13 +34,4 @@ async function checkExists(path: string): Promise<void> {
   await access(fileAt(path)).catch(cause => {
     throw new StromaflowError('FILE_NOT_FOUND', `${path}: no such file`, { cause });
   });
-}
-
-/** What cannot be looked into is a slide that fails, and the others go on. */
-function slidesOrNone(path: string): string[] {
-  try {
-    return slidesAt(path).flatMap(scenesAt);
-  } catch {
-    return [path];
-  }
 }

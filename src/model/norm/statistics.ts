@@ -76,17 +76,45 @@ export async function readNormStatistics(path: string, graph: Graph, weights: st
 const AGAIN = 'take them again with stromaflow model freeze --overwrite, or delete the file';
 const invalid = (message: string) => new StromaflowError('MODEL_INVALID', message, { fix: AGAIN });
 
-/** `weights`: path of the weights they were taken with. */
+/** `weights`: path of the weights they were taken with. `about`: further metadata. */
 export async function writeNormStatistics(
   path: string,
   norms: readonly NormMoments[],
-  { patches, weights }: { readonly patches: number; readonly weights: string },
+  { patches, weights, about = {} }: StatisticsFacts,
 ): Promise<void> {
   const tensors = norms.flatMap(({ name, mean, variance }): TensorToWrite[] => [
     { name: `${name}.running_mean`, shape: [mean.length], values: mean },
     { name: `${name}.running_var`, shape: [variance.length], values: variance },
   ]);
-  await writeSafetensors(path, tensors, 'F32', { format: 'pt', patches: `${patches}`, weights: await sha256(weights) });
+  const own = { format: 'pt', patches: `${patches}`, weights: await sha256(weights) };
+  await writeSafetensors(path, tensors, 'F32', { ...about, ...own });
+}
+
+interface StatisticsFacts {
+  readonly patches: number;
+  readonly weights: string;
+  readonly about?: Readonly<Record<string, string>>;
+}
+
+/** The norms of a statistics file, and its metadata. Throws MODEL_NOT_FOUND or MODEL_INVALID. */
+export async function readMoments(
+  path: string,
+): Promise<{ readonly norms: readonly NormMoments[]; readonly metadata: Readonly<Record<string, string>> }> {
+  const file = await SafetensorsFile.open(path);
+  try {
+    const ending = '.running_mean';
+    const names = [...file.tensors.keys()]
+      .filter(name => name.endsWith(ending))
+      .map(name => name.slice(0, -ending.length));
+    const norms: NormMoments[] = [];
+    for (const name of names) {
+      const [mean, variance] = [await file.read(`${name}.running_mean`), await file.read(`${name}.running_var`)];
+      norms.push({ name, mean, variance });
+    }
+    return { norms, metadata: file.metadata };
+  } finally {
+    await file.close();
+  }
 }
 
 /** The same statistics beside a copy of the weights whose bytes differ (stored as float16). */
@@ -95,22 +123,8 @@ export async function copyNormStatistics(
   to: string,
   weights: string,
 ): Promise<void> {
-  const file = await SafetensorsFile.open(path);
-  try {
-    const names = [...file.tensors.keys()]
-      .filter(name => name.endsWith('.running_mean'))
-      .map(name => name.slice(0, -'.running_mean'.length));
-    const norms: NormMoments[] = [];
-    for (const name of names)
-      norms.push({
-        name,
-        mean: await file.read(`${name}.running_mean`),
-        variance: await file.read(`${name}.running_var`),
-      });
-    await writeNormStatistics(to, norms, { patches, weights });
-  } finally {
-    await file.close();
-  }
+  const { norms } = await readMoments(path);
+  await writeNormStatistics(to, norms, { patches, weights });
 }
 
 async function sha256(path: string): Promise<string> {

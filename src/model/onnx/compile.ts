@@ -1,9 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { StromaflowError } from '../../errors.js';
+import { makeFolder } from '../../process/make-folder.js';
 import type { ModelBundle, OnnxNetwork, SmpNetwork } from '../bundle.js';
 import { decisionOf } from '../decision.js';
 import { simplify } from '../graph/simplify.js';
@@ -49,7 +50,7 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
     return path;
   }
   try {
-    await mkdir(folder, { recursive: true });
+    await makeFolder(folder);
     await (bundle.network.kind === 'smp'
       ? compileSmp(bundle, bundle.network, { layers, probabilities, half, keepNaN }, path)
       : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half, keepNaN })));

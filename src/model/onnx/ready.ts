@@ -1,11 +1,12 @@
 import { dirname, join, normalize, sep } from 'node:path';
 import { StromaflowError } from '../../errors.js';
+import { type LastStep, lastStep, type Step, scalesItself } from './ends.js';
 import { type FieldSpan, ProtobufFile } from './spans.js';
 
 /** Fields of the ONNX messages that matter here (onnx/onnx.proto). */
 export const MODEL = { opset: 8, graph: 7 } as const;
 export const GRAPH = { node: 1, initializer: 5, input: 11, output: 12 } as const;
-const NODE = { output: 2, op: 4 } as const;
+const NODE = { input: 1, output: 2, op: 4 } as const;
 export const TENSOR = { name: 8, rawData: 9, externalData: 13, dataLocation: 14 } as const;
 
 /** A ready .onnx file, as far as it has to be understood to be fed and read. */
@@ -22,8 +23,10 @@ export interface ReadyOnnx {
   readonly fixedSide: number | null;
   /** Channels of the output; null when the file does not say. */
   readonly outputs: number | null;
-  /** What the last operator makes of the logits. */
-  readonly activation: 'sigmoid' | 'softmax' | null;
+  /** What the graph makes of the logits before it gives them out. */
+  readonly activation: Exclude<LastStep, 'decision'>;
+  /** The graph scales or shifts the image itself before anything else. */
+  readonly scalesItself: boolean;
   /** Files beside this one that hold weights. */
   readonly external: readonly string[];
 }
@@ -56,7 +59,10 @@ export async function readOnnx(path: string): Promise<ReadyOnnx> {
     const input = images[0]!;
     const maps = outputs.filter(({ shape }) => shape.length === 4);
     if (maps.length !== 1)
-      throw unsupported(`${maps.length} of its ${outputs.length} outputs are maps [N, classes, H, W]`);
+      throw unsupported(
+        `${maps.length} of its ${outputs.length} outputs are maps [N, classes, H, W]`,
+        'export it with one map',
+      );
     const output = maps[0]!;
     for (const port of [input, output])
       if (port.type !== FLOAT) throw unsupported(`${port.name} is not float32`, 'export the float32 model');
@@ -66,7 +72,12 @@ export async function readOnnx(path: string): Promise<ReadyOnnx> {
       throw unsupported(`${input.name} is [${shapeText(input.shape)}], not [N, 3, H, W]`);
     if (height !== width && height !== null && width !== null)
       throw unsupported(`${input.name} takes ${width} × ${height} pixels; patches are square`);
-    const maker = makers.get(output.name);
+    const activation = lastStep(makers, output.name);
+    if (activation === 'decision')
+      throw unsupported(
+        `${output.name} is what was decided (a class a pixel), not scores`,
+        'export the scores before it',
+      );
     return {
       path,
       opset,
@@ -75,7 +86,8 @@ export async function readOnnx(path: string): Promise<ReadyOnnx> {
       fixedBatch: batch ?? null,
       fixedSide: height ?? width ?? null,
       outputs: output.shape[1] ?? null,
-      activation: maker === 'Sigmoid' ? 'sigmoid' : maker === 'Softmax' ? 'softmax' : null,
+      activation,
+      scalesItself: scalesItself(makers, input.name),
       external: parts.external,
     };
   } finally {
@@ -91,8 +103,8 @@ interface Parts {
   opset: number;
   readonly inputs: TypedPort[];
   readonly outputs: TypedPort[];
-  /** Operator that makes a tensor, by the tensor's name. */
-  readonly makers: Map<string, string>;
+  /** What makes a tensor, by the tensor's name, in the order of the graph. */
+  readonly makers: Map<string, Step>;
   readonly initializers: Set<string>;
   external: string[];
 }
@@ -126,12 +138,14 @@ async function readGraphField(file: ProtobufFile, span: FieldSpan, parts: Parts)
   if (span.field === GRAPH.output) parts.outputs.push(await readPort(file, span));
   if (span.field === GRAPH.node) {
     let op = '';
+    const inputs: string[] = [];
     const made: string[] = [];
     for await (const field of file.fields(span.contentStart, span.end)) {
+      if (field.field === NODE.input) inputs.push(await file.text(field));
       if (field.field === NODE.output) made.push(await file.text(field));
       if (field.field === NODE.op) op = await file.text(field);
     }
-    for (const name of made) parts.makers.set(name, op);
+    for (const name of made) parts.makers.set(name, { op, inputs });
   }
   if (span.field === GRAPH.initializer) {
     const tensor = await readTensorHead(file, span);

@@ -1,5 +1,6 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { ConvNode, GraphNode, GroupNormNode, MaxPoolNode, UpsampleNode, Value } from '../graph/graph.js';
+import { cubicWeights } from '../program/interpolation.js';
 import { foldedConv, type WeightSource } from '../weights.js';
 
 export type Tf = typeof tfjs;
@@ -29,7 +30,7 @@ export async function makeLayer(
     case 'upsample':
       return upsample(tf, node);
     case 'relu':
-      return layer(([x]) => (losesNaN(tf) ? tf.leakyRelu(x!, 0) : tf.relu(x!)));
+      return layer(([x]) => reluOf(tf, x!));
     case 'sigmoid':
       return layer(([x]) => tf.sigmoid(x!));
     case 'globalAverage':
@@ -45,6 +46,10 @@ export async function makeLayer(
 
 /** In WebAssembly the larger of NaN and 0 is 0; a relu as LeakyRelu of slope 0 hands NaN on, as the other back ends do. */
 const losesNaN = (tf: Tf): boolean => tf.getBackend() === 'wasm';
+
+export function reluOf<T extends tfjs.Tensor>(tf: Tf, x: T): T {
+  return losesNaN(tf) ? tf.leakyRelu(x, 0) : tf.relu(x);
+}
 
 function layer(run: Layer['run'], weights: readonly tfjs.Tensor[] = []): Layer {
   return { run, dispose: () => weights.forEach(tensor => void tensor.dispose()) };
@@ -83,10 +88,10 @@ function maxPool(tf: Tf, { size, stride, padding }: MaxPoolNode): Layer {
 }
 
 /** The lowest float32: never the largest of a window. */
-const LOWEST = -3.4028234663852886e38;
+export const LOWEST = -3.4028234663852886e38;
 
 /** Native TensorFlow takes no padding in numbers. */
-function padded(tf: Tf, x: Tensor4D, padding: number, value: number): Tensor4D {
+export function padded(tf: Tf, x: Tensor4D, padding: number, value = 0): Tensor4D {
   if (padding === 0) return x;
   const both: [number, number] = [padding, padding];
   return tf.pad(x, [[0, 0], both, both, [0, 0]], value);
@@ -152,24 +157,4 @@ function bicubic(tf: Tf, x: Tensor4D, factor: number): Tensor4D {
 
 function repeated(tf: Tf, weights: number[][], times: number): tfjs.Tensor3D {
   return tf.tile(tf.expandDims(tf.tensor2d(weights), 0), [times, 1, 1]) as tfjs.Tensor3D;
-}
-
-/**
- * Row i: how much each of `size` samples adds to sample i of size × factor. Keys' cubic convolution with a = −0.75 and
- * half-pixel centres, edges repeated, as PyTorch's upsample_bicubic2d.
- */
-export function cubicWeights(size: number, factor: number): number[][] {
-  const a = -0.75;
-  const near = (t: number) => ((a + 2) * t - (a + 3)) * t * t + 1;
-  const far = (t: number) => ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
-  return Array.from({ length: size * factor }, (_, i) => {
-    const row = new Array<number>(size).fill(0);
-    const position = (i + 0.5) / factor - 0.5;
-    const floor = Math.floor(position);
-    const t = position - floor;
-    [far(t + 1), near(t), near(1 - t), far(2 - t)].forEach((weight, k) => {
-      row[Math.min(size - 1, Math.max(0, floor - 1 + k))]! += weight;
-    });
-    return row;
-  });
 }

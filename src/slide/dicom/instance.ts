@@ -3,7 +3,7 @@ import { StromaflowError, toStromaflowError } from '../../errors.js';
 import type { AxisSpacing } from '../slide.js';
 import { ByteReader, type ByteSource, fileBytes } from './byte-reader.js';
 import { checkFacts } from './check-facts.js';
-import { type Element, readDataSet } from './data-set.js';
+import { type Element, readDataSet, type Wanted } from './data-set.js';
 import { type Facts, newFacts, wantedFacts } from './facts.js';
 import { type FrameTable, findFrames } from './frames.js';
 import { inflateDataSet } from './inflate.js';
@@ -113,6 +113,17 @@ export function readHead(path: string): InstanceHead {
     if (!passed) throw opened.reader.truncated();
     const { series, sopClass, flavour } = facts;
     return { series, isSlide: sopClass === WHOLE_SLIDE && !ASSOCIATED.has(flavour) };
+  });
+}
+
+/** Reads what is wanted of an instance, up to its pixels. */
+export function readValues(path: string, wanted: Wanted): void {
+  withDicomFile(path, file => {
+    const opened = openDataSet(file);
+    if (!opened) return;
+    const { reader, syntax } = opened;
+    const stopAt = ({ tag }: Element): boolean => tag === TAG.pixelData;
+    readDataSet(reader, reader.source.size, wanted, { explicit: syntax.explicit, stopAt });
   });
 }
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { element, itemHead, sequence, sequenceEnd } from '#src/simulate/dicom-elements.js';
 import { ByteReader, bufferBytes } from '#src/slide/dicom/byte-reader.js';
 import { readDataSet, type Wanted } from '#src/slide/dicom/data-set.js';
+import { element, itemHead, sequence, sequenceEnd } from '#src/slide/dicom/elements.js';
 import { TAG } from '#src/slide/dicom/tags.js';
 import { failureOf } from '../fixture.js';
 

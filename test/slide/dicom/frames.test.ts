@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { element, encapsulatedHead, itemHead, sequenceEnd } from '#src/simulate/dicom-elements.js';
 import { ByteReader, bufferBytes } from '#src/slide/dicom/byte-reader.js';
 import { readElement } from '#src/slide/dicom/data-set.js';
+import { element, encapsulatedHead, itemHead, sequenceEnd } from '#src/slide/dicom/elements.js';
 import { type FrameFacts, type FrameTable, findFrames, joinFragments } from '#src/slide/dicom/frames.js';
 import { TAG } from '#src/slide/dicom/tags.js';
 import { TRANSFER_SYNTAXES } from '#src/slide/dicom/transfer-syntax.js';

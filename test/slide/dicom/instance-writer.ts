@@ -1,5 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
-import { element, encapsulatedHead, itemHead, sequence, sequenceEnd, type Vr } from '#src/simulate/dicom-elements.js';
+import { element, encapsulatedHead, itemHead, sequence, sequenceEnd, type Vr } from '#src/slide/dicom/elements.js';
 import { TAG } from '#src/slide/dicom/tags.js';
 import type { Picture } from '../tiff-writer.js';
 import { cut } from '../tiff-writer.js';

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { element, encapsulatedHead, itemHead, sequence, sequenceEnd, type Vr } from '#src/simulate/dicom-elements.js';
+import {
+  decimal,
+  element,
+  encapsulatedHead,
+  itemHead,
+  sequence,
+  sequenceEnd,
+  type Vr,
+} from '#src/slide/dicom/elements.js';
 
 interface Read {
   readonly tag: number;
@@ -47,7 +55,8 @@ describe('element', () => {
   it.each<[Vr, number, (bytes: Buffer, at: number) => number]>([
     ['US', 2, (bytes, at) => bytes.readUInt16LE(at)],
     ['UL', 4, (bytes, at) => bytes.readUInt32LE(at)],
-    ['AT', 4, (bytes, at) => bytes.readUInt32LE(at)],
+    // The group, then the element (PS3.5, table 6.2-1).
+    ['AT', 4, (bytes, at) => bytes.readUInt16LE(at) * 2 ** 16 + bytes.readUInt16LE(at + 2)],
     ['SL', 4, (bytes, at) => bytes.readInt32LE(at)],
     ['FL', 4, (bytes, at) => bytes.readFloatLE(at)],
   ])('%s holds numbers of %i bytes, one or several', (vr, width, read) => {
@@ -92,4 +101,18 @@ it('frames stand between the head of encapsulated pixels and its end (PS3.5, ann
   expect(encapsulatedHead().toString('hex')).toBe('e07f10004f420000ffffffff');
   expect(itemHead(0x0102).toString('hex')).toBe('feff00e002010000');
   expect(sequenceEnd().toString('hex')).toBe('feffdde000000000');
+});
+
+describe('decimal', () => {
+  it('has 16 characters at most, keeps the exponent, and as many digits as fit', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, min: -1e200, max: 1e200 }), value => {
+        const text = decimal(value);
+        expect(text.length).toBeLessThanOrEqual(16);
+        expect(Math.abs(Number(text) - value)).toBeLessThanOrEqual(Math.abs(value) * 1e-8);
+      }),
+    );
+    expect(decimal(0.000_249_123_456_789_123)).toBe('0.00024912345679');
+    expect(decimal(1 / 3e6)).toBe('3.33333333333e-7');
+  });
 });

@@ -1,14 +1,30 @@
 /** Writes DICOM elements in explicit VR, little endian (DICOM PS3.5, section 7.1). */
 
-import { TAG } from '../slide/dicom/tags.js';
+import { TAG } from './tags.js';
 
-export type Vr = 'AT' | 'CS' | 'DA' | 'DS' | 'FL' | 'IS' | 'LO' | 'OB' | 'SH' | 'SL' | 'TM' | 'UI' | 'UL' | 'US';
+export type Vr = 'AT' | 'CS' | 'DA' | 'DS' | 'FL' | 'IS' | 'LO' | 'OB' | 'PN' | 'SH' | 'SL' | 'TM' | 'UI' | 'UL' | 'US';
 
 const LONG_LENGTH = new Set(['OB', 'SQ']);
 
 /** One element; text of several values has them apart by backslashes. */
 export function element(tag: number, vr: Vr, value: string | number | readonly number[] | Uint8Array): Buffer {
   return withHead(tag, vr, encode(vr, value));
+}
+
+/** Head of pixels as they are, of so many bytes, an even number. */
+export function nativeHead(length: number): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(length);
+  return Buffer.concat([tagBytes(TAG.pixelData), Buffer.from('OB\0\0', 'latin1'), size]);
+}
+
+/** A number as text of 16 characters at most (PS3.5, table 6.2-1): as many digits as fit, its exponent never cut. */
+export function decimal(value: number): string {
+  for (let digits = 15; digits > 0; digits--) {
+    const text = String(Number(value.toPrecision(digits)));
+    if (text.length <= 16) return text;
+  }
+  return value.toExponential(8);
 }
 
 export function sequence(tag: number, ...items: readonly (readonly Buffer[])[]): Buffer {
@@ -53,6 +69,7 @@ function encode(vr: Vr, value: string | number | readonly number[] | Uint8Array)
   for (const [index, number] of numbers.entries()) {
     const at = index * width;
     if (vr === 'US') bytes.writeUInt16LE(number, at);
+    else if (vr === 'AT') tagBytes(number).copy(bytes, at);
     else if (vr === 'SL') bytes.writeInt32LE(number, at);
     else if (vr === 'FL') bytes.writeFloatLE(number, at);
     else bytes.writeUInt32LE(number, at);

@@ -1,0 +1,24 @@
+import type { Config } from '../src/config/options.js';
+import type { ModelBundle } from '../src/model/bundle.js';
+import type { Padding, PatchPlan } from '../src/read/patch.js';
+import { planPatches } from '../src/read/plan.js';
+import type { SlideInfo } from '../src/slide/slide.js';
+
+/** Pixels of margin that take most of a seam away, and patches for which they are not too dear (docs/decisions/0026-margin.md). */
+const USUAL_MARGIN = 32;
+const LEAST_WITH_MARGIN = 256;
+
+/** Margin where nobody states one, in pixels. Nothing is known of how a ready graph treats the border of a patch. */
+const usualMargin = ({ network }: ModelBundle, patchSize: number): number =>
+  network.kind === 'onnx' || patchSize < LEAST_WITH_MARGIN ? 0 : USUAL_MARGIN;
+
+/** The grid of a slide under a model. Throws SLIDE_SPACING, CONFIG_INVALID. */
+export function planOf(info: SlideInfo, config: Config, bundle: ModelBundle): PatchPlan {
+  const patchSize = config['patch-size'] ?? bundle.patchSize;
+  return planPatches(info, {
+    spacing: config.spacing ?? bundle.spacing,
+    patchSize,
+    margin: config.margin ?? usualMargin(bundle, patchSize),
+    padding: config.padding as Padding,
+  });
+}

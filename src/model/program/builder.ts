@@ -1,0 +1,175 @@
+import type { Binary, Enlarging, Program, Term, Unary, Word } from './words.js';
+
+/** Writes a program: each call is a word and gives the term it makes, its shape worked out. */
+export class ProgramBuilder {
+  readonly #words: Word[] = [];
+  readonly #terms: Term[] = [];
+  readonly #outputs = new Map<string, Term>();
+  readonly #numbers = new Map<number, Term>();
+
+  finish(): Program {
+    return { words: this.#words, terms: this.#terms, outputs: this.#outputs };
+  }
+
+  output(name: string, term: Term): void {
+    if (this.#outputs.has(name)) throw new RangeError(`output ${name} is given twice`);
+    this.#outputs.set(name, term);
+  }
+
+  input(name: string, shape: readonly number[], as: 'image' | 'kernel' = 'image'): Term {
+    return this.#push({ op: 'input', name, as }, shape);
+  }
+
+  /** The same number is the same term. */
+  number(value: number): Term {
+    const known = this.#numbers.get(value);
+    if (known) return known;
+    const made = this.#push({ op: 'constant', values: [value] }, [1, 1, 1, 1]);
+    this.#numbers.set(value, made);
+    return made;
+  }
+
+  conv(
+    x: Term,
+    by: Term,
+    { stride, padding, bias }: { stride: number; padding: number; bias?: Term | undefined },
+  ): Term {
+    const [n, channels, height, width] = image(x);
+    const [out, input, size] = image(by);
+    if (input !== channels) throw new RangeError(`a kernel of ${input} channels on ${channels}`);
+    const to = (from: number) => Math.floor((from + 2 * padding - size) / stride) + 1;
+    return this.#push({ op: 'conv', x, by, stride, padding, ...(bias && { bias }) }, [n, out, to(height), to(width)]);
+  }
+
+  /** `like`: the convolution's input, whose gradient this is. */
+  convTranspose(x: Term, by: Term, { stride, padding, like }: { stride: number; padding: number; like: Term }): Term {
+    return this.#push({ op: 'convTranspose', x, by, stride, padding }, like.shape);
+  }
+
+  rotate(x: Term): Term {
+    const [out, input, height, width] = image(x);
+    return this.#push({ op: 'rotate', x }, [input, out, height, width]);
+  }
+
+  pad(x: Term, padding: number): Term {
+    if (padding === 0) return x;
+    const [n, channels, height, width] = image(x);
+    return this.#push({ op: 'pad', x, padding }, [n, channels, height + 2 * padding, width + 2 * padding]);
+  }
+
+  window(x: Term, at: { top: number; left: number; stride: number; height: number; width: number }): Term {
+    const [n, channels] = image(x);
+    return this.#push({ op: 'window', x, ...at }, [n * at.height * at.width, channels]);
+  }
+
+  channelRows(x: Term): Term {
+    const [n, channels, height, width] = image(x);
+    return this.#push({ op: 'channelRows', x }, [channels, n * height * width]);
+  }
+
+  matmul(a: Term, b: Term): Term {
+    if (a.shape[1] !== b.shape[0]) throw new RangeError(`[${a.shape}] times [${b.shape}]`);
+    return this.#push({ op: 'matmul', a, b }, [a.shape[0]!, b.shape[1]!]);
+  }
+
+  kernel(parts: readonly Term[]): Term {
+    const size = Math.sqrt(parts.length);
+    const [out, input] = parts[0]!.shape as [number, number];
+    return this.#push({ op: 'kernel', parts }, [out, input, size, size]);
+  }
+
+  unary(op: Unary, x: Term): Term {
+    return this.#push({ op, x }, x.shape);
+  }
+
+  binary(op: Binary, a: Term, b: Term): Term {
+    const shape = a.shape.map((size, axis) => {
+      const other = b.shape[axis]!;
+      if (size !== other && size !== 1 && other !== 1) throw new RangeError(`[${a.shape}] ${op} [${b.shape}]`);
+      return Math.max(size, other);
+    });
+    return this.#push({ op, a, b }, shape);
+  }
+
+  add(a: Term, b: Term): Term {
+    return this.binary('add', a, b);
+  }
+
+  sub(a: Term, b: Term): Term {
+    return this.binary('sub', a, b);
+  }
+
+  mul(a: Term, b: Term | number): Term {
+    if (b === 1) return a;
+    return this.binary('mul', a, typeof b === 'number' ? this.number(b) : b);
+  }
+
+  gate(x: Term, by: Term): Term {
+    return this.#push({ op: 'gate', x, by }, x.shape);
+  }
+
+  sum(x: Term, axes: readonly number[], op: 'sum' | 'sumSquares' = 'sum'): Term {
+    return this.#push(
+      { op, x, axes },
+      x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size)),
+    );
+  }
+
+  groupSum(x: Term, groups: number): Term {
+    return this.#push({ op: 'groupSum', x, groups }, x.shape);
+  }
+
+  expand(x: Term, shape: readonly number[]): Term {
+    return this.#push({ op: 'expand', x }, shape);
+  }
+
+  concat(parts: readonly Term[]): Term {
+    const [n, , height, width] = image(parts[0]!);
+    const channels = parts.reduce((sum, { shape }) => sum + shape[1]!, 0);
+    return this.#push({ op: 'concat', parts }, [n, channels, height, width]);
+  }
+
+  channels(x: Term, from: number, count: number): Term {
+    const [n, , height, width] = image(x);
+    return this.#push({ op: 'channels', x, from }, [n, count, height, width]);
+  }
+
+  maxPool(x: Term, { size, stride, padding }: { size: number; stride: number; padding: number }): Term {
+    const [n, channels, height, width] = image(x);
+    const to = (from: number) => Math.floor((from + 2 * padding - size) / stride) + 1;
+    return this.#push({ op: 'maxPool', x, size, stride, padding }, [n, channels, to(height), to(width)]);
+  }
+
+  unpool(by: Term, pool: Term, x: Term): Term {
+    return this.#push({ op: 'unpool', by, pool, x }, x.shape);
+  }
+
+  upsample(x: Term, factor: number, mode: Enlarging): Term {
+    const [n, channels, height, width] = image(x);
+    return this.#push({ op: 'upsample', x, factor, mode }, [n, channels, height * factor, width * factor]);
+  }
+
+  blockSum(x: Term, factor: number): Term {
+    const [n, channels, height, width] = image(x);
+    return this.#push({ op: 'blockSum', x, factor }, [n, channels, height / factor, width / factor]);
+  }
+
+  along(x: Term, axis: 2 | 3, matrix: readonly (readonly number[])[]): Term {
+    return this.#push(
+      { op: 'along', x, axis, matrix },
+      x.shape.map((size, at) => (at === axis ? matrix.length : size)),
+    );
+  }
+
+  #push(word: Word, shape: readonly number[]): Term {
+    const term = { id: this.#terms.length, shape };
+    this.#words.push(word);
+    this.#terms.push(term);
+    return term;
+  }
+}
+
+function image({ shape }: Term): [number, number, number, number] {
+  if (shape.length !== 4) throw new RangeError(`[${shape}] is no image`);
+  return shape as unknown as [number, number, number, number];
+}

@@ -1,0 +1,223 @@
+import type * as tfjs from '@tensorflow/tfjs-core';
+import { type Program, readsOf, type Term, type Word } from '../program/words.js';
+import { LOWEST, padded, reluOf, type Tf } from './layers.js';
+
+type Tensor = tfjs.Tensor;
+type Tensor4D = tfjs.Tensor4D;
+
+/**
+ * Runs a program on a TensorFlow.js device, word by word; what no later word reads is freed at once. Images are [N, H, W, C] there
+ * and kernels [k, k, in, out]; `inputs` and what is returned are in the program's order ([N, C, H, W], [out, in, k, k]). Its own
+ * gradients are not used: several of them are wrong, or missing.
+ */
+export async function runProgram(
+  tf: Tf,
+  program: Program,
+  inputs: ReadonlyMap<string, Float32Array>,
+): Promise<Map<string, Float32Array>> {
+  const left = program.terms.map(() => 0);
+  for (const term of program.words.flatMap(readsOf)) left[term.id]! += 1;
+  for (const { id } of program.outputs.values()) left[id]! += 1;
+  const tensors = new Map<number, Tensor>();
+  const release = ({ id }: Term) => {
+    left[id]! -= 1;
+    if (left[id] === 0) tensors.get(id)!.dispose();
+  };
+  program.words.forEach((word, id) => {
+    const read = ({ id: from }: Term) => tensors.get(from)!;
+    const wordOf = ({ id: from }: Term) => program.words[from]!;
+    const made = tf.tidy(() => run(tf, word, program.terms[id]!, read, wordOf, inputs));
+    tensors.set(id, made);
+    for (const term of readsOf(word)) release(term);
+    if (left[id] === 0) made.dispose();
+  });
+  const found = new Map<string, Float32Array>();
+  for (const [name, term] of program.outputs) {
+    const moved = tf.tidy(() => outward(tf, tensors.get(term.id)!, program.words[term.id]!));
+    found.set(name, (await moved.data<'float32'>()).slice());
+    moved.dispose();
+  }
+  for (const term of program.outputs.values()) release(term);
+  return found;
+}
+
+/** Back into the program's order. */
+function outward(tf: Tf, tensor: Tensor, word: Word): Tensor {
+  if (tensor.rank !== 4) return tf.clone(tensor);
+  return tf.transpose(tensor, isKernel(word) ? [3, 2, 0, 1] : [0, 3, 1, 2]);
+}
+
+const isKernel = (word: Word): boolean =>
+  word.op === 'kernel' || word.op === 'rotate' || ('as' in word && word.as === 'kernel');
+
+/** Where the axes of an image [N, C, H, W] are in [N, H, W, C]. */
+const AXIS = [0, 3, 1, 2] as const;
+
+function run(
+  tf: Tf,
+  word: Word,
+  { shape }: Term,
+  read: (term: Term) => Tensor,
+  wordOf: (term: Term) => Word,
+  inputs: ReadonlyMap<string, Float32Array>,
+): Tensor {
+  const image = (term: Term) => read(term) as Tensor4D;
+  switch (word.op) {
+    case 'input':
+      return tf.transpose(
+        tf.tensor(inputs.get(word.name)!, [...shape]),
+        word.as === 'kernel' ? [2, 3, 1, 0] : [0, 2, 3, 1],
+      );
+    case 'constant':
+      return tf.tensor(word.values, [...shape], 'float32');
+    case 'conv': {
+      const convolved = tf.conv2d(padded(tf, image(word.x), word.padding), image(word.by), word.stride, 'valid');
+      return word.bias ? tf.add(convolved, image(word.bias)) : convolved;
+    }
+    case 'convTranspose': {
+      const [n, channels, height, width] = shape as [number, number, number, number];
+      const { padding, stride } = word;
+      const size: [number, number, number, number] = [n, height + 2 * padding, width + 2 * padding, channels];
+      const whole = tf.conv2dTranspose(image(word.x), image(word.by), size, stride, 'valid');
+      return tf.slice(whole, [0, padding, padding, 0], [n, height, width, channels]);
+    }
+    case 'rotate':
+      return tf.transpose(tf.reverse(image(word.x), [0, 1]), [0, 1, 3, 2]);
+    case 'pad':
+      return padded(tf, image(word.x), word.padding);
+    case 'window': {
+      const { top, left, stride, height, width } = word;
+      const [n, , , channels] = image(word.x).shape;
+      const end = [n, top + (height - 1) * stride + 1, left + (width - 1) * stride + 1, channels];
+      return tf.reshape(tf.stridedSlice(image(word.x), [0, top, left, 0], end, [1, stride, stride, 1]), [...shape]);
+    }
+    case 'channelRows':
+      return tf.transpose(tf.reshape(image(word.x), [shape[1]!, shape[0]!]));
+    case 'matmul':
+      return tf.matMul(read(word.a), read(word.b));
+    case 'kernel': {
+      const places = tf.stack(word.parts.map(read));
+      return tf.reshape(tf.transpose(places, [0, 2, 1]), [shape[2]!, shape[3]!, shape[1]!, shape[0]!]);
+    }
+    case 'relu':
+      return reluOf(tf, read(word.x));
+    case 'sigmoid':
+    case 'exp':
+    case 'log':
+    case 'rsqrt':
+    case 'reciprocal':
+      return tf[word.op](read(word.x));
+    case 'step':
+      return tf.cast(tf.greaterEqual(read(word.x), 0), 'float32');
+    case 'add':
+    case 'sub':
+    case 'mul':
+      return tf[word.op](read(word.a), read(word.b));
+    case 'max':
+      return tf.maximum(read(word.a), read(word.b));
+    case 'gate':
+      return tf.mul(read(word.x), tf.cast(tf.greater(read(word.by), 0), 'float32'));
+    case 'sum':
+      return summed(tf, read(word.x), word.axes);
+    case 'sumSquares':
+      return summed(tf, tf.square(read(word.x)), word.axes);
+    case 'groupSum': {
+      const [n, channels] = shape as [number, number];
+      const each = channels / word.groups;
+      const sums = tf.sum(tf.reshape(read(word.x), [n, word.groups, each]), 2, true);
+      return tf.reshape(tf.tile(sums, [1, 1, each]), [n, 1, 1, channels]);
+    }
+    case 'expand': {
+      const from = image(word.x);
+      return tf.tile(
+        from,
+        [shape[0]!, shape[2]!, shape[3]!, shape[1]!].map((size, axis) => size / from.shape[axis]!),
+      );
+    }
+    case 'concat':
+      return tf.concat(word.parts.map(image), 3);
+    case 'channels': {
+      const [n, count, height, width] = shape as [number, number, number, number];
+      return tf.slice(image(word.x), [0, 0, 0, word.from], [n, height, width, count]);
+    }
+    case 'maxPool':
+      return tf.maxPool(padded(tf, image(word.x), word.padding, LOWEST), word.size, word.stride, 'valid');
+    case 'upsample': {
+      const size: [number, number] = [shape[2]!, shape[3]!];
+      if (word.mode === 'nearest') return tf.image.resizeNearestNeighbor(image(word.x), size);
+      return tf.image.resizeBilinear(image(word.x), size, word.mode === 'bilinear-corners', word.mode === 'bilinear');
+    }
+    case 'blockSum':
+      return tf.mul(tf.avgPool(image(word.x), word.factor, word.factor, 'valid'), word.factor ** 2);
+    case 'along':
+      return along(tf, image(word.x), word.axis, word.matrix);
+    case 'unpool': {
+      const pool = wordOf(word.pool);
+      if (pool.op !== 'maxPool') throw new RangeError(`${pool.op} is no pooling`);
+      return unpooled(tf, image(word.by), image(word.pool), image(word.x), pool);
+    }
+  }
+}
+
+/** One axis after the other: in one long float32 sum small numbers are lost beside a large one. */
+function summed(tf: Tf, x: Tensor, axes: readonly number[]): Tensor {
+  return axes.reduce((sum: Tensor, axis) => tf.sum(sum, AXIS[axis]!, true), x);
+}
+
+function along(tf: Tf, x: Tensor4D, axis: 2 | 3, matrix: readonly (readonly number[])[]): Tensor {
+  const [n, height, width, channels] = x.shape;
+  const weights = tf.tensor2d(matrix.map(row => [...row]));
+  const times = (count: number) => tf.tile(tf.expandDims(weights, 0), [count, 1, 1]);
+  if (axis === 2)
+    return tf.reshape(tf.matMul(times(n), tf.reshape(x, [n, height, width * channels])), [
+      n,
+      matrix.length,
+      width,
+      channels,
+    ]);
+  const rows = tf.matMul(times(n * height), tf.reshape(x, [n * height, width, channels]));
+  return tf.reshape(rows, [n, height, matrix.length, channels]);
+}
+
+/** Place by place of the window: where the input equals the largest value and no place before did. */
+function unpooled(
+  tf: Tf,
+  by: Tensor4D,
+  largest: Tensor4D,
+  x: Tensor4D,
+  { size, stride, padding }: { readonly size: number; readonly stride: number; readonly padding: number },
+): Tensor {
+  const source = padded(tf, x, padding, LOWEST);
+  const [n, tall, wide, channels] = source.shape;
+  const [, height, width] = by.shape;
+  let free: Tensor = tf.onesLike(largest);
+  let sum: Tensor = tf.zeros(source.shape);
+  for (let place = 0; place < size * size; place++) {
+    const [top, left] = [Math.floor(place / size), place % size];
+    const end = [n, top + (height - 1) * stride + 1, left + (width - 1) * stride + 1, channels];
+    const window = tf.stridedSlice(source, [0, top, left, 0], end, [1, stride, stride, 1]);
+    const hit = tf.mul(tf.cast(tf.equal(window, largest), 'float32'), free);
+    free = tf.sub(free, hit);
+    const apart = spread(tf, tf.mul(hit, by) as Tensor4D, stride);
+    const below = Math.max(0, tall - top - height * stride);
+    const beside = Math.max(0, wide - left - width * stride);
+    const placed = tf.pad(apart, [
+      [0, 0],
+      [top, below],
+      [left, beside],
+      [0, 0],
+    ]);
+    sum = tf.add(sum, tf.slice(placed, [0, 0, 0, 0], source.shape));
+  }
+  return tf.slice(sum, [0, padding, padding, 0], x.shape);
+}
+
+/** Every pixel becomes the first of a square of zeros. */
+function spread(tf: Tf, x: Tensor4D, stride: number): Tensor4D {
+  const [n, height, width, channels] = x.shape;
+  const after = [0, stride - 1] as [number, number];
+  const wide = tf.pad(tf.reshape(x, [n * height, width, 1, channels]), [[0, 0], [0, 0], after, [0, 0]]);
+  const rows = tf.reshape(wide, [n, height, 1, width * stride * channels]);
+  const tall = tf.pad(rows, [[0, 0], [0, 0], after, [0, 0]]);
+  return tf.reshape(tall, [n, height * stride, width * stride, channels]);
+}

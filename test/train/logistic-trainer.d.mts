@@ -1,0 +1,3 @@
+import type { createTrainer } from '#src/train/trainer.js';
+
+export const createLogisticTrainer: typeof createTrainer;
