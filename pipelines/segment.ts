@@ -10,6 +10,7 @@ import {
   mergeMap,
   type Observable,
 } from 'rxjs';
+import { StromaflowError } from '../src/errors.js';
 import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
 import { credit } from '../src/stage/credit.js';
@@ -70,12 +71,22 @@ export function segmentPatches(
 /**
  * Slides in, one result each out: several at once, their patches sharing one graph. Completes when all are done. Tasks that
  * can be pulled are asked for when there is room for them.
+ *
+ * @throws CONFIG_INVALID for an operator of one's own where workers would go past it
  */
 export function segmentSlides(
   tasks: Observable<SlideTask> | AsyncIterable<SlideTask>,
   parts: Parts,
   signal: AbortSignal,
 ): Observable<SlideResult> {
+  if (parts.workers && parts.afterRead)
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      'workers read and segment by themselves: afterRead would look at nothing',
+      {
+        fix: 'leave it away, or leave --role ingest away',
+      },
+    );
   const due = new FairQueue<DuePatch>({ signal, dropped: patch => patch.session.leave() });
   const turns = new Turns();
   // Whatever gives out tasks: one slide's results, run and name are never two sessions' at the same time.

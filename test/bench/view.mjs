@@ -88,7 +88,13 @@ async function frames(folder) {
   const publish = async at => {
     put(at);
     const ref = patchRef(plan, at % GRID.cols, Math.floor(at / GRID.cols));
-    const record = { ...ref, outcome: 'segmented', validPixels: SIDE ** 2, tissuePixels: SIDE ** 2, stromaPixels: stroma };
+    const record = {
+      ...ref,
+      outcome: 'segmented',
+      validPixels: SIDE ** 2,
+      tissuePixels: SIDE ** 2,
+      stromaPixels: stroma,
+    };
     await bus.publish(events.mask({ ref, record, png, plan, engine: { model: 'm', modelVersion: '1' }, run: 'r' }));
   };
   let next = 0;
@@ -113,7 +119,7 @@ async function frames(folder) {
   for (const [name, zoom] of [
     ['the whole slide', 1],
     ['a tenth of its width', 10],
-    ['pixel for pixel', GRID.cols * SIDE / 1096],
+    ['pixel for pixel', (GRID.cols * SIDE) / 1096],
   ]) {
     const seen = await page.evaluate(`new Promise(resolve => {
       const view = stromaflow.view(), { viewport } = view.viewer, Point = OpenSeadragon.Point;
@@ -127,7 +133,9 @@ async function frames(folder) {
       };
       step();
     })`);
-    say(`  ${name}: ${seen.fps.toFixed(1)} frames/s, ${seen.heap.toFixed(0)} MiB of script memory (load ${loadavg()[0].toFixed(1)})`);
+    say(
+      `  ${name}: ${seen.fps.toFixed(1)} frames/s, ${seen.heap.toFixed(0)} MiB of script memory (load ${loadavg()[0].toFixed(1)})`,
+    );
   }
   // From the event of a patch to the pixels of its mask.
   await page.evaluate('stromaflow.view().viewer.viewport.goHome(true)');
@@ -187,9 +195,7 @@ async function slowdown(folder) {
     const open = async () => openSlide(SLIDE, { id });
     const before = process.cpuUsage();
     const began = performance.now();
-    const running = lastValueFrom(
-      segmentSlides(of({ path: SLIDE, id, open }), parts, new AbortController().signal),
-    );
+    const running = lastValueFrom(segmentSlides(of({ path: SLIDE, id, open }), parts, new AbortController().signal));
     await opened;
     if (viewers > 0) {
       client = spawn(process.execPath, ['--input-type=module', '-e', CLIENT, server.url, String(viewers), id]);
@@ -203,13 +209,17 @@ async function slowdown(folder) {
   const sums = { 0: 0, [VIEWERS]: 0 };
   for (let round = 0; round < 6; round++)
     for (const viewers of [0, VIEWERS]) sums[viewers] += (await run(`s${round}-${viewers}`, viewers)).cpu;
-  say(`  processor time of runs with ${VIEWERS} viewers and 10 scrapes a second ÷ without: ${(sums[VIEWERS] / sums[0]).toFixed(3)}`);
+  say(
+    `  processor time of runs with ${VIEWERS} viewers and 10 scrapes a second ÷ without: ${(sums[VIEWERS] / sums[0]).toFixed(3)}`,
+  );
   await server.close();
   await shelf.close();
   await bare.close();
 }
 
-say(`${cpus()[0].model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)}; Chromium draws in software (--disable-gpu, Skia)`);
+say(
+  `${cpus()[0].model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)}; Chromium draws in software (--disable-gpu, Skia)`,
+);
 const folder = mkdtempSync(join(tmpdir(), 'stromaflow-view-'));
 try {
   say(`${GRID.cols * GRID.rows} patches, panning under ${MASKS_PER_SECOND} masks a second:`);

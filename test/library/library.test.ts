@@ -113,6 +113,13 @@ test('the focus filter of the docs fails what is out of focus, with the reason, 
     expect(letter).toMatchObject({ code: 'PATCH_REJECTED', message: expect.stringMatching(/^out of focus \(\d/) });
 });
 
+test('an operator that workers would go past is refused', async () => {
+  const parts = await partsWith({ out: await emptyFolder() });
+  const ingest = { ...parts, workers: {} as NonNullable<Parts['workers']>, afterRead: reject(() => undefined) };
+  expect(() => segmentSlides(of(), ingest, never)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  await parts.close();
+});
+
 test('a question that throws fails the patch it was asked about', async () => {
   let asked = 0;
   const { summary, letters } = await segmented(parts => ({

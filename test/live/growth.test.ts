@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openGrowingTiff } from '#src/live/growing-tiff.js';
 import { growthIdentity, tiffContent } from '#src/live/growth.js';
-import { growthOf } from '#src/live/growth-of.js';
+import { growthOf, wasCompleted } from '#src/live/growth-of.js';
 import { openSlide } from '#src/slide/open.js';
 import { scratch } from '../slide/fixture.js';
 import { gradient, writeTiff } from '../slide/tiff-writer.js';
@@ -131,4 +131,19 @@ describe('growth, followed and finished', () => {
     writeFileSync(part, bytes);
     expect(content(0)).not.toBe(before);
   });
+});
+
+it('a run of a whole slide that never grew was completed with its own content alone', async () => {
+  const path = files.write('whole.tiff', writeTiff([{ picture: gradient(64, 64), tile: [32, 32] }]));
+  const slide = await openSlide(path, { mpp: 0.5 });
+  const { fingerprint } = slide.info;
+  const run = { state: 'completed', fingerprint, growth: undefined, finished: undefined } as const;
+  expect(wasCompleted(slide, run)).toBe(true);
+  expect(wasCompleted(slide, { ...run, state: 'open' })).toBe(false);
+  // Another slide was there under its name.
+  expect(wasCompleted(slide, { ...run, fingerprint: 'other' })).toBe(false);
+  const { identity, content } = growthOf(slide)!;
+  const grown = { ...run, fingerprint: 'other', growth: identity };
+  expect(wasCompleted(slide, { ...grown, finished: content(0) })).toBe(true);
+  expect(wasCompleted(slide, { ...grown, finished: 'other content' })).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { Random } from '#src/evaluate/random.js';
+import { Random } from '#src/random.js';
 import { writeMask } from '../evaluate/set-builder.js';
 import { makeBundle, SMALL } from '../support/formula-weights.js';
 import { emptyFolder } from '../support/paths.js';
