@@ -59,13 +59,13 @@ async function openStreams(
     const manager = await openManager(nc);
     const infos = await findStreams(manager, prefix, work);
     if (infos) return new Streams(nc, manager, prefix, infos);
-    why = 'the streams are not there';
+    why = 'no streams';
   } catch (error) {
     if (!(error instanceof NoJetStream)) throw error;
-    why = 'JetStream is not enabled on the server';
+    why = 'no JetStream';
   }
   if (publish === 'auto') return why;
-  throw new StromaflowError('EVENTS_STREAM', `${nc.getServer()}: ${why}`, {
+  throw new StromaflowError('EVENTS_STREAM', `${nc.getServer()}: ${why} for events`, {
     fix: work
       ? 'enable JetStream (nats-server -js) and run stromaflow events setup --for-workers'
       : 'enable JetStream (nats-server -js) and run stromaflow events setup, or publish with --publish core',

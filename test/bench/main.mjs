@@ -1,10 +1,11 @@
-// `npm run bench [-- live | replay | idle | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale | replay | idle | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
 import { benchRatios } from './ratios.mjs';
 import { benchReplay } from './replay.mjs';
+import { benchScale } from './scale.mjs';
 import { FIXTURE } from './support.mjs';
 import { benchTrain } from './train.mjs';
 
@@ -27,6 +28,7 @@ const BENCHES = {
   replay: () => benchReplay({ slide: FIXTURE, say }),
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
+  scale: () => benchScale({ slide: FIXTURE, say }),
   train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +values.threads, say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
