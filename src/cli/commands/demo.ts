@@ -41,7 +41,10 @@ on a free port and publishes to it; without it the events stay in this process. 
     const watched = watchedFolder(folder, config);
     try {
       return await runGraph(
-        { ...context, config: { ...config, nats, port: config.port ?? 0, fresh: true } },
+        {
+          ...context,
+          config: { ...config, nats, ...(server && { publish: 'core' }), port: config.port ?? 0, fresh: true },
+        },
         (parts: Parts, signal: AbortSignal) => {
           story.begin(folder, parts.models.current.bundle);
           void story.follow(parts, signal);
