@@ -37,7 +37,8 @@ function distance(name: string, values: Float32Array, [norm, ...products]: Sketc
     for (let at = 0; at < values.length; at++) sum += signs[at]! < 0 ? -values[at]! : values[at]!;
     return (sum * scale - product) ** 2;
   });
-  return Math.sqrt(squares.reduce((a, b) => a + b) / squares.length) / norm!;
+  // A unit that is off for the whole batch has no gradient at all.
+  return Math.sqrt(squares.reduce((a, b) => a + b) / squares.length) / (norm! || 1);
 }
 
 let clear = 0;
