@@ -6,8 +6,9 @@
 For each of the study's models and each loss: the loss, the gradients, the running statistics after a forward pass, and the
 parameters after 1 and 5 steps of Adam (AdamW in one case), on one batch made by a formula. A tensor is stored as its norm and its
 products with PROJECTIONS vectors of +1 and -1 made by a formula, which tell how far another tensor is from it: the mean square of
-the products' differences estimates the squared distance. PyTorch computes in float64; last comes how far its own float32 is off,
-relative to the norm.
+the products' differences estimates the squared distance. PyTorch computes in float64; last comes how far its own float32 is off at
+most, relative to the norm, in ROUNDINGS runs whose weights are moved by some units in the last place, as another order of
+summation would: a relu near 0 that is turned by rounding moves every gradient behind it, and no engine is nearer than that.
 Weights are those of model_golden.py, the head's times HEAD: with logits far from 0 the loss would look at few pixels, and the
 sign of one number near 0 would show in all gradients. FPN's dropout is off. Writes train_golden.json.
 """
@@ -20,6 +21,7 @@ import torch
 from model_golden import FPN, HERE, UNET, build, hashed, normalised
 
 BATCH, RATE, PROJECTIONS, HEAD = 2, 1e-4, 4, 0.1
+ROUNDINGS, UNITS = 6, 4 * 2.0**-24
 CASES = {
     "fpn-resnet34": (96, {**FPN, "encoder_name": "resnet34", "decoder_dropout": 0}, "dice", "adam"),
     "unet-resnet34": (96, {**UNET, "encoder_name": "resnet34"}, "dice", "adam"),
@@ -56,18 +58,22 @@ def loss_of(kind: str, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tens
     return dice(logits, labels) + torch.nn.functional.binary_cross_entropy_with_logits(logits[counted], labels[counted].to(logits))
 
 
-def sketch(name: str, exact: torch.Tensor, single: torch.Tensor) -> list[float]:
+def sketch(name: str, exact: torch.Tensor, singles: list[torch.Tensor]) -> list[float]:
     flat = exact.detach().double().reshape(-1).numpy()
     signs = [np.where(hashed(f"{name}/{i}", flat.size) < 0, -1.0, 1.0) for i in range(PROJECTIONS)]
-    off = relative(single, exact)
+    off = max(relative(single, exact) for single in singles)
     return [float(f"{value:.9g}") for value in [np.linalg.norm(flat), *(sign @ flat for sign in signs)]] + [float(f"{off:.2g}")]
 
 
-def train(side: int, config: dict, kind: str, optimizer: str, dtype: torch.dtype) -> dict:
+def train(side: int, config: dict, kind: str, optimizer: str, dtype: torch.dtype, rounding: int = 0) -> dict:
     images, labels = batch(side)
     model = build(config).to(dtype).train()
     with torch.no_grad():
         model.segmentation_head[0].weight *= HEAD
+        if rounding:
+            generator = torch.Generator().manual_seed(rounding)
+            for parameter in model.parameters():
+                parameter *= 1 + UNITS * torch.randn(parameter.shape, generator=generator)
     images = images.to(dtype)
     options = {"lr": RATE, "weight_decay": WEIGHT_DECAY}
     optimiser = torch.optim.AdamW(model.parameters(), **options) if optimizer == "adamw" else torch.optim.Adam(model.parameters(), lr=RATE)
@@ -98,11 +104,13 @@ def main() -> None:
     torch.set_num_threads(1)
     golden = {}
     for case, (side, config, kind, optimizer) in CASES.items():
-        exact, single = (train(side, config, kind, optimizer, dtype) for dtype in (torch.float64, torch.float32))
-        print(case, exact["losses"], *(distance(single[part], exact[part]) for part in ("gradients", "after 1", "after 5")), flush=True)
+        exact = train(side, config, kind, optimizer, torch.float64)
+        singles = [train(side, config, kind, optimizer, torch.float32, rounding) for rounding in range(ROUNDINGS)]
+        parts = ("gradients", "after 1", "after 5")
+        print(case, exact["losses"], *(distance(singles[0][part], exact[part]) for part in parts), flush=True)
         golden[case] = {
             "side": side, "config": config, "loss": kind, "optimizer": optimizer, "losses": exact["losses"],
-            **{part: {name: sketch(name, value, single[part][name]) for name, value in exact[part].items()} for part in ("gradients", "after 1", "after 5")},
+            **{part: {name: sketch(name, value, [single[part][name] for single in singles]) for name, value in exact[part].items()} for part in parts},
         }
     made_by = {"torch": torch.__version__, "segmentation_models_pytorch": smp.__version__}
     about = {"madeBy": made_by, "batch": BATCH, "rate": RATE, "weightDecay": WEIGHT_DECAY}

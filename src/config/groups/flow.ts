@@ -1,0 +1,72 @@
+import type { OptionSpec } from '../option-spec.js';
+
+/** Threads and what is in flight. */
+export const FLOW = {
+  readers: {
+    type: 'integer',
+    unit: 'threads',
+    default: 0,
+    min: 0,
+    max: 64,
+    group: 'flow',
+    help: 'reader threads; 0 is one a core but one',
+  },
+  'batches-in-flight': {
+    type: 'integer',
+    unit: 'batches',
+    min: 2,
+    max: 256,
+    group: 'flow',
+    help: 'batches of patches in memory at once: those in the engine, and others filling (default: 2 others)',
+  },
+  role: {
+    type: 'choice',
+    unit: 'role',
+    default: 'all',
+    choices: ['all', 'ingest'],
+    group: 'flow',
+    help: 'all: this process segments; ingest: it hands patches to stromaflow worker processes over NATS, and writes what they find',
+  },
+  source: {
+    type: 'path',
+    unit: 'folder',
+    group: 'flow',
+    help: 'of a worker: where the folder that ingest watches, or is given slides from, is mounted here (default: the same path)',
+  },
+  'task-patches': {
+    type: 'integer',
+    unit: 'patches',
+    default: 16,
+    min: 1,
+    max: 256,
+    group: 'flow',
+    help: 'patches that a worker is given at a time',
+  },
+  'tasks-ahead': {
+    type: 'integer',
+    unit: 'tasks',
+    default: 64,
+    min: 1,
+    max: 10_000,
+    group: 'flow',
+    help: 'tasks that are handed out and not back yet',
+  },
+  'task-timeout': {
+    type: 'number',
+    unit: 's',
+    default: 30,
+    min: 1,
+    max: 3600,
+    group: 'flow',
+    help: 'without a sign of life of its worker for so long a task is given to another',
+  },
+  'task-tries': {
+    type: 'integer',
+    unit: 'times',
+    default: 4,
+    min: 1,
+    max: 100,
+    group: 'flow',
+    help: 'how often a task is begun before its patches are reported as failed',
+  },
+} as const satisfies Record<string, OptionSpec>;

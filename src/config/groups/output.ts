@@ -1,0 +1,54 @@
+import type { OptionSpec } from '../option-spec.js';
+
+/** What is written, and where. */
+export const OUTPUT = {
+  out: {
+    type: 'path',
+    unit: 'folder',
+    default: 'out',
+    group: 'output',
+    help: 'where results go: <out>/<slide>/',
+  },
+  fresh: {
+    type: 'boolean',
+    default: false,
+    group: 'output',
+    help: 'forget what the ledger says is done and start over',
+  },
+  zarr: {
+    type: 'choice',
+    choices: ['v2', 'v3'],
+    default: 'v2',
+    group: 'output',
+    help: 'format of masks: v2 (OME-Zarr 0.4) or v3 (OME-Zarr 0.5); a slide that is gone on with keeps its own',
+  },
+  'mask-tiff': {
+    type: 'boolean',
+    default: false,
+    group: 'output',
+    help: 'write mask.tif too, a pyramidal TIFF with 2 where there is stroma: for ASAP, QuPath and TIGER',
+  },
+  'dicom-seg': {
+    type: 'choice',
+    choices: ['auto', 'off'],
+    default: 'auto',
+    group: 'output',
+    help: 'auto writes mask.dicom, DICOM segmentations, for slides that are DICOM',
+  },
+  'min-area': {
+    type: 'number',
+    unit: 'µm²',
+    default: 100,
+    min: 0,
+    group: 'output',
+    help: 'polygons smaller than this, about a cell, are left out of mask.geojson and counted; masks and areas have them; 0 keeps all',
+  },
+  'min-hole': {
+    type: 'number',
+    unit: 'µm²',
+    default: 100,
+    min: 0,
+    group: 'output',
+    help: 'holes smaller than this are filled in mask.geojson and counted; 0 keeps all',
+  },
+} as const satisfies Record<string, OptionSpec>;
