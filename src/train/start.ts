@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { StromaflowError } from '../errors.js';
+import { StromaflowError, shown } from '../errors.js';
 import type { LabelClass } from '../evaluate/labels.js';
 import { readSeen } from '../evaluate/seen.js';
 import { type Architecture, parseArchitecture } from '../model/architecture/config.js';
@@ -47,6 +47,17 @@ export interface Start extends TrainNetwork {
   readonly facts: Readonly<Record<string, unknown>>;
   readonly said: string;
   close(): Promise<void>;
+}
+
+/** smp's where config.json is silent. */
+const FPN_DROPOUT = 0.2;
+
+/** Chance that a channel of the decoder is left out while the network learns. @throws MODEL_INVALID for one outside [0, 1) */
+export function dropoutOf({ architecture, config }: Pick<Start, 'architecture' | 'config'>): number {
+  if (architecture.decoder.type !== 'FPN') return 0;
+  const chance = config['decoder_dropout'] ?? FPN_DROPOUT;
+  if (typeof chance === 'number' && chance >= 0 && chance < 1) return chance;
+  throw new StromaflowError('MODEL_INVALID', `decoder_dropout is ${shown(chance)}, but must be from 0 to below 1`);
 }
 
 /** @throws USAGE, MODEL_UNSUPPORTED (several classes, int8, a ready graph), MODEL_TENSOR (weights of another encoder), what loadBundle throws */

@@ -9,7 +9,7 @@ import { TRAINED, TRAINED_ARCHITECTURES } from '#src/train/architectures.js';
 import { withEncoder } from '#src/train/encoder-weights.js';
 import { randomWeights } from '#src/train/initialise.js';
 import { parseFrozen } from '#src/train/recipe.js';
-import { openStart } from '#src/train/start.js';
+import { dropoutOf, openStart } from '#src/train/start.js';
 import { formulaWeights, makeBundle, SMALL } from '../support/formula-weights.js';
 import { emptyFolder } from '../support/paths.js';
 
@@ -150,4 +150,20 @@ it('batches are counted beside the statistics of norms, as PyTorch wants it', as
   expect([...(await file.read('a'))]).toEqual([1, 2, 3]);
   expect(new DataView((await file.bytes('n')).buffer).getBigInt64(0, true)).toBe(70_000n);
   await file.close();
+});
+
+describe('dropout', () => {
+  const fpn = { decoder: { type: 'FPN' } } as Parameters<typeof dropoutOf>[0]['architecture'];
+  const unet = { decoder: { type: 'Unet' } } as typeof fpn;
+
+  test('is what FPN says, or else what smp has', () => {
+    expect(dropoutOf({ architecture: fpn, config: { decoder_dropout: 0.35 } })).toBe(0.35);
+    expect(dropoutOf({ architecture: fpn, config: { decoder_dropout: 0 } })).toBe(0);
+    expect(dropoutOf({ architecture: fpn, config: {} })).toBe(0.2);
+    expect(dropoutOf({ architecture: unet, config: { decoder_dropout: 0.35 } })).toBe(0);
+  });
+
+  test.each([1, -0.1, 'much'])('of %s is refused', chance => {
+    expect(() => dropoutOf({ architecture: fpn, config: { decoder_dropout: chance } })).toThrow('decoder_dropout');
+  });
 });
