@@ -8,7 +8,7 @@ import { publish } from '../src/stage/publish.js';
 import { score } from '../src/stage/score.js';
 import type { DuePatch } from '../src/stage/session.js';
 import { store } from '../src/stage/store.js';
-import type { HandOut } from '../src/work/hand-out.js';
+import type { Workers } from '../src/work/workers.js';
 import type { Parts } from './parts.js';
 
 /**
@@ -21,7 +21,7 @@ import type { Parts } from './parts.js';
 export function handOutPatches(
   due: AsyncIterable<DuePatch>,
   { bus, config, credits, observer }: Parts,
-  workers: HandOut,
+  workers: Workers,
   signal: AbortSignal,
 ): Observable<SettledPatch> {
   const giveUp = patience(signal, DRAIN_SECONDS);

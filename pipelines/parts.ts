@@ -7,9 +7,6 @@ import type { EngineEvent } from '../src/engine/pool.js';
 import { StromaflowError } from '../src/errors.js';
 import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
-import { createMemoryBus } from '../src/event/memory-bus.js';
-import { connectNatsBus, type NatsBus } from '../src/event/nats-bus.js';
-import type { NatsOptions } from '../src/event/nats-options.js';
 import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
 import type { PatchPlan } from '../src/read/patch.js';
 import { ReaderPool } from '../src/read/reader-pool.js';
@@ -22,11 +19,12 @@ import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
-import { HandOut } from '../src/work/hand-out.js';
-import { WorkSubjects } from '../src/work/task.js';
+import type { Workers } from '../src/work/workers.js';
+import { openBus } from './buses.js';
 import { NormFits } from './fit-norms.js';
 import { engineLanes, modelPath, normOf, openModelOfWorkers, openModels } from './models.js';
 import type { ModelParts } from './taken-model.js';
+import { handOut, openWorkBus } from './work-bus.js';
 
 /** Everything a graph is made of, opened once and shared by all its slides. */
 export interface Parts extends ModelParts {
@@ -36,7 +34,7 @@ export interface Parts extends ModelParts {
   /** Slots of the arena: the credits themselves, but where workers have arenas of their own. */
   readonly slots: CreditPool;
   /** Who segments, where this process does not. */
-  readonly workers?: HandOut;
+  readonly workers?: Workers;
   readonly bus: EventBus;
   readonly events: Events;
   readonly observer: PipelineObserver;
@@ -135,45 +133,6 @@ export async function openParts(
     await close();
     throw error;
   }
-}
-
-/** The bus of one that shares its work: JetStream, with the streams for it. */
-export async function openWorkBus(config: Config): Promise<NatsBus> {
-  const options = natsOptions(config);
-  if (!options) {
-    throw new StromaflowError('USAGE', 'work is shared over NATS: --nats <url> is needed', {
-      fix: 'for example --nats nats://127.0.0.1:4222, after stromaflow events setup --for-workers there',
-    });
-  }
-  return connectNatsBus({ ...options, publish: 'jetstream', work: true, prefix: config.prefix });
-}
-
-function handOut(config: Config, bus: NatsBus, rule: TissueRule | null, root: string): HandOut {
-  const { prefix, site, scanner } = config;
-  return new HandOut({
-    ...{ bus, prefix, connection: bus.connection },
-    subjects: new WorkSubjects(prefix, { site, scanner }),
-    patches: config['task-patches'],
-    delayMs: config['batch-delay'],
-    briefOf: ({ slide: info, source, plan }) => ({ info, source: source!, plan, rule, root }),
-  });
-}
-
-/** The bus a configuration names: NATS, or the one in this process. `role`: what this process does besides listening. */
-export async function openBus(config: Config, role: 'publisher' | 'listener' = 'listener'): Promise<EventBus> {
-  const options = natsOptions(config);
-  if (!options) return createMemoryBus();
-  const publish = role === 'publisher' ? (config.publish as NatsOptions['publish'] & string) : 'core';
-  return connectNatsBus({ ...options, publish, prefix: config.prefix });
-}
-
-/** How a configuration reaches NATS; undefined where it names no server. */
-export function natsOptions(config: Config): NatsOptions | undefined {
-  const { nats: url, 'nats-creds': credsFile, 'nats-ca': caFile, 'nats-cert': certFile, 'nats-key': keyFile } = config;
-  if (url === undefined) return undefined;
-  const tls = { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) };
-  const secured = Object.keys(tls).length > 0;
-  return { url, ...(credsFile && { credsFile }), ...(secured && { tls }) };
 }
 
 /** A batch in each of the engine's lanes, the others filling. */

@@ -10,6 +10,6 @@ export type { EventStream } from './event/event-stream.js';
 export type * from './event/payloads.js';
 export { eventSchemas } from './event/schemas/index.js';
 export type { SlideMask } from './event/slide-mask.js';
-export type { From, Notice } from './event/stream/stream-reader.js';
+export type { From, Notice } from './event/stream/read-options.js';
 export { decodeMaskPng } from './mask/png.js';
 export { VERSION } from './version.js';

@@ -12,7 +12,7 @@ import { EventStream } from './event-stream.js';
 import { connectNatsBus, type NatsBus } from './nats-bus.js';
 import type { NatsOptions } from './nats-options.js';
 import { assembleSlideMask, type SlideMask } from './slide-mask.js';
-import type { From, Notice } from './stream/stream-reader.js';
+import type { From, Notice } from './stream/read-options.js';
 import { DEFAULT_PREFIX, type SubjectFilter, subjectPattern } from './subjects.js';
 
 /** Level-0 pixels. */

@@ -18,6 +18,7 @@ import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
 import { type Brief, briefEvents, packBrief } from './brief.js';
 import { type BriefName, type PatchResult, readOutcome, taskEvent, type WorkSubjects } from './task.js';
+import type { Workers } from './workers.js';
 
 export interface HandOutOptions {
   readonly bus: EventBus;
@@ -54,7 +55,7 @@ const PATIENCE = 1800;
  * patches. An outcome is acknowledged when its patches have left the graph, so that one that dies meanwhile gets it again.
  * Tasks that the server lost are handed out again; done twice, a patch replaces itself.
  */
-export class HandOut {
+export class HandOut implements Workers {
   readonly #options: HandOutOptions;
   readonly #stop = new AbortController();
   readonly #handed = new Map<string, Handed>();
@@ -64,6 +65,7 @@ export class HandOut {
   /** Outcomes in the graph: patches of each that have not left it. */
   readonly #inGraph = new Map<CreditedPatch, { left: number; readonly message: JsMsg }>();
   #briefs = 0;
+  #isInterrupted = false;
   #settledAt = performance.now();
   #emit: (patch: SettledPatch) => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
@@ -89,8 +91,8 @@ export class HandOut {
           if (isComplete && this.#waiting.size === 0) subscriber.complete();
         };
         const giveUp = (): void => {
-          for (const patch of [...this.#waiting.values()])
-            this.#abandon(patch, new StromaflowError('INTERRUPTED', `${patch.session.slide.id}: interrupted`));
+          this.#isInterrupted = true;
+          this.#abandonRest();
         };
         signal.addEventListener('abort', giveUp, { once: true });
         const receiving = this.#receive().catch(error => {
@@ -99,7 +101,7 @@ export class HandOut {
         const watch = setInterval(() => void this.#look(), LOOK_MS);
         const forget = this.#options.bus.kept?.onRestored(() => this.#restored());
         const subscription = source.subscribe({
-          next: patch => (signal.aborted ? this.#abandonNew(patch) : this.#add(patch)),
+          next: patch => this.#add(patch),
           error: error => subscriber.error(error),
           complete: () => {
             isComplete = true;
@@ -124,11 +126,16 @@ export class HandOut {
     this.#inGraph.delete(patch);
     outcome.left -= 1;
     if (outcome.left === 0) outcome.message.ack();
+    this.#abandonRest();
   }
 
   #add(patch: CreditedPatch): void {
     const { session } = patch;
     this.#waiting.set(keyOf(patch), patch);
+    if (this.#isInterrupted) {
+      this.#abandonRest();
+      return;
+    }
     const handed = this.#handed.get(session.runToken) ?? this.#begin(session);
     handed.open.push(patch);
     if (handed.open.length >= this.#options.patches) this.#seal(handed);
@@ -198,15 +205,22 @@ export class HandOut {
       if (patch.session === session) this.#abandon(patch, session.failure);
   }
 
-  #abandonNew(patch: CreditedPatch): void {
-    this.#waiting.set(keyOf(patch), patch);
-    this.#abandon(patch, new StromaflowError('INTERRUPTED', `${patch.session.slide.id}: interrupted`));
+  /**
+   * After an interruption what is out comes back without an outcome, which ends its session: not before what is in the graph has left it, since
+   * of a session that is over nothing is recorded, and what was published would be published again.
+   */
+  #abandonRest(): void {
+    if (!this.#isInterrupted || this.#inGraph.size > 0) return;
+    for (const patch of [...this.#waiting.values()])
+      this.#abandon(patch, new StromaflowError('INTERRUPTED', `${patch.session.slide.id}: interrupted`));
   }
 
   #abandon(patch: CreditedPatch, failure: Error): void {
     const { session, ref } = patch;
-    if (!this.#waiting.delete(keyOf(patch))) return;
+    if (!this.#waiting.has(keyOf(patch))) return;
+    // Whoever hears of it abandons all that is out of this slide, this patch too.
     session.failure ??= failure;
+    if (!this.#waiting.delete(keyOf(patch))) return;
     const { level, col, row } = ref;
     const none = { validPixels: 0, tissuePixels: 0, stromaPixels: 0 };
     // Of a slide that failed nothing is kept: it leaves the graph to give its credit back.
@@ -261,6 +275,10 @@ export class HandOut {
       outcome = readOutcome(message.data);
     } catch {
       message.term('no outcome');
+      return;
+    }
+    if (this.#isInterrupted) {
+      message.nak(LATER_MS);
       return;
     }
     const { run, results } = outcome;

@@ -142,7 +142,7 @@ describe('PatchSpool', () => {
     await writePatchRows(join(folder, 'patches'), [], () => ({ patient: '', subset: '' }));
     await expect(spool.append('i', patch(0, 0), undefined)).rejects.toMatchObject({
       code: 'OUTPUT_FAILED',
-      message: expect.stringContaining('0.jsonl'),
+      message: expect.stringContaining(join('patches', 'x')),
     });
   });
 });

@@ -37,7 +37,6 @@ test('what the library exports is known by name', () => {
       "batch",
       "combineObservers",
       "configure",
-      "connectNatsBus",
       "createMemoryBus",
       "credit",
       "hasTissue",

@@ -162,10 +162,10 @@ describe('the examples', () => {
       await ended;
     }
     expect(new Set(posts.map(({ key }) => key)).size).toBe(posts.length);
-    expect(posts.map(({ body }) => `${body.slide} ${body.state}`).slice(-2)).toEqual([
-      'first completed',
-      'second completed',
-    ]);
+    // The one that was refused comes again behind others.
+    const told = posts.map(({ body }) => `${body.slide} ${body.state}`);
+    for (const line of ['first completed', 'second completed'])
+      expect(told.filter(other => other === line)).toHaveLength(1);
     http.close();
   });
 

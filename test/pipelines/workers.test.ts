@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { lastValueFrom, of, tap, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openWorkBus, type Parts } from '#pipelines/parts.js';
+import type { Parts } from '#pipelines/parts.js';
 import type { SlideResult } from '#pipelines/run-slide.js';
 import { segmentSlides } from '#pipelines/segment.js';
+import { openWorkBus } from '#pipelines/work-bus.js';
 import { type TaskResult, type WorkOptions, work } from '#pipelines/worker.js';
 import type { Config } from '#src/config/options.js';
 import { StromaflowError } from '#src/errors.js';
@@ -17,7 +19,7 @@ import { openSlide } from '#src/slide/open.js';
 import { createMemoryLedger } from '#src/store/memory-ledger.js';
 import { TaskQueue } from '#src/work/task-queue.js';
 import { startNatsServer, type TestNatsServer } from '../support/nats-server.js';
-import { partsWith, recording } from '../support/parts.js';
+import { partsWith, recording, withSegmenter } from '../support/parts.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 import { eventually } from '../support/processes.js';
 import { THOROUGH } from '../support/thorough.js';
@@ -326,10 +328,19 @@ describe('whatever dies', () => {
     const server = await openServer();
     const out = await emptyFolder();
     const first = await openIngest(server, { out, 'task-patches': 2, 'tasks-ahead': 8 });
-    await startWorker(server);
     const stop = new AbortController();
+    const interrupted = once(stop.signal, 'abort');
+    // Some patches are done before ingest is interrupted, the others not.
+    await startWorker(server, parts => {
+      const { segmenter } = parts.models.current;
+      let batches = 0;
+      return withSegmenter(parts, async slots => {
+        if (batches++ >= 4) await interrupted;
+        return segmenter.segment(slots);
+      });
+    });
     const running = segment(first.parts, 'slide', SLIDE, stop.signal);
-    await eventually(() => masks(first.events).size >= 5);
+    await eventually(() => masks(first.events).size >= 2);
     stop.abort();
     expect(await running).toMatchObject({ state: 'interrupted' });
     await first.parts.close();

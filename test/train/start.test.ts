@@ -156,14 +156,14 @@ describe('dropout', () => {
   const fpn = { decoder: { type: 'FPN' } } as Parameters<typeof dropoutOf>[0]['architecture'];
   const unet = { decoder: { type: 'Unet' } } as typeof fpn;
 
-  test('is what FPN says, or else what smp has', () => {
+  it('is what FPN says, or else what smp has', () => {
     expect(dropoutOf({ architecture: fpn, config: { decoder_dropout: 0.35 } })).toBe(0.35);
     expect(dropoutOf({ architecture: fpn, config: { decoder_dropout: 0 } })).toBe(0);
     expect(dropoutOf({ architecture: fpn, config: {} })).toBe(0.2);
     expect(dropoutOf({ architecture: unet, config: { decoder_dropout: 0.35 } })).toBe(0);
   });
 
-  test.each([1, -0.1, 'much'])('of %s is refused', chance => {
+  it.each([1, -0.1, 'much'])('of %s is refused', chance => {
     expect(() => dropoutOf({ architecture: fpn, config: { decoder_dropout: chance } })).toThrow('decoder_dropout');
   });
 });

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
+import { openBus } from '../../../pipelines/buses.js';
 import { devicesOf, STARTER_MODEL } from '../../../pipelines/models.js';
-import { openBus } from '../../../pipelines/parts.js';
 import type { Config } from '../../config/options.js';
 import { cpuName, engineFinding } from '../../doctor/engines.js';
 import { type Finding, gib, writeFinding } from '../../doctor/finding.js';

@@ -1,5 +1,5 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
-import { natsOptions } from '../../../pipelines/parts.js';
+import { natsOptions } from '../../../pipelines/buses.js';
 import type { Config } from '../../config/options.js';
 import { StromaflowError } from '../../errors.js';
 import { openConnection, parseNatsUrl } from '../../event/nats-connect.js';

@@ -1,4 +1,4 @@
-import { openBus } from '../../../pipelines/parts.js';
+import { openBus } from '../../../pipelines/buses.js';
 import { StromaflowError } from '../../errors.js';
 import { eventFacts, timedLine } from '../../event/describe.js';
 import { type Command, GENERAL, NATS } from '../command.js';

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { lastValueFrom, tap } from 'rxjs';
-import { openParts, openWorkBus } from '../../../pipelines/parts.js';
+import { openParts } from '../../../pipelines/parts.js';
+import { openWorkBus } from '../../../pipelines/work-bus.js';
 import { work } from '../../../pipelines/worker.js';
 import { createMemoryLedger } from '../../store/memory-ledger.js';
 import { TaskQueue } from '../../work/task-queue.js';

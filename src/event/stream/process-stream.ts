@@ -12,7 +12,8 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { StromaflowError } from '../../errors.js';
 import type { BusEvent } from '../bus.js';
 import { matchesSubject } from '../subjects.js';
-import { type From, type StreamReader, toEvent } from './stream-reader.js';
+import type { From } from './read-options.js';
+import { type StreamReader, toEvent } from './stream-reader.js';
 
 export interface ProcessOptions {
   /** Name of the place in the stream, which outlives this process: [A-Za-z0-9_-]+. */

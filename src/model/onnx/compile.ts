@@ -14,6 +14,12 @@ import { encodeModel } from './model.js';
 import { PORTS } from './surround.js';
 import { wrapModel } from './wrap.js';
 
+const uncompilable = (folder: string, cause: unknown): StromaflowError =>
+  new StromaflowError('OUTPUT_FAILED', `the model cannot be compiled into ${folder}`, {
+    cause,
+    fix: 'let XDG_CACHE_HOME name a folder that can be written, with 200 MB free',
+  });
+
 /** Where compiled models are kept unless told otherwise: $XDG_CACHE_HOME/stromaflow or ~/.cache/stromaflow. */
 export function defaultCacheFolder(): string {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'stromaflow');
@@ -50,7 +56,7 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
     return path;
   }
   try {
-    await makeFolder(folder);
+    await makeFolder(folder).catch(cause => Promise.reject(uncompilable(folder, cause)));
     await (bundle.network.kind === 'smp'
       ? compileSmp(bundle, bundle.network, { layers, probabilities, half, keepNaN }, path)
       : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half, keepNaN })));
@@ -58,10 +64,7 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
     return path;
   } catch (error) {
     if (error instanceof StromaflowError) throw error;
-    throw new StromaflowError('OUTPUT_FAILED', `the model cannot be compiled into ${folder}`, {
-      cause: error,
-      fix: 'let XDG_CACHE_HOME name a folder that can be written, with 200 MB free',
-    });
+    throw uncompilable(folder, error);
   }
 }
 

@@ -8,8 +8,8 @@ import { createEvents } from '#src/event/contract.js';
 import { createMemoryBus } from '#src/event/memory-bus.js';
 import { connectNatsBus } from '#src/event/nats-bus.js';
 import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
+import type { Notice } from '#src/event/stream/read-options.js';
 import { openManager, setupStreams } from '#src/event/stream/setup.js';
-import type { Notice } from '#src/event/stream/stream-reader.js';
 import { startNatsServer, type TestNatsServer } from '../../support/nats-server.js';
 import { eventually } from '../../support/processes.js';
 import { aggregate, createSampleEvents, maskInput, slidePayloads } from '../samples.js';
@@ -162,6 +162,8 @@ describe('a server that goes away under a subscriber', () => {
       if (from < 200) {
         await server.kill();
         await server.restart();
+        // The reader has a connection of its own; an outage within its outage would be one.
+        await eventually(() => notices.filter(({ kind }) => kind === 'back').length === from / 100 + 1);
       }
     }
     await reading;

@@ -1,0 +1,12 @@
+import type { OperatorFunction } from 'rxjs';
+import type { CreditedPatch, SettledPatch } from '../stage/item.js';
+
+/** Port of those who read and segment patches elsewhere. */
+export interface Workers {
+  /** Patches that are out. */
+  readonly backlog: number;
+  /** The operator; of one object one may be in use. `signal`: what is out is waited for no longer. */
+  stage(signal: AbortSignal): OperatorFunction<CreditedPatch, SettledPatch>;
+  /** The patch has left the graph, on record or not. */
+  left(patch: SettledPatch): void;
+}
