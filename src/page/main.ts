@@ -63,6 +63,9 @@ function entry(status: Status): HTMLElement {
   return link;
 }
 
+/** The slide that is wanted could not be asked for. */
+let unanswered = false;
+
 async function refresh(): Promise<void> {
   const link = byId('link');
   try {
@@ -70,6 +73,10 @@ async function refresh(): Promise<void> {
     draw(await getJson<Listed>(`../api/slides?limit=${SHOWN}&find=${encodeURIComponent(find)}`));
     link.textContent = 'connected';
     link.className = 'pill good';
+    if (unanswered) {
+      unanswered = false;
+      void show();
+    }
   } catch {
     link.textContent = 'no answer';
     link.className = 'pill bad';
@@ -88,11 +95,14 @@ async function show(): Promise<void> {
   try {
     const about = await getJson<Slide>(slideUrl(slide));
     if (wanted === slide) view = new SlideView(about, () => void show());
-  } catch {
+  } catch (error) {
     if (wanted !== slide) return;
+    unanswered = !(error instanceof Error && error.message === '404');
     byId('viewer').hidden = true;
     byId('empty').hidden = false;
-    byId('empty').textContent = `There is no slide ${slide}.`;
+    byId('empty').textContent = unanswered
+      ? 'The server does not answer; this page asks again.'
+      : `There is no slide ${slide}.`;
   }
 }
 

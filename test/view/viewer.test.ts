@@ -210,6 +210,21 @@ describe('the viewer', () => {
     await page.context().close();
   });
 
+  it('tells a server that does not answer from a slide that is not there, and asks again', async () => {
+    const page = await openPage(`${viewing.server.url}/view/#nothing`);
+    await until(page, "document.getElementById('empty').textContent === 'There is no slide nothing.'");
+    await page.route('**/api/**', route => route.abort());
+    await page.evaluate(`location.hash = '${ID}'`);
+    await until(page, "document.getElementById('empty').textContent.startsWith('The server does not answer')");
+    await page.unroute('**/api/**');
+    await until(page, "!document.getElementById('viewer').hidden && globalThis.stromaflow.view() !== undefined");
+    // The browser says so, too.
+    expect(complaints.length).toBeGreaterThan(0);
+    expect(complaints.filter(text => !text.startsWith('Failed to load resource'))).toEqual([]);
+    complaints.length = 0;
+    await page.context().close();
+  });
+
   it('lists five hundred slides, and finds one', async () => {
     const out = await emptyFolder();
     const summary = JSON.parse(await readFile(join(viewing.out, ID, 'summary.json'), 'utf8'));
