@@ -20,7 +20,7 @@ describe('tiles that never come', () => {
   });
 
   it('leave a slide incomplete when nobody says so', async () => {
-    const config = { 'incomplete-after': 0.5 };
+    const config = { 'incomplete-after': 3 };
     const { results } = await watchFor(1, { config }, scan({ rate: 400, drop: 3 }));
     expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled', expected: 30 });
   });
