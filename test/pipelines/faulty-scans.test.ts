@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, SLIDE } from '../support/paths.js';
-import { finishedMask, kinds, maskOf, masks, scan, watchFor } from './live-support.js';
+import { finishedMask, happened, kinds, maskOf, masks, scan, watchFor } from './live-support.js';
 
 const ID = 'CMU-1-Small-Region';
 const NAME = `${ID}.svs`;
@@ -21,7 +21,13 @@ describe('tiles that never come', () => {
 
   it('leave a slide incomplete when nobody says so', async () => {
     const config = { 'incomplete-after': 3 };
-    const { results } = await watchFor(1, { config }, scan({ rate: 400, drop: 3 }));
+    const { results } = await watchFor(1, { config }, (folder, signal) => {
+      // What never changed while it was followed is taken for whole.
+      const followed = happened('opened', signal);
+      let tiles = 0;
+      const onTile = async () => void (++tiles === 20 && (await followed));
+      return scan({ drop: 3, onTile })(folder, signal);
+    });
     expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'stalled', expected: 30 });
   });
 
