@@ -8,7 +8,7 @@ import { publish } from '../src/stage/publish.js';
 import { score } from '../src/stage/score.js';
 import type { DuePatch } from '../src/stage/session.js';
 import { store } from '../src/stage/store.js';
-import type { Workers } from '../src/work/workers.js';
+import type { Workers } from '../src/tasks/workers.js';
 import type { Parts } from './parts.js';
 
 /**

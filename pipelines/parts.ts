@@ -19,7 +19,7 @@ import type { PatchLabels, SlideSession } from '../src/stage/session.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
-import type { Workers } from '../src/work/workers.js';
+import type { Workers } from '../src/tasks/workers.js';
 import { openBus } from './buses.js';
 import { NormFits } from './fit-norms.js';
 import { engineLanes, modelPath, normOf, openModelOfWorkers, openModels } from './models.js';

@@ -2,8 +2,8 @@ import type { Config } from '../src/config/options.js';
 import { StromaflowError } from '../src/errors.js';
 import { connectNatsBus, type NatsBus } from '../src/event/nats-bus.js';
 import type { TissueRule } from '../src/read/tissue.js';
-import { HandOut } from '../src/work/hand-out.js';
-import { WorkSubjects } from '../src/work/task.js';
+import { HandOut } from '../src/tasks/hand-out.js';
+import { WorkSubjects } from '../src/tasks/task.js';
 import { natsOptions } from './buses.js';
 
 /** The bus of one that shares its work: JetStream, with the streams for it. */

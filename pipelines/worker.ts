@@ -12,9 +12,9 @@ import { read } from '../src/stage/read.js';
 import { type DuePatch, SlideSession } from '../src/stage/session.js';
 import { createMemoryLedger } from '../src/store/memory-ledger.js';
 import { openNoOutput } from '../src/store/no-output.js';
-import { type Brief, readBrief } from '../src/work/brief.js';
-import { outcomeEvents, type PatchResult } from '../src/work/task.js';
-import type { TakenTask, TaskQueue } from '../src/work/task-queue.js';
+import { type Brief, readBrief } from '../src/tasks/brief.js';
+import { outcomeEvents, type PatchResult } from '../src/tasks/task.js';
+import type { TakenTask, TaskQueue } from '../src/tasks/task-queue.js';
 import type { Parts } from './parts.js';
 
 export interface WorkOptions {

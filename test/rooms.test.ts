@@ -22,7 +22,7 @@ const ROOMS = [
   'train',
   'view',
   'page',
-  'work',
+  'tasks',
   'status',
   'simulate',
   'config',

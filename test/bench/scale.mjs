@@ -12,7 +12,7 @@ import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
 import { openManager, setupStreams } from '#src/event/stream/setup.js';
 import { openSlide } from '#src/slide/open.js';
 import { createMemoryLedger } from '#src/store/memory-ledger.js';
-import { TaskQueue } from '#src/work/task-queue.js';
+import { TaskQueue } from '#src/tasks/task-queue.js';
 import { configWith, slowedBy, withFolder } from './support.mjs';
 
 const EVENTS = 20_000;

@@ -7,8 +7,8 @@ import { createEvents } from '#src/event/contract.js';
 import { connectNatsBus } from '#src/event/nats-bus.js';
 import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
 import { openManager, setupStreams } from '#src/event/stream/setup.js';
-import { outcomeEvents, taskEvent, WorkSubjects } from '#src/work/task.js';
-import { TaskQueue } from '#src/work/task-queue.js';
+import { outcomeEvents, taskEvent, WorkSubjects } from '#src/tasks/task.js';
+import { TaskQueue } from '#src/tasks/task-queue.js';
 import { aggregate, maskInput, slidePayloads } from '../event/samples.js';
 import { startNatsServer, type TestNatsServer } from '../support/nats-server.js';
 

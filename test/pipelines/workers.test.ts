@@ -17,7 +17,7 @@ import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
 import { openManager, setupStreams } from '#src/event/stream/setup.js';
 import { openSlide } from '#src/slide/open.js';
 import { createMemoryLedger } from '#src/store/memory-ledger.js';
-import { TaskQueue } from '#src/work/task-queue.js';
+import { TaskQueue } from '#src/tasks/task-queue.js';
 import { startNatsServer, type TestNatsServer } from '../support/nats-server.js';
 import { partsWith, recording, withSegmenter } from '../support/parts.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';

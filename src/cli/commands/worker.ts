@@ -4,7 +4,7 @@ import { openParts } from '../../../pipelines/parts.js';
 import { openWorkBus } from '../../../pipelines/work-bus.js';
 import { work } from '../../../pipelines/worker.js';
 import { createMemoryLedger } from '../../store/memory-ledger.js';
-import { TaskQueue } from '../../work/task-queue.js';
+import { TaskQueue } from '../../tasks/task-queue.js';
 import { type Command, FLOW, GENERAL, MODEL, NATS, STATUS } from '../command.js';
 import { StatusEndpoint } from '../status-endpoint.js';
 import { superviseEngine } from '../supervise-engine.js';
