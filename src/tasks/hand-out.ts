@@ -1,30 +1,17 @@
 import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  AckPolicy,
-  type Consumer,
-  type ConsumerMessages,
-  type JsMsg,
-  jetstream,
-  jetstreamManager,
-} from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/nats-core';
+import type { JsMsg } from '@nats-io/jetstream';
 import { Observable, type OperatorFunction } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import type { EventBus } from '../event/bus.js';
-import { workLayouts } from '../event/stream/layout.js';
 import { decodeMaskPng } from '../mask/png.js';
 import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
-import { type Brief, briefEvents, packBrief } from './brief.js';
-import { type BriefName, type PatchResult, readOutcome, taskEvent, type WorkSubjects } from './task.js';
+import type { Brief } from './brief.js';
+import { BriefBoard } from './brief-board.js';
+import { areQueuesEmpty, type OutcomeQueue, readOutcomes } from './outcomes.js';
+import { type PatchResult, readOutcome, taskEvent } from './task.js';
 import type { Workers } from './workers.js';
 
-export interface HandOutOptions {
-  readonly bus: EventBus;
-  readonly connection: NatsConnection;
-  readonly prefix: string;
-  readonly subjects: WorkSubjects;
+export interface HandOutOptions extends OutcomeQueue {
   /** Patches of a task. */
   readonly patches: number;
   /** Milliseconds that a task that is not full waits for more. */
@@ -37,9 +24,6 @@ export interface HandOutOptions {
 
 interface Handed {
   readonly session: SlideSession;
-  /** As it was published last. */
-  packed: Buffer | undefined;
-  brief: Promise<BriefName>;
   open: CreditedPatch[];
   timer: NodeJS.Timeout | undefined;
 }
@@ -57,6 +41,7 @@ const PATIENCE = 1800;
  */
 export class HandOut implements Workers {
   readonly #options: HandOutOptions;
+  readonly #briefs: BriefBoard;
   readonly #stop = new AbortController();
   readonly #handed = new Map<string, Handed>();
   readonly #waiting = new Map<string, CreditedPatch>();
@@ -64,7 +49,6 @@ export class HandOut implements Workers {
   readonly #over = new Set<string>();
   /** Outcomes in the graph: patches of each that have not left it. */
   readonly #inGraph = new Map<CreditedPatch, { left: number; readonly message: JsMsg }>();
-  #briefs = 0;
   #isInterrupted = false;
   #settledAt = performance.now();
   #emit: (patch: SettledPatch) => void = () => undefined;
@@ -73,6 +57,7 @@ export class HandOut implements Workers {
 
   constructor(options: HandOutOptions) {
     this.#options = options;
+    this.#briefs = new BriefBoard(options.bus, options.subjects, options.briefOf);
   }
 
   /** Patches that are out. */
@@ -95,8 +80,9 @@ export class HandOut implements Workers {
           this.#abandonRest();
         };
         signal.addEventListener('abort', giveUp, { once: true });
-        const receiving = this.#receive().catch(error => {
-          if (!this.#stop.signal.aborted) this.#fail(error);
+        const { signal: stopped } = this.#stop;
+        const receiving = readOutcomes(this.#options, message => this.#onOutcome(message), stopped).catch(error => {
+          if (!stopped.aborted) this.#fail(error);
         });
         const watch = setInterval(() => void this.#look(), LOOK_MS);
         const forget = this.#options.bus.kept?.onRestored(() => this.#restored());
@@ -144,8 +130,7 @@ export class HandOut implements Workers {
 
   #begin(session: SlideSession): Handed {
     setMaxListeners(0, session.failed);
-    const brief = Promise.resolve({ version: 0, parts: 0 });
-    const handed: Handed = { session, packed: undefined, brief, open: [], timer: undefined };
+    const handed: Handed = { session, open: [], timer: undefined };
     this.#handed.set(session.runToken, handed);
     session.failed.addEventListener('abort', () => this.#failSession(session, session.failure), { once: true });
     void session.drained.then(() => {
@@ -163,35 +148,13 @@ export class HandOut implements Workers {
     if (patches.length > 0) void this.#publish(handed, patches);
   }
 
-  /**
-   * The brief that a task which is handed out now needs. Where the tiles of a slide that grows lie is in memory that reader threads
-   * share with this one; workers get it as it is, and it has the tiles of every patch that is due.
-   */
-  #briefFor(handed: Handed): Promise<BriefName> {
-    const { session } = handed;
-    if (handed.packed && !session.grows) return handed.brief;
-    const { bus, subjects, briefOf } = this.#options;
-    const packed = packBrief(briefOf(session));
-    if (handed.packed?.equals(packed)) return handed.brief;
-    handed.packed = packed;
-    // Greater than that of any earlier start: an old task keeps the brief that it was given.
-    this.#briefs = Math.max(this.#briefs + 1, Date.now());
-    const version = this.#briefs;
-    handed.brief = (async () => {
-      const events = briefEvents(subjects, { slide: session.slide.id, run: session.runToken, version }, packed);
-      for (const event of events) await bus.publish(event, session.failed);
-      return { version, parts: events.length };
-    })();
-    return handed.brief;
-  }
-
   async #publish(handed: Handed, patches: readonly CreditedPatch[]): Promise<void> {
     const { session } = handed;
     const { bus, subjects } = this.#options;
     const { slide, runToken: run, engine } = session;
     try {
       const places = patches.map(({ ref: { col, row } }) => [col, row] as const);
-      const task = { slide: slide.id, run, brief: await this.#briefFor(handed), patches: places };
+      const task = { slide: slide.id, run, brief: await this.#briefs.name(session), patches: places };
       await bus.publish(taskEvent(subjects, engine.modelVersion, task), session.failed);
     } catch (error) {
       this.#failSession(session, error);
@@ -226,47 +189,6 @@ export class HandOut implements Workers {
     // Of a slide that failed nothing is kept: it leaves the graph to give its credit back.
     this.#emit({ ...patch, record: { level, col, row, outcome: 'failed', ...none } });
     this.#ended();
-  }
-
-  async #receive(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      let messages: ConsumerMessages | undefined;
-      try {
-        const consumer = await this.#consumer();
-        messages = await consumer.consume({ max_messages: 64, abort_on_missing_resource: true });
-        const close = (): void => void messages?.close();
-        signal.addEventListener('abort', close, { once: true });
-        // What the client asked for before an outage is not always answered after it.
-        const forget = this.#options.bus.kept?.onRestored(close);
-        try {
-          for await (const message of messages) this.#onOutcome(message);
-        } finally {
-          forget?.();
-          signal.removeEventListener('abort', close);
-        }
-      } catch {
-        // The server is away, or the stream: both come back, or the bus says otherwise.
-      } finally {
-        await messages?.close().catch(() => undefined);
-      }
-      await sleep(LATER_MS / 10, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
-  async #consumer(): Promise<Consumer> {
-    const { connection, prefix, subjects } = this.#options;
-    const { name } = workLayouts(prefix).outcomes;
-    const manager = await jetstreamManager(connection, { checkAPI: false });
-    const durable = `ingest_${subjects.outcomes.split('.').slice(-4, -2).join('_')}`;
-    await manager.consumers.add(name, {
-      durable_name: durable,
-      filter_subject: subjects.outcomes,
-      ack_policy: AckPolicy.Explicit,
-      ack_wait: 60e9,
-      max_ack_pending: 1000,
-    });
-    return jetstream(connection, { checkAPI: false } as object).consumers.get(name, durable);
   }
 
   #onOutcome(message: JsMsg): void {
@@ -323,10 +245,7 @@ export class HandOut implements Workers {
     if (this.#tasksMade === '') this.#restored();
     if (this.#waiting.size === 0 || performance.now() - this.#settledAt < LOOK_MS) return;
     try {
-      const manager = await jetstreamManager(this.#options.connection, { checkAPI: false });
-      const { tasks, outcomes } = workLayouts(this.#options.prefix);
-      const isEmpty = async (name: string) => (await manager.streams.info(name)).state.messages === 0;
-      if ((await isEmpty(tasks.name)) && (await isEmpty(outcomes.name)) && this.#waiting.size > 0) this.#again();
+      if ((await areQueuesEmpty(this.#options)) && this.#waiting.size > 0) this.#again();
     } catch {
       // Asked again later.
     }
@@ -341,6 +260,7 @@ export class HandOut implements Workers {
       bySession.set(session, [...(bySession.get(session) ?? []), patch]);
     }
     for (const [session, patches] of bySession) {
+      this.#briefs.forget(session);
       this.#handed.delete(session.runToken);
       const handed = this.#begin(session);
       for (let from = 0; from < patches.length; from += this.#options.patches) {
