@@ -60,7 +60,7 @@ test('what the library exports is known by name', () => {
 });
 
 test('a configuration has the defaults, and objects to what is wrong', async () => {
-  expect(await configure({ batch: 3 })).toMatchObject({ batch: 3, out: 'out', 'min-area': 100 });
+  expect(await configure({ batch: 3 })).toMatchObject({ batch: 3, out: 'out', 'min-area': 25 });
   await expect(configure({ batch: 0 })).rejects.toMatchObject({ code: 'USAGE' });
   await expect(configure({ bach: 3 } as never)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
 });

@@ -38,15 +38,15 @@ export const OUTPUT = {
   'min-area': {
     type: 'number',
     unit: 'µm²',
-    default: 100,
+    default: 25,
     min: 0,
     group: 'output',
-    help: 'polygons smaller than this, about a cell, are left out of mask.geojson and counted; masks and areas have them; 0 keeps all',
+    help: 'polygons smaller than this, below the size of a nucleus, are left out of mask.geojson and counted; masks and areas have them; 0 keeps all',
   },
   'min-hole': {
     type: 'number',
     unit: 'µm²',
-    default: 100,
+    default: 25,
     min: 0,
     group: 'output',
     help: 'holes smaller than this are filled in mask.geojson and counted; 0 keeps all',
