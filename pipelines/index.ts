@@ -38,7 +38,7 @@ export { openBus } from './buses.js';
 export { configure } from './configure.js';
 export { type LiveOptions, segmentLive } from './live.js';
 export { openParts, type Parts } from './parts.js';
-export type { SlideResult } from './run-slide.js';
 export { segmentPatches, segmentSlides } from './segment.js';
+export type { SlideResult } from './slide-result.js';
 export type { SlideTask } from './slide-task.js';
 export { slideTasks } from './slide-tasks.js';

@@ -18,8 +18,8 @@ import { type Arrival, usesEvents, type WatchMode, watchFolder } from '../src/wa
 import { type PresenceChange, WatchedFolder } from '../src/watch/watched-folder.js';
 import { FITTED_AT_ONCE } from './fit-norms.js';
 import type { Parts } from './parts.js';
-import type { SlideResult } from './run-slide.js';
 import { segmentSlides } from './segment.js';
+import type { SlideResult } from './slide-result.js';
 import type { SlideTask } from './slide-task.js';
 
 /** Growing slides mostly wait for their scanner, so more may be open than whole ones; memory is bounded by credits. */

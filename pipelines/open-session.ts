@@ -69,11 +69,8 @@ export async function openSession(
       slide: info,
       plan,
       reader,
-      viewed: {
-        source: { description: source, levels: task.live ? plan.level + 1 : info.levels.length },
-        overview: reader.overview,
-      },
       source,
+      viewed: { levels: task.live ? plan.level + 1 : info.levels.length, overview: reader.overview },
       grows: task.live !== undefined,
       output,
       run,

@@ -5,8 +5,8 @@ import type { LabelledSet } from '../src/evaluate/labelled-set.js';
 import { openItem, openLabels } from '../src/evaluate/open-item.js';
 import { openSlide } from '../src/slide/open.js';
 import type { Parts } from './parts.js';
-import type { SlideResult } from './run-slide.js';
 import { segmentSlides } from './segment.js';
+import type { SlideResult } from './slide-result.js';
 import type { SlideTask } from './slide-task.js';
 
 /** Most images open at once: enough of one patch each to keep a large batch filling, few enough to hold in memory. */

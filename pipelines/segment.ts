@@ -28,7 +28,8 @@ import { store } from '../src/stage/store.js';
 import { Turns } from '../src/stage/turns.js';
 import { handOutPatches } from './ingest.js';
 import type { Parts } from './parts.js';
-import { runSlide, type SlideResult } from './run-slide.js';
+import { runSlide } from './run-slide.js';
+import type { SlideResult } from './slide-result.js';
 import type { SlideTask } from './slide-task.js';
 
 /**

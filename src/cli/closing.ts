@@ -1,4 +1,4 @@
-import type { SlideResult } from '../../pipelines/run-slide.js';
+import type { SlideResult } from '../../pipelines/slide-result.js';
 import { type LeftOut, leftOut } from './left-out.js';
 
 /** What became of all slides of a run. */

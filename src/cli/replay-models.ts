@@ -1,6 +1,6 @@
 import { tap } from 'rxjs';
 import { replaySet } from '../../pipelines/replay.js';
-import type { SlideResult } from '../../pipelines/run-slide.js';
+import type { SlideResult } from '../../pipelines/slide-result.js';
 import type { Config } from '../config/options.js';
 import { type ErrorCode, isErrorCode, StromaflowError } from '../errors.js';
 import { Evaluation } from '../evaluate/evaluation.js';

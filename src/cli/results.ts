@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import type { SlideResult } from '../../pipelines/run-slide.js';
+import type { SlideResult } from '../../pipelines/slide-result.js';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { AREAS_FILE, type AreasCsv } from '../store/areas-csv.js';
 import type { SlideSummary } from '../store/summary.js';

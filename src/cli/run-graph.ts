@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { keepEvents } from '../../pipelines/keep-events.js';
 import { openParts, type Parts } from '../../pipelines/parts.js';
-import type { SlideResult } from '../../pipelines/run-slide.js';
+import type { SlideResult } from '../../pipelines/slide-result.js';
 import { describeEvent } from '../event/describe.js';
 import type { ModelBundle } from '../model/bundle.js';
 import { combineObservers } from '../stage/observer.js';

@@ -44,10 +44,11 @@ export interface SourceFolder {
   readonly outages: number;
 }
 
-/** For whoever shows a slide: what reader threads are given, and the picture that they fill. */
+/** For whoever shows a slide, besides its source. */
 export interface ViewedPixels {
-  /** `levels`: those that it has, from the finest on. */
-  readonly source: { readonly description: TileSourceDescription; readonly levels: number };
+  /** That the source has, from the finest on: of a slide that grows it may know fewer than the slide has. */
+  readonly levels: number;
+  /** The picture that reader threads fill. */
   readonly overview: OverviewCanvas;
 }
 

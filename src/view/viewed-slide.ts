@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Areas, IouSum, Note, PatchCounts, TileCounts } from '../event/payloads.js';
+import type { Areas, IouSum, Note, PatchCounts, SlideOpened, TileCounts } from '../event/payloads.js';
 import type { SlideSession } from '../stage/session.js';
 import { MASK_STORE } from '../store/zarr.js';
 import { EventStream } from './event-stream.js';
@@ -16,13 +16,7 @@ export interface ViewedShape {
   /** µm per level-0 pixel. */
   readonly mpp: number;
   /** The grid of the masks; `mpp` is a mask pixel's, `downsample` level-0 pixels per mask pixel. */
-  readonly grid: {
-    readonly cols: number;
-    readonly rows: number;
-    readonly side: number;
-    readonly mpp: number;
-    readonly downsample: number;
-  };
+  readonly grid: Pick<SlideOpened['grid'], 'cols' | 'rows' | 'side' | 'mpp' | 'downsample'>;
 }
 
 /** What viewers are told of a slide; what is not known yet is null. */
@@ -86,13 +80,13 @@ export class ViewedSlide {
   }
 
   /** Its pixels are at hand, and so is what earlier starts made of it. */
-  opened({ viewed, slide, plan, resumed }: Pick<SlideSession, 'viewed' | 'slide' | 'plan' | 'resumed'>): void {
-    if (viewed) {
-      const { source, overview } = viewed;
+  opened(session: Pick<SlideSession, 'source' | 'viewed' | 'slide' | 'plan' | 'resumed'>): void {
+    const { source, viewed, slide, plan, resumed } = session;
+    if (source && viewed) {
+      const { overview } = viewed;
       const canvas = { overview, downsample: plan.downsample * overview.factor };
-      // A source may know fewer levels than the slide, of one that grows.
-      const levels = slide.levels.slice(0, source.levels);
-      this.#picture = { source: source.description, shape: { levels, canvas } };
+      const levels = slide.levels.slice(0, viewed.levels);
+      this.#picture = { source, shape: { levels, canvas } };
       this.#forget();
       // Whoever came between its event and this knows of no picture.
       if (this.stream.listeners > 0) this.stream.send('reset', {});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SlideResult } from '#pipelines/run-slide.js';
+import type { SlideResult } from '#pipelines/slide-result.js';
 import { closingLine, closingOf } from '#src/cli/closing.js';
 import { leftOut, leftOutLine, type Told } from '#src/cli/left-out.js';
 import { printResult } from '#src/cli/results.js';

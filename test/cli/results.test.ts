@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SlideResult } from '#pipelines/run-slide.js';
+import type { SlideResult } from '#pipelines/slide-result.js';
 import { exitStatus, printResult } from '#src/cli/results.js';
 import { StromaflowError } from '#src/errors.js';
 import { emptyFolder } from '../support/paths.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { SlideResult } from '#pipelines/run-slide.js';
+import type { SlideResult } from '#pipelines/slide-result.js';
 import { SLIDE } from '../support/paths.js';
 import { THOROUGH } from '../support/thorough.js';
 import { finishedMask, happened, kinds, maskOf, masks, scan, watchFor } from './live-support.js';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { lastValueFrom, take, tap, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { segmentLive } from '#pipelines/live.js';
-import type { SlideResult } from '#pipelines/run-slide.js';
+import type { SlideResult } from '#pipelines/slide-result.js';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
 import { partsWith } from '../support/parts.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';

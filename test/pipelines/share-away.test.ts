@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { segmentLive, watchedFolder } from '#pipelines/live.js';
-import type { SlideResult } from '#pipelines/run-slide.js';
+import type { SlideResult } from '#pipelines/slide-result.js';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
 import type { PresenceChange } from '#src/watch/watched-folder.js';
 import { partsWith, recording } from '../support/parts.js';

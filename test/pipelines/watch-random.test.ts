@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { segmentLive, watchedFolder } from '#pipelines/live.js';
 import type { Parts } from '#pipelines/parts.js';
-import type { SlideResult } from '#pipelines/run-slide.js';
+import type { SlideResult } from '#pipelines/slide-result.js';
 import type { BusEvent } from '#src/event/bus.js';
 import { simulateScan } from '#src/simulate/simulate-scan.js';
 import { TAG } from '#src/slide/dicom/tags.js';

@@ -12,7 +12,7 @@ import { decodeMaskPng } from '#src/mask/png.js';
 import { openSlide } from '#src/slide/open.js';
 import { coarser } from '#src/view/mask-levels.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
-import { ID, startLooking, startViewing, storedMask, type Viewing } from '../view/viewing.js';
+import { holdSlide, ID, startLooking, startViewing, storedMask, type Viewing } from '../view/viewing.js';
 
 let viewing: Viewing;
 beforeAll(async () => {
@@ -232,30 +232,17 @@ async function listen(slide: string, count: number, lastId?: string, ready?: () 
 
 describe('events', () => {
   it('tell each patch, its mask at once with it, and go on after the last that was read', async () => {
-    const { parts } = viewing;
-    const never = new AbortController().signal;
-    // Nothing is read while all slots are out.
-    const slots: number[] = [];
-    while (parts.credits.free > 0) slots.push((await parts.credits.acquire(never))!);
-    const opened = (async () => {
-      for await (const event of parts.bus.subscribe('stroma.v1.>', never))
-        if (event.type === 'stromaflow.slide.opened.v1') return;
-    })();
-    const running = viewing.segment({ id: 'told' });
-    await opened;
+    const held = await holdSlide(viewing, 'told');
     const { position } = await viewing.json('/api/slides/told');
     const { patches } = await viewing.json(api);
     const told: Told[] = [];
     const heard = (async () => {
       for (let from = position as string; ; from = told.at(-1)!.id) {
-        const ready = () => {
-          for (const slot of slots.splice(0)) parts.credits.release(slot);
-        };
-        told.push(...(await listen('told', 1, from, ready)));
+        told.push(...(await listen('told', 1, from, held.read)));
         if (told.some(({ data }) => data.includes('"completed"'))) return;
       }
     })();
-    await running;
+    await held.result;
     await heard;
     const ids = told.map(({ id }) => Number(id.split('-')[1]));
     expect(ids).toEqual(ids.map((_, i) => ids[0]! + i));

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 import { requireBinary } from '../support/require-binary.js';
-import { ID, startLooking, startViewing, storedMask, type Viewing } from './viewing.js';
+import { holdSlide, ID, startLooking, startViewing, storedMask, type Viewing } from './viewing.js';
 
 let browser: Browser;
 let viewing: Viewing;
@@ -137,22 +137,13 @@ describe('the viewer', () => {
   });
 
   it('shows slide, mask and counts as they come, and the same when all is done', async () => {
-    const { parts } = viewing;
-    const never = new AbortController().signal;
-    const slots: number[] = [];
-    while (parts.credits.free > 0) slots.push((await parts.credits.acquire(never))!);
-    const opened = (async () => {
-      for await (const event of parts.bus.subscribe('stroma.v1.>', never))
-        if (event.type === 'stromaflow.slide.opened.v1') return;
-    })();
-    const running = viewing.segment({ id: 'live' });
-    await opened;
+    const held = await holdSlide(viewing, 'live');
     const page = await openPage(`${viewing.server.url}/view/#live`);
     await page.getByText('30 not scanned yet').waitFor();
     await settled(page);
     const white = await pixelsOf(page, 'stromaflow.view().viewer.drawer.canvas');
-    for (const slot of slots.splice(0)) parts.credits.release(slot);
-    await running;
+    held.read();
+    await held.result;
     await page.locator('#state', { hasText: 'completed' }).waitFor();
     await page.getByText('0 not scanned yet').waitFor();
     await page.getByText('21 segmented').waitFor();

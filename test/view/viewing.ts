@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { lastValueFrom, of } from 'rxjs';
 import * as zarr from 'zarrita';
 import type { Parts } from '#pipelines/parts.js';
-import type { runSlide, SlideResult } from '#pipelines/run-slide.js';
+import type { runSlide } from '#pipelines/run-slide.js';
 import { segmentSlides } from '#pipelines/segment.js';
+import type { SlideResult } from '#pipelines/slide-result.js';
 import type { Config } from '#src/config/options.js';
 import { openSlide } from '#src/slide/open.js';
 import { combineObservers } from '#src/stage/observer.js';
@@ -36,6 +37,29 @@ export interface Viewing extends Looking {
 }
 
 type Task = Parameters<typeof runSlide>[0];
+
+/** A slide that is open, and none of whose patches is read before `read` is called. */
+export interface Held {
+  readonly result: Promise<SlideResult>;
+  read(): void;
+}
+
+/** Opens a slide while all slots of the graph are out. */
+export async function holdSlide({ parts, segment }: Pick<Viewing, 'parts' | 'segment'>, id: string): Promise<Held> {
+  const never = new AbortController().signal;
+  const slots: number[] = [];
+  while (parts.credits.free > 0) slots.push((await parts.credits.acquire(never))!);
+  const opened = (async () => {
+    for await (const event of parts.bus.subscribe('stroma.v1.>', never))
+      if (event.type === 'stromaflow.slide.opened.v1') return;
+  })();
+  const result = segment({ id });
+  await opened;
+  const read = (): void => {
+    for (const slot of slots.splice(0)) parts.credits.release(slot);
+  };
+  return { result, read };
+}
 
 export async function startLooking(out: string, change: Partial<StatusServerOptions> = {}): Promise<Looking> {
   const shelf = new SlideShelf(out);
