@@ -102,6 +102,7 @@ export async function runGraph(
     cleanUps.unshift(() => keeping.stop());
     // Before slides are opened anew, so that nothing of an earlier run comes to stand behind a new one.
     await keeping.compared;
+    if (bare.workers) bare.workers.onAgain = metrics.sharing.handsOut(bare.workers);
     const progress = new ProgressCounter();
     const openLabels = labelsFor?.(models.current.bundle);
     const service = log ? new ServiceLog(terminal, bus) : undefined;
