@@ -57,7 +57,7 @@ const LAST_EVENTS_MS = 50;
  * Resolves to the exit status; whatever happens, the parts are closed.
  */
 export async function runGraph(
-  { config, terminal, signal, atOnce }: CommandContext,
+  { config, terminal, signal }: CommandContext,
   graph: (parts: Parts, signal: AbortSignal) => Observable<SlideResult>,
   {
     printEvents = false,
@@ -85,8 +85,6 @@ export async function runGraph(
       probabilities,
     });
     cleanUps.push(() => bare.close());
-    const forget = atOnce(() => bare.readers.close());
-    cleanUps.push(async () => forget());
     const { bus, models } = bare;
     const info = models.current.segmenter.info;
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);

@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { type TensorToWrite, writeSafetensors } from '#src/model/safetensors-write.js';
+import { temporaryFolder } from './temporary.js';
 
 /** Weights by the formula of test/golden/model_golden.py, so that parity needs none stored. */
 export function formulaWeights(name: string, shape: readonly number[]): Float32Array {
@@ -47,13 +46,6 @@ function uniform(seed: number, index: number): number {
   return (h >>> 0) / 2 ** 31 - 1;
 }
 
-/** Gone with the process. */
-function temporaryFolder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'bundle-'));
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
 export interface BundleParts {
   readonly config: Readonly<Record<string, unknown>>;
   readonly manifest?: Readonly<Record<string, unknown>> | null;
@@ -67,7 +59,7 @@ export async function makeBundle(
   { config, manifest = {}, edit, dtype }: BundleParts,
   folder?: string,
 ): Promise<string> {
-  const path = folder ?? temporaryFolder();
+  const path = folder ?? temporaryFolder('bundle');
   await mkdir(path, { recursive: true });
   await writeFile(join(path, 'config.json'), JSON.stringify(config));
   if (manifest) {
