@@ -86,7 +86,7 @@ export async function trainSet(
     cleanUps.unshift(() => folder.close());
     await folder.checkSpace(parameterCount(start));
     const split = given ?? (await splitSet(set, { by: unitOf(config), seed: config.seed, ...grid, openSlide }));
-    const display = await TrainDisplay.open(config, terminal);
+    const display = await TrainDisplay.open(config, terminal, name, recipe);
     cleanUps.unshift(() => display.close());
     const onItems = (ids: ReadonlySet<string>): void => {
       const said = given && checkSplit(given, config.split!, ids, faults.list.length);
@@ -126,7 +126,7 @@ export async function trainSet(
       seen,
       norms: start.norms,
     });
-    display.begin(from?.progress, index, recipe);
+    display.begin(from?.progress, index);
     const { why, progress } = await train(
       {
         index,
@@ -145,7 +145,7 @@ export async function trainSet(
             if (epoch.best) await folder.bundle('best', bundleOf(state, history, epoch));
             await folder.bundle('last', bundleOf(state, history, epoch));
             folder.history(history, name);
-            display.epoch(epoch);
+            display.epoch(epoch, history);
           },
         },
       },
