@@ -13,8 +13,8 @@ it('docs/operations.md lists every metric and every alert', async () => {
   const all = createMetrics({ version: '1', engine, connected: () => true, folderUp: () => true, streams });
   share(all);
   const scores = { loss: 0.5, iou: 0.5 };
-  all.training.stepped({ ...scores, epoch: 1, images: 1 });
-  all.training.epoch({ rate: 1e-4, validation: scores, best: true, imagesPerSecond: 1 });
+  all.training.stepped({ ...scores, epoch: 1, rate: 1e-4, images: 1 });
+  all.training.epoch({ validation: scores, imagesPerSecond: 1 }, 0.5);
   const text = await all.text();
   const metrics = [...text.matchAll(/^# HELP (stromaflow_\w+) (.+)\n# TYPE \w+ (\w+)/gm)].map(
     ([, name, help, type]) => {
