@@ -39,7 +39,7 @@ export async function openSession(
     for (const part of opened.reverse()) await part.close().catch(() => undefined);
   };
   try {
-    const plan = planOf(info, parts.config, model.bundle);
+    const plan = planOf(info, parts.config, model.model);
     const key = runKey(info, plan, model, parts);
     const run = await openRun(key, growthAt(slide, plan.level, task), parts);
     if (run.state.state === 'completed') {
@@ -162,6 +162,7 @@ export function growingOf({ live, whole }: SlideTask): Growth | undefined {
 
 function describe(session: SlideSession) {
   const { slide, plan } = session;
+  const { members, tta } = session.model.model;
   const { width, height } = slide.levels[0]!;
   const { axes, bounds, notes } = slide;
   const { cols, rows, core: side, mpp, downsample } = plan;
@@ -176,6 +177,10 @@ function describe(session: SlideSession) {
     mpp: slide.mpp,
     grid: { cols, rows, side, mpp, downsample, width: plan.width, height: plan.height },
     model: modelTag(session.engine),
+    ...(members.length > 1
+      ? { members: members.map(({ name, version }) => modelTag({ model: name, modelVersion: version })) }
+      : {}),
+    ...(tta === undefined ? {} : { tta }),
     ...(axes ? { axes } : {}),
     ...(bounds ? { bounds } : {}),
     ...(notes ? { notes } : {}),

@@ -28,7 +28,8 @@ function notesOn({ sparse, listed }: SlideSession, { tiles, area }: Aggregate): 
 export function summarise(session: SlideSession, aggregate: Aggregate, parts: Parts): SlideSummary {
   const { slide, plan, resumedPatches, seconds } = session;
   const { config, tissueRule } = parts;
-  const { name, version, device, batch, loadSeconds } = session.engine;
+  const { name, version, device, batch, loadSeconds, threshold } = session.engine;
+  const { members, tta } = session.model.model;
   const { level, patchSize, margin, padding, cols, rows, downsample } = plan;
   const { width, height } = slide.levels[0]!;
   const records = [...session.aggregate.records()];
@@ -49,6 +50,11 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       properties: slide.properties,
     },
     plan: { level, patchSize, margin, padding, cols, rows, downsample },
+    threshold,
+    ...(members.length > 1
+      ? { members: members.map(({ name, version, threshold }) => ({ name, version, threshold })) }
+      : {}),
+    ...(tta === undefined ? {} : { tta }),
     engine: { name, version, device, batch },
     filter: {
       kept: records.length - aggregate.patches.empty - aggregate.patches.missing,
@@ -80,6 +86,6 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
   };
 }
 
-function modelNotes({ model: { bundle } }: SlideSession): SlideNote[] {
-  return bundle.notice === undefined ? [] : [{ code: 'model-notice', message: bundle.notice }];
+function modelNotes({ model: { model } }: SlideSession): SlideNote[] {
+  return model.notice === undefined ? [] : [{ code: 'model-notice', message: model.notice }];
 }

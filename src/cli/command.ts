@@ -42,6 +42,7 @@ export const MODEL: readonly OptionName[] = [
   'engine-timeout',
   'half',
   'norm',
+  'tta',
 ];
 /** Norms that are fitted to slides. */
 export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
