@@ -1,5 +1,7 @@
-import { EPSILON, type GraphBuilder } from '../graph/builder.js';
-import type { Interpolation, Value } from '../graph/graph.js';
+import { EPSILON, type GraphBuilder } from '../../graph/builder.js';
+import type { Interpolation, Value } from '../../graph/graph.js';
+import { interpolationOf, type Options } from '../options.js';
+import type { Decoder, Stem } from './decoder.js';
 
 /**
  * U-Net decoder (Ronneberger et al. 2015, arXiv:1505.04597): doubles the coarsest feature step by step, each time
@@ -8,14 +10,14 @@ import type { Interpolation, Value } from '../graph/graph.js';
  *     f5 ─(centre)─×2─[+f4]─2 conv─×2─[+f3]─2 conv─×2─[+f2]─2 conv─×2─[+f1]─2 conv─×2─2 conv─ full size
  *                           256             128              64              32            16 channels
  */
-export interface UnetOptions {
+export const unet: Decoder<UnetConfig> = { parse, build: unetDecoder, head: () => ({ kernel: 3, upsampling: 1 }) };
+
+export interface UnetConfig {
   /** One a step, coarse to fine; as many as the encoder is deep. */
   readonly channels: readonly number[];
   readonly norm: UnetNorm;
   readonly attention: 'scse' | null;
   readonly interpolation: Interpolation;
-  /** Two more convolutions on the coarsest feature; smp adds them behind VGG encoders. */
-  readonly centre: boolean;
 }
 
 /** Normalisation between a convolution and its relu. */
@@ -24,13 +26,42 @@ export type UnetNorm =
   | { readonly type: 'instancenorm'; readonly epsilon: number }
   | { readonly type: 'identity' };
 
-export const UNET_NORM: UnetNorm = { type: 'batchnorm', epsilon: EPSILON };
+const UNET_NORM: UnetNorm = { type: 'batchnorm', epsilon: EPSILON };
 
-export function unetDecoder(g: GraphBuilder, features: readonly Value[], options: UnetOptions): Value {
+function parse(options: Options, { depth }: Stem): UnetConfig {
+  const channels = options.take('decoder_channels', [256, 128, 64, 32, 16]);
+  if (!Array.isArray(channels) || channels.length !== depth || !channels.every(n => Number.isInteger(n) && n > 0))
+    throw options.invalid('decoder_channels', channels, `${depth} positive numbers are needed, one an encoder stage`);
+  const attention = options.oneOf('decoder_attention_type', null, [null, 'scse']) as 'scse' | null;
+  if (attention && channels.some(n => n < 16))
+    throw options.unsupported('decoder_channels', channels, 'scse attention squeezes fewer than 16 channels to none');
+  return { channels, norm: normOf(options), attention, interpolation: interpolationOf(options) };
+}
+
+function normOf(options: Options): UnetNorm {
+  // Up to smp 0.4 the option was a boolean of another name.
+  const value = options.take('decoder_use_norm', options.take('decoder_use_batchnorm', 'batchnorm'));
+  const unsupported = (reason?: string) => options.unsupported('decoder_use_norm', value, reason);
+  if (value === true) return UNET_NORM;
+  if (value === false) return { type: 'identity' };
+  const given = typeof value === 'string' ? { type: value.toLowerCase() } : value;
+  if (typeof given !== 'object' || given === null) throw unsupported();
+  const { type, eps = EPSILON, affine, momentum, ...rest } = given as Record<string, unknown>;
+  if (typeof eps !== 'number' || !(eps > 0)) throw unsupported('eps must be positive');
+  const [other] = Object.keys(rest);
+  if (other !== undefined) throw unsupported(`its option ${other} is not known`);
+  if (type === 'identity') return { type };
+  if (type === 'instancenorm' && affine === true) return { type, epsilon: eps };
+  if (type === 'instancenorm') throw unsupported('smp makes it with "affine": true only');
+  if (type === 'batchnorm' && affine !== false) return { type, epsilon: eps };
+  throw unsupported();
+}
+
+function unetDecoder(g: GraphBuilder, features: readonly Value[], options: UnetConfig, { encoder }: Stem): Value {
   // f0 has the image's size and is no skip connection in this network.
   const [head, ...skips] = features.slice(1).reverse() as [Value, ...Value[]];
   let x = head;
-  if (options.centre) {
+  if (encoder.centre) {
     x = convNormRelu(g, x, 'decoder.center.0', head.channels, options.norm);
     x = convNormRelu(g, x, 'decoder.center.1', head.channels, options.norm);
     g.layer(x, 'decoder.center');

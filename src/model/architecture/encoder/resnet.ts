@@ -1,5 +1,6 @@
-import type { GraphBuilder } from '../graph/builder.js';
-import type { Value } from '../graph/graph.js';
+import type { GraphBuilder } from '../../graph/builder.js';
+import type { Value } from '../../graph/graph.js';
+import type { Encoder } from './encoder.js';
 
 /**
  * ResNet (He et al. 2015, arXiv:1512.03385) as an encoder: five stages, each halving the image, each remembering its
@@ -8,21 +9,26 @@ import type { Value } from '../graph/graph.js';
  *     image ─7×7/2─ f1 ─pool/2─ layer1 ─ f2 ─ layer2/2 ─ f3 ─ layer3/2 ─ f4 ─ layer4/2 ─ f5
  *     3 ch          64 ch, S/2            64, S/4       128, S/8       256, S/16        512, S/32
  */
-export const RESNETS = {
+const BLOCKS = {
   resnet18: [2, 2, 2, 2],
   resnet34: [3, 4, 6, 3],
 } as const satisfies Record<string, readonly [number, number, number, number]>;
 
+export const RESNETS = Object.entries(BLOCKS).map(([name, blocks]): [string, Encoder] => [
+  name,
+  { depth: 5, centre: false, build: (g, depth) => resnet(g, blocks, depth) },
+]);
+
 const CHANNELS = [64, 128, 256, 512] as const;
 
 /** Features [f0, …, f_depth]: the image itself, then one tensor a stage. */
-export function resnet(g: GraphBuilder, name: keyof typeof RESNETS, depth: number): Value[] {
+function resnet(g: GraphBuilder, blocks: readonly number[], depth: number): Value[] {
   let x = g.conv(g.image, 'encoder.conv1', { out: 64, kernel: 7, stride: 2, batchNorm: 'encoder.bn1' });
   x = g.layer(g.relu(x), 'encoder.relu');
   const features = [g.image, x];
   if (depth >= 2) x = g.maxPool(x, { size: 3, stride: 2, padding: 1 });
   for (let stage = 0; stage < depth - 1; stage++) {
-    for (let block = 0; block < RESNETS[name][stage]!; block++) {
+    for (let block = 0; block < blocks[stage]!; block++) {
       const stride = stage > 0 && block === 0 ? 2 : 1;
       x = basicBlock(g, x, `encoder.layer${stage + 1}.${block}`, CHANNELS[stage]!, stride);
     }
