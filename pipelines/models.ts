@@ -109,6 +109,7 @@ export function startEngine(
     isolation: config.isolation as Isolation,
     runSeconds: config['engine-timeout'],
     probabilities,
+    scores: config.overlap !== undefined,
     onEvent,
     ...(signal && { signal }),
   });

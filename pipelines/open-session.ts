@@ -108,7 +108,7 @@ const MASKED_BY = 'tissue blocks';
 
 /** Everything that changes a mask, and nothing else. */
 function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
-  const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin];
+  const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin, ...(plan.blended ? ['blended, sin²'] : [])];
   return {
     slide: info.id,
     fingerprint: info.fingerprint,

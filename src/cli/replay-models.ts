@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { tap } from 'rxjs';
+import { overlapOf } from '../../pipelines/plan-of.js';
 import { replaySet } from '../../pipelines/replay.js';
 import type { SlideResult } from '../../pipelines/slide-result.js';
 import type { Config } from '../config/options.js';
@@ -163,5 +164,7 @@ export function sharedPatches(
     });
   }
   const patchSize = config['patch-size'] ?? bundles[0]!.patchSize;
-  return { ...config, spacing, 'patch-size': patchSize, margin: config.margin ?? 0 };
+  const overlap = overlapOf(config, patchSize);
+  const margin = overlap === undefined ? (config.margin ?? 0) : overlap / 2;
+  return { ...config, spacing, 'patch-size': patchSize, margin };
 }

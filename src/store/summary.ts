@@ -34,6 +34,8 @@ export interface SlideSummary extends Aggregate {
     /** Sides in mask pixels. */
     readonly patchSize: number;
     readonly margin: number;
+    /** Pixels by which patches overlap and are blended; absent: margins are cropped. */
+    readonly overlap?: number;
     readonly padding: Padding;
     readonly cols: number;
     readonly rows: number;

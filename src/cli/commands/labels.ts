@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { STARTER_MODEL } from '../../../pipelines/models.js';
+import { overlapOf } from '../../../pipelines/plan-of.js';
 import { StromaflowError } from '../../errors.js';
 import { checkLabels, describeLabelReport } from '../../evaluate/check.js';
 import { openLabelledSet } from '../../evaluate/labelled-set.js';
@@ -56,7 +57,7 @@ split.json; replay and train read it.`,
       seed,
       spacing,
       patchSize,
-      margin: config.margin ?? 0,
+      margin: config.margin ?? (overlapOf(config, patchSize) ?? 0) / 2,
       openSlide,
     });
     const path = await fileOf(config.out);
