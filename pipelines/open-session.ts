@@ -40,7 +40,7 @@ export async function openSession(
     for (const part of opened.reverse()) await part.close().catch(() => undefined);
   };
   try {
-    const plan = planOf(info, parts.config, model.bundle);
+    const plan = planOf(info, parts.config, model.model);
     const key = runKey(info, plan, model, parts);
     const growth = growthAt(slide, plan.level, task);
     let run = await openRun(key, growth, parts);
@@ -114,7 +114,7 @@ const MASKED_BY = 'tissue blocks';
 
 /** Everything that changes a mask, and nothing else. */
 function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
-  const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin];
+  const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin, ...(plan.blended ? ['blended, sin²'] : [])];
   return {
     slide: info.id,
     fingerprint: info.fingerprint,
@@ -172,6 +172,7 @@ export function growingOf({ live, whole }: SlideTask): Growth | undefined {
 
 function describe(session: SlideSession) {
   const { slide, plan } = session;
+  const { members, tta } = session.model.model;
   const { width, height } = slide.levels[0]!;
   const { axes, bounds, notes } = slide;
   const { cols, rows, core: side, mpp, downsample } = plan;
@@ -186,6 +187,10 @@ function describe(session: SlideSession) {
     mpp: slide.mpp,
     grid: { cols, rows, side, mpp, downsample, width: plan.width, height: plan.height },
     model: modelTag(session.engine),
+    ...(members.length > 1
+      ? { members: members.map(({ name, version }) => modelTag({ model: name, modelVersion: version })) }
+      : {}),
+    ...(tta === undefined ? {} : { tta }),
     ...(axes ? { axes } : {}),
     ...(bounds ? { bounds } : {}),
     ...(notes ? { notes } : {}),

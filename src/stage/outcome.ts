@@ -78,7 +78,7 @@ function settle(patch: InferredPatch): SettledPatch {
   }
   const mask = toCoreMask(inferred.bits, session.plan, ref, missing, read.tissue);
   const { stromaPixels, outsidePixels } = mask;
-  const { probabilities } = inferred;
+  const { probabilities, without = 0 } = inferred;
   if (probabilities && read.tissue) clearGlassProbabilities(probabilities, session.plan, read.tissue);
   return {
     ...common,
@@ -92,6 +92,7 @@ function settle(patch: InferredPatch): SettledPatch {
       stromaPixels,
       ...(outsidePixels > 0 ? { outsidePixels } : {}),
       ...absent,
+      ...(without > 0 ? { blendedWithout: without } : {}),
     },
   };
 }

@@ -16,6 +16,7 @@ const INFO: EngineInfo = {
   device: 'cpu',
   model: 'starter',
   modelVersion: '0.1.0+ab',
+  threshold: 0.5,
   batch: 4,
   lanes: 1,
   loadSeconds: 1,
