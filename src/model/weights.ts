@@ -1,5 +1,5 @@
 import { StromaflowError } from '../errors.js';
-import type { ConvNode, Graph } from './graph/graph.js';
+import type { BatchNorm, ConvNode, Graph } from './graph/graph.js';
 import { FLOATS, notFloat, type SafetensorsFile } from './safetensors.js';
 
 type Header = Pick<SafetensorsFile, 'path' | 'tensors'>;
@@ -30,7 +30,7 @@ export interface WeightSource {
   read(name: string): Promise<Float32Array<ArrayBuffer>>;
 }
 
-/** Kernel [out, in, k, k] and, where there is any, bias [out] of a convolution. */
+/** Kernel [out, in / groups, k, k] and, where there is any, bias [out] of a convolution. */
 export interface ConvWeights {
   readonly kernel: Float32Array<ArrayBuffer>;
   readonly bias: Float32Array<ArrayBuffer> | undefined;
@@ -46,23 +46,39 @@ export async function foldedConv(node: ConvNode, source: WeightSource): Promise<
   const kernel = await source.read(`${node.name}.weight`);
   const bias = node.bias ? await source.read(`${node.name}.bias`) : undefined;
   if (!node.batchNorm) return { kernel, bias };
-  const { name, epsilon } = node.batchNorm;
+  const channels = await channelsOf(node.batchNorm, source);
+  const perChannel = kernel.length / channels.length;
+  const folded = { kernel: new Float32Array(kernel.length), bias: new Float32Array(channels.length) };
+  channels.forEach(({ scale, mean, shift }, c) => {
+    folded.bias[c] = ((bias?.[c] ?? 0) - mean) * scale + shift;
+    for (let i = c * perChannel; i < (c + 1) * perChannel; i++) folded.kernel[i] = kernel[i]! * scale;
+  });
+  return folded;
+}
+
+/** A normalisation by stored statistics as y = scale · x + shift, each [channels]. */
+export async function foldedNorm(
+  norm: BatchNorm,
+  source: WeightSource,
+): Promise<{ readonly scale: Float32Array<ArrayBuffer>; readonly shift: Float32Array<ArrayBuffer> }> {
+  const channels = await channelsOf(norm, source);
+  return {
+    scale: Float32Array.from(channels, ({ scale }) => scale),
+    shift: Float32Array.from(channels, ({ scale, mean, shift }) => shift - mean * scale),
+  };
+}
+
+async function channelsOf({ name, epsilon }: BatchNorm, source: WeightSource) {
   const weight = await source.read(`${name}.weight`);
   const shift = await source.read(`${name}.bias`);
   const mean = await source.read(`${name}.running_mean`);
   const variance = await source.read(`${name}.running_var`);
-  const out = weight.length;
-  const perStatistic = out / mean.length;
-  const perChannel = kernel.length / out;
-  const folded = { kernel: new Float32Array(kernel.length), bias: new Float32Array(out) };
-  for (let c = 0; c < out; c++) {
+  const perStatistic = weight.length / mean.length;
+  return Array.from(weight, (factor, c) => {
     const place = Math.floor(c / perStatistic);
     if (variance[place]! < 0) throw negativeVariance(`tensor ${name}.running_var`, variance[place]!, place);
-    const scale = weight[c]! / Math.sqrt(variance[place]! + epsilon);
-    folded.bias[c] = ((bias?.[c] ?? 0) - mean[place]!) * scale + shift[c]!;
-    for (let i = c * perChannel; i < (c + 1) * perChannel; i++) folded.kernel[i] = kernel[i]! * scale;
-  }
-  return folded;
+    return { scale: factor / Math.sqrt(variance[place]! + epsilon), mean: mean[place]!, shift: shift[c]! };
+  });
 }
 
 export const negativeVariance = (what: string, value: number, place: number): StromaflowError =>

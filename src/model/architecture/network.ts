@@ -13,7 +13,7 @@ export function buildNetwork(architecture: Architecture): Graph {
   const { encoder, encoderDepth, decoder, classes } = architecture;
   const stem = { encoder: ENCODERS.get(encoder)!, depth: encoderDepth };
   return buildGraph(g => {
-    const { output, head } = decode(g, stem.encoder.build(g, encoderDepth), decoder, stem);
+    const { output, head } = decode(g, stem.encoder.build(g, encoderDepth, 32), decoder, stem);
     const x = g.conv(output, 'segmentation_head.0', { out: classes, kernel: head.kernel });
     return g.layer(g.upsample(x, head.upsampling, 'bilinear-corners'), 'segmentation_head');
   });

@@ -20,14 +20,29 @@ export interface Value {
  */
 export type Interpolation = 'nearest' | 'bilinear' | 'bilinear-corners' | 'bicubic';
 
+/** Pixels added around a tensor: as many on every side, or top, left, bottom, right. */
+export type Padding = number | Sides;
+export type Sides = readonly [top: number, left: number, bottom: number, right: number];
+
+export function sidesOf(padding: Padding): Sides {
+  return typeof padding === 'number' ? [padding, padding, padding, padding] : padding;
+}
+
 export interface ConvNode {
   readonly op: 'conv';
   readonly input: Value;
-  /** Parameters are `<name>.weight` [out, in, kernel, kernel] and, with a bias, `<name>.bias` [out]. */
+  /** Parameters are `<name>.weight` [out, in / groups, kernel, kernel] and, with a bias, `<name>.bias` [out]. */
   readonly name: string;
   readonly kernel: number;
   readonly stride: number;
-  readonly padding: number;
+  /** With zeros. */
+  readonly padding: Padding;
+  /** Pixels from one place of the kernel to the next; 1 unless given. */
+  readonly dilation?: number;
+  /** Inputs and outputs are split into as many, each convolved by itself; 1 unless given. */
+  readonly groups?: number;
+  /** A 1 × 1 kernel that is stored as PyTorch's Linear stores it: `<name>.weight` is [out, in]. */
+  readonly linear?: true;
   readonly bias: boolean;
   /** Normalisation by stored statistics that follows: `<name>.weight|bias`, [out], and `<name>.running_mean|running_var`. */
   readonly batchNorm?: BatchNorm;
@@ -40,6 +55,12 @@ export interface BatchNorm {
   readonly groups?: number;
 }
 
+/** Normalisation by stored statistics where no convolution precedes; parameters as BatchNorm says. */
+export interface BatchNormNode extends BatchNorm {
+  readonly op: 'batchNorm';
+  readonly input: Value;
+}
+
 export interface GroupNormNode {
   readonly op: 'groupNorm';
   readonly input: Value;
@@ -49,12 +70,32 @@ export interface GroupNormNode {
   readonly epsilon: number;
 }
 
+/** Normalisation of each pixel over its channels. */
+export interface LayerNormNode {
+  readonly op: 'layerNorm';
+  readonly input: Value;
+  /** Parameters are `<name>.weight` and `<name>.bias`, each [channels]. */
+  readonly name: string;
+  readonly epsilon: number;
+}
+
+/** What is added around the tensor is never the largest. */
 export interface MaxPoolNode {
   readonly op: 'maxPool';
   readonly input: Value;
   readonly size: number;
   readonly stride: number;
-  readonly padding: number;
+  readonly padding: Padding;
+}
+
+export interface AveragePoolNode {
+  readonly op: 'averagePool';
+  readonly input: Value;
+  readonly size: number;
+  readonly stride: number;
+  readonly padding: Padding;
+  /** What is added around the tensor counts, as zeros. */
+  readonly countsPadding: boolean;
 }
 
 export interface UpsampleNode {
@@ -64,9 +105,28 @@ export interface UpsampleNode {
   readonly mode: Interpolation;
 }
 
+/**
+ * Functions of one number: relu6(x) = min(max(x, 0), 6), silu(x) = x σ(x) (swish), hardSigmoid(x) = relu6(x + 3) / 6, hardSwish(x) =
+ * x hardSigmoid(x), gelu(x) = x Φ(x) by the error function.
+ */
+export const ACTIVATIONS = ['relu', 'relu6', 'sigmoid', 'silu', 'hardSigmoid', 'hardSwish', 'gelu'] as const;
+export type Activation = (typeof ACTIVATIONS)[number];
+
 export interface UnaryNode {
-  readonly op: 'relu' | 'sigmoid' | 'globalAverage';
+  readonly op: Activation | 'globalAverage';
   readonly input: Value;
+}
+
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017, arXiv:1706.03762) of the pixels of the first tensor, the queries [C], to those of
+ * the second, [2 C]: keys, then values. Head h has the channels from h C / heads on:
+ *
+ *     softmax(queries · keysᵀ / √(C / heads)) · values
+ */
+export interface AttentionNode {
+  readonly op: 'attention';
+  readonly inputs: readonly [Value, Value];
+  readonly heads: number;
 }
 
 /** Of equal shapes; in 'multiply' the second may have one channel or be 1 × 1, and is repeated. */
@@ -83,11 +143,15 @@ export interface ConcatNode {
 export type GraphNode =
   | { readonly op: 'input' }
   | ConvNode
+  | BatchNormNode
   | GroupNormNode
+  | LayerNormNode
   | MaxPoolNode
+  | AveragePoolNode
   | UpsampleNode
   | UnaryNode
   | BinaryNode
+  | AttentionNode
   | ConcatNode;
 
 export interface Graph {

@@ -11,8 +11,8 @@ export interface BytePlace {
 
 /**
  * Where a (simplified) network is quantised: what its convolutions read and make, and what lies between two of them
- * where bytes can pass through. Normalisation over groups, attention and the head, whose errors nothing after them evens out, stay
- * float32. In the order of the network.
+ * where bytes can pass through. Normalisation, attention and the head, whose errors nothing after them evens out, stay float32, and so
+ * do convolutions in groups, which are not faster on bytes. In the order of the network.
  */
 export function bytePlaces(graph: Graph): BytePlace[] {
   const users = graph.nodes.map((): GraphNode[] => []);
@@ -41,7 +41,8 @@ export function bytePlaces(graph: Graph): BytePlace[] {
 }
 
 /** Whether this convolution multiplies bytes in a quantised network. */
-export const isQuantised = ({ name }: ConvNode): boolean => !/^segmentation_head|\.attention\d?\./.test(name);
+export const isQuantised = ({ name, groups, linear, input }: ConvNode): boolean =>
+  !groups && !linear && input.stride !== 'global' && !/^segmentation_head|\.attention\d?\.|\.attn\./.test(name);
 
 /** What a convolution makes in the end: where only a relu reads it, that is done in the same step. */
 function resultOf(graph: Graph, conv: ConvNode, users: readonly (readonly GraphNode[])[]): Value {

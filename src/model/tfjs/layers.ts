@@ -1,7 +1,21 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
-import type { ConvNode, GraphNode, GroupNormNode, MaxPoolNode, UpsampleNode, Value } from '../graph/graph.js';
+import type {
+  Activation,
+  AttentionNode,
+  AveragePoolNode,
+  BatchNormNode,
+  ConvNode,
+  GraphNode,
+  GroupNormNode,
+  LayerNormNode,
+  MaxPoolNode,
+  Padding,
+  UpsampleNode,
+  Value,
+} from '../graph/graph.js';
+import { sidesOf } from '../graph/graph.js';
 import { cubicWeights } from '../program/interpolation.js';
-import { foldedConv, type WeightSource } from '../weights.js';
+import { type ConvWeights, foldedConv, foldedNorm, type WeightSource } from '../weights.js';
 
 export type Tf = typeof tfjs;
 type Tensor4D = tfjs.Tensor4D;
@@ -23,25 +37,59 @@ export async function makeLayer(
   switch (node.op) {
     case 'conv':
       return conv(tf, node, value, source, relu);
+    case 'batchNorm':
+      return batchNorm(tf, node, source);
     case 'groupNorm':
       return groupNorm(tf, node, source);
+    case 'layerNorm':
+      return layerNorm(tf, node, source);
+    case 'attention':
+      return attention(tf, node);
     case 'maxPool':
       return maxPool(tf, node);
+    case 'averagePool':
+      return averagePool(tf, node);
     case 'upsample':
       return upsample(tf, node);
-    case 'relu':
-      return layer(([x]) => reluOf(tf, x!));
-    case 'sigmoid':
-      return layer(([x]) => tf.sigmoid(x!));
     case 'globalAverage':
-      return layer(([x]) => tf.mean(x!, [1, 2], true));
+      // Rows before columns: one long float32 sum over a patch would lose digits.
+      return layer(([x]) => tf.tidy(() => tf.mean(tf.mean(x!, 2, true), 1, true)));
     case 'add':
       return layer(([a, b]) => tf.add(a!, b!));
     case 'multiply':
       return layer(([a, b]) => tf.mul(a!, b!));
     case 'concat':
       return layer(inputs => tf.concat([...inputs], 3));
+    default: {
+      const { op } = node;
+      return layer(([x]) => tf.tidy(() => activate(tf, op, x!)));
+    }
   }
+}
+
+function activate(tf: Tf, activation: Activation, x: Tensor4D): Tensor4D {
+  switch (activation) {
+    case 'relu':
+      return reluOf(tf, x);
+    case 'relu6':
+      return relu6(tf, x);
+    case 'sigmoid':
+      return tf.sigmoid(x);
+    case 'silu':
+      return tf.mul(x, tf.sigmoid(x));
+    case 'hardSigmoid':
+      return tf.mul(relu6(tf, tf.add(x, 3)), 1 / 6);
+    case 'hardSwish':
+      return tf.mul(x, tf.mul(relu6(tf, tf.add(x, 3)), 1 / 6));
+    case 'gelu':
+      return tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
+  }
+}
+
+/** 6 − relu(6 − relu(x)), which hands NaN on where the smaller of NaN and 6 is 6. */
+function relu6(tf: Tf, x: Tensor4D): Tensor4D {
+  if (!losesNaN(tf)) return tf.minimum(reluOf(tf, x), 6);
+  return tf.sub(6, reluOf(tf, tf.sub(6, reluOf(tf, x)))) as Tensor4D;
 }
 
 /** In WebAssembly the larger of NaN and 0 is 0; a relu as LeakyRelu of slope 0 hands NaN on, as the other back ends do. */
@@ -56,8 +104,9 @@ function layer(run: Layer['run'], weights: readonly tfjs.Tensor[] = []): Layer {
 }
 
 async function conv(tf: Tf, node: ConvNode, { channels }: Value, source: WeightSource, relu: boolean): Promise<Layer> {
-  const { kernel: size, stride, padding, input } = node;
+  const { kernel: size, stride, padding, input, dilation = 1, groups = 1 } = node;
   const { kernel, bias } = await foldedConv(node, source);
+  if (groups > 1) return groupedConv(tf, node, channels, { kernel, bias }, relu);
   const filter = tf.tensor4d(channelsLast(kernel, channels, input.channels, size), [
     size,
     size,
@@ -67,13 +116,14 @@ async function conv(tf: Tf, node: ConvNode, { channels }: Value, source: WeightS
   const shift = bias && tf.tensor1d(bias);
   const activation = !relu ? 'linear' : losesNaN(tf) ? 'leakyrelu' : 'relu';
   // 'same' means what PyTorch means only where the window moves by one; elsewhere it pads the far side more.
-  const same = stride === 1 && padding === size >> 1;
+  const same = stride === 1 && padding === (size >> 1) * dilation && size % 2 === 1;
   const run: Layer['run'] = ([x]) =>
     tf.tidy(() =>
       tf.fused.conv2d({
         x: same ? x! : padded(tf, x!, padding, 0),
         filter,
         strides: stride,
+        dilations: dilation,
         pad: same ? 'same' : 'valid',
         activation,
         leakyreluAlpha: 0,
@@ -81,6 +131,92 @@ async function conv(tf: Tf, node: ConvNode, { channels }: Value, source: WeightS
       }),
     );
   return layer(run, shift ? [filter, shift] : [filter]);
+}
+
+/** Depthwise where each group has one input; otherwise group by group. */
+function groupedConv(
+  tf: Tf,
+  { kernel: size, stride, padding, input, dilation = 1, groups = 1 }: ConvNode,
+  channels: number,
+  { kernel, bias }: ConvWeights,
+  relu: boolean,
+): Layer {
+  const shape = [size, size, input.channels / groups, channels] as const;
+  const filter = tf.tensor4d(channelsLast(kernel, channels, shape[2], size), [...shape]);
+  const shift = bias && tf.tensor1d(bias);
+  const run: Layer['run'] = ([x]) =>
+    tf.tidy(() => {
+      const y = convInGroups(tf, padded(tf, x!, padding), filter, { groups, stride, dilation });
+      const shifted = shift ? tf.add<Tensor4D>(y, shift) : y;
+      return relu ? reluOf(tf, shifted) : shifted;
+    });
+  return layer(run, shift ? [filter, shift] : [filter]);
+}
+
+/** Without padding; `filter` [k, k, in / groups, out]. */
+export function convInGroups(
+  tf: Tf,
+  x: Tensor4D,
+  filter: Tensor4D,
+  { groups, stride, dilation }: { groups: number; stride: number; dilation: number },
+): Tensor4D {
+  const [height, width, within, out] = filter.shape;
+  if (groups === 1) return tf.conv2d(x, filter, stride, 'valid', 'NHWC', dilation);
+  if (within === 1) {
+    const each = tf.reshape(filter, [height, width, groups, out / groups]) as Tensor4D;
+    return tf.depthwiseConv2d(x, each, stride, 'valid', 'NHWC', dilation);
+  }
+  const inputs = tf.split(x, groups, 3) as Tensor4D[];
+  const filters = tf.split(filter, groups, 3) as Tensor4D[];
+  const parts = inputs.map((input, i) => tf.conv2d(input, filters[i]!, stride, 'valid', 'NHWC', dilation));
+  return tf.concat(parts as Tensor4D[], 3);
+}
+
+async function batchNorm(tf: Tf, node: BatchNormNode, source: WeightSource): Promise<Layer> {
+  const folded = await foldedNorm(node, source);
+  const scale = tf.tensor1d(folded.scale);
+  const shift = tf.tensor1d(folded.shift);
+  return layer(([x]) => tf.tidy(() => tf.add(tf.mul(x!, scale), shift)), [scale, shift]);
+}
+
+async function layerNorm(tf: Tf, { name, epsilon }: LayerNormNode, source: WeightSource): Promise<Layer> {
+  const weight = tf.tensor1d(await source.read(`${name}.weight`));
+  const bias = tf.tensor1d(await source.read(`${name}.bias`));
+  const run: Layer['run'] = ([x]) =>
+    tf.tidy(() => {
+      const centred = tf.sub(x!, tf.mean(x!, 3, true));
+      const spread = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 3, true), epsilon));
+      return tf.add(tf.mul(tf.mul(centred, spread), weight), bias) as Tensor4D;
+    });
+  return layer(run, [weight, bias]);
+}
+
+/** On stacks of matrices, one a patch and head: [N, heads, pixels, C / heads]. */
+function attention(tf: Tf, { heads }: AttentionNode): Layer {
+  return layer(([queries, both]) =>
+    tf.tidy(() => {
+      const [n, height, width, channels] = queries!.shape;
+      const each = channels / heads;
+      const rows = (x: tfjs.Tensor) => tf.transpose(tf.reshape(x, [n, -1, heads, each]), [0, 2, 1, 3]);
+      const [keys, values] = tf.split(both!, 2, 3).map(rows);
+      const scaled = tf.mul(rows(queries!), each ** -0.5);
+      const weights = tf.softmax(tf.matMul(scaled, keys!, false, true));
+      const found = tf.transpose(tf.matMul(weights, values!), [0, 2, 1, 3]);
+      return tf.reshape(found, [n, height, width, channels]) as Tensor4D;
+    }),
+  );
+}
+
+/** The sum over a window, padding as zeros, over how many pixels count. */
+function averagePool(tf: Tf, { size, stride, padding, countsPadding }: AveragePoolNode): Layer {
+  const pool = (x: Tensor4D) => tf.avgPool(padded(tf, x, padding), size, stride, 'valid');
+  if (countsPadding || padding === 0) return layer(([x]) => tf.tidy(() => pool(x!)));
+  return layer(([x]) =>
+    tf.tidy(() => {
+      const [, height, width] = x!.shape;
+      return tf.div(pool(x!), pool(tf.ones([1, height, width, 1])));
+    }),
+  );
 }
 
 function maxPool(tf: Tf, { size, stride, padding }: MaxPoolNode): Layer {
@@ -91,13 +227,22 @@ function maxPool(tf: Tf, { size, stride, padding }: MaxPoolNode): Layer {
 export const LOWEST = -3.4028234663852886e38;
 
 /** Native TensorFlow takes no padding in numbers. */
-export function padded(tf: Tf, x: Tensor4D, padding: number, value = 0): Tensor4D {
-  if (padding === 0) return x;
-  const both: [number, number] = [padding, padding];
-  return tf.pad(x, [[0, 0], both, both, [0, 0]], value);
+export function padded(tf: Tf, x: Tensor4D, padding: Padding, value = 0): Tensor4D {
+  const [top, left, bottom, right] = sidesOf(padding);
+  if (top + left + bottom + right === 0) return x;
+  return tf.pad(
+    x,
+    [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ],
+    value,
+  );
 }
 
-/** [out, in, height, width], PyTorch's order, to [height, width, in, out], TensorFlow's. */
+/** [out, in / groups, height, width], PyTorch's order, to [height, width, in, out], TensorFlow's. */
 export function channelsLast(kernel: Float32Array, out: number, input: number, size: number): Float32Array {
   const area = size * size;
   const moved = new Float32Array(kernel.length);
