@@ -108,7 +108,7 @@ def main() -> None:
         return
     save_file(golden, HERE / "decoder_golden.safetensors")
     (HERE / "decoder_golden.safetensors").chmod(0o644)
-    cases = {case: {"size": size, "config": config, "layers": layers} for case, (size, config, layers) in CASES.items()}
+    cases = {case: {"side": size, "config": config, "layers": layers} for case, (size, config, layers) in CASES.items()}
     made_by = {"torch": torch.__version__, "segmentation_models_pytorch": smp.__version__}
     (HERE / "decoder_cases.json").write_text(json.dumps({"madeBy": made_by, "cases": cases}, separators=(",", ":")) + "\n")
 

@@ -1,6 +1,5 @@
 import type { GraphBuilder } from '../../graph/builder.js';
 import type { Value } from '../../graph/graph.js';
-import type { Options } from '../options.js';
 import { type Decoder, refuseTransformers, type Stem } from './decoder.js';
 import { convNormRelu, type Norm, normalised, normOf } from './norm.js';
 

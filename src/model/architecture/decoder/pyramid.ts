@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../../graph/builder.js';
-import type { Enlarging, Value } from '../../graph/graph.js';
+import type { Bilinear, Value } from '../../graph/graph.js';
 import { convNormRelu, NO_NORM, type Norm } from './norm.js';
 
 /** Sides of the pooled maps. */
@@ -10,7 +10,7 @@ export interface PyramidOptions {
   readonly out: number;
   /** Of each pooled map. */
   readonly norm: (side: number) => Norm;
-  readonly mode: Enlarging;
+  readonly mode: Bilinear;
   /** Name of a pooled map's convolution, from its place. */
   readonly name: (place: number) => string;
 }

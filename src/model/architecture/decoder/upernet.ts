@@ -46,7 +46,12 @@ function upernetDecoder(g: GraphBuilder, features: readonly Value[], { channels:
   const used = features.slice(2).map((feature, i) => g.layerNorm(feature, `decoder.feature_norms.${i}`, 1e-6));
   const [deep, ...laterals] = used.reverse() as [Value, ...Value[]];
   const mode = 'bilinear';
-  const parts = pyramidPooling(g, deep, { out, norm: () => norm, mode, name: place => `decoder.psp.blocks.${place}.1` });
+  const parts = pyramidPooling(g, deep, {
+    out,
+    norm: () => norm,
+    mode,
+    name: place => `decoder.psp.blocks.${place}.1`,
+  });
   const psp = { out, kernel: 3, norm: BATCH_NORM } as const;
   let x = g.layer(convNormRelu(g, g.concat([deep, ...parts]), 'decoder.psp.out_conv', psp), 'decoder.psp');
   const levels = [x];
