@@ -40,7 +40,8 @@ function manetDecoder(g: GraphBuilder, features: readonly Value[], options: Mane
   options.channels.forEach((out, step) => {
     const name = `decoder.blocks.${step}`;
     const skip = skips[step];
-    x = skip
+    // Where the encoder has none of this size, smp has an empty one.
+    x = skip?.channels
       ? mfab(g, x, skip, name, { ...options, out })
       : unetBlock(g, x, undefined, name, { norm, interpolation, attention: null, out });
   });
