@@ -10,12 +10,12 @@ export function formulaWeights(name: string, shape: readonly number[]): Float32A
   const count = shape.reduce((product, size) => product * size, 1);
   const part = name.slice(name.lastIndexOf('.') + 1);
   const values = new Float32Array(count);
-  const bound = Math.sqrt(6 / (shape[1]! * shape[2]! * shape[3]!));
+  const bound = Math.sqrt(6 / (count / shape[0]!));
   const centre = name.startsWith('encoder.layer') ? 0.5 : 1;
   const seed = fnv1a(name);
   for (let i = 0; i < count; i++) {
     const u = uniform(seed, i);
-    if (shape.length === 4) values[i] = u * bound;
+    if (shape.length > 1) values[i] = u * bound;
     else if (part === 'running_var') values[i] = 1 + 0.5 * u;
     else if (part === 'weight') values[i] = centre + 0.25 * u;
     else values[i] = 0.1 * u;
