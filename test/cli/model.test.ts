@@ -95,6 +95,7 @@ describe('stromaflow model', () => {
       'norms       frozen, by 20 patches of 2 pictures or slides (patch.webp, CMU-1-Small-Region.svs)',
     );
     expect(stdout).toMatch(/within {6}\d+\.\d % of a standard deviation/);
+    expect(stdout).toContain('spacing     1 of the pictures counted as 0.5 µm/px, as the model wants it: give --mpp');
     expect(JSON.parse(await readFile(join(bundle, 'stromaflow.json'), 'utf8'))).toMatchObject({
       name: 'formula',
       normStatistics: { patches: 20, files: 2, from: ['patch.webp', 'CMU-1-Small-Region.svs'], patchSize: 64 },
@@ -139,6 +140,8 @@ describe('stromaflow model', () => {
       copy,
       '--images',
       join(folder, 'images'),
+      '--mpp',
+      '0.5',
       '--patches',
       '16',
       '--threads',
@@ -146,6 +149,7 @@ describe('stromaflow model', () => {
     ];
     const made = await runCli([...args, '--split', split]);
     expect(made).toMatchObject({ status: 0, stderr: '' });
+    expect(made.stdout).not.toContain('counted as');
     expect(made.stdout).toContain('frozen, by 16 patches of 1 pictures or slides (images)');
     expect((await readdir(bundle)).sort()).toEqual(before);
     expect((await readdir(copy)).sort()).toEqual([...before, 'norm-statistics.safetensors'].sort());
