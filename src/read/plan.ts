@@ -121,9 +121,15 @@ function chooseLevel(info: SlideInfo, spacing: number, tolerance: number): { lev
 }
 
 function checkOptions(spacing: number, patchSize: number, margin: number, tolerance: number): void {
+  checkPatch(patchSize, margin);
   const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
   if (!(spacing > 0 && Number.isFinite(spacing))) throw invalid(`spacing ${spacing}: must be above 0 µm/px`);
   if (!(tolerance >= 0 && tolerance < 1)) throw invalid(`tolerance ${tolerance}: must be from 0 to below 1`);
+}
+
+/** Whether any slide can be cut into such patches. Throws CONFIG_INVALID. */
+export function checkPatch(patchSize: number, margin: number): void {
+  const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
   if (!Number.isInteger(patchSize) || patchSize <= 0 || patchSize % 32 !== 0 || patchSize > 4096)
     throw invalid(`patch size ${patchSize}: must be a multiple of 32 pixels, up to 4096`);
   if (!Number.isInteger(margin) || margin < 0) throw invalid(`margin ${margin}: must be 0 or more whole pixels`);
