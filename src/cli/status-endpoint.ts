@@ -82,6 +82,7 @@ export class StatusEndpoint {
       version: VERSION,
       engine,
       connected,
+      streams: () => (this.#parts?.bus.connected ? this.#parts.bus.kept?.fill() : undefined),
       ...(folder && { folderUp: () => folder.reason === undefined }),
     });
     this.board = new StatusBoard({ version: VERSION, bus, engine, ...(folder && { folder }) });

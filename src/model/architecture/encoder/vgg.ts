@@ -1,5 +1,6 @@
-import type { GraphBuilder } from '../graph/builder.js';
-import type { Value } from '../graph/graph.js';
+import type { GraphBuilder } from '../../graph/builder.js';
+import type { Value } from '../../graph/graph.js';
+import type { Encoder } from './encoder.js';
 
 /**
  * VGG (Simonyan & Zisserman 2014, arXiv:1409.1556) as an encoder: runs of 3 × 3 convolutions, a 2 × 2 max pooling after
@@ -16,15 +17,15 @@ const RUNS = {
   vgg19: [2, 2, 4, 4, 4],
 } as const satisfies Record<string, readonly number[]>;
 
-export type Vgg = keyof typeof RUNS | `${keyof typeof RUNS}_bn`;
-export const VGGS = Object.keys(RUNS).flatMap(name => [name, `${name}_bn`]) as Vgg[];
+export const VGGS = Object.entries(RUNS).flatMap(([name, runs]): [string, Encoder][] => [
+  [name, { depth: 5, centre: true, dilates: false, build: (g, depth) => vgg(g, runs, false, depth) }],
+  [`${name}_bn`, { depth: 5, centre: true, dilates: false, build: (g, depth) => vgg(g, runs, true, depth) }],
+]);
 
 const CHANNELS = [64, 128, 256, 512, 512] as const;
 
 /** Features [f0, …, f_depth]. */
-export function vgg(g: GraphBuilder, name: Vgg, depth: number): Value[] {
-  const batchNorm = name.endsWith('_bn');
-  const runs = RUNS[name.replace('_bn', '') as keyof typeof RUNS];
+function vgg(g: GraphBuilder, runs: readonly number[], batchNorm: boolean, depth: number): Value[] {
   const features: Value[] = [];
   let x = g.image;
   // torchvision numbers every module of the flat list `features`: convolution, (batch norm,) relu, …, pooling.

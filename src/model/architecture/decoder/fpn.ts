@@ -1,5 +1,7 @@
-import type { GraphBuilder } from '../graph/builder.js';
-import type { Interpolation, Value } from '../graph/graph.js';
+import type { GraphBuilder } from '../../graph/builder.js';
+import type { Interpolation, Value } from '../../graph/graph.js';
+import { interpolationOf, type Options } from '../options.js';
+import type { Decoder, Stem } from './decoder.js';
 
 /**
  * Feature Pyramid Network decoder (Lin et al. 2016, arXiv:1612.03144; the segmentation form of Kirillov et al. 2019,
@@ -13,14 +15,42 @@ import type { Interpolation, Value } from '../graph/graph.js';
  *
  * and every level is then segmented by 3 × 3 convolutions and brought to the finest level's size.
  */
-export interface FpnOptions {
+export const fpn: Decoder<FpnConfig> = {
+  parse,
+  build: fpnDecoder,
+  head: ({ upsampling }) => ({ kernel: 1, upsampling }),
+};
+
+export interface FpnConfig {
   readonly pyramidChannels: number;
   readonly segmentationChannels: number;
   readonly merge: 'add' | 'cat';
   readonly interpolation: Interpolation;
+  readonly upsampling: number;
 }
 
-export function fpnDecoder(g: GraphBuilder, features: readonly Value[], options: FpnOptions): Value {
+function parse(options: Options, { depth }: Stem): FpnConfig {
+  const segmentationChannels = options.integer('decoder_segmentation_channels', 128, 32, 4096);
+  if (segmentationChannels % 32 !== 0)
+    throw options.unsupported('decoder_segmentation_channels', segmentationChannels, 'GroupNorm makes 32 groups');
+  const upsampling = options.integer('upsampling', 4, 1, 32);
+  // The decoder's output has the size of the fourth last feature; the mask must have the patch's.
+  if (upsampling !== 2 ** (depth - 3))
+    throw options.unsupported(
+      'upsampling',
+      upsampling,
+      `with encoder_depth ${depth} the mask is not of the patch's size`,
+    );
+  return {
+    pyramidChannels: options.integer('decoder_pyramid_channels', 256, 1, 4096),
+    segmentationChannels,
+    merge: options.oneOf('decoder_merge_policy', 'add', ['add', 'cat']) as 'add' | 'cat',
+    interpolation: interpolationOf(options),
+    upsampling,
+  };
+}
+
+function fpnDecoder(g: GraphBuilder, features: readonly Value[], options: FpnConfig): Value {
   const [c2, c3, c4, c5] = features.slice(-4) as [Value, Value, Value, Value];
   const { pyramidChannels, segmentationChannels, interpolation } = options;
 
