@@ -130,6 +130,7 @@ describe('a run with unlabelled pictures', () => {
     const lines = await linesOf(whole.result.folder);
     expect(lines[0]!.unlabelled!.confident).toBeLessThan(lines[2]!.unlabelled!.confident);
     expect(lines.map(({ unlabelled }) => unlabelled!.weight)).toEqual([Math.exp(-1.25), 1, 1]);
+    expect(whole.lines).toContainEqual(expect.stringMatching(/^epoch {6}3\/3 .* unlabelled \d+ % sure /));
     expect(given).toHaveLength(9);
     const labels = new Set(given.flat().flatMap(batch => [...new Set(batch.labels)]));
     expect(labels).toEqual(new Set([0, 1, 255]));
