@@ -23,7 +23,8 @@ import { SampleThreads } from '../train/sample-threads.js';
 import { checkSplit, checkSplitGrid } from '../train/split-fit.js';
 import { dropoutOf, openStart, type Start } from '../train/start.js';
 import { statementOf } from '../train/statement.js';
-import { createTrainer } from '../train/trainer.js';
+import { createThreadTrainer } from '../train/thread-trainer.js';
+import type { createTrainer } from '../train/trainer.js';
 import type { UnlabelledIndex } from '../train/unlabelled-index.js';
 import { VERSION } from '../version.js';
 import type { CommandContext } from './command.js';
@@ -58,7 +59,7 @@ const CACHE_BYTES = 256 * 2 ** 20;
  */
 export async function trainSet(
   context: CommandContext,
-  openTrainer: typeof createTrainer = createTrainer,
+  openTrainer: typeof createTrainer = createThreadTrainer,
 ): Promise<RunResult> {
   const { args, config, terminal, signal } = context;
   const path = args[0]!;
