@@ -11,7 +11,8 @@ import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { kept } from '../src/stage/announce.js';
 import { type SessionParts, SlideSession } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
-import type { RunGrowth, RunLedger } from '../src/store/ledger.js';
+import { readSummary } from '../src/store/finished-slides.js';
+import type { Ledger, RunGrowth, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
 import { planOf } from './plan-of.js';
 import type { SlideTask } from './slide-task.js';
@@ -41,7 +42,12 @@ export async function openSession(
   try {
     const plan = planOf(info, parts.config, model.model);
     const key = runKey(info, plan, model, parts);
-    const run = await openRun(key, growthAt(slide, plan.level, task), parts);
+    const growth = growthAt(slide, plan.level, task);
+    let run = await openRun(key, growth, parts);
+    if (run.state.state === 'completed' && task.wantsResults && !(await readSummary(folder))) {
+      parts.say(`${info.id}: was done before, but its results are gone from ${folder}: it is done again`);
+      run = await openAnew(key, growth, parts.ledger);
+    }
     if (run.state.state === 'completed') {
       await letGo();
       return undefined;
@@ -119,7 +125,11 @@ function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, {
 
 /** A slide has one run in the ledger: opening it under another key forgets what was done. */
 async function openRun(key: RunKey, growth: RunGrowth | undefined, { config, ledger }: Parts): Promise<RunLedger> {
-  if (config.fresh) await ledger.run({ ...key, plan: 'forgotten' });
+  return config.fresh ? openAnew(key, growth, ledger) : ledger.run(key, growth);
+}
+
+async function openAnew(key: RunKey, growth: RunGrowth | undefined, ledger: Ledger): Promise<RunLedger> {
+  await ledger.run({ ...key, plan: 'forgotten' });
   return ledger.run(key, growth);
 }
 

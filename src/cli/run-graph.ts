@@ -57,7 +57,7 @@ const LAST_EVENTS_MS = 50;
  * Resolves to the exit status; whatever happens, the parts are closed.
  */
 export async function runGraph(
-  { config, terminal, signal, atOnce }: CommandContext,
+  { config, terminal, signal }: CommandContext,
   graph: (parts: Parts, signal: AbortSignal) => Observable<SlideResult>,
   {
     printEvents = false,
@@ -85,8 +85,6 @@ export async function runGraph(
       probabilities,
     });
     cleanUps.push(() => bare.close());
-    const forget = atOnce(() => bare.readers.close());
-    cleanUps.push(async () => forget());
     const { bus, models } = bare;
     const info = models.current.segmenter.info;
     terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
@@ -102,6 +100,7 @@ export async function runGraph(
     cleanUps.unshift(() => keeping.stop());
     // Before slides are opened anew, so that nothing of an earlier run comes to stand behind a new one.
     await keeping.compared;
+    if (bare.workers) bare.workers.onAgain = metrics.sharing.handsOut(bare.workers);
     const progress = new ProgressCounter();
     const openLabels = labelsFor?.(models.current.model);
     const service = log ? new ServiceLog(terminal, bus) : undefined;

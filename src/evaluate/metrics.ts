@@ -162,15 +162,27 @@ export interface ImageResult {
   readonly predictedArea: number;
   readonly annotatedArea: number;
   readonly areaError: number;
+  /** Whether its mask shows where its patches end; absent where its patches are in several splits. */
+  readonly seams?: SeamCounts;
 }
 
 /** Model a − model b on the same images and resamples. */
-export interface Comparison {
+export interface Comparison extends ScoreDifferences {
   readonly a: string;
   readonly b: string;
   readonly split: SplitName;
+}
+
+/** Scores of one, minus those of another: all pixels together. */
+export interface ScoreDifferences {
   readonly iou: PairedDifference;
   readonly dice: PairedDifference;
+  readonly precision: PairedDifference;
+  readonly recall: PairedDifference;
+  /** Of the pooled relative area errors, signs included. */
+  readonly areaError: PairedDifference;
+  /** Absent where no image has two segmented patches that touch, or nobody counted. */
+  readonly seamScore?: PairedDifference;
 }
 
 export interface StudyNumber {

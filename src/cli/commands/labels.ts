@@ -5,7 +5,7 @@ import { overlapOf } from '../../../pipelines/plan-of.js';
 import { StromaflowError } from '../../errors.js';
 import { checkLabels, describeLabelReport } from '../../evaluate/check.js';
 import { openLabelledSet } from '../../evaluate/labelled-set.js';
-import { readSplit, SPLITS, type Split, writeSplit } from '../../evaluate/split.js';
+import { parseFractions, readSplit, SPLITS, type Split, writeSplit } from '../../evaluate/split.js';
 import { splitSet } from '../../evaluate/split-set.js';
 import { loadModel } from '../../model/model.js';
 import { makeFolder } from '../../process/make-folder.js';
@@ -35,11 +35,12 @@ export const labelsSplit: Command = {
   usage: 'labels split <set>',
   summary: 'write which patches of a labelled set train, choose and test',
   notes: `--split patch splits as the study did, patches of one patient on both sides; --split patient (unless told otherwise) keeps
-patients together. 80/10/10 by --seed, on the patches of the model's spacing and size. --out is the file, or the folder of
+patients together. 80/10/10 by --seed, or as --fractions says, on the patches of the model's spacing and size. --out is the file, or the folder of
 split.json; replay and train read it.`,
-  options: ['split', 'seed', 'out', ...LABELS, ...PATCHES, 'strict', 'model', ...GENERAL],
+  options: ['split', 'fractions', 'seed', 'out', ...LABELS, ...PATCHES, 'strict', 'model', ...GENERAL],
   async run({ args, config, terminal, signal }) {
     const { split: by = 'patient', seed, strict } = config;
+    const fractions = config.fractions === undefined ? undefined : parseFractions(config.fractions);
     if (by !== 'patch' && by !== 'patient') {
       throw new StromaflowError('USAGE', `--split is ${by}; a set is split by patch or by patient`);
     }
@@ -59,6 +60,7 @@ split.json; replay and train read it.`,
       patchSize,
       margin: config.margin ?? (overlapOf(config, patchSize) ?? 0) / 2,
       openSlide,
+      ...(fractions && { fractions }),
     });
     const path = await fileOf(config.out);
     await writeSplit(path, split);

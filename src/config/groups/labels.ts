@@ -54,6 +54,12 @@ export const LABELS = {
     group: 'labels',
     help: 'patch or patient (80/10/10 by --seed), or a split file that was written before',
   },
+  fractions: {
+    type: 'string',
+    unit: 'shares',
+    group: 'labels',
+    help: 'what train, validation and test get of a set that is split, such as 0.5,0,0.5 (default: 0.8,0.1,0.1)',
+  },
   compare: {
     type: 'string',
     unit: 'bundles',

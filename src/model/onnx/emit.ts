@@ -14,7 +14,7 @@ import { decide, type Extras, PORTS, preprocess } from './surround.js';
 import { OnnxWriter } from './writer.js';
 
 /** Changes whenever the same bundle would give another file; part of the cache's key. */
-export const EMIT_VERSION = 6;
+export const EMIT_VERSION = 7;
 
 export interface EmitOptions extends Extras {
   readonly name: string;
