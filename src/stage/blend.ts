@@ -47,6 +47,7 @@ export function blend(credits: CreditPool, observer: PipelineObserver): Operator
         const { col, row } = ref;
         const { blend, waiting } = blendingOf(session);
         const scores = scoresOf(patch);
+        if (again) blend.over(col, row);
         if (scores) blend.add(col, row, scores);
         else blend.skip(col, row, patch.read.outcome === 'failed' || inferred ? 'failed' : 'nothing');
         if (scores && !again) waiting.set(row * session.plan.cols + col, withoutPixels(patch));
