@@ -33,5 +33,7 @@ export function planOf(info: SlideInfo, config: Config, model: Model): PatchPlan
       ? { margin: config.margin ?? usualMargin(model, patchSize) }
       : { margin: overlap / 2, blended: true }),
     padding: config.padding as Padding,
+    openArea: config['open-area'],
+    closeArea: config['close-area'],
   });
 }

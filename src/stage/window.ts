@@ -1,5 +1,5 @@
 import type { ReadyPatch } from '../live/due-patches.js';
-import type { PatchPlan } from '../read/patch.js';
+import { patchesAround } from '../read/plan.js';
 import type { DuePatch, SlideSession } from './session.js';
 
 /**
@@ -96,7 +96,7 @@ export async function* inWindow(
 function leaveHopeless(session: SlideSession, isPast: Uint8Array, came: Map<number, DuePatch>): number {
   const { aggregate, plan } = session;
   const colRow = (place: number) => [place % plan.cols, Math.floor(place / plan.cols)] as const;
-  const placesAround = (place: number) => [...around(plan, ...colRow(place))].map(([c, r]) => r * plan.cols + c);
+  const placesAround = (place: number) => [...patchesAround(plan, ...colRow(place))].map(([c, r]) => r * plan.cols + c);
   const isDone = (place: number) => aggregate.has(...colRow(place));
   const comes = (place: number) =>
     isPast[place] === 1 || came.has(place) || (isDone(place) && !session.wasSegmented(...colRow(place)));
@@ -117,11 +117,5 @@ function leaveHopeless(session: SlideSession, isPast: Uint8Array, came: Map<numb
 /** It has a mask, and one that touches it has no outcome. */
 function isNeededAgain(session: SlideSession, col: number, row: number): boolean {
   if (!session.wasSegmented(col, row)) return false;
-  return [...around(session.plan, col, row)].some(([c, r]) => !session.aggregate.has(c, r));
-}
-
-/** The patch and those that touch it. */
-function* around({ cols, rows }: PatchPlan, col: number, row: number): Generator<readonly [col: number, row: number]> {
-  for (let r = Math.max(0, row - 1); r <= Math.min(rows - 1, row + 1); r++)
-    for (let c = Math.max(0, col - 1); c <= Math.min(cols - 1, col + 1); c++) yield [c, r];
+  return [...patchesAround(session.plan, col, row)].some(([c, r]) => !session.aggregate.has(c, r));
 }
