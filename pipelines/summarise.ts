@@ -31,7 +31,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
   const { config, tissueRule } = parts;
   const { name, version, device, batch, loadSeconds, threshold } = session.engine;
   const { members, tta } = session.model.model;
-  const { level, patchSize, margin, blended, padding, cols, rows, downsample } = plan;
+  const { level, patchSize, margin, blended, openBelow, closeBelow, mpp, padding, cols, rows, downsample } = plan;
   const { width, height } = slide.levels[0]!;
   const records = [...session.aggregate.records()];
   return {
@@ -50,7 +50,13 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       fingerprint: slide.fingerprint,
       properties: slide.properties,
     },
-    plan: { level, patchSize, margin, ...(blended ? { overlap: 2 * margin } : {}), padding, cols, rows, downsample },
+    plan: {
+      ...{ level, patchSize, margin },
+      ...(blended ? { overlap: 2 * margin } : {}),
+      ...(openBelow ? { openArea: openBelow * mpp ** 2 } : {}),
+      ...(closeBelow ? { closeArea: closeBelow * mpp ** 2 } : {}),
+      ...{ padding, cols, rows, downsample },
+    },
     threshold,
     ...(members.length > 1
       ? { members: members.map(({ name, version, threshold }) => ({ name, version, threshold })) }

@@ -36,6 +36,9 @@ export interface SlideSummary extends Aggregate {
     readonly margin: number;
     /** Pixels by which patches overlap and are blended; absent: margins are cropped. */
     readonly overlap?: number;
+    /** µm²: regions below were taken out, holes below filled; absent: none. */
+    readonly openArea?: number;
+    readonly closeArea?: number;
     readonly padding: Padding;
     readonly cols: number;
     readonly rows: number;
