@@ -3,6 +3,7 @@ import { StromaflowError } from '../errors.js';
 import { loadBundle, type ModelBundle } from '../model/bundle.js';
 import type { NormMode } from '../model/norm/statistics.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
+import { checkSides } from '../model/sides.js';
 import type { Isolation } from './backend.js';
 import { entryOf } from './catalogue.js';
 import { chooseEngine } from './choose.js';
@@ -86,10 +87,6 @@ const NO_MODEL = { name: 'null', version: '0' };
 async function loadFor({ model, norm, fitted, arena, signal }: SegmenterOptions): Promise<ModelBundle> {
   const { patchSize } = arena.shape;
   const bundle = await loadBundle(model, signal, { norm, fitted });
-  const side = bundle.network.kind === 'onnx' ? bundle.network.ready.fixedSide : null;
-  if (side === null || side === patchSize) return bundle;
-  const message = `${bundle.name} takes patches of ${side} pixels only, not ${patchSize}`;
-  throw new StromaflowError('MODEL_UNSUPPORTED', message, {
-    fix: `leave --patch-size at ${side}, or export the model with dynamic height and width`,
-  });
+  checkSides(bundle, patchSize, patchSize);
+  return bundle;
 }

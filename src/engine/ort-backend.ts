@@ -3,6 +3,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import { StromaflowError } from '../errors.js';
 import { compileBundle } from '../model/onnx/compile.js';
 import { PORTS } from '../model/onnx/surround.js';
+import { checkSides } from '../model/sides.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
 import type { EngineName } from './catalogue.js';
 import { firstLine } from './first-line.js';
@@ -19,7 +20,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   const { ort, version } = loadOnnxruntime();
   const bundle = await loadExact(options);
   const { network } = bundle;
-  const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
+  const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null };
   const path = await compileBundle(bundle, { cacheFolder, layers, probabilities, half, keepNaN: engine !== 'cpu' });
   const ports = [PORTS.mask, PORTS.counts, PORTS.sums, ...(probabilities ? [PORTS.probabilities] : [])];
   const session = await ort.InferenceSession.create(path, sessionOptions(options)).catch(cause => {
@@ -45,12 +46,8 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
     };
   };
   const evaluate: EngineBackend['evaluate'] = async (pixels, height, width) => {
-    const { fixedBatch, fixedSide } = fixed;
-    if (fixedSide && (fixedSide !== height || fixedSide !== width))
-      throw new StromaflowError(
-        'MODEL_UNSUPPORTED',
-        `the model takes images of ${fixedSide} × ${fixedSide} pixels only`,
-      );
+    const { fixedBatch } = fixed;
+    checkSides(bundle, height, width);
     const batch = new Uint8Array(pixels.length * (fixedBatch ?? 1));
     batch.set(pixels);
     const results = await session.run(feed(batch, [fixedBatch ?? 1, height, width, 3]), [PORTS.logits, ...layers]);

@@ -1,6 +1,7 @@
 import { toWire } from '../errors.js';
 import { loadBundle } from '../model/bundle.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
+import { trialSide } from '../model/sides.js';
 import type { BackendOptions } from './backend.js';
 import { createBackend } from './backends.js';
 import { extremeImages } from './extreme-images.js';
@@ -58,8 +59,8 @@ async function run({ backend: given, full = false }: ProbeRequest): Promise<Prob
 /** The side to try the engine at, which a ready graph may fix, and that of the model's patches. */
 async function sizes({ engine, model }: Partial<BackendOptions>) {
   if (engine === 'null' || model === undefined) return { side: PROBE_SIDE, patchSize: PROBE_SIDE };
-  const { network, patchSize } = await loadBundle(model);
-  return { side: (network.kind === 'onnx' && network.ready.fixedSide) || PROBE_SIDE, patchSize };
+  const bundle = await loadBundle(model);
+  return { side: trialSide(bundle, PROBE_SIDE), patchSize: bundle.patchSize };
 }
 
 const answer = async (request: ProbeRequest): Promise<ProbeReply> =>

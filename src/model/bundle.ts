@@ -4,7 +4,7 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StromaflowError, shown } from '../errors.js';
 import { type Architecture, parseArchitecture } from './architecture/config.js';
-import { buildNetwork } from './architecture/network.js';
+import { buildNetwork, leastSideOf } from './architecture/network.js';
 import type { Scores } from './decision.js';
 import { simplify } from './graph/simplify.js';
 import { parseQuantisation, type Quantisation } from './int8/quantisation.js';
@@ -41,6 +41,8 @@ export type Network = SmpNetwork | OnnxNetwork;
 export interface SmpNetwork {
   readonly kind: 'smp';
   readonly architecture: Architecture;
+  /** Side in pixels of the smallest image it can read. */
+  readonly leastSide: number;
   /** Path of model.safetensors. */
   readonly weights: string;
   /** Of an int8 bundle: what quantisation.json says. */
@@ -111,6 +113,13 @@ async function openSmp(folder: string, stated: unknown, manifestPath: string, { 
   const architecture = parseArchitecture(await readJson(config), config);
   const { classes: outputs, activation } = architecture;
   const parsed = parseManifest(stated, { outputs, name: basename(folder), path: manifestPath });
+  const leastSide = leastSideOf(architecture);
+  if (parsed.manifest.patchSize < leastSide)
+    throw new StromaflowError(
+      'MODEL_INVALID',
+      `${manifestPath}: patchSize is ${parsed.manifest.patchSize}, but ${architecture.decoder.type} reads nothing smaller than ${leastSide} pixels`,
+      { fix: `state "patchSize": ${leastSide} or more` },
+    );
   const graph = buildNetwork(architecture);
   const weights = await SafetensorsFile.open(join(folder, WEIGHTS));
   try {
@@ -130,7 +139,7 @@ async function openSmp(folder: string, stated: unknown, manifestPath: string, { 
   const run = simplify(graphOf({ architecture, ...(norms && { norms }) }));
   const quantisation = file === undefined ? undefined : parseQuantisation(file, run, ranges);
   const beside = { ...(quantisation && { quantisation }), ...(norms && { norms }) };
-  const network: Network = { kind: 'smp', architecture, weights: weights.path, ...beside };
+  const network: Network = { kind: 'smp', architecture, leastSide, weights: weights.path, ...beside };
   const scores: Scores = { activation, of: 'logits' };
   const files = [config, weights.path, ...(quantisation ? [ranges] : []), ...(norms ? [statistics] : [])];
   return { ...parsed, network, scores, outputs, files };

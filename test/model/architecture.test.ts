@@ -103,7 +103,8 @@ describe('config.json', () => {
   });
 
   test.each([
-    ['_model_class', { _model_class: 'DeepLabV3Plus' }],
+    ['_model_class', { _model_class: 'DPT' }],
+    ['_model_class', { _model_class: 'toString' }],
     ['_model_class', {}],
     ['encoder_name', { ...FPN, encoder_name: 'efficientnet-b0' }],
     ['encoder_name', { ...FPN, encoder_name: 'constructor' }],

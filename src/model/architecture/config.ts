@@ -15,6 +15,9 @@ export interface Architecture {
   readonly activation: 'sigmoid' | 'softmax';
 }
 
+/** Of torch.onnx.export, in one line. */
+const DYNAMIC = "input_names=['image'], dynamic_axes={'image': {0: 'batch'}}";
+
 /** Changes training only, or is answered by the weights themselves. */
 const WITHOUT_EFFECT = ['encoder_weights', 'decoder_dropout', 'aux_params'];
 
@@ -28,7 +31,9 @@ export function parseArchitecture(json: unknown, path: string): Architecture {
   const options = new Options(json as Record<string, unknown>, path);
   const model = options.take('_model_class', undefined);
   if (!isDecoderName(model))
-    throw options.unsupported('_model_class', model, `known: ${Object.keys(DECODERS).join(', ')}`);
+    throw options.unsupported('_model_class', model, `known: ${Object.keys(DECODERS).join(', ')}`, {
+      fix: `export it where it was trained, torch.onnx.export(model, image, 'model.onnx', ${DYNAMIC}), and give model.onnx; see docs/models.md`,
+    });
 
   const encoder = options.oneOf('encoder_name', 'resnet34', [...ENCODERS.keys()]) as string;
   const encoderDepth = options.integer('encoder_depth', DECODERS[model].depth ?? 5, 3, 5);
