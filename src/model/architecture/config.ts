@@ -1,5 +1,7 @@
 import { StromaflowError } from '../../errors.js';
+import type { InputNormalisation } from '../manifest.js';
 import { DECODERS, type DecoderConfig, isDecoderName } from './decoder/decoders.js';
+import { encoderOf } from './encoder/choose.js';
 import { ENCODERS } from './encoder/encoders.js';
 import { Options } from './options.js';
 
@@ -8,6 +10,8 @@ export interface Architecture {
   /** A name in ENCODERS. */
   readonly encoder: string;
   readonly encoderDepth: number;
+  /** What images the encoder's own weights were trained on; null where nobody can tell. */
+  readonly input: InputNormalisation | null;
   readonly decoder: DecoderConfig;
   readonly classes: number;
   /** What turns logits into probabilities: each class by itself, or all against each other. */
@@ -15,7 +19,7 @@ export interface Architecture {
 }
 
 /** Changes training only, or is answered by the weights themselves. */
-const WITHOUT_EFFECT = ['encoder_weights', 'decoder_dropout', 'aux_params'];
+const WITHOUT_EFFECT = ['decoder_dropout', 'aux_params'];
 
 /**
  * Reads config.json as smp's `save_pretrained` writes it. Throws MODEL_UNSUPPORTED, by name, for what cannot be run
@@ -29,7 +33,7 @@ export function parseArchitecture(json: unknown, path: string): Architecture {
   if (!isDecoderName(model))
     throw options.unsupported('_model_class', model, `known: ${Object.keys(DECODERS).join(', ')}`);
 
-  const encoder = options.oneOf('encoder_name', 'resnet34', [...ENCODERS.keys()]) as string;
+  const { encoder, input } = encoderOf(options);
   const encoderDepth = options.integer('encoder_depth', 5, 3, 5);
   const classes = options.integer('classes', 1, 1, 255);
   options.oneOf('in_channels', 3, [3]);
@@ -39,7 +43,7 @@ export function parseArchitecture(json: unknown, path: string): Architecture {
   const decoder = { type: model, ...DECODERS[model].parse(options, stem) } as DecoderConfig;
   for (const name of WITHOUT_EFFECT) options.take(name, undefined);
   options.refuseTheRest();
-  return { encoder, encoderDepth, decoder, classes, activation };
+  return { encoder, encoderDepth, input, decoder, classes, activation };
 }
 
 function activationOf(options: Options, classes: number): Architecture['activation'] {

@@ -34,8 +34,8 @@ export class Options {
     for (const [name, value] of this.#values) if (!name.startsWith('_')) throw this.unsupported(name, value);
   }
 
-  unsupported(name: string, value: unknown, reason?: string): StromaflowError {
-    return new StromaflowError('MODEL_UNSUPPORTED', this.#line(name, value, 'is not supported', reason));
+  unsupported(name: string, value: unknown, reason?: string, how: { readonly fix?: string } = {}): StromaflowError {
+    return new StromaflowError('MODEL_UNSUPPORTED', this.#line(name, value, 'is not supported', reason), how);
   }
 
   invalid(name: string, value: unknown, reason: string): StromaflowError {
