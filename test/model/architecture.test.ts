@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
-import { buildGraph } from '#src/model/graph/builder.js';
 import { inputsOf } from '#src/model/graph/graph.js';
 import { IMAGENET } from '#src/model/manifest.js';
 
