@@ -111,8 +111,17 @@ export async function loadBundle(path: string, signal?: AbortSignal, options: Lo
 async function openSmp(folder: string, stated: unknown, manifestPath: string, { norm, fitted }: LoadOptions) {
   const config = join(folder, CONFIG);
   const architecture = parseArchitecture(await readJson(config), config);
-  const { classes: outputs, activation } = architecture;
-  const parsed = parseManifest(stated, { outputs, name: basename(folder), path: manifestPath });
+  const { classes: outputs, activation, input } = architecture;
+  const context = { outputs, name: basename(folder), path: manifestPath };
+  const parsed = parseManifest(stated, { ...context, ...(input && { input }) });
+  if (input === null && parsed.assumed.includes('input'))
+    throw new StromaflowError(
+      'MODEL_INVALID',
+      `${config}: the weights of ${architecture.encoder} come in two kinds, and nobody says what images these want`,
+      {
+        fix: `say so in ${MANIFEST}: "input": { "range": [0, 1], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225] }, or 0.5 for all six`,
+      },
+    );
   const leastSide = leastSideOf(architecture);
   if (parsed.manifest.patchSize < leastSide)
     throw new StromaflowError(

@@ -103,7 +103,13 @@ async function startAnew({ architecture: name, encoderWeights, seed }: StartOpti
   const architecture = parseArchitecture(config, name);
   const graph = buildNetwork(architecture);
   const random = randomWeights(graph, seed);
-  const common = { graph, architecture, config, parameters: [...graph.parameters.keys()], input: IMAGENET };
+  const common = {
+    graph,
+    architecture,
+    config,
+    parameters: [...graph.parameters.keys()],
+    input: architecture.input ?? IMAGENET,
+  };
   if (encoderWeights === undefined)
     return {
       ...common,

@@ -30,7 +30,13 @@ export interface FpnConfig {
   readonly upsampling: number;
 }
 
-function parse(options: Options, { depth }: Stem): FpnConfig {
+function parse(options: Options, { depth, encoder }: Stem): FpnConfig {
+  if (encoder.emptyHalf && depth < 5)
+    throw options.unsupported(
+      'encoder_depth',
+      depth,
+      'FPN needs the feature of half the size, which this encoder has not',
+    );
   const segmentationChannels = options.integer('decoder_segmentation_channels', 128, 32, 4096);
   if (segmentationChannels % 32 !== 0)
     throw options.unsupported('decoder_segmentation_channels', segmentationChannels, 'GroupNorm makes 32 groups');
