@@ -17,7 +17,10 @@ const FAMILIES: readonly (readonly [string, RegExp])[] = [
   ['`efficientnet-b0` … `b7`', /^efficientnet-b/],
   ['`timm-efficientnet-b0` … `b7`, `timm-tf_efficientnet_lite0` … `4`', /^timm-/],
   ['`mit_b0` … `b5`', /^mit_/],
-  ['`tu-resnet…` and `tu-resnext…` as above, `tu-seresnet50`, `101`, `152`, `tu-seresnext50_32x4d`, `101_32x4d`, `101_32x8d`', /^tu-(se)?resne/],
+  [
+    '`tu-resnet…` and `tu-resnext…` as above, `tu-seresnet50`, `101`, `152`, `tu-seresnext50_32x4d`, `101_32x4d`, `101_32x8d`',
+    /^tu-(se)?resne/,
+  ],
   ['`tu-densenet121`, `161`, `169`, `201`', /^tu-densenet/],
   [
     '`tu-efficientnet_b0` … `b7`, `tu-efficientnet_lite0` … `4`, the same with `tu-tf_`, `tu-mobilenetv2_100`',
@@ -31,7 +34,8 @@ it('docs/models.md lists every encoder, with what encoder-table.ts measured', as
   const familyOf = (name: string) => FAMILIES.filter(([, pattern]) => pattern.test(name));
   for (const name of names) expect(familyOf(name), name).toHaveLength(1);
   // VGG's and the smaller ResNets' own cases are held to 10⁻³ in test/engine/parity.test.ts.
-  const worst = (pattern: RegExp) => Math.max(...Object.entries(deltas).map(([name, delta]) => (pattern.test(name) ? delta : 0)));
+  const worst = (pattern: RegExp) =>
+    Math.max(...Object.entries(deltas).map(([name, delta]) => (pattern.test(name) ? delta : 0)));
   const encoders = FAMILIES.map(([label, pattern]) => [
     label,
     worst(pattern) === 0 ? 'see [engines.md](engines.md)' : worst(pattern).toExponential(0),
@@ -54,7 +58,16 @@ it('docs/models.md lists every encoder, with what encoder-table.ts measured', as
   await expectGenerated('models.md', {
     encoders: markdownTable(['encoders', 'max \\|Δlogit\\| ÷ range'], encoders),
     'encoder-speeds': `${about}:\n\n${markdownTable(
-      ['FPN on', 'million parameters', 'GMAC, 512 px', 'patches/s', '÷ resnet34', 'int8', 'mean \\|Δlogit\\|', 'pixels that agree'],
+      [
+        'FPN on',
+        'million parameters',
+        'GMAC, 512 px',
+        'patches/s',
+        '÷ resnet34',
+        'int8',
+        'mean \\|Δlogit\\|',
+        'pixels that agree',
+      ],
       speeds,
     )}`,
   });
