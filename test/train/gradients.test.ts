@@ -80,6 +80,22 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
   bilinear: between((g, x) => g.upsample(x, 2, 'bilinear')),
   'bilinear by corners': between((g, x) => g.upsample(x, 4, 'bilinear-corners')),
   bicubic: between((g, x) => g.upsample(x, 2, 'bicubic')),
+  'transposed conv 4 × 4 by 2': between((g, x) =>
+    g.convTranspose(x, 'up', { out: 3, kernel: 4, stride: 2, padding: 1, batchNorm: { name: 'norm', epsilon: 1e-5 } }),
+  ),
+  'transposed conv 3 × 3 by 1': between((g, x) =>
+    g.convTranspose(x, 'up', { out: 5, kernel: 3, stride: 1, padding: 1 }),
+  ),
+  'average of 5 × 5 parts': between((g, x) => g.adaptiveAverage(x, 5)),
+  'resize to more': between((g, x) => g.add(g.resize(g.adaptiveAverage(x, 5), x, 'bilinear'), x)),
+  'resize to more by corners': between((g, x) => g.add(g.resize(g.adaptiveAverage(x, 5), x, 'bilinear-corners'), x)),
+  'resize to less': between((g, x) => g.resize(x, g.maxPool(x, { size: 2, stride: 2 }), 'bilinear')),
+  'resize of one pixel': between((g, x) => g.add(g.resize(g.globalAverage(x), x, 'bilinear'), x)),
+  'position attention': between((g, image) => {
+    const x = g.maxPool(image, { size: 2, stride: 2 });
+    const [top, centre] = ['top', 'centre'].map(name => g.conv(x, name, { out: 3, kernel: 1 }));
+    return g.positionAttention(top!, centre!, g.conv(x, 'bottom', { out: 5, kernel: 1 }));
+  }),
   'a value read twice': between((g, x) => {
     const kept = g.conv(x, 'shared', { out: 4, kernel: 1, bias: false });
     return g.add(kept, g.sigmoid(kept));

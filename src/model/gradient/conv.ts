@@ -1,4 +1,4 @@
-import { type ConvNode, type Padding, sidesOf } from '../graph/graph.js';
+import { type ConvNode, type ConvTransposeNode, type Padding, sidesOf } from '../graph/graph.js';
 import type { ProgramBuilder } from '../program/builder.js';
 import type { Sliding, Term } from '../program/words.js';
 import type { Context, Taped } from './context.js';
@@ -31,6 +31,29 @@ export function conv(context: Context, node: ConvNode, x: Term): Taped {
           ? p.conv(gradient, p.rotate(kernel, groups), { ...sliding, padding: back })
           : p.convTranspose(gradient, kernel, sliding, x),
       ];
+    },
+  };
+}
+
+/**
+ * The other way round: what is the input's gradient of a convolution is the output here, and the convolution is the gradient of the
+ * input. The kernel's is that of the convolution, of which `gradient` is the input and x the output's gradient.
+ */
+export function convTranspose(context: Context, node: ConvTransposeNode, x: Term): Taped {
+  const { p } = context;
+  const { kernel: size, stride, padding, name } = node;
+  const kernel = context.parameter(`${name}.weight`);
+  const bias = context.parameter(`${name}.bias`);
+  const sliding = { stride, padding, dilation: 1, groups: 1 };
+  const [n, , height, width] = x.shape as [number, number, number, number];
+  const shape = [n, kernel.shape[1]!, height * stride, width * stride];
+  return {
+    output: p.add(p.convTranspose(x, kernel, sliding, { shape }), bias),
+    backward(gradient, [wantsInput]) {
+      if (context.isTrained(`${name}.weight`))
+        context.addGradient(`${name}.weight`, kernelGradient(p, gradient, x, size, sliding));
+      if (context.isTrained(`${name}.bias`)) context.addGradient(`${name}.bias`, p.sum(gradient, [0, 2, 3]));
+      return [wantsInput ? p.conv(gradient, kernel, sliding) : undefined];
     },
   };
 }

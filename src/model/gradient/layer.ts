@@ -6,12 +6,13 @@ import { attention } from './attention.js';
 import { averagePool } from './average-pool.js';
 import { concat } from './concat.js';
 import type { Context, Taped } from './context.js';
-import { conv } from './conv.js';
+import { conv, convTranspose } from './conv.js';
 import { globalAverage } from './global-average.js';
 import { maxPool } from './max-pool.js';
 import { multiply } from './multiply.js';
 import { batchNorm, groupNorm, layerNorm } from './norm.js';
-import { upsample } from './upsample.js';
+import { positionAttention } from './position-attention.js';
+import { adaptiveAverage, resize, upsample } from './upsample.js';
 
 /** A layer of a graph, forward, and how to come back. */
 export function tape(context: Context, node: Exclude<GraphNode, { op: 'input' }>, inputs: readonly Term[]): Taped {
@@ -21,6 +22,10 @@ export function tape(context: Context, node: Exclude<GraphNode, { op: 'input' }>
       const convolved = conv(context, node, x);
       return node.batchNorm ? chained(convolved, batchNorm(context, node.batchNorm, convolved.output)) : convolved;
     }
+    case 'convTranspose': {
+      const made = convTranspose(context, node, x);
+      return node.batchNorm ? chained(made, batchNorm(context, node.batchNorm, made.output)) : made;
+    }
     case 'batchNorm':
       return batchNorm(context, node, x);
     case 'groupNorm':
@@ -29,6 +34,12 @@ export function tape(context: Context, node: Exclude<GraphNode, { op: 'input' }>
       return layerNorm(context, node, x);
     case 'attention':
       return attention(context, inputs as [Term, Term], node.heads);
+    case 'positionAttention':
+      return positionAttention(context, inputs as [Term, Term, Term]);
+    case 'resize':
+      return resize(context, x, inputs[1]!, node.mode);
+    case 'adaptiveAverage':
+      return adaptiveAverage(context, x, node.side);
     case 'maxPool':
       return maxPool(context, x, node);
     case 'averagePool':

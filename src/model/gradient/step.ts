@@ -1,4 +1,11 @@
-import { type BatchNorm, type ConvNode, type Graph, type GraphNode, inputsOf } from '../graph/graph.js';
+import {
+  type BatchNorm,
+  type ConvNode,
+  type ConvTransposeNode,
+  type Graph,
+  type GraphNode,
+  inputsOf,
+} from '../graph/graph.js';
 import { ProgramBuilder } from '../program/builder.js';
 import type { Program, Term } from '../program/words.js';
 import type { Context, Taped } from './context.js';
@@ -50,7 +57,7 @@ export function headChannels(graph: Graph): number {
 /** Batch norms that may take their statistics from the batch, in the order of their layers. */
 export function batchNorms(graph: Graph): (Pick<BatchNorm, 'name' | 'momentum'> & { readonly channels: number })[] {
   return graph.nodes.flatMap((node, id) => {
-    const norm = node.op === 'conv' ? node.batchNorm : node.op === 'batchNorm' ? node : undefined;
+    const norm = isConv(node) ? node.batchNorm : node.op === 'batchNorm' ? node : undefined;
     if (!norm || norm.groups !== undefined) return [];
     const { name, momentum } = norm;
     return [{ name, channels: graph.values[id]!.channels, ...(momentum !== undefined && { momentum }) }];
@@ -191,11 +198,14 @@ class StepWriter implements Context {
   }
 }
 
+const isConv = (node: GraphNode): node is ConvNode | ConvTransposeNode =>
+  node.op === 'conv' || node.op === 'convTranspose';
+
 function parametersOf(node: GraphNode): string[] {
   if (node.op === 'groupNorm' || node.op === 'layerNorm' || node.op === 'batchNorm')
     return [`${node.name}.weight`, `${node.name}.bias`];
-  if (node.op !== 'conv') return [];
-  const { name, bias, batchNorm }: ConvNode = node;
+  if (!isConv(node)) return [];
+  const { name, bias, batchNorm } = node;
   return [
     `${name}.weight`,
     ...(bias ? [`${name}.bias`] : []),

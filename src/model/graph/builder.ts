@@ -1,4 +1,14 @@
-import type { Activation, BatchNorm, Graph, GraphNode, Interpolation, Padding, Value } from './graph.js';
+import type {
+  Activation,
+  BatchNorm,
+  Bilinear,
+  Graph,
+  GraphNode,
+  Interpolation,
+  Padding,
+  Stride,
+  Value,
+} from './graph.js';
 
 export interface ConvOptions {
   readonly out: number;
@@ -16,6 +26,15 @@ export interface ConvOptions {
   /** true unless a batch normalisation follows, which makes it redundant. */
   readonly bias?: boolean;
   readonly batchNorm?: string | BatchNorm;
+}
+
+/** kernel − 2 padding is the stride. */
+export interface ConvTransposeOptions {
+  readonly out: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly batchNorm?: BatchNorm;
 }
 
 export interface GroupNormOptions {
@@ -40,6 +59,7 @@ export interface GraphBuilder {
   /** The normalised image, [N, 3, H, W]. */
   readonly image: Value;
   conv(input: Value, name: string, options: ConvOptions): Value;
+  convTranspose(input: Value, name: string, options: ConvTransposeOptions): Value;
   /** For a norm behind anything else than a convolution, which has one of its own. */
   batchNorm(input: Value, norm: string | BatchNorm): Value;
   groupNorm(input: Value, options: GroupNormOptions): Value;
@@ -52,13 +72,19 @@ export interface GraphBuilder {
   multiply(a: Value, b: Value): Value;
   /** Queries [C] attend to keys and values [2 C]; see AttentionNode. */
   attention(queries: Value, keysAndValues: Value, heads: number): Value;
+  /** See PositionAttentionNode. */
+  positionAttention(top: Value, centre: Value, bottom: Value): Value;
   /** Inputs without channels are left out. */
   concat(inputs: readonly Value[]): Value;
   maxPool(input: Value, options: PoolOptions): Value;
   /** `countsPadding`: PyTorch's count_include_pad, true unless given. */
   averagePool(input: Value, options: PoolOptions & { countsPadding?: boolean }): Value;
   globalAverage(input: Value): Value;
+  /** Averages of side × side parts; see AdaptiveAverageNode. */
+  adaptiveAverage(input: Value, side: number): Value;
   upsample(input: Value, factor: number, mode: Interpolation): Value;
+  /** Brings a tensor to the size of another one. */
+  resize(input: Value, like: Value, mode: Bilinear): Value;
   /**
    * The builder with convolutions that stand still and look further apart instead (Chen et al. 2017, arXiv:1706.05587), every one, as smp's
    * `make_dilated` does it: stride 1, this dilation, padding (kernel ÷ 2) × dilation.
@@ -135,6 +161,16 @@ class Recorder implements GraphBuilder {
     );
   }
 
+  convTranspose(input: Value, name: string, options: ConvTransposeOptions): Value {
+    const { out, kernel, stride, padding, batchNorm } = options;
+    if (kernel - 2 * padding !== stride) throw new RangeError(`${name} does not enlarge by ${stride}`);
+    this.#parameter(`${name}.weight`, [input.channels, out, kernel, kernel]);
+    this.#parameter(`${name}.bias`, [out]);
+    const norm = batchNorm && this.#norm(batchNorm, out);
+    const node = { op: 'convTranspose', input, name, kernel, stride, padding, bias: true } as const;
+    return this.#push({ ...node, ...(norm && { batchNorm: norm }) }, out, scaled(input.stride, 1 / stride));
+  }
+
   batchNorm(input: Value, norm: string | BatchNorm): Value {
     const node = { op: 'batchNorm', input, ...this.#norm(norm, input.channels) } as const;
     return this.#push(node, input.channels, input.stride);
@@ -175,6 +211,16 @@ class Recorder implements GraphBuilder {
     return this.#push({ op: 'globalAverage', input }, input.channels, 'global');
   }
 
+  adaptiveAverage(input: Value, side: number): Value {
+    if (side === 1) return this.globalAverage(input);
+    return this.#push({ op: 'adaptiveAverage', input, side }, input.channels, `${side} × ${side}`);
+  }
+
+  resize(input: Value, like: Value, mode: Bilinear): Value {
+    if (input.stride === like.stride) return input;
+    return this.#push({ op: 'resize', inputs: [input, like], mode }, input.channels, like.stride);
+  }
+
   add(a: Value, b: Value): Value {
     if (a.channels !== b.channels || a.stride !== b.stride) throw new RangeError('add needs equal shapes');
     return this.#push({ op: 'add', inputs: [a, b] }, a.channels, a.stride);
@@ -192,6 +238,11 @@ class Recorder implements GraphBuilder {
     if (keysAndValues.channels !== 2 * channels || channels % heads !== 0)
       throw new RangeError(`${channels} channels in ${heads} heads attend to ${keysAndValues.channels}`);
     return this.#push({ op: 'attention', inputs: [queries, keysAndValues], heads }, channels, stride);
+  }
+
+  positionAttention(top: Value, centre: Value, bottom: Value): Value {
+    if (top.channels !== centre.channels) throw new RangeError(`${top.channels} channels meet ${centre.channels}`);
+    return this.#push({ op: 'positionAttention', inputs: [top, centre, bottom] }, bottom.channels, bottom.stride);
   }
 
   concat(given: readonly Value[]): Value {
@@ -227,7 +278,7 @@ class Recorder implements GraphBuilder {
     return value;
   }
 
-  #push(node: GraphNode, channels: number, stride: number | 'global'): Value {
+  #push(node: GraphNode, channels: number, stride: Stride): Value {
     const value = { id: this.nodes.length, channels, stride };
     this.nodes.push(node);
     this.values.push(value);
@@ -240,6 +291,6 @@ class Recorder implements GraphBuilder {
   }
 }
 
-function scaled(stride: number | 'global', factor: number): number | 'global' {
-  return stride === 'global' ? stride : stride * factor;
+function scaled(stride: Stride, factor: number): Stride {
+  return typeof stride === 'number' ? stride * factor : stride;
 }

@@ -10,15 +10,20 @@ export interface Value {
   /** Index of the node that makes it. */
   readonly id: number;
   readonly channels: number;
-  /** Image side ÷ this tensor's side; 'global' is 1 × 1. */
-  readonly stride: number | 'global';
+  readonly stride: Stride;
 }
+
+/** Image side ÷ a tensor's side, rounded down where it does not divide; 'global' is 1 × 1, '3 × 3' that many pixels of any image. */
+export type Stride = number | 'global' | `${number} × ${number}`;
 
 /**
  * How a smaller tensor is enlarged, in PyTorch's words. 'nearest' stands for 'nearest-exact' and 'area' too: at whole
  * factors the three are equal. 'bilinear-corners' is align_corners=True, the others align_corners=False.
  */
 export type Interpolation = 'nearest' | 'bilinear' | 'bilinear-corners' | 'bicubic';
+
+/** Those that any size can be brought to any other by. */
+export type Bilinear = 'bilinear' | 'bilinear-corners';
 
 /** Pixels added around a tensor: as many on every side, or top, left, bottom, right. */
 export type Padding = number | Sides;
@@ -45,6 +50,22 @@ export interface ConvNode {
   readonly linear?: true;
   readonly bias: boolean;
   /** Normalisation by stored statistics that follows: `<name>.weight|bias`, [out], and `<name>.running_mean|running_var`. */
+  readonly batchNorm?: BatchNorm;
+}
+
+/**
+ * A transposed convolution: every pixel adds its kernel times its value to an image `stride` times as large. kernel − 2 padding is the
+ * stride, so that the image is just that large.
+ */
+export interface ConvTransposeNode {
+  readonly op: 'convTranspose';
+  readonly input: Value;
+  /** Parameters are `<name>.weight` [in, out, kernel, kernel] and `<name>.bias` [out]. */
+  readonly name: string;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+  readonly bias: true;
   readonly batchNorm?: BatchNorm;
 }
 
@@ -107,6 +128,33 @@ export interface UpsampleNode {
   readonly mode: Interpolation;
 }
 
+/** The first tensor in the size of the second, of which nothing else is read. */
+export interface ResizeNode {
+  readonly op: 'resize';
+  readonly inputs: readonly [x: Value, like: Value];
+  readonly mode: Bilinear;
+}
+
+/**
+ * Averages of side × side parts, whatever the size is: part i is from ⌊i H / side⌋ to before ⌈(i + 1) H / side⌉, so that parts may
+ * share pixels. PyTorch's AdaptiveAvgPool2d.
+ */
+export interface AdaptiveAverageNode {
+  readonly op: 'adaptiveAverage';
+  readonly input: Value;
+  readonly side: number;
+}
+
+/**
+ * MA-Net's position-wise attention, as smp computes it. For each patch S = cᵀ t, [pixels, pixels], of centre c and top t; P is the
+ * softmax over all its numbers at once; the product P bᵀ with bottom b, [pixels, C], is then read as [C, height, width] from memory,
+ * row by row, which is no transposition.
+ */
+export interface PositionAttentionNode {
+  readonly op: 'positionAttention';
+  readonly inputs: readonly [top: Value, centre: Value, bottom: Value];
+}
+
 /**
  * Functions of one number: relu6(x) = min(max(x, 0), 6), silu(x) = x σ(x) (swish), hardSigmoid(x) = relu6(x + 3) / 6, hardSwish(x) =
  * x hardSigmoid(x), gelu(x) = x Φ(x) by the error function.
@@ -145,15 +193,19 @@ export interface ConcatNode {
 export type GraphNode =
   | { readonly op: 'input' }
   | ConvNode
+  | ConvTransposeNode
   | BatchNormNode
   | GroupNormNode
   | LayerNormNode
   | MaxPoolNode
   | AveragePoolNode
   | UpsampleNode
+  | ResizeNode
+  | AdaptiveAverageNode
   | UnaryNode
   | BinaryNode
   | AttentionNode
+  | PositionAttentionNode
   | ConcatNode;
 
 export interface Graph {

@@ -3,20 +3,21 @@ import type {
   AttentionNode,
   BatchNormNode,
   ConvNode,
+  ConvTransposeNode,
   GraphNode,
   GroupNormNode,
-  Interpolation,
   LayerNormNode,
   Padding,
-  UpsampleNode,
+  PositionAttentionNode,
   Value,
 } from '../graph/graph.js';
 import { sidesOf } from '../graph/graph.js';
 import { foldedConv, foldedNorm, type WeightSource } from '../weights.js';
 import type { Attribute } from './model.js';
+import { adaptiveAverage, resize, upsample } from './resize.js';
 import type { OnnxWriter } from './writer.js';
 
-type NameOf = (value: Value) => string;
+export type NameOf = (value: Value) => string;
 
 /** Writes one layer of the network, making `value`. */
 export function emitLayer(out: OnnxWriter, source: WeightSource, node: GraphNode, value: Value, nameOf: NameOf): void {
@@ -39,8 +40,20 @@ export function emitLayer(out: OnnxWriter, source: WeightSource, node: GraphNode
     case 'attention':
       attention(out, node, nameOf, output);
       return;
+    case 'convTranspose':
+      convTranspose(out, source, node, value, nameOf);
+      return;
+    case 'positionAttention':
+      positionAttention(out, node, nameOf, output);
+      return;
     case 'upsample':
       upsample(out, node, nameOf(node.input), output);
+      return;
+    case 'resize':
+      resize(out, node, nameOf, output);
+      return;
+    case 'adaptiveAverage':
+      adaptiveAverage(out, node, nameOf(node.input), output);
       return;
     case 'maxPool': {
       const { size, stride, padding } = node;
@@ -147,6 +160,28 @@ function conv(out: OnnxWriter, source: WeightSource, node: ConvNode, value: Valu
   out.node('Conv', inputs, { ...windowOf(kernel, stride, padding), ...spreadOf(node) }, nameOf(value));
 }
 
+function convTranspose(
+  out: OnnxWriter,
+  source: WeightSource,
+  node: ConvTransposeNode,
+  value: Value,
+  nameOf: NameOf,
+): void {
+  const { kernel, stride, padding, name, input } = node;
+  let bias = new Float32Array();
+  const loadKernel = async () => {
+    const folded = await foldedConv(node, source);
+    bias = folded.bias!;
+    return folded.kernel;
+  };
+  const inputs = [
+    nameOf(input),
+    out.weights(`${name}.weight`, [input.channels, value.channels, kernel, kernel], loadKernel),
+    out.weights(`${name}.bias`, [value.channels], async () => bias),
+  ];
+  out.node('ConvTranspose', inputs, windowOf(kernel, stride, padding), nameOf(value));
+}
+
 /** As the one operator that scales and shifts, on statistics of 0 and 1. */
 function batchNorm(out: OnnxWriter, source: WeightSource, node: BatchNormNode, input: string, output: string): void {
   const { channels } = node.input;
@@ -200,6 +235,20 @@ function attention(out: OnnxWriter, { inputs, heads }: AttentionNode, nameOf: Na
   out.node('Reshape', [planes, out.node('Shape', [nameOf(queries)])], {}, output);
 }
 
+/** See PositionAttentionNode; matrices are [N, pixels, channels] here. */
+function positionAttention(out: OnnxWriter, { inputs }: PositionAttentionNode, nameOf: NameOf, output: string): void {
+  const [top, centre, bottom] = inputs;
+  const columns = (value: Value) =>
+    out.node('Reshape', [nameOf(value), out.integers(`columns_${value.channels}`, [0, value.channels, -1])]);
+  const rows = (value: Value) => out.node('Transpose', [columns(value)], { perm: [0, 2, 1] });
+  const scores = out.node('MatMul', [rows(centre), columns(top)]);
+  const flat = out.node('Reshape', [scores, out.integers('flat_patch', [0, -1])]);
+  const softmax = out.node('Softmax', [flat], { axis: 1 });
+  const weights = out.node('Reshape', [softmax, out.node('Shape', [scores])]);
+  const found = out.node('MatMul', [weights, rows(bottom)]);
+  out.node('Reshape', [found, out.node('Shape', [nameOf(bottom)])], {}, output);
+}
+
 /**
  * (x − mean) / √(var + ε) over each group's channels and pixels, then a scale and a shift a channel. Written as instance
  * normalisation over the groups laid out as one row each.
@@ -217,17 +266,4 @@ function groupNorm(out: OnnxWriter, source: WeightSource, node: GroupNormNode, i
     out.weights(`${name}.${part}`, [1, channels, 1, 1], () => source.read(`${name}.${part}`));
   const scaled = out.node('Mul', [planes, perChannel('weight')]);
   out.node('Add', [scaled, perChannel('bias')], {}, output);
-}
-
-const RESIZE: Readonly<Record<Interpolation, Record<string, Attribute>>> = {
-  nearest: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
-  bilinear: { mode: 'linear', coordinate_transformation_mode: 'half_pixel' },
-  'bilinear-corners': { mode: 'linear', coordinate_transformation_mode: 'align_corners' },
-  // −0.75 is the Keys coefficient PyTorch uses.
-  bicubic: { mode: 'cubic', coordinate_transformation_mode: 'half_pixel', cubic_coeff_a: { float: -0.75 } },
-};
-
-function upsample(out: OnnxWriter, { factor, mode }: UpsampleNode, input: string, output: string): void {
-  const scales = out.floats(`scales_${factor}`, [1, 1, factor, factor]);
-  out.node('Resize', [input, '', scales], RESIZE[mode], output);
 }

@@ -112,6 +112,9 @@ class Emitter {
       case 'headImage':
         this.#reshaped(out.node('Transpose', [this.nameOf(word.x)], { perm: [0, 2, 1] }), term.shape, output);
         return;
+      case 'reshape':
+        this.#reshaped(this.nameOf(word.x), term.shape, output);
+        return;
       case 'stackMul': {
         const turned = (side: 'a' | 'b') => {
           const name = this.nameOf(word[side]);

@@ -47,7 +47,7 @@ export class ProgramBuilder {
   }
 
   /** `like`: the convolution's input, whose gradient this is. */
-  convTranspose(x: Term, by: Term, sliding: Sliding, like: Term): Term {
+  convTranspose(x: Term, by: Term, sliding: Sliding, like: Pick<Term, 'shape'>): Term {
     return this.#push({ op: 'convTranspose', x, by, ...sliding }, like.shape);
   }
 
@@ -92,6 +92,11 @@ export class ProgramBuilder {
   headImage(x: Term, heads: number, like: Term): Term {
     const [n, , height, width] = image(like);
     return this.#push({ op: 'headImage', x, heads }, [n, heads * x.shape[2]!, height, width]);
+  }
+
+  /** `shape`: of an image, or of a stack. */
+  reshape(x: Term, shape: readonly number[]): Term {
+    return this.#push({ op: 'reshape', x }, shape);
   }
 
   stackMul(a: Term, b: Term, turned: 'a' | 'b' | null = null): Term {

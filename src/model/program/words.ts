@@ -38,6 +38,8 @@ export type Word =
   | { readonly op: 'headRows'; readonly x: Term; readonly heads: number }
   /** Such a stack as an image again. */
   | { readonly op: 'headImage'; readonly x: Term; readonly heads: number }
+  /** The numbers of an image or a stack in another shape, in PyTorch's order: row by row, images channel by channel. */
+  | { readonly op: 'reshape'; readonly x: Term }
   /** Products of the matrices of two stacks, those of one turned (transposed) before. */
   | { readonly op: 'stackMul'; readonly a: Term; readonly b: Term; readonly turned: 'a' | 'b' | null }
   /** Over the columns of a stack. */

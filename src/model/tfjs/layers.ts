@@ -5,17 +5,18 @@ import type {
   AveragePoolNode,
   BatchNormNode,
   ConvNode,
+  ConvTransposeNode,
   GraphNode,
   GroupNormNode,
   LayerNormNode,
   MaxPoolNode,
   Padding,
-  UpsampleNode,
   Value,
 } from '../graph/graph.js';
 import { sidesOf } from '../graph/graph.js';
-import { cubicWeights } from '../program/interpolation.js';
 import { type ConvWeights, foldedConv, foldedNorm, type WeightSource } from '../weights.js';
+
+import { adaptiveAverage, resized, upsample } from './resize.js';
 
 export type Tf = typeof tfjs;
 type Tensor4D = tfjs.Tensor4D;
@@ -49,8 +50,16 @@ export async function makeLayer(
       return maxPool(tf, node);
     case 'averagePool':
       return averagePool(tf, node);
+    case 'convTranspose':
+      return convTranspose(tf, node, value, source);
+    case 'positionAttention':
+      return positionAttention(tf);
     case 'upsample':
-      return upsample(tf, node);
+      return layer(([x]) => upsample(tf, x!, node));
+    case 'resize':
+      return layer(([x, like]) => resized(tf, x!, [like!.shape[1], like!.shape[2]], node.mode));
+    case 'adaptiveAverage':
+      return layer(([x]) => adaptiveAverage(tf, x!, node.side));
     case 'globalAverage':
       // Rows before columns: one long float32 sum over a patch would lose digits.
       return layer(([x]) => tf.tidy(() => tf.mean(tf.mean(x!, 2, true), 1, true)));
@@ -133,6 +142,29 @@ async function conv(tf: Tf, node: ConvNode, { channels }: Value, source: WeightS
   return layer(run, shift ? [filter, shift] : [filter]);
 }
 
+async function convTranspose(
+  tf: Tf,
+  node: ConvTransposeNode,
+  { channels }: Value,
+  source: WeightSource,
+): Promise<Layer> {
+  const { kernel: size, stride, padding, input } = node;
+  const { kernel, bias } = await foldedConv(node, source);
+  // The kernel's first axis is the input's, which TensorFlow wants last, too.
+  const shape = [size, size, channels, input.channels] as const;
+  const filter = tf.tensor4d(channelsLast(kernel, input.channels, channels, size), [...shape]);
+  const shift = tf.tensor1d(bias!);
+  const run: Layer['run'] = ([x]) =>
+    tf.tidy(() => {
+      const [n, height, width] = x!.shape;
+      const whole = [n, height * stride + 2 * padding, width * stride + 2 * padding, channels] as const;
+      const spread = tf.conv2dTranspose(x!, filter, [...whole], stride, 'valid');
+      const inner = tf.slice(spread, [0, padding, padding, 0], [n, height * stride, width * stride, channels]);
+      return tf.add(inner, shift) as Tensor4D;
+    });
+  return layer(run, [filter, shift]);
+}
+
 /** Depthwise where each group has one input; otherwise group by group. */
 function groupedConv(
   tf: Tf,
@@ -207,6 +239,20 @@ function attention(tf: Tf, { heads }: AttentionNode): Layer {
   );
 }
 
+/** See PositionAttentionNode; matrices are [N, pixels, channels]. */
+function positionAttention(tf: Tf): Layer {
+  return layer(([top, centre, bottom]) =>
+    tf.tidy(() => {
+      const [n, height, width, channels] = bottom!.shape;
+      const rows = (x: Tensor4D) => tf.reshape(x, [n, height * width, x.shape[3]]);
+      const scores = tf.matMul(rows(centre!), rows(top!), false, true);
+      const weights = tf.reshape(tf.softmax(tf.reshape(scores, [n, -1])), scores.shape);
+      const found = tf.reshape(tf.matMul(weights, rows(bottom!)), [n, channels, height, width]);
+      return tf.transpose(found, [0, 2, 3, 1]) as Tensor4D;
+    }),
+  );
+}
+
 /** The sum over a window, padding as zeros, over how many pixels count. */
 function averagePool(tf: Tf, { size, stride, padding, countsPadding }: AveragePoolNode): Layer {
   const pool = (x: Tensor4D) => tf.avgPool(padded(tf, x, padding), size, stride, 'valid');
@@ -273,33 +319,4 @@ async function groupNorm(tf: Tf, { name, groups, epsilon }: GroupNormNode, sourc
       return tf.add(tf.mul(normal, weight), bias) as Tensor4D;
     });
   return layer(run, [weight, bias]);
-}
-
-function upsample(tf: Tf, { factor, mode }: UpsampleNode): Layer {
-  const sizeOf = ({ shape }: Tensor4D): [number, number] => [shape[1] * factor, shape[2] * factor];
-  switch (mode) {
-    case 'nearest':
-      return layer(([x]) => tf.image.resizeNearestNeighbor(x!, sizeOf(x!)));
-    case 'bilinear':
-      return layer(([x]) => tf.image.resizeBilinear(x!, sizeOf(x!), false, true));
-    case 'bilinear-corners':
-      return layer(([x]) => tf.image.resizeBilinear(x!, sizeOf(x!), true, false));
-    case 'bicubic':
-      return layer(([x]) => bicubic(tf, x!, factor));
-  }
-}
-
-/** TensorFlow.js has no bicubic kernel; each axis is a product with a matrix of weights instead. */
-function bicubic(tf: Tf, x: Tensor4D, factor: number): Tensor4D {
-  return tf.tidy(() => {
-    const [n, height, width, channels] = x.shape;
-    const tall = tf.matMul(repeated(tf, cubicWeights(height, factor), n), tf.reshape(x, [n, height, width * channels]));
-    const rows = tf.reshape(tall, [n * height * factor, width, channels]);
-    const wide = tf.matMul(repeated(tf, cubicWeights(width, factor), n * height * factor), rows);
-    return tf.reshape(wide, [n, height * factor, width * factor, channels]);
-  });
-}
-
-function repeated(tf: Tf, weights: number[][], times: number): tfjs.Tensor3D {
-  return tf.tile(tf.expandDims(tf.tensor2d(weights), 0), [times, 1, 1]) as tfjs.Tensor3D;
 }

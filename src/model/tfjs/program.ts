@@ -100,6 +100,12 @@ function run(
       const stack = tf.reshape(read(word.x), [n, word.heads, height * width, channels / word.heads]);
       return tf.reshape(tf.transpose(stack, [0, 2, 1, 3]), [n, height, width, channels]);
     }
+    case 'reshape': {
+      const x = read(word.x);
+      const flat = x.rank === 4 ? tf.transpose(x, [0, 3, 1, 2]) : x;
+      const made = tf.reshape(flat, [...shape]);
+      return shape.length === 4 ? tf.transpose(made, [0, 2, 3, 1]) : made;
+    }
     case 'stackMul':
       return tf.matMul(read(word.a), read(word.b), word.turned === 'a', word.turned === 'b');
     case 'softmax':
