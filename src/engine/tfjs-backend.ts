@@ -6,7 +6,7 @@ import { simplify } from '../model/graph/simplify.js';
 import type { InputNormalisation } from '../model/manifest.js';
 import { graphOf, openWeights } from '../model/norm/network.js';
 import { SUM_SCALE } from '../model/onnx/surround.js';
-import type { Tf } from '../model/tfjs/layers.js';
+import type { Tf } from '../model/tfjs/layer.js';
 import { buildTfjs } from '../model/tfjs/network.js';
 import { type View, viewsOf } from '../model/views.js';
 import type { BackendOptions, EngineBackend, LayerOutput } from './backend.js';
