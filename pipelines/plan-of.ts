@@ -1,5 +1,5 @@
 import type { Config } from '../src/config/options.js';
-import type { ModelBundle } from '../src/model/bundle.js';
+import type { Model } from '../src/model/model.js';
 import type { Padding, PatchPlan } from '../src/read/patch.js';
 import { planPatches } from '../src/read/plan.js';
 import type { SlideInfo } from '../src/slide/slide.js';
@@ -9,16 +9,29 @@ const USUAL_MARGIN = 32;
 const LEAST_WITH_MARGIN = 256;
 
 /** Margin where nobody states one, in pixels. Nothing is known of how a ready graph treats the border of a patch. */
-const usualMargin = ({ network }: ModelBundle, patchSize: number): number =>
-  network.kind === 'onnx' || patchSize < LEAST_WITH_MARGIN ? 0 : USUAL_MARGIN;
+const usualMargin = ({ members }: Model, patchSize: number): number =>
+  members.some(({ network }) => network.kind === 'onnx') || patchSize < LEAST_WITH_MARGIN ? 0 : USUAL_MARGIN;
+
+/** Overlaps are whole steps of 32 px, so that what is published of a patch is. */
+const OVERLAP_STEP = 32;
+
+/** Pixels of `--overlap`, the nearest step; undefined where there is none. */
+export function overlapOf({ overlap }: Pick<Config, 'overlap'>, patchSize: number): number | undefined {
+  if (overlap === undefined) return undefined;
+  const pixels = overlap < 1 ? overlap * patchSize : overlap;
+  return Math.max(OVERLAP_STEP, Math.round(pixels / OVERLAP_STEP) * OVERLAP_STEP);
+}
 
 /** The grid of a slide under a model. Throws SLIDE_SPACING, CONFIG_INVALID. */
-export function planOf(info: SlideInfo, config: Config, bundle: ModelBundle): PatchPlan {
-  const patchSize = config['patch-size'] ?? bundle.patchSize;
+export function planOf(info: SlideInfo, config: Config, model: Model): PatchPlan {
+  const patchSize = config['patch-size'] ?? model.patchSize;
+  const overlap = overlapOf(config, patchSize);
   return planPatches(info, {
-    spacing: config.spacing ?? bundle.spacing,
+    spacing: config.spacing ?? model.spacing,
     patchSize,
-    margin: config.margin ?? usualMargin(bundle, patchSize),
+    ...(overlap === undefined
+      ? { margin: config.margin ?? usualMargin(model, patchSize) }
+      : { margin: overlap / 2, blended: true }),
     padding: config.padding as Padding,
   });
 }

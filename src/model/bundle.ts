@@ -4,6 +4,8 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StromaflowError, shown } from '../errors.js';
 import { type Architecture, parseArchitecture } from './architecture/config.js';
+import { ENCODERS } from './architecture/encoder/encoders.js';
+import { strangerAmong } from './architecture/encoder/strangers.js';
 import { buildNetwork, leastSideOf } from './architecture/network.js';
 import type { Scores } from './decision.js';
 import { simplify } from './graph/simplify.js';
@@ -133,6 +135,12 @@ async function openSmp(folder: string, stated: unknown, manifestPath: string, { 
   const weights = await SafetensorsFile.open(join(folder, WEIGHTS));
   try {
     checkParameters(graph, weights);
+    const { encoder } = architecture;
+    const stranger = strangerAmong(weights.tensors.keys(), ENCODERS.get(encoder)!);
+    if (stranger !== undefined)
+      throw new StromaflowError('MODEL_TENSOR', `${weights.path}: tensor ${stranger} has no place in ${encoder}`, {
+        fix: 'the weights are of a deeper network than config.json says; export both together',
+      });
   } finally {
     await weights.close();
   }

@@ -9,13 +9,18 @@ export interface PlanOptions {
   readonly patchSize?: number;
   /** Context on each side that is cropped from the mask, in pixels. */
   readonly margin?: number;
+  /** Blend the margins of neighbours instead of cropping them; a margin is at most a quarter of the patch size then. */
+  readonly blended?: boolean;
   /** What the model sees where a patch reaches over the slide's edge. */
   readonly padding?: Padding;
   /** Relative difference of spacing up to which a level is read as it is. */
   readonly tolerance?: number;
 }
 
-export const DEFAULT_PLAN = { spacing: 0.5, patchSize: 512, margin: 0, padding: 'zero', tolerance: 0.07 } as const;
+export const DEFAULT_PLAN = {
+  ...{ spacing: 0.5, patchSize: 512, margin: 0, blended: false, tolerance: 0.07 },
+  padding: 'zero',
+} as const;
 
 /** Factors by which pyramids are made. */
 const WHOLE: readonly number[] = [1, 2, 4, 8];
@@ -28,8 +33,14 @@ const WHOLE: readonly number[] = [1, 2, 4, 8];
  * @throws SLIDE_SPACING when every level is coarser than wanted; CONFIG_INVALID for sizes that cannot be cut.
  */
 export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPlan {
-  const { spacing, patchSize, margin, padding, tolerance } = { ...DEFAULT_PLAN, ...options };
+  const { spacing, patchSize, margin, blended, padding, tolerance } = { ...DEFAULT_PLAN, ...options };
   checkOptions(spacing, patchSize, margin, tolerance);
+  // More, and more than two patches would reach a pixel along an axis.
+  if (blended && (margin === 0 || margin * 4 > patchSize))
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      `an overlap of ${2 * margin} px: must be from 32 px to half of ${patchSize}`,
+    );
   const [finest] = info.levels;
   if (!finest) throw new StromaflowError('SLIDE_UNREADABLE', `${info.path}: has no levels`);
   const { level, scale } = chooseLevel(info, spacing, tolerance);
@@ -49,6 +60,7 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
     ...(axes ? { axes: { x: (axes.x * mpp) / info.mpp, y: (axes.y * mpp) / info.mpp } } : {}),
     patchSize,
     margin,
+    ...(blended ? { blended } : {}),
     padding,
     core,
     cols: Math.ceil(width / core),

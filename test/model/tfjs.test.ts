@@ -5,7 +5,8 @@ import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { simplify } from '#src/model/graph/simplify.js';
 import { averages, cubicWeights } from '#src/model/program/interpolation.js';
-import { channelsLast, type Tf } from '#src/model/tfjs/layers.js';
+import { channelsLast } from '#src/model/tfjs/conv.js';
+import type { Tf } from '#src/model/tfjs/layer.js';
 import { buildTfjs } from '#src/model/tfjs/network.js';
 import { formulaWeights, SMALL } from '../support/formula-weights.js';
 

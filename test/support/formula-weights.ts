@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { type TensorToWrite, writeSafetensors } from '#src/model/safetensors-write.js';
+import { temporaryFolder } from './temporary.js';
 
 /** Norms in front of a sum, and biases in front of the sigmoid of squeeze and excitation: what would grow or vanish with depth. */
 const LAST_OF_BLOCK = /^encoder\.(model\.)?layer|^encoder\.features\.\d+\.conv\.[23]\.|\._bn2\.|\.bn3\./;
@@ -52,13 +51,6 @@ function uniform(seed: number, index: number): number {
   return (h >>> 0) / 2 ** 31 - 1;
 }
 
-/** Gone with the process. */
-function temporaryFolder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'bundle-'));
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
 export interface BundleParts {
   readonly config: Readonly<Record<string, unknown>>;
   readonly manifest?: Readonly<Record<string, unknown>> | null;
@@ -72,7 +64,7 @@ export async function makeBundle(
   { config, manifest = {}, edit, dtype }: BundleParts,
   folder?: string,
 ): Promise<string> {
-  const path = folder ?? temporaryFolder();
+  const path = folder ?? temporaryFolder('bundle');
   await mkdir(path, { recursive: true });
   await writeFile(join(path, 'config.json'), JSON.stringify(config));
   if (manifest) {

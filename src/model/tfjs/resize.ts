@@ -1,8 +1,8 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Bilinear, UpsampleNode } from '../graph/graph.js';
 import { averages, cubicWeights } from '../program/interpolation.js';
+import type { Tf } from './layer.js';
 
-type Tf = typeof tfjs;
 type Tensor4D = tfjs.Tensor4D;
 
 /** Layers that give a tensor [N, H, W, C] another height and width. */
