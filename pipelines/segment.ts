@@ -13,6 +13,7 @@ import {
 import { StromaflowError } from '../src/errors.js';
 import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
+import { blend } from '../src/stage/blend.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
@@ -37,7 +38,7 @@ import type { SlideTask } from './slide-task.js';
  * as many patches as there are credits, and after an abort lets out what is inside.
  *
  *     due ─credit→ read → [afterRead] → tissue? ─yes→ infer (batch → segment) ─┐
- *                                          └────────────no─────────────────────┴→ outcome → score → store → publish → acknowledge → announce
+ *                                          └────────────no─────────────────────┴→ [blend] → outcome → score → store → publish → acknowledge → announce
  */
 export function segmentPatches(
   due: AsyncIterable<DuePatch>,
@@ -60,6 +61,7 @@ export function segmentPatches(
         patch$.pipe(filter(lacksTissue)),
       ),
     ),
+    blend(credits, observer),
     outcome(observer),
     score(),
     store(observer),

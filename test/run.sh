@@ -30,4 +30,14 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 npm run -s build
-exec node node_modules/vitest/vitest.mjs run -c test/vitest.config.ts "$@"
+# Tests and what they start write their temporary files here: what is left of them is seen, and gone, also after Ctrl-C.
+TMPDIR=$(mktemp -d "${TMPDIR:-/tmp}/stromaflow-tests-XXXXXX")
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+node node_modules/vitest/vitest.mjs run -c test/vitest.config.ts "$@"
+left=$(ls -A "$TMPDIR")
+if [ -n "$left" ]; then
+  echo "The tests passed, but left temporary files (test/support/temporary.ts removes them):" >&2
+  echo "$left" >&2
+  exit 1
+fi

@@ -1,6 +1,5 @@
 import type { LoadedConfig } from '../config/load.js';
 import type { Config, OptionName } from '../config/options.js';
-import type { Interrupt } from './interrupt.js';
 import type { Terminal } from './terminal.js';
 
 export interface CommandContext {
@@ -10,8 +9,6 @@ export interface CommandContext {
   readonly terminal: Terminal;
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  /** See Interrupt.atOnce. */
-  readonly atOnce: Interrupt['atOnce'];
 }
 
 /** One command of the command line. */
@@ -42,10 +39,11 @@ export const MODEL: readonly OptionName[] = [
   'engine-timeout',
   'half',
   'norm',
+  'tta',
 ];
 /** Norms that are fitted to slides. */
 export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
-export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'padding'];
+export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'overlap', 'padding'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
 /** Of one that hands out work. */
@@ -94,6 +92,11 @@ export const TRAINING: readonly OptionName[] = [
   'augment',
   'balance',
   'patience',
+  'unlabelled',
+  'pseudo-threshold',
+  'pseudo-weight',
+  'pseudo-ramp',
+  'teacher-decay',
   'pad-small',
   'checkpoint-interval',
   'data-licence',

@@ -1,14 +1,10 @@
-/** What is let go of before the process ends at once gets so long. */
-const LETTING_GO_MS = 2000;
+import { exitNow } from '../process/exit-now.js';
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 export interface Interrupt {
   /** Aborts on the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
-  /**
-   * Has something ended before the process ends at once: threads inside a native codec, which cannot be stopped from outside
-   * without taking the exit status with them. Returns a function that takes it back.
-   */
-  atOnce(end: () => Promise<void>): () => void;
   dispose(): void;
 }
 
@@ -18,24 +14,29 @@ export interface Interrupt {
  */
 export function interruptible(onInterrupt: (signal: NodeJS.Signals) => void): Interrupt {
   const abort = new AbortController();
-  const ends = new Set<() => Promise<void>>();
   const handle = (name: NodeJS.Signals): void => {
-    if (!abort.signal.aborted) {
-      onInterrupt(name);
-      abort.abort();
-    } else if (ends.size === 0) process.exit(130);
-    else {
-      setTimeout(() => process.exit(130), LETTING_GO_MS);
-      void Promise.allSettled([...ends].map(end => end())).then(() => process.exit(130));
-    }
+    if (abort.signal.aborted) exitNow(130);
+    onInterrupt(name);
+    abort.abort();
   };
-  process.on('SIGINT', handle).on('SIGTERM', handle);
+  for (const name of SIGNALS) process.on(name, handle);
   return {
     signal: abort.signal,
-    atOnce: end => {
-      ends.add(end);
-      return () => void ends.delete(end);
+    dispose: () => {
+      for (const name of SIGNALS) process.off(name, handle);
     },
-    dispose: () => void process.off('SIGINT', handle).off('SIGTERM', handle),
   };
+}
+
+/**
+ * Before a command listens, and after its end while threads in native code are waited for, a signal ends the process at once,
+ * with the command's status where there is one.
+ */
+export function interruptibleOutside(): void {
+  for (const name of SIGNALS) {
+    // What endWithReader makes up for commands has no number.
+    process.on(name, (_, number?: number) => {
+      if (number !== undefined && process.listenerCount(name) === 1) exitNow(Number(process.exitCode ?? 130));
+    });
+  }
 }

@@ -3,6 +3,7 @@ import { toStromaflowError } from '../errors.js';
 import { VERSION } from '../version.js';
 import { endWithReader } from './closed-output.js';
 import { COMMANDS } from './commands/index.js';
+import { interruptibleOutside } from './interrupt.js';
 import { runProgram } from './program.js';
 import type { Terminal } from './terminal.js';
 
@@ -10,6 +11,7 @@ let terminal: Terminal | undefined;
 let verbose = false;
 
 endWithReader(process);
+interruptibleOutside();
 
 try {
   const status = await runProgram(process.argv.slice(2), {

@@ -73,8 +73,8 @@ function addCommand(
       });
       try {
         const args = parameters.slice(0, -2).flat() as string[];
-        const { signal, atOnce } = interrupt;
-        done(await command.run({ args, config, loaded, terminal, signal, atOnce }));
+        const { signal } = interrupt;
+        done(await command.run({ args, config, loaded, terminal, signal }));
       } finally {
         interrupt.dispose();
         terminal.close();

@@ -62,6 +62,10 @@ export interface ModelFacts {
   readonly threshold: number;
   /** What the model was trained on, as its bundle says. */
   readonly provenance?: string;
+  /** Of an ensemble: whose probabilities' mean decides. */
+  readonly members?: readonly { readonly name: string; readonly version: string; readonly threshold: number }[];
+  /** Views of each patch whose mean decides. */
+  readonly tta?: string;
 }
 
 export interface ModelResult extends ModelFacts {

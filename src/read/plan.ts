@@ -9,13 +9,18 @@ export interface PlanOptions {
   readonly patchSize?: number;
   /** Context on each side that is cropped from the mask, in pixels. */
   readonly margin?: number;
+  /** Blend the margins of neighbours instead of cropping them; a margin is at most a quarter of the patch size then. */
+  readonly blended?: boolean;
   /** What the model sees where a patch reaches over the slide's edge. */
   readonly padding?: Padding;
   /** Relative difference of spacing up to which a level is read as it is. */
   readonly tolerance?: number;
 }
 
-export const DEFAULT_PLAN = { spacing: 0.5, patchSize: 512, margin: 0, padding: 'zero', tolerance: 0.07 } as const;
+export const DEFAULT_PLAN = {
+  ...{ spacing: 0.5, patchSize: 512, margin: 0, blended: false, tolerance: 0.07 },
+  padding: 'zero',
+} as const;
 
 /** Factors by which pyramids are made. */
 const WHOLE: readonly number[] = [1, 2, 4, 8];
@@ -28,8 +33,11 @@ const WHOLE: readonly number[] = [1, 2, 4, 8];
  * @throws SLIDE_SPACING when every level is coarser than wanted; CONFIG_INVALID for sizes that cannot be cut.
  */
 export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPlan {
-  const { spacing, patchSize, margin, padding, tolerance } = { ...DEFAULT_PLAN, ...options };
-  checkOptions(spacing, patchSize, margin, tolerance);
+  const { spacing, patchSize, margin, blended, padding, tolerance } = { ...DEFAULT_PLAN, ...options };
+  checkPatch({ patchSize, margin, blended });
+  const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
+  if (!(spacing > 0 && Number.isFinite(spacing))) throw invalid(`spacing ${spacing}: must be above 0 µm/px`);
+  if (!(tolerance >= 0 && tolerance < 1)) throw invalid(`tolerance ${tolerance}: must be from 0 to below 1`);
   const [finest] = info.levels;
   if (!finest) throw new StromaflowError('SLIDE_UNREADABLE', `${info.path}: has no levels`);
   const { level, scale } = chooseLevel(info, spacing, tolerance);
@@ -49,6 +57,7 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
     ...(axes ? { axes: { x: (axes.x * mpp) / info.mpp, y: (axes.y * mpp) / info.mpp } } : {}),
     patchSize,
     margin,
+    ...(blended ? { blended } : {}),
     padding,
     core,
     cols: Math.ceil(width / core),
@@ -108,15 +117,15 @@ function chooseLevel(info: SlideInfo, spacing: number, tolerance: number): { lev
   return { level: finer, scale: whole ?? ratio };
 }
 
-function checkOptions(spacing: number, patchSize: number, margin: number, tolerance: number): void {
-  checkPatch(patchSize, margin);
-  const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
-  if (!(spacing > 0 && Number.isFinite(spacing))) throw invalid(`spacing ${spacing}: must be above 0 µm/px`);
-  if (!(tolerance >= 0 && tolerance < 1)) throw invalid(`tolerance ${tolerance}: must be from 0 to below 1`);
+/** A patch, whatever slide it is of; see PatchPlan. */
+export interface PatchShape {
+  readonly patchSize: number;
+  readonly margin: number;
+  readonly blended?: boolean;
 }
 
 /** Whether any slide can be cut into such patches. Throws CONFIG_INVALID. */
-export function checkPatch(patchSize: number, margin: number): void {
+export function checkPatch({ patchSize, margin, blended = false }: PatchShape): void {
   const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
   if (!Number.isInteger(patchSize) || patchSize <= 0 || patchSize % 32 !== 0 || patchSize > 4096)
     throw invalid(`patch size ${patchSize}: must be a multiple of 32 pixels, up to 4096`);
@@ -124,4 +133,10 @@ export function checkPatch(patchSize: number, margin: number): void {
   const core = patchSize - 2 * margin;
   if (core <= 0 || core % 32 !== 0)
     throw invalid(`margin ${margin}: leaves ${core} of ${patchSize} pixels; must leave a multiple of 32 above 0`);
+  // More, and more than two patches would reach a pixel along an axis.
+  if (blended && (margin === 0 || margin * 4 > patchSize))
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      `an overlap of ${2 * margin} px: must be from 32 px to half of ${patchSize}`,
+    );
 }

@@ -86,6 +86,8 @@ export interface DuePatch {
   readonly ref: PatchRef;
   /** performance.now() at which its pixels could be read. */
   readonly dueAt: number;
+  /** It has an outcome, and is read and inferred for its neighbours alone. */
+  readonly again?: true;
 }
 
 /** One slide on its way through the graph: its plan, its reader, its outputs, and what is known of it so far. */
@@ -113,11 +115,15 @@ export class SlideSession {
   readonly rate = new RateMeter();
   readonly #failed = new AbortController();
   #revision: number;
-  /** Resolves when no patch is inside the graph and none will follow: all done, failed, or stopped. */
+  /** Resolves when no patch is inside the graph but those that wait for neighbours, and none will follow: all done, failed, or stopped. */
   readonly drained: Promise<void>;
   #resolveDrained: () => void = () => undefined;
   #inside = 0;
+  /** Of those inside, patches that wait for neighbours. */
+  #waiting = 0;
+  #change: { readonly promise: Promise<void>; resolve(): void } | undefined;
   #exhausted = false;
+  readonly #segmented: ReadonlySet<number>;
 
   constructor(parts: SessionParts) {
     this.drained = new Promise(resolve => {
@@ -146,6 +152,7 @@ export class SlideSession {
     const stands = (record: PatchRecord): boolean => !again.includes(record.outcome) && !lost.has(place(record));
     this.resumed = [...parts.run.records()].filter(stands);
     for (const record of this.resumed) this.aggregate.add(record);
+    this.#segmented = new Set(this.resumed.filter(({ outcome }) => outcome === 'segmented').map(place));
   }
 
   /** The patches without an outcome, row by row. Stops when the session fails. */
@@ -173,8 +180,7 @@ export class SlideSession {
         yield { session: this, ref, dueAt: at };
       }
     } catch (error) {
-      // What its source failed with is this slide's alone.
-      this.failure ??= toStromaflowError(error, 'SLIDE_UNREADABLE', this.slide.id);
+      this.fail(error);
     } finally {
       this.#exhausted = true;
       this.#checkDrained();
@@ -192,6 +198,44 @@ export class SlideSession {
     this.#checkDrained();
   }
 
+  /** Patches that were given out and have not left. */
+  get inside(): number {
+    return this.#inside;
+  }
+
+  /** All of them wait for neighbours. */
+  get isStill(): boolean {
+    return this.#inside === this.#waiting;
+  }
+
+  /** A patch is given out. */
+  enter(): void {
+    this.#inside += 1;
+  }
+
+  /** So many wait for neighbours now. */
+  wait(count: number): void {
+    this.#waiting = count;
+    this.#changed();
+  }
+
+  /** Resolves when a patch has left, or how many wait has changed. */
+  changed(): Promise<void> {
+    if (!this.#change) {
+      let resolve: () => void = () => undefined;
+      const promise = new Promise<void>(done => {
+        resolve = done;
+      });
+      this.#change = { promise, resolve };
+    }
+    return this.#change.promise;
+  }
+
+  /** It has a mask of an earlier start. */
+  wasSegmented(col: number, row: number): boolean {
+    return this.#segmented.has(row * this.plan.cols + col);
+  }
+
   /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */
   get failure(): Error | undefined {
     return this.#failed.signal.aborted ? (this.#failed.signal.reason as Error) : undefined;
@@ -199,6 +243,11 @@ export class SlideSession {
 
   set failure(error: Error | undefined) {
     this.#failed.abort(error);
+  }
+
+  /** What its source failed with is this slide's alone. */
+  fail(error: unknown): void {
+    this.failure ??= toStromaflowError(error, 'SLIDE_UNREADABLE', this.slide.id);
   }
 
   /** Aborts with the failure. */
@@ -209,7 +258,7 @@ export class SlideSession {
   /** A patch left the graph, with its outcome on record or without. */
   leave(): void {
     this.#inside -= 1;
-    this.#checkDrained();
+    this.#changed();
   }
 
   settle(record: PatchRecord): void {
@@ -288,7 +337,13 @@ export class SlideSession {
     };
   }
 
+  #changed(): void {
+    this.#checkDrained();
+    this.#change?.resolve();
+    this.#change = undefined;
+  }
+
   #checkDrained(): void {
-    if (this.#exhausted && this.#inside === 0) this.#resolveDrained();
+    if (this.#exhausted && this.isStill) this.#resolveDrained();
   }
 }

@@ -88,11 +88,12 @@ export class RunFolder {
     return readCheckpoint(this.path);
   }
 
-  /** @throws OUTPUT_FULL where the files of a run with so many parameters have no room */
-  async checkSpace(parameters: number): Promise<void> {
+  /** @throws OUTPUT_FULL where the files of a run with so many parameters, and perhaps a teacher, have no room */
+  async checkSpace(parameters: number, teacher = false): Promise<void> {
     const { bavail, bsize } = await statfs(this.path);
-    // Two checkpoints of weights and both moments of Adam, two bundles and their successors, four bytes a number.
-    const needed = parameters * 4 * 10 - (existsSync(join(this.path, 'config.json')) ? parameters * 4 * 5 : 0);
+    // Two checkpoints of weights, both moments of Adam and the teacher, two bundles and their successors, four bytes a number.
+    const each = parameters * 4 * (teacher ? 6 : 5);
+    const needed = 2 * each - (existsSync(join(this.path, 'config.json')) ? each : 0);
     const free = bavail * bsize;
     if (free >= needed) return;
     const mb = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;

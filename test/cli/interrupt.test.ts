@@ -1,58 +1,101 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { afterAll, describe, expect, it } from 'vitest';
 import { interruptible } from '#src/cli/interrupt.js';
+import { mulberry } from '../mask/naive.js';
+import { scratch } from '../slide/fixture.js';
+import { plain, writeTiff } from '../slide/tiff-writer.js';
+import { startCli } from '../support/cli.js';
 
+const CHILD = fileURLToPath(new URL('interrupt-child.mjs', import.meta.url));
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-/** Listeners that were there before, the test runner's own among them, do not hear of it. */
-const before = SIGNALS.map(name => process.listeners(name));
-const raise = (name: (typeof SIGNALS)[number]): void => {
-  for (const listener of process.listeners(name))
-    if (!before[SIGNALS.indexOf(name)]!.includes(listener)) listener(name);
-};
-afterEach(() => vi.restoreAllMocks());
+
+/** Sends the signals to a program with a thread in native code, each when the line before it has come. */
+async function signalled(args: readonly string[], ...signals: readonly (readonly [after: string, NodeJS.Signals])[]) {
+  const child = spawn(process.execPath, [CHILD, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const waiting = [...signals];
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+    while (waiting[0] && text.includes(`${waiting[0][0]}\n`)) child.kill(waiting.shift()![1]);
+  });
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  return { code, signal, lines: text.trimEnd().split('\n') };
+}
 
 describe.each(SIGNALS)('%s', name => {
-  it('aborts at first, and ends the process when it comes again, whichever it was', () => {
-    // Nothing comes after the end of a process.
-    const exit = vi.spyOn(process, 'exit').mockImplementation(status => {
-      throw new Error(`ended with ${status}`);
+  const other = name === 'SIGINT' ? 'SIGTERM' : 'SIGINT';
+
+  it('aborts at first, and ends the process when it comes again, whichever it was, though a thread is in native code', async () => {
+    // Told before anything ends, so that the line stands above what that prints.
+    const lines = ['ready', `heard ${name}, aborted false`, 'aborted', 'let go'];
+    expect(await signalled(['command'], ['ready', name], ['aborted', other])).toEqual({
+      ...{ code: 130, signal: null, lines },
     });
-    const heard: string[] = [];
-    const { signal, dispose } = interruptible(which => {
-      // Told before anything ends, so that the line stands above what that prints.
-      expect(signal.aborted).toBe(false);
-      heard.push(which);
-    });
-    raise(name);
-    expect([signal.aborted, heard]).toEqual([true, [name]]);
-    expect(exit).not.toHaveBeenCalled();
-    expect(() => raise(name === 'SIGINT' ? 'SIGTERM' : 'SIGINT')).toThrow('ended with 130');
-    expect(heard).toEqual([name]);
-    dispose();
   });
 
-  it('lets go of what must be ended first, and ends whatever becomes of that', async () => {
-    const ended = new Promise<unknown>(resolve => {
-      vi.spyOn(process, 'exit').mockImplementation(status => resolve(status) as never);
+  it('ends the process as a shell counts it where the library is not installed', async () => {
+    const { code, signal } = await signalled(['command', '', '--no-koffi'], ['ready', name], ['aborted', other]);
+    expect([code, signal]).toEqual([null, 'SIGINT']);
+  });
+
+  it.each([
+    ['', 130],
+    ['0', 0],
+    ['1', 1],
+  ])('outside of a command that ends with "%s" gives %i, though a thread is in native code', async (status, code) => {
+    expect(await signalled(['outside', status], ['ready', name])).toEqual({
+      ...{ code, signal: null, lines: ['ready', 'let go'] },
     });
-    const gone: string[] = [];
-    const { atOnce, dispose } = interruptible(() => undefined);
-    atOnce(async () => void gone.push('threads'));
-    atOnce(() => Promise.reject(new Error('cannot')));
-    atOnce(async () => void gone.push('taken back'))();
-    raise(name);
-    expect(gone).toEqual([]);
-    raise(name);
-    expect(await ended).toBe(130);
-    expect(gone).toEqual(['threads']);
-    dispose();
   });
 
   it('is somebody else’s again when the command is over', () => {
+    // The test runner's own among them, which do not hear of it.
+    const before = process.listeners(name);
     const heard: string[] = [];
     const { signal, dispose } = interruptible(which => heard.push(which));
+    expect(process.listeners(name)).toHaveLength(before.length + 1);
     dispose();
-    expect(process.listeners(name)).toEqual(before[SIGNALS.indexOf(name)]);
-    raise(name);
+    expect(process.listeners(name)).toEqual(before);
     expect([signal.aborted, heard]).toEqual([false, []]);
+  });
+});
+
+describe('in a progressive tile, which a native codec takes long for', async () => {
+  const files = scratch();
+  afterAll(() => files.remove());
+  const SIDE = 3072;
+  const random = mulberry(1);
+  const noise = Uint8Array.from({ length: SIDE * SIDE * 3 }, () => random() * 256);
+  const tile = await sharp(noise, { raw: { width: SIDE, height: SIDE, channels: 3 } })
+    .jpeg({ progressive: true })
+    .toBuffer();
+  const picture = plain(2 * SIDE, SIDE, [180, 120, 160]);
+  const page = { picture, tile: [SIDE, SIDE], compression: 'jpeg', resolution: 20_000, damage: () => tile } as const;
+  const path = files.write('progressive.tif', writeTiff([page]));
+
+  const segment = (out: string) => startCli(['segment', path, '--out', files.path(out), '--engine', 'null', '--fresh']);
+
+  it('a second Ctrl-C gives 130 while it is tried', async () => {
+    const cli = segment('tried');
+    await cli.printed('engine     null');
+    cli.process.kill('SIGINT');
+    await cli.printed('interrupted: ');
+    cli.process.kill('SIGINT');
+    expect((await cli.finished).status).toBe(130);
+  });
+
+  it('a second Ctrl-C gives 130 while it is read', async () => {
+    const cli = segment('read');
+    // The slide's folder is made when it was tried, and its patches are next.
+    while (!existsSync(files.path('read/progressive'))) await sleep(10);
+    cli.process.kill('SIGINT');
+    await cli.printed('interrupted: ');
+    cli.process.kill('SIGINT');
+    expect((await cli.finished).status).toBe(130);
   });
 });

@@ -1,14 +1,14 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '#src/config/load.js';
 import { environmentName, OPTIONS, type OptionName, type OptionSpec } from '#src/config/options.js';
 import { parseValue } from '#src/config/value.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const fileWith = async (text: string): Promise<string> => {
-  const path = join(await mkdtemp(join(tmpdir(), 'stromaflow-config-')), 'lab.yaml');
+  const path = join(temporaryFolder('config'), 'lab.yaml');
   await writeFile(path, text);
   return path;
 };

@@ -83,8 +83,8 @@ def hashed(name: str, count: int) -> np.ndarray:
 def formula(name: str, shape: tuple[int, ...]) -> np.ndarray:
     u = hashed(name, int(np.prod(shape)))
     part = name.rsplit(".", 1)[1]
-    if len(shape) == 4:
-        values = u * np.sqrt(6 / (shape[1] * shape[2] * shape[3]))
+    if len(shape) > 1:
+        values = u * np.sqrt(6 / np.prod(shape[1:]))
     elif part == "running_var":
         values = 1 + 0.5 * u
     elif part == "weight":

@@ -1,11 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { FolderTimes } from '#src/live/folder-times.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 it('folders change when they come, get a file, and go; not when nothing happens', () => {
-  const root = mkdtempSync(join(tmpdir(), 'stromaflow-times-'));
+  const root = temporaryFolder('times');
   const [first, second] = [join(root, 'a'), join(root, 'b')];
   const times = new FolderTimes([first, second]);
   const asked = () => [times.haveChanged(), times.haveChanged()];

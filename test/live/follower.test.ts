@@ -1,13 +1,13 @@
 import { once } from 'node:events';
-import { appendFileSync, mkdtempSync, watch, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { arrivals } from '#src/live/arrivals.js';
 import { keepLooking } from '#src/live/follower.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const path = (): string => {
-  const at = join(mkdtempSync(join(tmpdir(), 'stromaflow-follow-')), 'slide.tiff');
+  const at = join(temporaryFolder('follow'), 'slide.tiff');
   writeFileSync(at, 'begun');
   return at;
 };

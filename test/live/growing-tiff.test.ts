@@ -1,5 +1,4 @@
-import { appendFileSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -9,8 +8,9 @@ import { simulateScan } from '#src/simulate/simulate-scan.js';
 import type { TiffDescription } from '#src/slide/tiff/description.js';
 import { failureOf, SLIDE } from '../slide/fixture.js';
 import { gradient, writeTiff } from '../slide/tiff-writer.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'stromaflow-growing-'));
+const folder = (): string => temporaryFolder('growing');
 const OPTIONS = { pollSeconds: 0.02, stallSeconds: 0.2, settleSeconds: 0.05, events: false, mpp: 0.5 };
 
 /** Follows a slide to its end: the tiles in the order they came. */

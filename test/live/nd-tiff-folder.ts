@@ -1,10 +1,10 @@
-import { appendFileSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openGrowingNdTiff } from '#src/live/growing-ndtiff.js';
 import type { LiveSlide } from '#src/live/live-slide.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader, NDTIFF_TYPE } from '#src/simulate/ndtiff-entry.js';
 import { readDataSet } from '#src/slide/ndtiff/data-set.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { QUICK } from './follow.js';
 
 /** A slide of 3 × 2 tiles of 4 pixels. */
@@ -13,7 +13,7 @@ const PART = 'slide_NDTiffStack.tif';
 
 /** An NDTiff data set that the test writes as Micro-Manager would. */
 export function ndTiffFolder(summary: object = SUMMARY) {
-  const folder = mkdtempSync(join(tmpdir(), 'stromaflow-ndtiff-'));
+  const folder = temporaryFolder('ndtiff');
   const [index, part] = [join(folder, 'NDTiff.index'), join(folder, PART)];
   writeFileSync(part, encodePartHeader(summary));
   writeFileSync(index, '');

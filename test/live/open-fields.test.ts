@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -7,6 +6,7 @@ import type { LiveSlide } from '#src/live/live-slide.js';
 import { openFields } from '#src/live/open-fields.js';
 import { openSlide } from '#src/slide/open.js';
 import { failureOf } from '../slide/fixture.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { followed, PATIENT, QUICK, sorted } from './follow.js';
 
 /** Fields of 40 pixels, 3 × 2 of them, every 32 pixels. */
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 
 function folderOf(table: string, fields: readonly number[] = []) {
-  const folder = mkdtempSync(join(tmpdir(), 'stromaflow-fields-'));
+  const folder = temporaryFolder('fields');
   const path = join(folder, 'coordinates.csv');
   const put = (...numbers: readonly number[]): void => {
     for (const number of numbers) writeFileSync(join(folder, `f${number}.png`), image);

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { SeriesIndex } from '#src/live/dicom/series-index.js';
@@ -7,11 +6,12 @@ import { isMarkedDone } from '#src/live/growing-tiff.js';
 import { openLiveOrWhole } from '#src/live/open-live.js';
 import { failureOf } from '../slide/fixture.js';
 import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { QUICK } from './follow.js';
 import { ndTiffFolder, SUMMARY } from './nd-tiff-folder.js';
 import { MANIFEST, tileSetFolder } from './tile-set-folder.js';
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'stromaflow-open-live-'));
+const folder = (): string => temporaryFolder('open-live');
 const page: PageOptions = { picture: gradient(128, 128), tile: [64, 64], compression: 'jpeg', resolution: 20_000 };
 /** Three of four tiles: whoever opens it as a whole slide finds one missing. */
 const lacking: PageOptions = { ...page, missing: (col, row) => col + row === 2 };

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -16,10 +15,11 @@ import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
 import { TileFolderSource } from '#src/slide/tile-folder/tile-folder-source.js';
 import { TILE_FOLDER_KIND } from '#src/slide/tile-folder/tile-set.js';
 import { failureOf, scratch } from '../slide/fixture.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 /** Two folders: the scanner's, and what must never be read through it. */
 function folders() {
-  const root = mkdtempSync(join(tmpdir(), 'stromaflow-outside-'));
+  const root = temporaryFolder('outside');
   const [inside, outside] = [join(root, 'inside'), join(root, 'outside')];
   for (const folder of [inside, outside]) mkdirSync(folder);
   return { inside, outside };

@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { openGrowingTileFolder } from '#src/live/growing-tile-folder.js';
 import type { LiveSlide } from '#src/live/live-slide.js';
 import { readTileSet } from '#src/slide/tile-folder/read-tile-set.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { QUICK } from './follow.js';
 
 /** A slide of 3 × 2 tiles of 8 pixels. */
@@ -21,7 +21,7 @@ type Options = Omit<Partial<typeof QUICK>, 'mpp'> & { readonly mpp?: number | un
 
 /** A folder of tiles that the test writes as a scanner would. */
 export function tileSetFolder(manifest: object = MANIFEST) {
-  const folder = join(mkdtempSync(join(tmpdir(), 'stromaflow-tiles-')), 'slide');
+  const folder = join(temporaryFolder('tiles'), 'slide');
   const path = join(folder, 'manifest.json');
   const put = (name: string, bytes: Uint8Array | string): void => {
     mkdirSync(dirname(join(folder, name)), { recursive: true });

@@ -1,10 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { DiskSpace } from '#src/store/disk-space.js';
 import { openLedger } from '#src/store/lmdb-ledger.js';
 import { failureOf } from '../slide/fixture.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 /** Bytes that the file system says are free; undefined asks the real one. */
 const disk = vi.hoisted(() => ({ free: undefined as number | undefined, asked: 0 }));
@@ -71,7 +70,7 @@ describe('the ledger of a folder', () => {
   } as const;
 
   it('that is full is not opened, and is left to the next one', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'stromaflow-full-'));
+    const folder = temporaryFolder('full');
     disk.free = 0;
     expect((await failureOf(() => openLedger(folder))).code).toBe('OUTPUT_FULL');
     disk.free = undefined;
@@ -79,7 +78,7 @@ describe('the ledger of a folder', () => {
   });
 
   it('that is gone, or whose disk does not answer, says so by a code', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'stromaflow-gone-'));
+    const folder = temporaryFolder('gone');
     const ledger = await openLedger(folder);
     try {
       const run = await ledger.run(key);

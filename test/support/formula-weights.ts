@@ -1,22 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { type TensorToWrite, writeSafetensors } from '#src/model/safetensors-write.js';
+import { temporaryFolder } from './temporary.js';
 
 /** Weights by the formula of test/golden/model_golden.py, so that parity needs none stored. */
 export function formulaWeights(name: string, shape: readonly number[]): Float32Array {
   const count = shape.reduce((product, size) => product * size, 1);
   const part = name.slice(name.lastIndexOf('.') + 1);
   const values = new Float32Array(count);
-  const bound = Math.sqrt(6 / (shape[1]! * shape[2]! * shape[3]!));
+  const bound = Math.sqrt(6 / (count / shape[0]!));
   const centre = name.startsWith('encoder.layer') ? 0.5 : 1;
   const seed = fnv1a(name);
   for (let i = 0; i < count; i++) {
     const u = uniform(seed, i);
-    if (shape.length === 4) values[i] = u * bound;
+    if (shape.length > 1) values[i] = u * bound;
     else if (part === 'running_var') values[i] = 1 + 0.5 * u;
     else if (part === 'weight') values[i] = centre + 0.25 * u;
     else values[i] = 0.1 * u;
@@ -47,13 +46,6 @@ function uniform(seed: number, index: number): number {
   return (h >>> 0) / 2 ** 31 - 1;
 }
 
-/** Gone with the process. */
-function temporaryFolder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'bundle-'));
-  process.once('exit', () => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
 export interface BundleParts {
   readonly config: Readonly<Record<string, unknown>>;
   readonly manifest?: Readonly<Record<string, unknown>> | null;
@@ -67,7 +59,7 @@ export async function makeBundle(
   { config, manifest = {}, edit, dtype }: BundleParts,
   folder?: string,
 ): Promise<string> {
-  const path = folder ?? temporaryFolder();
+  const path = folder ?? temporaryFolder('bundle');
   await mkdir(path, { recursive: true });
   await writeFile(join(path, 'config.json'), JSON.stringify(config));
   if (manifest) {

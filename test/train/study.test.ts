@@ -29,7 +29,7 @@ async function runOn(...more: Parameters<typeof runStudy> extends [unknown, ...i
   const context = { args: [await pictureSet(6)], config: loaded.config, loaded, terminal: written.terminal };
   try {
     const signal = new AbortController().signal;
-    const status = await runStudy({ ...context, signal, atOnce: () => () => undefined }, ...more);
+    const status = await runStudy({ ...context, signal }, ...more);
     return { ...written, status, folder: join(runs, 'study') };
   } finally {
     written.restore();

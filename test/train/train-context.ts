@@ -21,8 +21,7 @@ export async function runTraining(
   const loaded = await loadConfig({ ...FLAGS, ...flags }, {});
   const written = capture();
   const { terminal } = written;
-  const atOnce = () => () => undefined;
-  const context: CommandContext = { args: [set], config: loaded.config, loaded, signal, terminal, atOnce };
+  const context: CommandContext = { args: [set], config: loaded.config, loaded, signal, terminal };
   try {
     return { ...written, result: await trainSet(context, open) };
   } finally {

@@ -1,15 +1,15 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { watchFolder } from '#src/watch/watch-folder.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 /** Watches a folder with a table of tiles; `tried` has what was opened, by name, since the table was handed on. */
 async function watched(
   open: (text: string, tries: number) => 'tiles' | 'none' | 'torn',
   until: (tried: string[]) => boolean,
 ) {
-  const root = await mkdtemp(join(tmpdir(), 'stromaflow-claims-'));
+  const root = temporaryFolder('claims');
   const table = join(root, 'coordinates.csv');
   await writeFile(table, 'whole');
   await writeFile(join(root, 'field.tiff'), 'a field');

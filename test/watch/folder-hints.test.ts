@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FolderHints } from '#src/watch/folder-hints.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const open: FolderHints[] = [];
 afterEach(() => {
@@ -26,7 +26,7 @@ function hintsOf() {
 }
 
 function folders(...names: string[]) {
-  const root = mkdtempSync(join(tmpdir(), 'stromaflow-hints-'));
+  const root = temporaryFolder('hints');
   return names.map(name => {
     mkdirSync(join(root, name));
     return join(root, name);

@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { FolderTree, statFiles } from '#src/watch/folder-tree.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'stromaflow-tree-'));
+const folder = async (): Promise<string> => temporaryFolder('tree');
 
 const listed = async (tree: FolderTree, root: string): Promise<string[]> =>
   (await tree.files()).map(path => relative(root, path)).sort();

@@ -1,11 +1,11 @@
-import { appendFile, mkdir, mkdtemp, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, mkdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isSlideName, isTemporaryName } from '#src/watch/names.js';
 import { type Arrival, type CandidateFacts, watchFolder } from '#src/watch/watch-folder.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'stromaflow-watch-'));
+const folder = async (): Promise<string> => temporaryFolder('watch');
 
 /** Opens files whose text ends in "whole", as a reader opens a slide whose last tile is there. */
 const openText = async (path: string, { settled }: CandidateFacts): Promise<{ value: string }> => {

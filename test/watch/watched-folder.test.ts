@@ -1,14 +1,14 @@
-import { promises as fs, mkdirSync, mkdtempSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { promises as fs, mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { type PresenceChange, WatchedFolder } from '#src/watch/watched-folder.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const never = new AbortController().signal;
 
 /** A folder that can be taken away. */
 function share(...names: readonly string[]) {
-  const above = mkdtempSync(join(tmpdir(), 'stromaflow-share-'));
+  const above = temporaryFolder('share');
   const root = join(above, 'scans');
   const elsewhere = join(above, 'elsewhere');
   mkdirSync(root);

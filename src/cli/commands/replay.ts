@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { normOf, STARTER_MODEL } from '../../../pipelines/models.js';
+import { checkTogether, normOf, STARTER_MODEL, ttaOf } from '../../../pipelines/models.js';
 import type { Config } from '../../config/options.js';
 import { StromaflowError } from '../../errors.js';
 import type { LabelledSet } from '../../evaluate/labelled-set.js';
@@ -30,9 +30,13 @@ every number in it, <out>/patches.csv a row a patch.`,
     const path = args[0]!;
     const { out, seed, strict } = context.config;
     const further = (context.config.compare ?? '').split(',').filter(name => name.trim() !== '');
+    const given = { norm: normOf(context.config), tta: ttaOf(context.config) };
     const bundles = [];
-    for (const model of [context.config.model ?? STARTER_MODEL, ...further])
-      bundles.push(await loadNamed(model.trim(), normOf(context.config), signal));
+    for (const model of [context.config.model ?? STARTER_MODEL, ...further]) {
+      const loaded = await loadNamed(model.trim(), given, signal);
+      checkTogether(loaded, context.config);
+      bundles.push(loaded);
+    }
     const config = sharedPatches(context.config, bundles);
     const faults = new Faults(strict);
     const whole = await openLabelledSet(path, {

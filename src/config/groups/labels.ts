@@ -72,7 +72,7 @@ export const LABELS = {
     type: 'string',
     unit: 'bundles',
     group: 'labels',
-    help: 'further model bundles on the same patches, separated by commas, each compared with each',
+    help: 'further models on the same patches, separated by commas, each compared with each; members of an ensemble with + between, #flips, #d4 or #plain behind',
   },
   strict: { type: 'boolean', default: false, group: 'labels', help: 'stop at the first fault of a labelled set' },
 } as const satisfies Record<string, OptionSpec>;

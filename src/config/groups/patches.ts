@@ -36,6 +36,14 @@ export const PATCHES = {
     group: 'patches',
     help: 'context read around a patch and cropped from its mask: takes seams away, costs speed (default: 32; 0 for patches below 256, ready .onnx, and labelled sets)',
   },
+  overlap: {
+    type: 'number',
+    unit: 'part or px',
+    min: 0.01,
+    max: 2048,
+    group: 'patches',
+    help: 'patches overlap by this part of their side, up to 0.5, or by so many pixels, a multiple of 32, and what they say of a pixel is blended; instead of --margin (default: no overlap)',
+  },
   padding: {
     type: 'choice',
     unit: 'what',

@@ -1,4 +1,5 @@
 import { StromaflowError } from '../../errors.js';
+import type { Stem } from './decoder/decoder.js';
 import { DECODERS, type DecoderConfig, isDecoderName } from './decoder/decoders.js';
 import { ENCODERS } from './encoder/encoders.js';
 import { Options } from './options.js';
@@ -30,16 +31,21 @@ export function parseArchitecture(json: unknown, path: string): Architecture {
     throw options.unsupported('_model_class', model, `known: ${Object.keys(DECODERS).join(', ')}`);
 
   const encoder = options.oneOf('encoder_name', 'resnet34', [...ENCODERS.keys()]) as string;
-  const encoderDepth = options.integer('encoder_depth', 5, 3, 5);
+  const encoderDepth = options.integer('encoder_depth', DECODERS[model].depth ?? 5, 3, 5);
   const classes = options.integer('classes', 1, 1, 255);
   options.oneOf('in_channels', 3, [3]);
   options.oneOf('output_stride', 32, [32]);
   const activation = activationOf(options, classes);
-  const stem = { encoder: ENCODERS.get(encoder)!, depth: encoderDepth };
+  const stem = stemOf({ encoder, encoderDepth });
   const decoder = { type: model, ...DECODERS[model].parse(options, stem) } as DecoderConfig;
   for (const name of WITHOUT_EFFECT) options.take(name, undefined);
   options.refuseTheRest();
   return { encoder, encoderDepth, decoder, classes, activation };
+}
+
+/** The encoder as its decoder sees it. */
+export function stemOf({ encoder, encoderDepth }: Pick<Architecture, 'encoder' | 'encoderDepth'>): Stem {
+  return { name: encoder, encoder: ENCODERS.get(encoder)!, depth: encoderDepth };
 }
 
 function activationOf(options: Options, classes: number): Architecture['activation'] {

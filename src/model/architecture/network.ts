@@ -1,19 +1,18 @@
 import { buildGraph, type GraphBuilder } from '../graph/builder.js';
 import type { Graph, Value } from '../graph/graph.js';
-import type { Architecture } from './config.js';
+import { type Architecture, stemOf } from './config.js';
 import type { Head, Stem } from './decoder/decoder.js';
 import { DECODERS, type DecoderConfig, type DecoderName } from './decoder/decoders.js';
-import { ENCODERS } from './encoder/encoders.js';
 
 /**
  * The whole network: an encoder shrinks the image stage by stage, a decoder brings what it found back to full size, a
  * head turns channels into one logit a class and pixel. The head's activation is left to who reads the logits.
  */
 export function buildNetwork(architecture: Architecture): Graph {
-  const { encoder, encoderDepth, decoder, classes } = architecture;
-  const stem = { encoder: ENCODERS.get(encoder)!, depth: encoderDepth };
+  const { decoder, classes } = architecture;
+  const stem = stemOf(architecture);
   return buildGraph(g => {
-    const { output, head } = decode(g, stem.encoder.build(g, encoderDepth), decoder, stem);
+    const { output, head } = decode(g, decoder, stem);
     const x = g.conv(output, 'segmentation_head.0', { out: classes, kernel: head.kernel });
     return g.layer(g.upsample(x, head.upsampling, 'bilinear-corners'), 'segmentation_head');
   });
@@ -21,10 +20,10 @@ export function buildNetwork(architecture: Architecture): Graph {
 
 function decode<Name extends DecoderName>(
   g: GraphBuilder,
-  features: readonly Value[],
   config: DecoderConfig<Name>,
   stem: Stem,
 ): { output: Value; head: Head } {
   const decoder = DECODERS[config.type];
+  const features = stem.encoder.build(g, stem.depth, decoder.outputStride?.(config) ?? 32);
   return { output: decoder.build(g, features, config, stem), head: decoder.head(config) };
 }

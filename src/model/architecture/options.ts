@@ -47,9 +47,13 @@ export class Options {
   }
 }
 
-/** `decoder_interpolation`, in the words of PyTorch's interpolate: 'nearest' unless given. */
-export function interpolationOf(options: Options): Interpolation {
+/** An interpolation, in the words of PyTorch's interpolate. */
+export function interpolationOf(
+  options: Options,
+  name = 'decoder_interpolation',
+  otherwise: Interpolation = 'nearest',
+): Interpolation {
   const known = ['nearest', 'nearest-exact', 'area', 'bilinear', 'bicubic'];
-  const given = options.oneOf('decoder_interpolation', 'nearest', known);
+  const given = options.oneOf(name, otherwise, known);
   return given === 'bilinear' || given === 'bicubic' ? given : 'nearest';
 }

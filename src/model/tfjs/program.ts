@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
-import { type Program, readsOf, type Term, type Word } from '../program/words.js';
-import { LOWEST, padded, reluOf, type Tf } from './layers.js';
+import { type Padding, sidesOf } from '../graph/graph.js';
+import { type ConvKernelWord, type Program, readsOf, type Sliding, type Term, type Word } from '../program/words.js';
+import { convInGroups, LOWEST, padded, reluOf, type Tf } from './layers.js';
 
 type Tensor = tfjs.Tensor;
 type Tensor4D = tfjs.Tensor4D;
@@ -48,7 +49,7 @@ function outward(tf: Tf, tensor: Tensor, word: Word): Tensor {
 }
 
 const isKernel = (word: Word): boolean =>
-  word.op === 'kernel' || word.op === 'rotate' || ('as' in word && word.as === 'kernel');
+  word.op === 'kernel' || word.op === 'convKernel' || word.op === 'rotate' || ('as' in word && word.as === 'kernel');
 
 /** Where the axes of an image [N, C, H, W] are in [N, H, W, C]. */
 const AXIS = [0, 3, 1, 2] as const;
@@ -71,18 +72,44 @@ function run(
     case 'constant':
       return tf.tensor(word.values, [...shape], 'float32');
     case 'conv': {
-      const convolved = tf.conv2d(padded(tf, image(word.x), word.padding), image(word.by), word.stride, 'valid');
+      const convolved = convInGroups(tf, padded(tf, image(word.x), word.padding), image(word.by), word);
       return word.bias ? tf.add(convolved, image(word.bias)) : convolved;
     }
     case 'convTranspose': {
       const [n, channels, height, width] = shape as [number, number, number, number];
-      const { padding, stride } = word;
-      const size: [number, number, number, number] = [n, height + 2 * padding, width + 2 * padding, channels];
-      const whole = tf.conv2dTranspose(image(word.x), image(word.by), size, stride, 'valid');
-      return tf.slice(whole, [0, padding, padding, 0], [n, height, width, channels]);
+      const { padding, stride, groups, dilation } = word;
+      const [top, left, bottom, right] = sidesOf(padding);
+      const [tall, wide] = [height + top + bottom, width + left + right];
+      const whole =
+        groups === 1 && dilation === 1
+          ? tf.conv2dTranspose(image(word.x), image(word.by), [n, tall, wide, channels], stride, 'valid')
+          : transposedInGroups(tf, image(word.x), image(word.by), word, [tall, wide]);
+      return tf.slice(whole, [0, top, left, 0], [n, height, width, channels]);
     }
+    case 'convKernel':
+      return convKernel(tf, image(word.x), image(word.by), word, shape[2]!);
     case 'rotate':
-      return tf.transpose(tf.reverse(image(word.x), [0, 1]), [0, 1, 3, 2]);
+      return rotated(tf, image(word.x), word.groups);
+    case 'headRows': {
+      const [n, height, width, channels] = image(word.x).shape;
+      const rows = tf.reshape(image(word.x), [n, height * width, word.heads, channels / word.heads]);
+      return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [...shape]);
+    }
+    case 'headImage': {
+      const [n, channels, height, width] = shape as [number, number, number, number];
+      const stack = tf.reshape(read(word.x), [n, word.heads, height * width, channels / word.heads]);
+      return tf.reshape(tf.transpose(stack, [0, 2, 1, 3]), [n, height, width, channels]);
+    }
+    case 'reshape': {
+      const x = read(word.x);
+      const flat = x.rank === 4 ? tf.transpose(x, [0, 3, 1, 2]) : x;
+      const made = tf.reshape(flat, [...shape]);
+      return shape.length === 4 ? tf.transpose(made, [0, 2, 3, 1]) : made;
+    }
+    case 'stackMul':
+      return tf.matMul(read(word.a), read(word.b), word.turned === 'a', word.turned === 'b');
+    case 'softmax':
+      return tf.softmax(read(word.x));
     case 'pad':
       return padded(tf, image(word.x), word.padding);
     case 'window': {
@@ -102,6 +129,7 @@ function run(
     case 'relu':
       return reluOf(tf, read(word.x));
     case 'sigmoid':
+    case 'erf':
     case 'exp':
     case 'log':
     case 'rsqrt':
@@ -161,7 +189,7 @@ function run(
 
 /** One axis after the other: in one long float32 sum small numbers are lost beside a large one. */
 function summed(tf: Tf, x: Tensor, axes: readonly number[]): Tensor {
-  return axes.reduce((sum: Tensor, axis) => tf.sum(sum, AXIS[axis]!, true), x);
+  return axes.reduce((sum: Tensor, axis) => tf.sum(sum, x.rank === 4 ? AXIS[axis]! : axis, true), x);
 }
 
 function along(tf: Tf, x: Tensor4D, axis: 2 | 3, matrix: readonly (readonly number[])[]): Tensor {
@@ -185,7 +213,7 @@ function unpooled(
   by: Tensor4D,
   largest: Tensor4D,
   x: Tensor4D,
-  { size, stride, padding }: { readonly size: number; readonly stride: number; readonly padding: number },
+  { size, stride, padding }: { readonly size: number; readonly stride: number; readonly padding: Padding },
 ): Tensor {
   const source = padded(tf, x, padding, LOWEST);
   const [n, tall, wide, channels] = source.shape;
@@ -200,16 +228,70 @@ function unpooled(
     free = tf.sub(free, hit);
     const apart = spread(tf, tf.mul(hit, by) as Tensor4D, stride);
     const below = Math.max(0, tall - top - height * stride);
-    const beside = Math.max(0, wide - left - width * stride);
+    const right = Math.max(0, wide - left - width * stride);
     const placed = tf.pad(apart, [
       [0, 0],
       [top, below],
-      [left, beside],
+      [left, right],
       [0, 0],
     ]);
     sum = tf.add(sum, tf.slice(placed, [0, 0, 0, 0], source.shape));
   }
-  return tf.slice(sum, [0, padding, padding, 0], x.shape);
+  const [above, beside] = sidesOf(padding);
+  return tf.slice(sum, [0, above, beside, 0], x.shape);
+}
+
+/** A kernel [k, k, in / groups, out] turned by 180°, [k, k, out / groups, in]. */
+function rotated(tf: Tf, kernel: Tensor4D, groups: number): Tensor4D {
+  const [height, width, within, out] = kernel.shape;
+  const turned = tf.reshape(tf.reverse(kernel, [0, 1]), [height, width, within, groups, out / groups]);
+  return tf.reshape(tf.transpose(turned, [0, 1, 4, 3, 2]), [height, width, out / groups, groups * within]);
+}
+
+/** Zeros between the pixels, then a convolution by the kernel turned round; of `size`, padding included. */
+function transposedInGroups(
+  tf: Tf,
+  x: Tensor4D,
+  kernel: Tensor4D,
+  { stride, dilation, groups }: Sliding,
+  [tall, wide]: readonly [number, number],
+): Tensor4D {
+  const reach = dilation * (kernel.shape[0] - 1);
+  const [, height, width] = x.shape;
+  const rest = (to: number, from: number) => Math.max(0, to - from * stride);
+  const apart = tf.pad(spread(tf, x, stride), [
+    [0, 0],
+    [reach, rest(tall, height)],
+    [reach, rest(wide, width)],
+    [0, 0],
+  ]);
+  const [n, , , channels] = x.shape;
+  const cut = tf.slice(apart, [0, 0, 0, 0], [n, tall + reach, wide + reach, channels]) as Tensor4D;
+  return convInGroups(tf, cut, rotated(tf, kernel, groups), { groups, stride: 1, dilation });
+}
+
+/** Place by place of the kernel: the output's gradient times the input shifted there, summed over pixels; [k, k, in / groups, out]. */
+function convKernel(
+  tf: Tf,
+  x: Tensor4D,
+  by: Tensor4D,
+  { stride, dilation, padding, groups }: ConvKernelWord,
+  size: number,
+): Tensor {
+  const source = padded(tf, x, padding);
+  const [n, height, width, out] = by.shape;
+  const channels = x.shape[3];
+  const within = channels / groups;
+  const pixels = n * height * width;
+  const columns = tf.transpose(tf.reshape(by, [pixels, groups, out / groups]), [1, 0, 2]);
+  const parts = Array.from({ length: size * size }, (_, place) => {
+    const [top, left] = [Math.floor(place / size) * dilation, (place % size) * dilation];
+    const end = [n, top + (height - 1) * stride + 1, left + (width - 1) * stride + 1, channels];
+    const window = tf.stridedSlice(source, [0, top, left, 0], end, [1, stride, stride, 1]);
+    const rows = tf.transpose(tf.reshape(window, [pixels, groups, within]), [1, 0, 2]);
+    return tf.transpose(tf.matMul(rows, columns, true, false), [1, 0, 2]);
+  });
+  return tf.reshape(tf.stack(parts), [size, size, within, out]);
 }
 
 /** Every pixel becomes the first of a square of zeros. */

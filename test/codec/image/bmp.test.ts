@@ -1,5 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
 import { failureOf } from '../../slide/fixture.js';
 import { bitmap } from '../../support/field-scan.js';
+import { temporaryFolder } from '../../support/temporary.js';
 
 const [WIDTH, HEIGHT] = [7, 5];
 const rgb = Buffer.from(Array.from({ length: WIDTH * HEIGHT * 3 }, (_, i) => (i * 37) % 256));
@@ -57,7 +57,7 @@ describe('decodeBmp', () => {
 
 describe('a folder of bitmaps', () => {
   it('lacks those whose pixels were never written, whatever their head says', async () => {
-    const root = mkdtempSync(join(tmpdir(), 'stromaflow-bitmaps-'));
+    const root = temporaryFolder('bitmaps');
     const size = { width: WIDTH * 2, height: HEIGHT, tileWidth: WIDTH, tileHeight: HEIGHT };
     writeFileSync(join(root, 'manifest.json'), JSON.stringify({ ...size, mpp: 0.5, pattern: '{col}_{row}.bmp' }));
     writeFileSync(join(root, '0_0.bmp'), file);

@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import { openDicomSeries } from '#src/live/dicom/open-series.js';
@@ -11,6 +10,7 @@ import type { OpenedSlide } from '#src/slide/slide.js';
 import { seenFile } from '#src/watch/folder-tree.js';
 import { type InstanceOptions, writeInstance } from '../../slide/dicom/instance-writer.js';
 import { cut, gradient } from '../../slide/tiff-writer.js';
+import { temporaryFolder } from '../../support/temporary.js';
 
 export const PICTURE = gradient(100, 70);
 /** 4 × 3 tiles. */
@@ -49,7 +49,7 @@ afterEach(() => {
 });
 
 function emptyFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'stromaflow-dicom-'));
+  const folder = temporaryFolder('dicom');
   folders.push(folder);
   return folder;
 }

@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readDeepZoom, readZoomify } from '#src/slide/tile-folder/deep-zoom.js';
 import { tileName } from '#src/slide/tile-folder/tile-set.js';
+import { temporaryFolder } from '../../support/temporary.js';
 import { failureOf } from '../fixture.js';
 
 const dzi = (width: number, height: number, side: number, more = 'Format="jpeg" Overlap="1"') =>
@@ -64,7 +64,7 @@ describe('readDeepZoom', () => {
     ['PNG', 'png', 'png'],
     ['png', 'jpg', 'png'],
   ])('that says %s of tiles that end in .%s reads those that end in .%s', (said, there, read) => {
-    const folder = mkdtempSync(join(tmpdir(), 'stromaflow-dzi-'));
+    const folder = temporaryFolder('dzi');
     mkdirSync(join(folder, '4'));
     writeFileSync(join(folder, '4', `0_0.${there}`), '');
     const text = `<Image TileSize="256" Format="${said}"><Size Width="10" Height="10"/></Image>`;

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
@@ -15,9 +14,10 @@ import {
   tileReader,
   tileSpan,
 } from '#src/slide/tile-folder/tile-set.js';
+import { temporaryFolder } from '../../support/temporary.js';
 import { failureOf } from '../fixture.js';
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'stromaflow-tiles-'));
+const folder = (): string => temporaryFolder('tiles');
 
 function write(path: string, bytes: string | Uint8Array): string {
   mkdirSync(dirname(path), { recursive: true });

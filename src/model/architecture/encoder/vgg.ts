@@ -18,8 +18,8 @@ const RUNS = {
 } as const satisfies Record<string, readonly number[]>;
 
 export const VGGS = Object.entries(RUNS).flatMap(([name, runs]): [string, Encoder][] => [
-  [name, { depth: 5, centre: true, build: (g, depth) => vgg(g, runs, false, depth) }],
-  [`${name}_bn`, { depth: 5, centre: true, build: (g, depth) => vgg(g, runs, true, depth) }],
+  [name, { depth: 5, centre: true, dilates: false, build: (g, depth) => vgg(g, runs, false, depth) }],
+  [`${name}_bn`, { depth: 5, centre: true, dilates: false, build: (g, depth) => vgg(g, runs, true, depth) }],
 ]);
 
 const CHANNELS = [64, 128, 256, 512, 512] as const;

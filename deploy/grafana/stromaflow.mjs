@@ -1,24 +1,4 @@
-#!/usr/bin/env node
-// Writes dashboards/stromaflow.json: `node deploy/grafana/build-dashboard.mjs`. The panels are listed here because in the
-// JSON one line of meaning takes forty; a test keeps the two equal. The JSON is the raw model that Grafana provisions,
-// not the "export for sharing" format, which provisioning does not fill in.
-import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-
-// biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of Grafana's variables
-const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
-const HERE = '{instance=~"$instance"}';
-const here = (...labels) => `{instance=~"$instance", ${labels.join(', ')}}`;
-const rate = (metric, selector = HERE) => `rate(${metric}${selector}[$__rate_interval])`;
-const sumBy = (labels, expr) => `sum by (${labels}) (${expr})`;
-const quantile = (q, metric, by = '', selector = HERE) =>
-  `histogram_quantile(${q}, ${sumBy(['le', by].filter(Boolean).join(', '), rate(`${metric}_bucket`, selector))})`;
-const quantiles = (metric, selector = HERE) =>
-  [0.5, 0.95, 0.99].map(q => [quantile(q, metric, '', selector), `p${q * 100}`]);
-const mean = metric => `${sumBy('instance', rate(`${metric}_sum`))} / ${sumBy('instance', rate(`${metric}_count`))}`;
-
-const graph = (title, unit, targets, options = {}) => ({ kind: 'timeseries', title, unit, targets, ...options });
-const stat = (title, unit, expr, options = {}) => ({ kind: 'stat', title, unit, targets: [[expr, '']], ...options });
+import { dashboardOf, graph, HERE, here, mean, quantile, quantiles, rate, stat, sumBy } from './panels.mjs';
 
 const ROWS = [
   {
@@ -35,7 +15,7 @@ const ROWS = [
       stat(
         'Dropped as failed',
         'percentunit',
-        `sum(${rate('stromaflow_patches_dropped_total', here('reason="failed"'))}) / sum(${rate('stromaflow_stage_items_total', here('stage="read"'))})`,
+        `sum(${rate('stromaflow_patches_dropped_total', here('reason="failed"'))}) / sum(${rate('stromaflow_patch_end_to_end_seconds_count')})`,
         {
           thresholds: [
             [null, 'green'],
@@ -199,7 +179,7 @@ const ROWS = [
       ]),
       graph('Area, mm² a minute', 'short', [
         [`sum(${rate('stromaflow_stroma_mm2_total')}) * 60`, 'stroma'],
-        [`sum(${rate('stromaflow_tissue_mm2_total')}) * 60`],
+        [`sum(${rate('stromaflow_tissue_mm2_total')}) * 60`, 'tissue'],
       ]),
       graph(
         'Stroma of tissue',
@@ -236,156 +216,5 @@ const ROWS = [
   },
 ];
 
-function panelOf({ kind, title, unit, targets, ...options }, id, gridPos) {
-  const instant = kind === 'stat' || kind === 'table';
-  return {
-    id,
-    type: kind,
-    title,
-    ...(options.description ? { description: options.description } : {}),
-    datasource: DATASOURCE,
-    gridPos,
-    targets: targets.map(([expr, legendFormat], index) => ({
-      refId: String.fromCharCode(65 + index),
-      datasource: DATASOURCE,
-      expr,
-      legendFormat,
-      ...(instant ? { instant: true, range: false } : {}),
-      ...(kind === 'heatmap' || kind === 'table' ? { format: kind } : {}),
-    })),
-    ...LOOKS[kind](unit, options),
-  };
-}
-
-const field = (unit, { decimals, max }) => ({
-  unit,
-  min: 0,
-  ...(decimals === undefined ? {} : { decimals }),
-  ...(max === undefined ? {} : { max }),
-});
-
-const LOOKS = {
-  timeseries: (unit, options) => ({
-    fieldConfig: {
-      defaults: {
-        ...field(unit, options),
-        custom: {
-          drawStyle: 'line',
-          lineWidth: 1,
-          fillOpacity: options.stack ? 25 : 8,
-          showPoints: 'never',
-          stacking: { mode: options.stack ? 'normal' : 'none', group: 'A' },
-        },
-      },
-      overrides: [],
-    },
-    options: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } },
-  }),
-  stat: (unit, options) => ({
-    fieldConfig: {
-      defaults: {
-        ...field(unit, options),
-        mappings: options.mappings
-          ? [
-              {
-                type: 'value',
-                options: Object.fromEntries(
-                  Object.entries(options.mappings).map(([value, [text, color]]) => [value, { text, color }]),
-                ),
-              },
-            ]
-          : [],
-        thresholds: {
-          mode: 'absolute',
-          steps: (options.thresholds ?? [[null, 'text']]).map(([value, color]) => ({ value, color })),
-        },
-      },
-      overrides: [],
-    },
-    options: {
-      colorMode: 'value',
-      graphMode: 'none',
-      reduceOptions: { calcs: ['lastNotNull'], fields: '', values: false },
-    },
-  }),
-  heatmap: unit => ({
-    fieldConfig: { defaults: {}, overrides: [] },
-    options: { calculate: false, color: { mode: 'scheme', scheme: 'RdPu', steps: 64 }, yAxis: { unit }, cellGap: 1 },
-  }),
-  table: () => ({
-    fieldConfig: { defaults: {}, overrides: [] },
-    options: { showHeader: true },
-    transformations: [{ id: 'organize', options: { excludeByName: { Time: true, Value: true, __name__: true } } }],
-  }),
-};
-
-/** The dashboard as Grafana stores it (schema 39: Grafana 10.4 and newer). */
-export function buildDashboard() {
-  const panels = [];
-  let y = 0;
-  for (const { title, height = 8, width = 8, panels: row } of ROWS) {
-    panels.push({
-      id: panels.length + 1,
-      type: 'row',
-      title,
-      collapsed: false,
-      gridPos: { x: 0, y, w: 24, h: 1 },
-      panels: [],
-    });
-    y += 1;
-    row.forEach((panel, index) => {
-      const x = (index * width) % 24;
-      panels.push(panelOf(panel, panels.length + 1, { x, y, w: width, h: height }));
-      if (x + width >= 24 || index === row.length - 1) y += height;
-    });
-  }
-  return {
-    id: null,
-    uid: 'stromaflow',
-    title: 'Stromaflow',
-    tags: ['stromaflow'],
-    timezone: 'browser',
-    schemaVersion: 39,
-    version: 1,
-    editable: true,
-    graphTooltip: 1,
-    refresh: '10s',
-    time: { from: 'now-1h', to: 'now' },
-    annotations: { list: [] },
-    links: [],
-    templating: {
-      list: [
-        {
-          name: 'datasource',
-          label: 'Data source',
-          type: 'datasource',
-          query: 'prometheus',
-          hide: 0,
-          current: {},
-          options: [],
-        },
-        {
-          name: 'instance',
-          label: 'Instance',
-          type: 'query',
-          datasource: DATASOURCE,
-          definition: 'label_values(stromaflow_build_info, instance)',
-          query: { query: 'label_values(stromaflow_build_info, instance)', refId: 'instances' },
-          refresh: 2,
-          sort: 1,
-          multi: true,
-          includeAll: true,
-          allValue: '.*',
-          current: { text: ['All'], value: ['$__all'] },
-        },
-      ],
-    },
-    panels,
-  };
-}
-
-const self = fileURLToPath(import.meta.url);
-if (process.argv[1] === self) {
-  const target = fileURLToPath(new URL('dashboards/stromaflow.json', import.meta.url));
-  writeFileSync(target, `${JSON.stringify(buildDashboard(), null, 2)}\n`);
-}
+/** One process, or several alike, from reading to publishing. */
+export const stromaflow = () => dashboardOf({ uid: 'stromaflow', title: 'Stromaflow', rows: ROWS });

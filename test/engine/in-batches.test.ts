@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { inFixedBatches } from '#src/engine/fixed-batches.js';
+import { inBatches } from '#src/engine/in-batches.js';
 
 const SIDE = 2;
 const AREA = SIDE * SIDE;
@@ -25,7 +25,7 @@ test('any number of patches comes out as if each had run alone', async () => {
   await fc.assert(
     fc.asyncProperty(patches, fc.integer({ min: 1, max: 5 }), fc.boolean(), async (patches, batch, probabilities) => {
       const calls: number[] = [];
-      const run = inFixedBatches(fixedRun(batch, calls, probabilities), batch, SIDE);
+      const run = inBatches(fixedRun(batch, calls, probabilities), { batch, patchSize: SIDE, filled: true });
       const result = await run(patches);
       const reds = patches.flatMap(patch => [0, 1, 2, 3].map(i => patch[3 * i]!));
       expect([...result.mask]).toEqual(reds.map(red => (red > 100 ? 1 : 0)));
