@@ -92,9 +92,10 @@ export async function openParts(
       throw new StromaflowError('CONFIG_INVALID', '--fit-norm does not go with --role ingest', {
         fix: 'fit the norms once with stromaflow model freeze, and give every worker that bundle',
       });
-    if (config.overlap !== undefined && isIngest)
-      throw new StromaflowError('CONFIG_INVALID', '--overlap does not go with --role ingest', {
-        fix: 'give --margin instead: workers answer with masks, and there is nothing to blend in those',
+    const met = (['overlap', 'open-area', 'close-area'] as const).find(name => (config[name] ?? 0) > 0);
+    if (met && isIngest)
+      throw new StromaflowError('CONFIG_INVALID', `--${met} does not go with --role ingest`, {
+        fix: 'leave it off: workers answer patch by patch, and know nothing of those that touch one',
       });
     const arena = allocateArena(config, model);
     const engineEvents = new Subject<EngineEvent>();

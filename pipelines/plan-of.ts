@@ -41,5 +41,7 @@ export function planOf(info: SlideInfo, config: Config, model: Model): PatchPlan
     ...shapeOf(config, model),
     spacing: config.spacing ?? model.spacing,
     padding: config.padding as Padding,
+    openArea: config['open-area'],
+    closeArea: config['close-area'],
   });
 }
