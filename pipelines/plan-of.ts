@@ -25,9 +25,8 @@ export function overlapOf({ overlap }: Pick<Config, 'overlap'>, patchSize: numbe
 function shapeOf(config: Config, model: Model): PatchShape {
   const patchSize = config['patch-size'] ?? model.patchSize;
   const overlap = overlapOf(config, patchSize);
-  return overlap === undefined
-    ? { patchSize, margin: config.margin ?? usualMargin(model, patchSize) }
-    : { patchSize, margin: overlap / 2, blended: true };
+  if (overlap !== undefined) return { patchSize, margin: overlap / 2, blended: true };
+  return { patchSize, margin: config.margin ?? usualMargin(model, patchSize) };
 }
 
 /** Patches that no slide can be cut into are refused before the first one comes. Throws CONFIG_INVALID. */

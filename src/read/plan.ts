@@ -38,10 +38,8 @@ const WHOLE: readonly number[] = [1, 2, 4, 8];
  */
 export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPlan {
   const { spacing, patchSize, margin, blended, padding, tolerance } = { ...DEFAULT_PLAN, ...options };
-  checkPatch({ patchSize, margin, blended });
-  const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
-  if (!(spacing > 0 && Number.isFinite(spacing))) throw invalid(`spacing ${spacing}: must be above 0 µm/px`);
-  if (!(tolerance >= 0 && tolerance < 1)) throw invalid(`tolerance ${tolerance}: must be from 0 to below 1`);
+  checkPatch({ patchSize, margin, ...(blended && { blended }) });
+  checkScale(spacing, tolerance);
   const [finest] = info.levels;
   if (!finest) throw new StromaflowError('SLIDE_UNREADABLE', `${info.path}: has no levels`);
   const { level, scale } = chooseLevel(info, spacing, tolerance);
@@ -147,7 +145,13 @@ function chooseLevel(info: SlideInfo, spacing: number, tolerance: number): { lev
   return { level: finer, scale: whole ?? ratio };
 }
 
-/** A patch, whatever slide it is of; see PatchPlan. */
+function checkScale(spacing: number, tolerance: number): void {
+  const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
+  if (!(spacing > 0 && Number.isFinite(spacing))) throw invalid(`spacing ${spacing}: must be above 0 µm/px`);
+  if (!(tolerance >= 0 && tolerance < 1)) throw invalid(`tolerance ${tolerance}: must be from 0 to below 1`);
+}
+
+/** Pixels of a patch and of the margin around its core; blended: the margins of neighbours overlap and are blended. */
 export interface PatchShape {
   readonly patchSize: number;
   readonly margin: number;
@@ -155,7 +159,7 @@ export interface PatchShape {
 }
 
 /** Whether any slide can be cut into such patches. Throws CONFIG_INVALID. */
-export function checkPatch({ patchSize, margin, blended = false }: PatchShape): void {
+export function checkPatch({ patchSize, margin, blended }: PatchShape): void {
   const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
   if (!Number.isInteger(patchSize) || patchSize <= 0 || patchSize % 32 !== 0 || patchSize > 4096)
     throw invalid(`patch size ${patchSize}: must be a multiple of 32 pixels, up to 4096`);
@@ -165,8 +169,5 @@ export function checkPatch({ patchSize, margin, blended = false }: PatchShape): 
     throw invalid(`margin ${margin}: leaves ${core} of ${patchSize} pixels; must leave a multiple of 32 above 0`);
   // More, and more than two patches would reach a pixel along an axis.
   if (blended && (margin === 0 || margin * 4 > patchSize))
-    throw new StromaflowError(
-      'CONFIG_INVALID',
-      `an overlap of ${2 * margin} px: must be from 32 px to half of ${patchSize}`,
-    );
+    throw invalid(`an overlap of ${2 * margin} px: must be from 32 px to half of ${patchSize}`);
 }
