@@ -21,7 +21,7 @@ import { RunFolder, splitHash } from '../train/run-folder.js';
 import type { SampleSetting } from '../train/sample-reader.js';
 import { SampleThreads } from '../train/sample-threads.js';
 import { checkSplit, checkSplitGrid } from '../train/split-fit.js';
-import { dropoutOf, openStart, type Start } from '../train/start.js';
+import { checkPatchSize, dropoutOf, openStart, type Start } from '../train/start.js';
 import { statementOf } from '../train/statement.js';
 import { createThreadTrainer } from '../train/thread-trainer.js';
 import type { createTrainer } from '../train/trainer.js';
@@ -78,6 +78,8 @@ export async function trainSet(
     for (const line of describeLabelMap(set.map)) terminal.line(`labels     ${line}`);
     const given = config.split !== undefined && !isUnit(config.split) ? await readSplit(config.split) : undefined;
     const grid = gridOf(config, start, given);
+    checkPatchSize(start, grid.patchSize);
+    const dropout = dropoutOf(start);
     if (given) checkSplitGrid(given, config.split!, grid.spacing, grid.patchSize);
     const name = config.name ?? `${basename(resolve(path))}-${nameOf(start)}`;
     if (basename(name) !== name || name === '..') {
@@ -122,7 +124,6 @@ export async function trainSet(
     if (from) terminal.line(`goes on    at epoch ${from.progress.epoch + 1}, patch ${from.progress.place}`);
     signal.throwIfAborted();
     // Not given the signal: what is interrupted finishes its step, and is saved.
-    const dropout = dropoutOf(start);
     const trainer = await openTrainer(start, { ...recipe, dropout, threads: config.threads }, { engine });
     cleanUps.unshift(() => trainer.close());
     const { threads, slots } = startThreads(config, set, grid.patchSize, recipe);

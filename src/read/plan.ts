@@ -11,6 +11,9 @@ export interface PlanOptions {
   readonly margin?: number;
   /** Blend the margins of neighbours instead of cropping them; a margin is at most a quarter of the patch size then. */
   readonly blended?: boolean;
+  /** Regions, and holes, of the mask below so many µm² are removed, and filled; together at most a core of pixels. */
+  readonly openArea?: number;
+  readonly closeArea?: number;
   /** What the model sees where a patch reaches over the slide's edge. */
   readonly padding?: Padding;
   /** Relative difference of spacing up to which a level is read as it is. */
@@ -19,6 +22,7 @@ export interface PlanOptions {
 
 export const DEFAULT_PLAN = {
   ...{ spacing: 0.5, patchSize: 512, margin: 0, blended: false, tolerance: 0.07 },
+  ...{ openArea: 0, closeArea: 0 },
   padding: 'zero',
 } as const;
 
@@ -50,6 +54,9 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
   const width = Math.max(1, Math.round(geometry.width / scale));
   const height = Math.max(1, Math.round(geometry.height / scale));
   const mpp = WHOLE.includes(scale) ? geometry.mpp * scale : spacing;
+  const limits = areaLimits(options, core, mpp);
+  if (blended && (limits.openBelow ?? limits.closeBelow) !== undefined)
+    throw new StromaflowError('CONFIG_INVALID', 'masks that are blended are not opened or closed by area');
   const { axes, bounds } = info;
   return {
     slide: info.id,
@@ -61,6 +68,7 @@ export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPl
     patchSize,
     margin,
     ...(blended ? { blended } : {}),
+    ...limits,
     padding,
     core,
     cols: Math.ceil(width / core),
@@ -87,6 +95,16 @@ export function* patchRefs(plan: PatchPlan): Generator<PatchRef, void, undefined
   for (let row = 0; row < plan.rows; row++) for (let col = 0; col < plan.cols; col++) yield patchRef(plan, col, row);
 }
 
+/** The patch and those that touch it, in reading order. */
+export function* patchesAround(
+  { cols, rows }: Pick<PatchPlan, 'cols' | 'rows'>,
+  col: number,
+  row: number,
+): Generator<readonly [col: number, row: number], void, undefined> {
+  for (let r = Math.max(0, row - 1); r <= Math.min(rows - 1, row + 1); r++)
+    for (let c = Math.max(0, col - 1); c <= Math.min(cols - 1, col + 1); c++) yield [c, r];
+}
+
 /** Plan pixels of patch (col, row)'s core that lie inside the slide: [width, height]. */
 export function validSize(
   plan: Pick<PatchPlan, 'core' | 'width' | 'height'>,
@@ -97,6 +115,18 @@ export function validSize(
     Math.max(0, Math.min(plan.core, plan.width - col * plan.core)),
     Math.max(0, Math.min(plan.core, plan.height - row * plan.core)),
   ];
+}
+
+/** Limits in plan pixels. Throws CONFIG_INVALID where they reach farther than the patches that touch one. */
+function areaLimits({ openArea = 0, closeArea = 0 }: PlanOptions, core: number, mpp: number) {
+  const [openBelow, closeBelow] = [openArea / mpp ** 2, closeArea / mpp ** 2];
+  if (Math.ceil(openBelow) + Math.ceil(closeBelow) > core)
+    throw new StromaflowError(
+      'CONFIG_INVALID',
+      `areas of ${openArea} and ${closeArea} µm² to open and close by: together at most ${Math.floor(core * mpp ** 2)} µm² on patches that publish ${core} px`,
+      { fix: 'give smaller areas, or larger patches' },
+    );
+  return { ...(openBelow > 0 ? { openBelow } : {}), ...(closeBelow > 0 ? { closeBelow } : {}) };
 }
 
 function interval(index: number, core: number, downsample: number, size: number): [start: number, length: number] {
@@ -121,9 +151,15 @@ function chooseLevel(info: SlideInfo, spacing: number, tolerance: number): { lev
 }
 
 function checkOptions(spacing: number, patchSize: number, margin: number, tolerance: number): void {
+  checkPatch(patchSize, margin);
   const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
   if (!(spacing > 0 && Number.isFinite(spacing))) throw invalid(`spacing ${spacing}: must be above 0 µm/px`);
   if (!(tolerance >= 0 && tolerance < 1)) throw invalid(`tolerance ${tolerance}: must be from 0 to below 1`);
+}
+
+/** Whether any slide can be cut into such patches. Throws CONFIG_INVALID. */
+export function checkPatch(patchSize: number, margin: number): void {
+  const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
   if (!Number.isInteger(patchSize) || patchSize <= 0 || patchSize % 32 !== 0 || patchSize > 4096)
     throw invalid(`patch size ${patchSize}: must be a multiple of 32 pixels, up to 4096`);
   if (!Number.isInteger(margin) || margin < 0) throw invalid(`margin ${margin}: must be 0 or more whole pixels`);
