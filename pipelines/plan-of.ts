@@ -1,7 +1,7 @@
 import type { Config } from '../src/config/options.js';
 import type { Model } from '../src/model/model.js';
 import type { Padding, PatchPlan } from '../src/read/patch.js';
-import { checkPatch, planPatches } from '../src/read/plan.js';
+import { checkPatch, type PatchShape, planPatches } from '../src/read/plan.js';
 import type { SlideInfo } from '../src/slide/slide.js';
 
 /** Pixels of margin that take most of a seam away, and patches for which they are not too dear (docs/decisions/0026-margin.md). */
@@ -22,13 +22,7 @@ export function overlapOf({ overlap }: Pick<Config, 'overlap'>, patchSize: numbe
   return Math.max(OVERLAP_STEP, Math.round(pixels / OVERLAP_STEP) * OVERLAP_STEP);
 }
 
-interface Shape {
-  readonly patchSize: number;
-  readonly margin: number;
-  readonly blended?: true;
-}
-
-function shapeOf(config: Config, model: Model): Shape {
+function shapeOf(config: Config, model: Model): PatchShape {
   const patchSize = config['patch-size'] ?? model.patchSize;
   const overlap = overlapOf(config, patchSize);
   if (overlap !== undefined) return { patchSize, margin: overlap / 2, blended: true };
@@ -37,8 +31,7 @@ function shapeOf(config: Config, model: Model): Shape {
 
 /** Patches that no slide can be cut into are refused before the first one comes. Throws CONFIG_INVALID. */
 export function checkShape(config: Config, model: Model): void {
-  const { patchSize, margin } = shapeOf(config, model);
-  checkPatch(patchSize, margin);
+  checkPatch(shapeOf(config, model));
 }
 
 /** The grid of a slide under a model. Throws SLIDE_SPACING, CONFIG_INVALID. */
