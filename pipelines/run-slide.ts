@@ -136,8 +136,7 @@ function duePatchesOf(
     taken?.ready ? taken.ready(session.failed) : duePatches(slide, session.plan, stop);
   const { blended, openBelow, closeBelow } = session.plan;
   const meets = blended || openBelow !== undefined || closeBelow !== undefined;
-  if (live)
-    return meets ? inWindow(session, readyOf(live), credits.total, stop) : session.dueWhenReady(readyOf(live));
+  if (live) return meets ? inWindow(session, readyOf(live), credits.total, stop) : session.dueWhenReady(readyOf(live));
   const over = whole?.replaced ?? new AbortController().signal;
   if (meets) return inWindow(session, until(over, readyNow(session.plan)), credits.total, stop);
   return until(over, session.due());
