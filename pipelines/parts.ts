@@ -23,6 +23,7 @@ import type { Workers } from '../src/tasks/workers.js';
 import { openBus } from './buses.js';
 import { NormFits } from './fit-norms.js';
 import { engineLanes, modelOf, openModelOfWorkers, openModels } from './models.js';
+import { checkShape } from './plan-of.js';
 import type { ModelParts } from './taken-model.js';
 import { handOut, openWorkBus } from './work-bus.js';
 
@@ -85,6 +86,7 @@ export async function openParts(
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
     const model = await modelOf(config);
+    checkShape(config, model);
     const isIngest = config.role === 'ingest';
     if (isIngest && config['fit-norm'] !== undefined)
       throw new StromaflowError('CONFIG_INVALID', '--fit-norm does not go with --role ingest', {

@@ -1,7 +1,7 @@
-import { basename } from 'node:path';
 import type { Aggregate } from '../src/event/payloads.js';
 import type { PatchRecord } from '../src/read/patch.js';
 import type { SlideNote } from '../src/slide/note.js';
+import { slideFileName } from '../src/slide/tile-folder/find-tiles.js';
 import type { SlideSession } from '../src/stage/session.js';
 import type { SlideSummary } from '../src/store/summary.js';
 import { VERSION } from '../src/version.js';
@@ -39,7 +39,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
     schema: 'stromaflow.summary.v1',
     state: session.lack ? 'incomplete' : 'completed',
     source: {
-      file: basename(slide.path),
+      file: slideFileName(slide.path),
       format: slide.format,
       mpp: slide.mpp,
       mppFrom: config.mpp === undefined ? 'the slide' : 'given with --mpp',

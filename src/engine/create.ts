@@ -3,6 +3,7 @@ import { StromaflowError } from '../errors.js';
 import { loadModel, type Model } from '../model/model.js';
 import type { NormMode } from '../model/norm/statistics.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
+import { checkSides } from '../model/sides.js';
 import type { Tta } from '../model/views.js';
 import type { Isolation } from './backend.js';
 import { entryOf } from './catalogue.js';
@@ -92,13 +93,6 @@ const NO_MODEL = { name: 'null', version: '0', threshold: NULL_THRESHOLD };
 async function loadFor({ model: source, norm, fitted, tta, arena, signal }: SegmenterOptions): Promise<Model> {
   const { patchSize } = arena.shape;
   const model = await loadModel(source, signal, { norm, fitted, tta });
-  for (const { name, network } of model.members) {
-    const side = network.kind === 'onnx' ? network.ready.fixedSide : null;
-    if (side === null || side === patchSize) continue;
-    const message = `${name} takes patches of ${side} pixels only, not ${patchSize}`;
-    throw new StromaflowError('MODEL_UNSUPPORTED', message, {
-      fix: `leave --patch-size at ${side}, or export the model with dynamic height and width`,
-    });
-  }
+  for (const member of model.members) checkSides(member, patchSize, patchSize);
   return model;
 }

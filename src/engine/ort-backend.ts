@@ -3,6 +3,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import { StromaflowError } from '../errors.js';
 import { compileBundle } from '../model/onnx/compile.js';
 import { PORTS } from '../model/onnx/surround.js';
+import { checkSides } from '../model/sides.js';
 import { viewsOf } from '../model/views.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
 import type { EngineName } from './catalogue.js';
@@ -20,7 +21,7 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
   const { ort, version } = loadOnnxruntime();
   const bundle = await loadExactBundle(options);
   const { network } = bundle;
-  const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null, fixedSide: null };
+  const fixed = network.kind === 'onnx' ? network.ready : { fixedBatch: null };
   const extras = { probabilities, scores, tta };
   const path = await compileBundle(bundle, { cacheFolder, layers, ...extras, half, keepNaN: engine !== 'cpu' });
   const asked = [...(probabilities ? [PORTS.probabilities] : []), ...(scores ? [PORTS.scores] : [])];
@@ -50,12 +51,8 @@ export async function createOrtBackend(options: BackendOptions): Promise<EngineB
     };
   };
   const evaluate: EngineBackend['evaluate'] = async (pixels, height, width) => {
-    const { fixedBatch, fixedSide } = fixed;
-    if (fixedSide && (fixedSide !== height || fixedSide !== width))
-      throw new StromaflowError(
-        'MODEL_UNSUPPORTED',
-        `the model takes images of ${fixedSide} × ${fixedSide} pixels only`,
-      );
+    const { fixedBatch } = fixed;
+    checkSides(bundle, height, width);
     const images = fixedBatch === null ? 1 : fixedBatch / views;
     const batch = new Uint8Array(pixels.length * images);
     batch.set(pixels);

@@ -1,6 +1,7 @@
 import { toWire } from '../errors.js';
 import { loadModel } from '../model/model.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
+import { trialSide } from '../model/sides.js';
 import type { BackendOptions } from './backend.js';
 import { createBackend } from './backends.js';
 import { extremeImages } from './extreme-images.js';
@@ -61,8 +62,8 @@ async function run({ backend: given, full = false }: ProbeRequest): Promise<Prob
 async function sizes({ engine, model }: Partial<BackendOptions>) {
   if (engine === 'null' || model === undefined) return { side: PROBE_SIDE, patchSize: PROBE_SIDE, members: 1 };
   const { members, patchSize } = await loadModel(model);
-  const sides = members.map(({ network }) => (network.kind === 'onnx' && network.ready.fixedSide) || PROBE_SIDE);
-  return { side: Math.max(...sides), patchSize, members: members.length };
+  const side = Math.max(...members.map(member => trialSide(member, PROBE_SIDE)));
+  return { side, patchSize, members: members.length };
 }
 
 const answer = async (request: ProbeRequest): Promise<ProbeReply> =>

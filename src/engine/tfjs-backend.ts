@@ -6,7 +6,8 @@ import { simplify } from '../model/graph/simplify.js';
 import type { InputNormalisation } from '../model/manifest.js';
 import { graphOf, openWeights } from '../model/norm/network.js';
 import { SUM_SCALE } from '../model/onnx/surround.js';
-import type { Tf } from '../model/tfjs/layers.js';
+import { checkSides } from '../model/sides.js';
+import type { Tf } from '../model/tfjs/layer.js';
 import { buildTfjs } from '../model/tfjs/network.js';
 import { type View, viewsOf } from '../model/views.js';
 import type { BackendOptions, EngineBackend, LayerOutput } from './backend.js';
@@ -74,6 +75,7 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
       return { mask, counts, notFinite, ...(probabilities && { probabilities }), ...(scores && { scores }) };
     },
     async evaluate(pixels, height, width) {
+      checkSides(bundle, height, width);
       const image = tf.tensor4d(normalise(pixels), [1, height, width, 3]);
       const names = ['logits', ...layers];
       const outputs = network.run(

@@ -38,13 +38,8 @@ const WHOLE: readonly number[] = [1, 2, 4, 8];
  */
 export function planPatches(info: SlideInfo, options: PlanOptions = {}): PatchPlan {
   const { spacing, patchSize, margin, blended, padding, tolerance } = { ...DEFAULT_PLAN, ...options };
-  checkOptions(spacing, patchSize, margin, tolerance);
-  // More, and more than two patches would reach a pixel along an axis.
-  if (blended && (margin === 0 || margin * 4 > patchSize))
-    throw new StromaflowError(
-      'CONFIG_INVALID',
-      `an overlap of ${2 * margin} px: must be from 32 px to half of ${patchSize}`,
-    );
+  checkPatch({ patchSize, margin, ...(blended && { blended }) });
+  checkScale(spacing, tolerance);
   const [finest] = info.levels;
   if (!finest) throw new StromaflowError('SLIDE_UNREADABLE', `${info.path}: has no levels`);
   const { level, scale } = chooseLevel(info, spacing, tolerance);
@@ -150,14 +145,29 @@ function chooseLevel(info: SlideInfo, spacing: number, tolerance: number): { lev
   return { level: finer, scale: whole ?? ratio };
 }
 
-function checkOptions(spacing: number, patchSize: number, margin: number, tolerance: number): void {
+function checkScale(spacing: number, tolerance: number): void {
   const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
   if (!(spacing > 0 && Number.isFinite(spacing))) throw invalid(`spacing ${spacing}: must be above 0 µm/px`);
   if (!(tolerance >= 0 && tolerance < 1)) throw invalid(`tolerance ${tolerance}: must be from 0 to below 1`);
+}
+
+/** Pixels of a patch and of the margin around its core; blended: the margins of neighbours overlap and are blended. */
+export interface PatchShape {
+  readonly patchSize: number;
+  readonly margin: number;
+  readonly blended?: boolean;
+}
+
+/** Whether any slide can be cut into such patches. Throws CONFIG_INVALID. */
+export function checkPatch({ patchSize, margin, blended }: PatchShape): void {
+  const invalid = (message: string) => new StromaflowError('CONFIG_INVALID', message);
   if (!Number.isInteger(patchSize) || patchSize <= 0 || patchSize % 32 !== 0 || patchSize > 4096)
     throw invalid(`patch size ${patchSize}: must be a multiple of 32 pixels, up to 4096`);
   if (!Number.isInteger(margin) || margin < 0) throw invalid(`margin ${margin}: must be 0 or more whole pixels`);
   const core = patchSize - 2 * margin;
   if (core <= 0 || core % 32 !== 0)
     throw invalid(`margin ${margin}: leaves ${core} of ${patchSize} pixels; must leave a multiple of 32 above 0`);
+  // More, and more than two patches would reach a pixel along an axis.
+  if (blended && (margin === 0 || margin * 4 > patchSize))
+    throw invalid(`an overlap of ${2 * margin} px: must be from 32 px to half of ${patchSize}`);
 }

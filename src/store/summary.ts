@@ -11,7 +11,7 @@ export interface SlideSummary extends Aggregate {
   /** 'incomplete': none of its patches was read, or most of the tiles it lists are not stored. */
   readonly state: 'completed' | 'incomplete' | 'failed';
   readonly source: {
-    /** The slide's file name, without its folder. */
+    /** The slide's file name, without its folder; of one that is stored as tiles in a folder, the folder's name. */
     readonly file: string;
     readonly format: string;
     /** Spacing of level 0 in µm per pixel. */

@@ -6,7 +6,7 @@ import { adam, type Moments } from './adam.js';
 import type { TrainRecipe, TrainState } from './port.js';
 import { Teacher } from './teacher.js';
 
-/** PyTorch's default: how much of the running statistics a batch replaces. */
+/** PyTorch's default where a norm has none of its own: how much of the running statistics a batch replaces. */
 const MOMENTUM = 0.1;
 
 /** The numbers a training run changes: parameters, running statistics, moments of the optimiser. */
@@ -67,12 +67,13 @@ export class Parameters {
   /** `means`, `variances`: of the norms that use the batch, one behind the other. */
   addStatistics(means: Float32Array, variances: Float32Array): void {
     let at = 0;
-    for (const { name, channels } of batchNorms(this.#graph).filter(norm => this.usesBatch(norm.name))) {
+    for (const { name, channels, momentum = MOMENTUM } of batchNorms(this.#graph)) {
+      if (!this.usesBatch(name)) continue;
       const mean = this.values.get(`${name}.running_mean`)!;
       const variance = this.values.get(`${name}.running_var`)!;
       for (let c = 0; c < channels; c++, at++) {
-        mean[c] = (1 - MOMENTUM) * mean[c]! + MOMENTUM * means[at]!;
-        variance[c] = (1 - MOMENTUM) * variance[c]! + MOMENTUM * variances[at]!;
+        mean[c] = (1 - momentum) * mean[c]! + momentum * means[at]!;
+        variance[c] = (1 - momentum) * variance[c]! + momentum * variances[at]!;
       }
     }
   }

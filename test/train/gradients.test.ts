@@ -7,7 +7,7 @@ import { freezeNorms } from '#src/model/graph/freeze.js';
 import { ACTIVATIONS, type Graph, type Value } from '#src/model/graph/graph.js';
 import { simplify } from '#src/model/graph/simplify.js';
 import type { Program } from '#src/model/program/words.js';
-import type { Tf } from '#src/model/tfjs/layers.js';
+import type { Tf } from '#src/model/tfjs/layer.js';
 import { openOrtPrograms } from '#src/train/ort-programs.js';
 import type { LoadedProgram } from '#src/train/program-engine.js';
 import { openTfjsPrograms } from '#src/train/tfjs-programs.js';

@@ -1,6 +1,8 @@
 import { StromaflowError } from '../../errors.js';
+import type { InputNormalisation } from '../manifest.js';
 import type { Stem } from './decoder/decoder.js';
 import { DECODERS, type DecoderConfig, isDecoderName } from './decoder/decoders.js';
+import { encoderOf } from './encoder/choose.js';
 import { ENCODERS } from './encoder/encoders.js';
 import { Options } from './options.js';
 
@@ -9,14 +11,19 @@ export interface Architecture {
   /** A name in ENCODERS. */
   readonly encoder: string;
   readonly encoderDepth: number;
+  /** What images the encoder's own weights were trained on; null where nobody can tell. */
+  readonly input: InputNormalisation | null;
   readonly decoder: DecoderConfig;
   readonly classes: number;
   /** What turns logits into probabilities: each class by itself, or all against each other. */
   readonly activation: 'sigmoid' | 'softmax';
 }
 
+/** Of torch.onnx.export, in one line. */
+const DYNAMIC = "input_names=['image'], dynamic_axes={'image': {0: 'batch'}}";
+
 /** Changes training only, or is answered by the weights themselves. */
-const WITHOUT_EFFECT = ['encoder_weights', 'decoder_dropout', 'aux_params'];
+const WITHOUT_EFFECT = ['decoder_dropout', 'aux_params'];
 
 /**
  * Reads config.json as smp's `save_pretrained` writes it. Throws MODEL_UNSUPPORTED, by name, for what cannot be run
@@ -28,9 +35,11 @@ export function parseArchitecture(json: unknown, path: string): Architecture {
   const options = new Options(json as Record<string, unknown>, path);
   const model = options.take('_model_class', undefined);
   if (!isDecoderName(model))
-    throw options.unsupported('_model_class', model, `known: ${Object.keys(DECODERS).join(', ')}`);
+    throw options.unsupported('_model_class', model, `known: ${Object.keys(DECODERS).join(', ')}`, {
+      fix: `export it where it was trained, torch.onnx.export(model, image, 'model.onnx', ${DYNAMIC}), and give model.onnx; see docs/models.md`,
+    });
 
-  const encoder = options.oneOf('encoder_name', 'resnet34', [...ENCODERS.keys()]) as string;
+  const { encoder, input } = encoderOf(options);
   const encoderDepth = options.integer('encoder_depth', DECODERS[model].depth ?? 5, 3, 5);
   const classes = options.integer('classes', 1, 1, 255);
   options.oneOf('in_channels', 3, [3]);
@@ -40,7 +49,7 @@ export function parseArchitecture(json: unknown, path: string): Architecture {
   const decoder = { type: model, ...DECODERS[model].parse(options, stem) } as DecoderConfig;
   for (const name of WITHOUT_EFFECT) options.take(name, undefined);
   options.refuseTheRest();
-  return { encoder, encoderDepth, decoder, classes, activation };
+  return { encoder, encoderDepth, input, decoder, classes, activation };
 }
 
 /** The encoder as its decoder sees it. */

@@ -18,6 +18,14 @@ export function buildNetwork(architecture: Architecture): Graph {
   });
 }
 
+/** Side in pixels of the smallest image the network can read. */
+export function leastSideOf(architecture: Architecture): number {
+  return leastSide(architecture.decoder, stemOf(architecture));
+}
+
+const leastSide = <Name extends DecoderName>(config: DecoderConfig<Name>, stem: Stem): number =>
+  Math.max(32, DECODERS[config.type].leastSide?.(config, stem) ?? 0);
+
 function decode<Name extends DecoderName>(
   g: GraphBuilder,
   config: DecoderConfig<Name>,

@@ -17,6 +17,12 @@ export class Options {
     return value;
   }
 
+  /** For an option that says null where it means its default. */
+  nullAsAbsent(name: string): this {
+    if (this.#values.get(name) === null) this.#values.delete(name);
+    return this;
+  }
+
   integer(name: string, otherwise: number, min: number, max: number): number {
     const value = this.take(name, otherwise);
     if (!Number.isInteger(value) || (value as number) < min || (value as number) > max)
@@ -34,8 +40,8 @@ export class Options {
     for (const [name, value] of this.#values) if (!name.startsWith('_')) throw this.unsupported(name, value);
   }
 
-  unsupported(name: string, value: unknown, reason?: string): StromaflowError {
-    return new StromaflowError('MODEL_UNSUPPORTED', this.#line(name, value, 'is not supported', reason));
+  unsupported(name: string, value: unknown, reason?: string, how: { readonly fix?: string } = {}): StromaflowError {
+    return new StromaflowError('MODEL_UNSUPPORTED', this.#line(name, value, 'is not supported', reason), how);
   }
 
   invalid(name: string, value: unknown, reason: string): StromaflowError {

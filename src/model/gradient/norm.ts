@@ -1,14 +1,22 @@
+import { StromaflowError } from '../../errors.js';
 import type { BatchNorm, GroupNormNode, LayerNormNode } from '../graph/graph.js';
 import type { Term } from '../program/words.js';
 import type { Context, Taped } from './context.js';
 
-/** Batch normalisation: by the batch's statistics, which are kept for the running ones, or by the stored ones. */
+/**
+ * Batch normalisation: by the batch's statistics, which are kept for the running ones, or by the stored ones.
+ * @throws MODEL_UNSUPPORTED where the batch has one value a channel: it has no spread, and would be shifted to 0 without a word
+ */
 export function batchNorm(context: Context, norm: BatchNorm, x: Term): Taped {
   const { p } = context;
   const { name, epsilon, groups } = norm;
   if (groups !== undefined || !context.usesBatch(name)) return storedNorm(context, norm, x);
   const [n, , height, width] = x.shape as [number, number, number, number];
   const count = n * height * width;
+  if (count === 1)
+    throw new StromaflowError('MODEL_UNSUPPORTED', `${name} gets one value a channel from a batch of one patch`, {
+      fix: 'train with --batch 2 or more, or with the stored statistics of its norms',
+    });
   const average = (sums: Term) => p.mul(p.sum(sums, [0]), 1 / count);
   const keep = (mean: Term, variance: Term) =>
     context.keepStatistics(name, mean, p.mul(variance, count / Math.max(1, count - 1)));

@@ -1,4 +1,11 @@
-import { type ConvNode, type ConvTransposeNode, type Graph, type GraphNode, inputsOf } from '../graph/graph.js';
+import {
+  type BatchNorm,
+  type ConvNode,
+  type ConvTransposeNode,
+  type Graph,
+  type GraphNode,
+  inputsOf,
+} from '../graph/graph.js';
 import { ProgramBuilder } from '../program/builder.js';
 import type { Program, Term } from '../program/words.js';
 import type { Context, Taped } from './context.js';
@@ -48,10 +55,12 @@ export function headChannels(graph: Graph): number {
 }
 
 /** Batch norms that may take their statistics from the batch, in the order of their layers. */
-export function batchNorms(graph: Graph): { readonly name: string; readonly channels: number }[] {
+export function batchNorms(graph: Graph): (Pick<BatchNorm, 'name' | 'momentum'> & { readonly channels: number })[] {
   return graph.nodes.flatMap((node, id) => {
     const norm = isConv(node) ? node.batchNorm : node.op === 'batchNorm' ? node : undefined;
-    return norm && norm.groups === undefined ? [{ name: norm.name, channels: graph.values[id]!.channels }] : [];
+    if (!norm || norm.groups !== undefined) return [];
+    const { name, momentum } = norm;
+    return [{ name, channels: graph.values[id]!.channels, ...(momentum !== undefined && { momentum }) }];
   });
 }
 

@@ -72,6 +72,8 @@ export interface ConvTransposeNode {
 export interface BatchNorm {
   readonly name: string;
   readonly epsilon: number;
+  /** How much of the stored statistics a batch replaces in training; PyTorch's 0.1 unless given. */
+  readonly momentum?: number;
   /** Statistics are [groups], each of out / groups channels; of every channel, [out], unless given. */
   readonly groups?: number;
 }

@@ -1,7 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import type { Bilinear, UpsampleNode } from '../graph/graph.js';
 import { averages, cubicWeights } from '../program/interpolation.js';
-import type { Tf } from './layers.js';
+import type { Tf } from './layer.js';
 
 type Tensor4D = tfjs.Tensor4D;
 

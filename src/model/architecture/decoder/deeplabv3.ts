@@ -14,7 +14,7 @@ export const deepLabV3: Decoder<DeepLabConfig> = {
   parse: (options, stem) => {
     const outputStride = outputStrideOf(options, stem, 8, [8, 16]);
     const needed = deepest(stem, outputStride);
-    const upsampling = upsamplingOf(options, needed, needed);
+    const upsampling = upsamplingOf(options.nullAsAbsent('upsampling'), needed, needed);
     return { ...asppOf(options, false), outputStride, upsampling };
   },
   outputStride: ({ outputStride }) => outputStride,

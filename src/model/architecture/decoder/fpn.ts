@@ -2,6 +2,7 @@ import type { GraphBuilder } from '../../graph/builder.js';
 import type { Interpolation, Value } from '../../graph/graph.js';
 import { interpolationOf, type Options } from '../options.js';
 import type { Decoder, Stem } from './decoder.js';
+import { upsamplingOf } from './upsampling.js';
 
 /**
  * Feature Pyramid Network decoder (Lin et al. 2016, arXiv:1612.03144; the segmentation form of Kirillov et al. 2019,
@@ -29,18 +30,18 @@ export interface FpnConfig {
   readonly upsampling: number;
 }
 
-function parse(options: Options, { depth }: Stem): FpnConfig {
+function parse(options: Options, { depth, encoder }: Stem): FpnConfig {
+  if (encoder.emptyHalf && depth < 5)
+    throw options.unsupported(
+      'encoder_depth',
+      depth,
+      'FPN needs the feature of half the size, which this encoder has not',
+    );
   const segmentationChannels = options.integer('decoder_segmentation_channels', 128, 32, 4096);
   if (segmentationChannels % 32 !== 0)
     throw options.unsupported('decoder_segmentation_channels', segmentationChannels, 'GroupNorm makes 32 groups');
-  const upsampling = options.integer('upsampling', 4, 1, 32);
-  // The decoder's output has the size of the fourth last feature; the mask must have the patch's.
-  if (upsampling !== 2 ** (depth - 3))
-    throw options.unsupported(
-      'upsampling',
-      upsampling,
-      `with encoder_depth ${depth} the mask is not of the patch's size`,
-    );
+  // The decoder's output has the size of the fourth last feature.
+  const upsampling = upsamplingOf(options, 4, 2 ** (depth - 3));
   return {
     pyramidChannels: options.integer('decoder_pyramid_channels', 256, 1, 4096),
     segmentationChannels,

@@ -11,7 +11,7 @@ export function outputStrideOf(
 ): OutputStride {
   const stride = options.oneOf('encoder_output_stride', otherwise, allowed) as OutputStride;
   if (stride === 32 || encoder.dilates) return stride;
-  throw options.unsupported('encoder_output_stride', stride, `${name} always shrinks the image to a 32nd`);
+  throw options.unsupported('encoder_output_stride', stride, `${name} is run with 32 only`);
 }
 
 /** Image side ÷ side of the deepest feature. */

@@ -5,11 +5,12 @@ import { type Encoder, type OutputStride, stageOf } from './encoder.js';
 import { squeezeExcite } from './squeeze.js';
 
 /**
- * EfficientNet as smp has it, ported from TensorFlow: batch norms with ε = 10⁻³, and "same" padding, which is more below and right
+ * EfficientNet as smp has it, ported from TensorFlow: batch norms with ε = 10⁻³ and a momentum of 0.01, and "same" padding, which is more below and right
  * than above and left where a stride does not come out even. How uneven was settled once, for the image side that the network was
  * trained on, and stays so whatever the patch is: a b2 pads its fourth stride on both sides, since 260 px have become 65.
  */
 const EPSILON = 1e-3;
+const MOMENTUM = 0.01;
 
 /** Blocks, counted through, whose outputs are f2 … f5. */
 const TAPS = [
@@ -64,7 +65,7 @@ function efficientnet(
   return features;
 }
 
-const norm = (name: string) => ({ name, epsilon: EPSILON });
+const norm = (name: string) => ({ name, epsilon: EPSILON, momentum: MOMENTUM });
 
 /** TensorFlow's: as much as makes the output ⌈side ÷ stride⌉ pixels, the odd one below and right. */
 function samePadding(side: number, kernel: number, stride: number): Padding {

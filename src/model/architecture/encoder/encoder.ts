@@ -7,6 +7,8 @@ export interface Encoder {
   readonly depth: number;
   /** smp's U-Nets put two more convolutions behind encoders of this kind. */
   readonly centre: boolean;
+  /** f1 has no channels: nothing was seen at half the image's size. */
+  readonly emptyHalf?: true;
   /** Whether smp can keep its last stages large (`outputStride` below 32). */
   readonly dilates: boolean;
   /**

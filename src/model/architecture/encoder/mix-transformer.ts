@@ -37,7 +37,13 @@ const EPSILON_OF_PATCHES = 1e-5;
 
 export const MIX_TRANSFORMERS = Object.entries(SHAPES).map(([name, shape]): [string, Encoder] => [
   name,
-  { depth: 5, centre: false, dilates: true, build: (g, depth, stride) => mixTransformer(g, shape, depth, stride) },
+  {
+    depth: 5,
+    centre: false,
+    emptyHalf: true,
+    dilates: true,
+    build: (g, depth, stride) => mixTransformer(g, shape, depth, stride),
+  },
 ]);
 
 /** Features [f0, …, f_depth]. */
