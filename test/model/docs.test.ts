@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
 import { parseArchitecture } from '#src/model/architecture/config.js';
+import { DECODERS } from '#src/model/architecture/decoder/decoders.js';
 import { ENCODERS } from '#src/model/architecture/encoder/encoders.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { multiplications } from '#src/model/graph/cost.js';
+import { decoderFigures } from '../engine/decoder-figures.js';
 import { encoderFigures, TRIED } from '../engine/encoder-figures.js';
 import { expectGenerated, markdownTable } from '../support/generated-docs.js';
 
@@ -28,7 +30,7 @@ const FAMILIES: readonly (readonly [string, RegExp])[] = [
   ],
 ];
 
-it('docs/models.md lists every encoder, with what encoder-table.ts measured', async () => {
+it('docs/models.md lists every encoder and decoder, with what encoder-table.ts and decoder-table.ts measured', async () => {
   const { about, deltas, timed } = await encoderFigures();
   const names = [...ENCODERS.keys()];
   const familyOf = (name: string) => FAMILIES.filter(([, pattern]) => pattern.test(name));
@@ -55,7 +57,25 @@ it('docs/models.md lists every encoder, with what encoder-table.ts measured', as
       `${(int8.agreement * 100).toFixed(1)} %`,
     ];
   });
+  const decoders = await decoderFigures();
+  const rows = Object.keys(DECODERS).map(name => {
+    const { patchesPerSecond, times, int8 } = decoders.timed[name]!;
+    const graph = buildNetwork(parseArchitecture({ _model_class: name }, name));
+    const delta = decoders.deltas[name];
+    return [
+      `\`${name}\``,
+      delta === undefined ? 'see [engines.md](engines.md)' : delta.toExponential(0),
+      (multiplications(graph, 512) / 1e9).toFixed(1),
+      patchesPerSecond.toPrecision(2),
+      times.toFixed(2),
+      `${int8.times.toFixed(2)} ×`,
+      int8.mean.toFixed(3),
+      `${(int8.agreement * 100).toFixed(1)} %`,
+    ];
+  });
+  const columns = ['GMAC, 512 px', 'patches/s', '÷ FPN', 'int8', 'mean \\|Δlogit\\|', 'pixels that agree'];
   await expectGenerated('models.md', {
+    decoders: `${decoders.about}:\n\n${markdownTable(['decoder', 'max \\|Δlogit\\| ÷ range', ...columns], rows)}`,
     encoders: markdownTable(['encoders', 'max \\|Δlogit\\| ÷ range'], encoders),
     'encoder-speeds': `${about}:\n\n${markdownTable(
       [
