@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Decision, decisionOf } from '#src/model/decision.js';
 import { buildGraph } from '#src/model/graph/builder.js';
 import type { ConvNode } from '#src/model/graph/graph.js';
-import { foldedConv, parameterProblems } from '#src/model/weights.js';
+import { foldedConv, foldedNorm, parameterProblems } from '#src/model/weights.js';
 
 /** A 1 × 1 convolution of `input` channels with a batch normalisation, and its numbers. */
 function normalised(input: number, out: number, numbers: readonly number[]) {
@@ -52,6 +52,21 @@ test('a folded convolution equals convolution, then normalisation', async () => 
       },
     ),
   );
+});
+
+test('a norm with nothing to fold into is a scale and a shift', async () => {
+  const norm = { name: 'bn', epsilon: 0.5 };
+  const tensors: Record<string, readonly number[]> = {
+    'bn.weight': [2, 3],
+    'bn.bias': [1, -1],
+    'bn.running_mean': [4, 5],
+    'bn.running_var': [0.5, 3.5],
+  };
+  const { scale, shift } = await foldedNorm(norm, { read: async name => Float32Array.from(tensors[name]!) });
+  expect([...scale]).toEqual([2, 1.5]);
+  expect([...shift]).toEqual([1 - 8, -1 - 7.5]);
+  const negative = { read: async () => Float32Array.of(-1, 1) };
+  await expect(foldedNorm(norm, negative)).rejects.toMatchObject({ code: 'MODEL_INVALID' });
 });
 
 test('without normalisation the numbers are handed on as they are', async () => {
