@@ -115,11 +115,18 @@ const MASKED_BY = 'tissue blocks';
 /** Everything that changes a mask, and nothing else. */
 function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
   const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin, ...(plan.blended ? ['blended, sin²'] : [])];
+  const areas = [plan.openBelow, plan.closeBelow].map(pixels => pixels ?? 0);
   return {
     slide: info.id,
     fingerprint: info.fingerprint,
     modelVersion: segmenter.info.modelVersion,
-    plan: JSON.stringify([...grid, tissueRule, MASKED_BY, ...(plan.padding === 'zero' ? [] : [plan.padding])]),
+    plan: JSON.stringify([
+      ...grid,
+      tissueRule,
+      MASKED_BY,
+      ...(plan.padding === 'zero' ? [] : [plan.padding]),
+      ...(areas.some(pixels => pixels > 0) ? ['areas', ...areas] : []),
+    ]),
   };
 }
 

@@ -23,6 +23,7 @@ import type { Workers } from '../src/tasks/workers.js';
 import { openBus } from './buses.js';
 import { NormFits } from './fit-norms.js';
 import { engineLanes, modelOf, openModelOfWorkers, openModels } from './models.js';
+import { checkShape } from './plan-of.js';
 import type { ModelParts } from './taken-model.js';
 import { handOut, openWorkBus } from './work-bus.js';
 
@@ -85,14 +86,16 @@ export async function openParts(
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
     const model = await modelOf(config);
+    checkShape(config, model);
     const isIngest = config.role === 'ingest';
     if (isIngest && config['fit-norm'] !== undefined)
       throw new StromaflowError('CONFIG_INVALID', '--fit-norm does not go with --role ingest', {
         fix: 'fit the norms once with stromaflow model freeze, and give every worker that bundle',
       });
-    if (config.overlap !== undefined && isIngest)
-      throw new StromaflowError('CONFIG_INVALID', '--overlap does not go with --role ingest', {
-        fix: 'give --margin instead: workers answer with masks, and there is nothing to blend in those',
+    const met = (['overlap', 'open-area', 'close-area'] as const).find(name => (config[name] ?? 0) > 0);
+    if (met && isIngest)
+      throw new StromaflowError('CONFIG_INVALID', `--${met} does not go with --role ingest`, {
+        fix: 'leave it off: workers answer patch by patch, and know nothing of those that touch one',
       });
     const arena = allocateArena(config, model);
     const engineEvents = new Subject<EngineEvent>();

@@ -1,7 +1,7 @@
 import type { Config } from '../src/config/options.js';
 import type { Model } from '../src/model/model.js';
 import type { Padding, PatchPlan } from '../src/read/patch.js';
-import { planPatches } from '../src/read/plan.js';
+import { checkPatch, type PatchShape, planPatches } from '../src/read/plan.js';
 import type { SlideInfo } from '../src/slide/slide.js';
 
 /** Pixels of margin that take most of a seam away, and patches for which they are not too dear (docs/decisions/0026-margin.md). */
@@ -22,16 +22,25 @@ export function overlapOf({ overlap }: Pick<Config, 'overlap'>, patchSize: numbe
   return Math.max(OVERLAP_STEP, Math.round(pixels / OVERLAP_STEP) * OVERLAP_STEP);
 }
 
-/** The grid of a slide under a model. Throws SLIDE_SPACING, CONFIG_INVALID. */
-export function planOf(info: SlideInfo, config: Config, model: Model): PatchPlan {
+function shapeOf(config: Config, model: Model): PatchShape {
   const patchSize = config['patch-size'] ?? model.patchSize;
   const overlap = overlapOf(config, patchSize);
+  if (overlap !== undefined) return { patchSize, margin: overlap / 2, blended: true };
+  return { patchSize, margin: config.margin ?? usualMargin(model, patchSize) };
+}
+
+/** Patches that no slide can be cut into are refused before the first one comes. Throws CONFIG_INVALID. */
+export function checkShape(config: Config, model: Model): void {
+  checkPatch(shapeOf(config, model));
+}
+
+/** The grid of a slide under a model. Throws SLIDE_SPACING, CONFIG_INVALID. */
+export function planOf(info: SlideInfo, config: Config, model: Model): PatchPlan {
   return planPatches(info, {
+    ...shapeOf(config, model),
     spacing: config.spacing ?? model.spacing,
-    patchSize,
-    ...(overlap === undefined
-      ? { margin: config.margin ?? usualMargin(model, patchSize) }
-      : { margin: overlap / 2, blended: true }),
     padding: config.padding as Padding,
+    openArea: config['open-area'],
+    closeArea: config['close-area'],
   });
 }

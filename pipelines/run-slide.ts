@@ -134,11 +134,11 @@ function duePatchesOf(
   const stop = AbortSignal.any([signal, session.failed]);
   const readyOf = (slide: LiveSlide) =>
     taken?.ready ? taken.ready(session.failed) : duePatches(slide, session.plan, stop);
-  const { blended } = session.plan;
-  if (live)
-    return blended ? inWindow(session, readyOf(live), credits.total, stop) : session.dueWhenReady(readyOf(live));
+  const { blended, openBelow, closeBelow } = session.plan;
+  const meets = blended || openBelow !== undefined || closeBelow !== undefined;
+  if (live) return meets ? inWindow(session, readyOf(live), credits.total, stop) : session.dueWhenReady(readyOf(live));
   const over = whole?.replaced ?? new AbortController().signal;
-  if (blended) return inWindow(session, until(over, readyNow(session.plan)), credits.total, stop);
+  if (meets) return inWindow(session, until(over, readyNow(session.plan)), credits.total, stop);
   return until(over, session.due());
 }
 

@@ -16,6 +16,7 @@ import { announce } from '../src/stage/announce.js';
 import { blend } from '../src/stage/blend.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
+import { filterAreas } from '../src/stage/filter-areas.js';
 import { infer } from '../src/stage/infer.js';
 import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
@@ -38,7 +39,7 @@ import type { SlideTask } from './slide-task.js';
  * as many patches as there are credits, and after an abort lets out what is inside.
  *
  *     due ─credit→ read → [afterRead] → tissue? ─yes→ infer (batch → segment) ─┐
- *                                          └────────────no─────────────────────┴→ [blend] → outcome → score → store → publish → acknowledge → announce
+ *                                          └────────────no─────────────────────┴→ [blend] → outcome → [filterAreas] → score → store → publish → acknowledge → announce
  */
 export function segmentPatches(
   due: AsyncIterable<DuePatch>,
@@ -63,6 +64,7 @@ export function segmentPatches(
     ),
     blend(credits, observer),
     outcome(observer),
+    filterAreas(credits, observer),
     score(),
     store(observer),
     publish(bus, observer, giveUp),

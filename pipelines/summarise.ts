@@ -1,7 +1,7 @@
-import { basename } from 'node:path';
 import type { Aggregate } from '../src/event/payloads.js';
 import type { PatchRecord } from '../src/read/patch.js';
 import type { SlideNote } from '../src/slide/note.js';
+import { slideFileName } from '../src/slide/tile-folder/find-tiles.js';
 import type { SlideSession } from '../src/stage/session.js';
 import type { SlideSummary } from '../src/store/summary.js';
 import { VERSION } from '../src/version.js';
@@ -31,7 +31,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
   const { config, tissueRule } = parts;
   const { name, version, device, batch, loadSeconds, threshold } = session.engine;
   const { members, tta } = session.model.model;
-  const { level, patchSize, margin, blended, padding, cols, rows, downsample } = plan;
+  const { level, patchSize, margin, blended, openBelow, closeBelow, mpp, padding, cols, rows, downsample } = plan;
   const { width, height } = slide.levels[0]!;
   const records = [...session.aggregate.records()];
   return {
@@ -39,7 +39,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
     schema: 'stromaflow.summary.v1',
     state: session.lack ? 'incomplete' : 'completed',
     source: {
-      file: basename(slide.path),
+      file: slideFileName(slide.path),
       format: slide.format,
       mpp: slide.mpp,
       mppFrom: config.mpp === undefined ? 'the slide' : 'given with --mpp',
@@ -50,7 +50,13 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       fingerprint: slide.fingerprint,
       properties: slide.properties,
     },
-    plan: { level, patchSize, margin, ...(blended ? { overlap: 2 * margin } : {}), padding, cols, rows, downsample },
+    plan: {
+      ...{ level, patchSize, margin },
+      ...(blended ? { overlap: 2 * margin } : {}),
+      ...(openBelow ? { openArea: openBelow * mpp ** 2 } : {}),
+      ...(closeBelow ? { closeArea: closeBelow * mpp ** 2 } : {}),
+      ...{ padding, cols, rows, downsample },
+    },
     threshold,
     ...(members.length > 1
       ? { members: members.map(({ name, version, threshold }) => ({ name, version, threshold })) }

@@ -179,7 +179,7 @@ const ROWS = [
       ]),
       graph('Area, mm² a minute', 'short', [
         [`sum(${rate('stromaflow_stroma_mm2_total')}) * 60`, 'stroma'],
-        [`sum(${rate('stromaflow_tissue_mm2_total')}) * 60`],
+        [`sum(${rate('stromaflow_tissue_mm2_total')}) * 60`, 'tissue'],
       ]),
       graph(
         'Stroma of tissue',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parts } from '../../pipelines/parts.js';
 import { toStromaflowError } from '../errors.js';
 import { decodeEvent } from '../event/decode.js';
@@ -7,6 +8,10 @@ import type { Terminal } from './terminal.js';
 
 /** Tiles of the demo's slide. */
 const TILES = 130;
+/** So many are scanned, and no mask is out: the scanner waits. */
+const HALF = TILES / 2;
+/** Half of the silence after which a slide counts as left off. */
+const PATIENCE_MS = 300_000;
 
 /** What a person should see of the demo: how far the scan was when masks came, in a handful of lines. */
 export class DemoStory {
@@ -14,6 +19,7 @@ export class DemoStory {
   #tiles = 0;
   #masks = 0;
   #over = false;
+  readonly #first = new AbortController();
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -30,6 +36,7 @@ export class DemoStory {
       for await (const event of bus.subscribe(`${config.prefix}.*.*.mask.>`, signal)) {
         if (decodeEvent(event)?.kind !== 'mask') continue;
         this.#masks += 1;
+        this.#first.abort();
         if (this.#masks === 1 && !this.#over)
           this.#terminal.line(`live       the first mask is out, with ${this.#tiles} of ${TILES} tiles scanned`);
       }
@@ -38,13 +45,21 @@ export class DemoStory {
     }
   }
 
-  tile(): void {
+  /** Resolves when the scanner may go on: a machine that is slow or busy would see the whole slide before a mask. */
+  async tile(signal: AbortSignal): Promise<void> {
     this.#tiles += 1;
+    if (this.#tiles !== HALF || this.#masks > 0) return;
+    this.#terminal.line('scanner    waits half way for the first mask: this machine is slow or busy');
+    await sleep(PATIENCE_MS, undefined, { signal: AbortSignal.any([signal, this.#first.signal]) }).catch(
+      () => undefined,
+    );
   }
 
   scanned(): void {
     this.#over = true;
-    this.#terminal.line(`scanner    done: ${this.#masks} masks came while it wrote, the rest follow`);
+    this.#terminal.line(
+      `scanner    done: ${this.#masks} ${this.#masks === 1 ? 'mask' : 'masks'} came while it wrote, the rest follow`,
+    );
   }
 
   scanFailed(error: unknown): void {

@@ -126,10 +126,11 @@ export function trainLine({ epoch, epochs, place, patches, loss, iou, perSecond,
 
 /** A line that stays, for an epoch that is over. */
 export function epochLine(
-  { epoch, train, validation, best, imagesPerSecond, seconds }: EpochLine,
+  { epoch, train, validation, unlabelled, best, imagesPerSecond, seconds }: EpochLine,
   epochs: number,
 ): string {
   const part = (name: string, { loss, iou }: EpochLine['train']): string =>
     `${name} loss ${loss.toFixed(3)} IoU ${iou.toFixed(3)}`;
-  return `epoch      ${epoch}/${epochs}  ${part('training', train)}  ${part('validation', validation)}${best ? ' *' : ''}  ${imagesPerSecond.toFixed(2)} images/s, ${clock(seconds)}`;
+  const sure = unlabelled ? `  unlabelled ${(100 * unlabelled.confident).toFixed(0)} % sure` : '';
+  return `epoch      ${epoch}/${epochs}  ${part('training', train)}  ${part('validation', validation)}${best ? ' *' : ''}${sure}  ${imagesPerSecond.toFixed(2)} images/s, ${clock(seconds)}`;
 }

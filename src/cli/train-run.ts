@@ -23,7 +23,8 @@ import { SampleThreads } from '../train/sample-threads.js';
 import { checkSplit, checkSplitGrid } from '../train/split-fit.js';
 import { checkPatchSize, dropoutOf, openStart, type Start } from '../train/start.js';
 import { statementOf } from '../train/statement.js';
-import { createTrainer } from '../train/trainer.js';
+import { createThreadTrainer } from '../train/thread-trainer.js';
+import type { createTrainer } from '../train/trainer.js';
 import type { UnlabelledIndex } from '../train/unlabelled-index.js';
 import { VERSION } from '../version.js';
 import type { CommandContext } from './command.js';
@@ -31,7 +32,7 @@ import { Faults } from './faults.js';
 import { labelledSetOptions } from './label-options.js';
 import { TrainDisplay } from './train-display.js';
 import { recipeOf } from './train-options.js';
-import { openUnlabelled } from './train-unlabelled.js';
+import { findPictures, openUnlabelled } from './train-unlabelled.js';
 
 /** What a run came to. */
 export interface RunResult {
@@ -58,7 +59,7 @@ const CACHE_BYTES = 256 * 2 ** 20;
  */
 export async function trainSet(
   context: CommandContext,
-  openTrainer: typeof createTrainer = createTrainer,
+  openTrainer: typeof createTrainer = createThreadTrainer,
 ): Promise<RunResult> {
   const { args, config, terminal, signal } = context;
   const path = args[0]!;
@@ -67,7 +68,7 @@ export async function trainSet(
     const start = await openStart(startOptions(config), signal);
     cleanUps.unshift(() => start.close());
     const recipe = recipeOf(config, start.parameters);
-    const faults = new Faults(config.strict);
+    const faults = new Faults(config.strict, true);
     const set = await openLabelledSet(path, {
       ...labelledSetOptions(config, start.labels),
       strict: config.strict,
@@ -93,13 +94,16 @@ export async function trainSet(
     const display = await TrainDisplay.open(config, terminal, name, recipe);
     cleanUps.unshift(() => display.close());
     const onItems = (ids: ReadonlySet<string>): void => {
+      if (ids.size === 0) throw noneUsable(path, set.size, faults);
+      faults.say();
       const said = given && checkSplit(given, config.split!, ids, faults.list.length);
       if (said) terminal.line(`split      ${said}`);
     };
+    const pictures = await findPictures(config, faults);
     const index = await indexSet(context, set, split, grid, recipe, faults, display, onItems);
     terminal.line(`split      by ${split.by}, seed ${split.seed}, ${splitHash(split).slice(0, 8)}`);
     for (const line of describeIndex(index)) terminal.line(line);
-    const unlabelled = await openUnlabelled(context, {
+    const unlabelled = await openUnlabelled(context, pictures, {
       ...{ grid, recipe, labelled: index, faults },
       setting: { ...settingOf(set), rule: tissueRule(config) },
       onProgress: patches => display.looked(patches),
@@ -177,6 +181,14 @@ export async function trainSet(
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
+}
+
+function noneUsable(path: string, count: number, { list: [first] }: Faults): StromaflowError {
+  const why = first ? `: ${first.message}` : '';
+  return new StromaflowError('LABELS_INVALID', `${path}: none of its ${count} images can be used${why}`, {
+    cause: first,
+    ...(first && { fix: first.fix }),
+  });
 }
 
 function startOptions(config: Config) {

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises';
 import { readerThreads } from '../../pipelines/parts.js';
+import type { Config } from '../config/options.js';
 import { toStromaflowError } from '../errors.js';
 import { ImageSums } from '../evaluate/seen.js';
 import { findUnlabelled, type Picture } from '../evaluate/unlabelled.js';
@@ -25,15 +26,27 @@ export interface UnlabelledSet {
 
 /**
  * What `--unlabelled` names; undefined where it is not given.
- * @throws what findUnlabelled and indexUnlabelled throw
+ * @throws what findUnlabelled throws
+ */
+export async function findPictures(
+  { unlabelled, mpp }: Pick<Config, 'unlabelled' | 'mpp'>,
+  faults: Faults,
+): Promise<Picture[] | undefined> {
+  if (unlabelled === undefined) return undefined;
+  return findUnlabelled(unlabelled, mpp, error => faults.add(toStromaflowError(error, 'SLIDE_UNREADABLE')));
+}
+
+/**
+ * Looks at them.
+ * @throws what indexUnlabelled throws
  */
 export async function openUnlabelled(
   { config, signal, terminal }: Pick<CommandContext, 'config' | 'signal' | 'terminal'>,
+  found: readonly Picture[] | undefined,
   { grid, recipe, labelled, setting, faults, onProgress }: UnlabelledSet,
 ): Promise<UnlabelledIndex | undefined> {
-  if (config.unlabelled === undefined) return undefined;
+  if (!found) return undefined;
   const onFault = (error: unknown): undefined => void faults.add(toStromaflowError(error, 'SLIDE_UNREADABLE'));
-  const found = await findUnlabelled(config.unlabelled, config.mpp, onFault);
   const pictures = await others(found, labelled);
   if (pictures.length < found.length)
     terminal.line(`unlabelled ${found.length - pictures.length} pictures are of the set itself: left out`);

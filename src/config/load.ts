@@ -50,9 +50,17 @@ export async function loadConfig(
 }
 
 /** What is wrong whatever the size of the patches is. */
-function checkOverlap(overlap: number, { margin, 'patch-size': patchSize }: Config): void {
+function checkOverlap(
+  overlap: number,
+  { margin, 'patch-size': patchSize, 'open-area': open, 'close-area': close }: Config,
+): void {
   const invalid = (what: string, fix: string) =>
     new StromaflowError('CONFIG_INVALID', `overlap ${overlap}: ${what}`, { fix });
+  if (open > 0 || close > 0)
+    throw invalid(
+      'masks that are blended are not opened or closed by area',
+      'give --overlap, or --open-area and --close-area with a --margin',
+    );
   if (margin !== undefined)
     throw invalid('margins are blended or cropped, not both', 'give --overlap or --margin, not both');
   if (overlap >= 1 && overlap % 32 !== 0)

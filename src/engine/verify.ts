@@ -45,7 +45,9 @@ export async function verifyBundle(path: string, options: EvaluateOptions = {}):
     signal?.throwIfAborted();
     const problem = toStromaflowError(error, 'MODEL_INVALID');
     if (problem.code === 'MODEL_NOT_FOUND') throw problem;
-    return { problems: problem.code === 'MODEL_TENSOR' ? await everyTensorProblem(resolve(path)) : [problem] };
+    const tensors = problem.code === 'MODEL_TENSOR' ? await everyTensorProblem(resolve(path)) : [];
+    // The weights may be sound, and the tensor one of the statistics beside them.
+    return { problems: tensors.length > 0 ? tensors : [problem] };
   }
   const problems = await badValues(bundle, signal);
   if (problems.length > 0) return { bundle, problems };

@@ -14,7 +14,7 @@ const TRUTHS = /_(mask|labels)\.(tiff?|png)$/i;
 
 /**
  * Slides and images of a folder, or of images/ in it, or the one at a path; masks that lie beside slides are none.
- * @param mpp spacing of images that state none, µm/px
+ * @param mpp spacing of images, and of slides that state none, µm/px
  * @param onFault told of each image that is left out
  * @throws FILE_NOT_FOUND, LABELS_INVALID where there is none
  */

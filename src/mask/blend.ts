@@ -1,4 +1,5 @@
 import type { PatchPlan } from '../read/patch.js';
+import { patchesAround } from '../read/plan.js';
 
 /** The grid of a plan whose patches overlap: each reaches `margin` pixels into its neighbours' cores. */
 export type BlendGrid = Pick<PatchPlan, 'patchSize' | 'margin' | 'core' | 'cols' | 'rows'>;
@@ -61,7 +62,7 @@ export class Blend {
   /** Takes the patchSize² probabilities of a patch; what lies in cores that are over goes nowhere. */
   add(col: number, row: number, scores: Float32Array): void {
     this.#shares[this.#at(col, row)] = 'scores';
-    for (const [c, r] of this.#around(col, row)) {
+    for (const [c, r] of patchesAround(this.#grid, col, row)) {
       const cell = this.#at(c, r);
       if (!this.#isOver[cell]) this.#addTo(this.#sumsOf(cell), scores, c - col, r - row);
     }
@@ -81,7 +82,7 @@ export class Blend {
 
   isDue(col: number, row: number): boolean {
     if (this.#shares[this.#at(col, row)] !== 'scores' || this.#isOver[this.#at(col, row)]) return false;
-    return [...this.#around(col, row)].every(([c, r]) => this.#shares[this.#at(c, r)] !== 'unknown');
+    return [...patchesAround(this.#grid, col, row)].every(([c, r]) => this.#shares[this.#at(c, r)] !== 'unknown');
   }
 
   /** The blend of a patch that is due; to be asked for once. */
@@ -112,7 +113,9 @@ export class Blend {
         }
       }
     }
-    const without = [...this.#around(col, row)].filter(([c, r]) => this.#shareOf(c, r) === 'failed').length;
+    const without = [...patchesAround(this.#grid, col, row)].filter(
+      ([c, r]) => this.#shareOf(c, r) === 'failed',
+    ).length;
     this.#close(cell);
     return { scores, without };
   }
@@ -144,13 +147,6 @@ export class Blend {
   #shareOf(col: number, row: number): Share | undefined {
     const { cols, rows } = this.#grid;
     return col >= 0 && col < cols && row >= 0 && row < rows ? this.#shares[this.#at(col, row)] : undefined;
-  }
-
-  /** The patch and those that touch it. */
-  *#around(col: number, row: number): Generator<readonly [col: number, row: number]> {
-    const { cols, rows } = this.#grid;
-    for (let r = Math.max(0, row - 1); r <= Math.min(rows - 1, row + 1); r++)
-      for (let c = Math.max(0, col - 1); c <= Math.min(cols - 1, col + 1); c++) yield [c, r];
   }
 
   #sumsOf(cell: number): Int32Array {

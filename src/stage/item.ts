@@ -41,6 +41,8 @@ export interface InferredMask {
 export interface SettledPatch extends CreditedPatch {
   readonly record: PatchRecord;
   readonly mask?: PatchMask;
+  /** Marks of the core's blocks that are tissue, as the filter gave them; absent: all are. */
+  readonly tissue?: Uint8Array | undefined;
   /** patchSize² bytes, round(255 p), where the engine was asked for them. */
   readonly probabilities?: Uint8Array;
   readonly failure?: {

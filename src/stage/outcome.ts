@@ -24,8 +24,8 @@ export function tellDrops(observer: PipelineObserver): MonoTypeOperatorFunction<
 }
 
 function settle(patch: InferredPatch): SettledPatch {
-  const { session, ref, slot, dueAt, read, inferred } = patch;
-  const common = { session, ref, slot, dueAt };
+  const { session, ref, slot, dueAt, again, read, inferred } = patch;
+  const common = { session, ref, slot, dueAt, ...(again && { again }) };
   const { level, col, row } = ref;
   const place = { level, col, row };
   const none = { tissuePixels: 0, stromaPixels: 0 };
@@ -83,6 +83,7 @@ function settle(patch: InferredPatch): SettledPatch {
   return {
     ...common,
     mask,
+    ...(read.tissue && { tissue: read.tissue }),
     ...(probabilities && { probabilities }),
     record: {
       ...place,

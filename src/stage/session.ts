@@ -86,7 +86,7 @@ export interface DuePatch {
   readonly ref: PatchRef;
   /** performance.now() at which its pixels could be read. */
   readonly dueAt: number;
-  /** It has an outcome, and is read and inferred for its neighbours alone. */
+  /** It has an outcome, or can get none in this start, and is read and inferred for its neighbours alone. */
   readonly again?: true;
 }
 

@@ -1,4 +1,5 @@
 import type { ReadyPatch } from '../live/due-patches.js';
+import { patchesAround } from '../read/plan.js';
 import type { DuePatch, SlideSession } from './session.js';
 
 /**
@@ -12,7 +13,8 @@ import type { DuePatch, SlideSession } from './session.js';
  *
  * Besides patches without an outcome those are given out, marked `again`, that have one but touch one that has not: what they give to it is not kept.
  *
- * @param ready patches that can be read; a patch that has not come when it ends is not done in this start
+ * @param ready patches that can be read. When it ends, those that have not come are not done in this start, nor are those that touch them: these are given out,
+ * marked `again`, only where others need them, and those that wait already take no room from others
  * @param ahead ≥ 1; as many as the graph has credits keep it busy
  * @param stop ends it
  */
@@ -35,12 +37,14 @@ export async function* inWindow(
   let next = 0;
   let asked: Promise<void> | undefined;
   let isEnded = false;
+  let stuck = 0;
 
   const ask = async (): Promise<void> => {
     const item = await iterator.next();
     asked = undefined;
     if (item.done) {
       isEnded = true;
+      stuck = leaveHopeless(session, isPast, came);
       return;
     }
     const { ref, at } = item.value;
@@ -57,8 +61,8 @@ export async function* inWindow(
   };
   const choose = (): DuePatch | undefined => {
     while (next < isPast.length && (isPast[next] || (isEnded && !came.has(next)))) next++;
-    if (session.inside < most && came.has(next)) return takeOut(next);
-    if (session.inside >= ahead) return undefined;
+    if (session.inside - stuck < most && came.has(next)) return takeOut(next);
+    if (session.inside - stuck >= ahead) return undefined;
     const [first] = came.keys();
     return first === undefined ? undefined : takeOut(first);
   };
@@ -84,12 +88,34 @@ export async function* inWindow(
   }
 }
 
+/**
+ * No more come: of those that wait to be given out the ones that can get no outcome are left out, or marked.
+ *
+ * @returns how many of those that were given out will wait in vain
+ */
+function leaveHopeless(session: SlideSession, isPast: Uint8Array, came: Map<number, DuePatch>): number {
+  const { aggregate, plan } = session;
+  const colRow = (place: number) => [place % plan.cols, Math.floor(place / plan.cols)] as const;
+  const placesAround = (place: number) => [...patchesAround(plan, ...colRow(place))].map(([c, r]) => r * plan.cols + c);
+  const isDone = (place: number) => aggregate.has(...colRow(place));
+  const comes = (place: number) =>
+    isPast[place] === 1 || came.has(place) || (isDone(place) && !session.wasSegmented(...colRow(place)));
+  const isHopeless = isPast.map((_, place) => (placesAround(place).every(comes) ? 0 : 1));
+  const isToCome = (place: number) => isHopeless[place] === 0 && !isDone(place);
+  let stuck = 0;
+  for (const place of isPast.keys()) {
+    const patch = came.get(place);
+    if (isHopeless[place] === 0 || patch?.again) continue;
+    if (isPast[place] === 1 && !isDone(place)) stuck += 1;
+    if (!patch) continue;
+    if (placesAround(place).some(isToCome)) came.set(place, { ...patch, again: true });
+    else came.delete(place);
+  }
+  return stuck;
+}
+
 /** It has a mask, and one that touches it has no outcome. */
 function isNeededAgain(session: SlideSession, col: number, row: number): boolean {
-  const { aggregate, plan } = session;
   if (!session.wasSegmented(col, row)) return false;
-  for (let r = Math.max(0, row - 1); r <= Math.min(plan.rows - 1, row + 1); r++)
-    for (let c = Math.max(0, col - 1); c <= Math.min(plan.cols - 1, col + 1); c++)
-      if (!aggregate.has(c, r)) return true;
-  return false;
+  return [...patchesAround(session.plan, col, row)].some(([c, r]) => !session.aggregate.has(c, r));
 }

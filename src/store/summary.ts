@@ -11,7 +11,7 @@ export interface SlideSummary extends Aggregate {
   /** 'incomplete': none of its patches was read, or most of the tiles it lists are not stored. */
   readonly state: 'completed' | 'incomplete' | 'failed';
   readonly source: {
-    /** The slide's file name, without its folder. */
+    /** The slide's file name, without its folder; of one that is stored as tiles in a folder, the folder's name. */
     readonly file: string;
     readonly format: string;
     /** Spacing of level 0 in µm per pixel. */
@@ -36,6 +36,9 @@ export interface SlideSummary extends Aggregate {
     readonly margin: number;
     /** Pixels by which patches overlap and are blended; absent: margins are cropped. */
     readonly overlap?: number;
+    /** µm²: regions below were taken out, holes below filled; absent: none. */
+    readonly openArea?: number;
+    readonly closeArea?: number;
     readonly padding: Padding;
     readonly cols: number;
     readonly rows: number;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { StromaflowError } from '../errors.js';
+import { StromaflowError, toStromaflowError } from '../errors.js';
 import { type OpenItemOptions, openItem } from '../evaluate/open-item.js';
 import type { Picture } from '../evaluate/unlabelled.js';
 import { planPatches } from '../read/plan.js';
+import type { OpenedSlide } from '../slide/slide.js';
 import { contextOf, type IndexedPatch, lookAtAll, type PatchIndexOptions } from './patch-index.js';
 import type { SampleSource } from './sample-reader.js';
 
@@ -40,7 +41,7 @@ export async function indexUnlabelled(
   const margin = context ? contextOf(patchSize) : 0;
   for (const picture of pictures) {
     signal.throwIfAborted();
-    const opened = await openItem(picture, options).catch(onFault);
+    const opened = await open(picture, options).catch(onFault);
     if (!opened) continue;
     const { info, source } = opened;
     const plan = planPatches(info, { spacing, patchSize: patchSize + 2 * margin, margin });
@@ -60,4 +61,14 @@ export async function indexUnlabelled(
       fix: 'give other slides with --unlabelled, or see --tissue-fraction',
     });
   return { items, patches, empty, hash: hash.digest('hex') };
+}
+
+/** A slide's own spacing goes before the one that was given, which may be that of the labelled images. */
+async function open({ mpp, ...picture }: Picture, options: OpenItemOptions): Promise<OpenedSlide> {
+  const given = mpp === undefined ? picture : { ...picture, mpp };
+  if (picture.kind === 'image') return openItem(given, options);
+  return openItem(picture, options).catch((error: unknown) => {
+    if (toStromaflowError(error).code !== 'SLIDE_NO_MPP' || mpp === undefined) throw error;
+    return openItem(given, options);
+  });
 }

@@ -32,13 +32,32 @@ describe('stromaflow', () => {
     expect(stdout).toMatch(/^status {5}http:\/\/127\.0\.0\.1:\d+ /m);
     const scanned = /^live {7}the first mask is out, with (\d+) of 130 tiles scanned$/m.exec(stdout);
     expect(Number(scanned?.[1])).toBeLessThan(130);
-    expect(stdout).toMatch(/^scanner {4}done: [1-9]\d* masks came while it wrote/m);
+    expect(stdout).toMatch(/^scanner {4}done: [1-9]\d* masks? came while it wrote/m);
     expect(stdout).toMatch(/^model {6}a starter trained on few images of lung and colon/m);
     // What the demo says itself fits a narrow terminal.
     const own = stdout.split('\n').filter(line => /^(scanner|live|model|events)/.test(line));
     expect(own.filter(line => line.length > 80)).toEqual([]);
     const picture = await sharp(join(folder, 'overview.png')).metadata();
     expect(picture.width).toBeGreaterThan(500);
+  });
+
+  it('refuses a margin that leaves nothing of a patch before it waits for slides', async () => {
+    for (const margin of ['256', '1024']) {
+      const folder = await emptyFolder();
+      const { status, stderr } = await runCli([
+        'watch',
+        folder,
+        '--out',
+        join(folder, 'out'),
+        '--engine',
+        'null',
+        '--margin',
+        margin,
+      ]);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(oneLine('CONFIG_INVALID'));
+      expect(stderr).toMatch(new RegExp(`margin ${margin}: leaves -?\\d+ of 512 pixels`));
+    }
   });
 
   it('says so when the demo has no nats-server, and works all the same', async () => {

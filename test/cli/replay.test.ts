@@ -207,6 +207,20 @@ describe('replay of a split', () => {
     expect(same.status).toBe(0);
     expect((await metricsOf(again)).models[0]!.splits).toEqual(models[0]!.splits);
     expect(await readdir(again)).not.toContain('split.json');
+
+    const alone = await emptyFolder();
+    const short = ['--split', join(out, 'split.json'), '--seed', '3', '--part', 'test'];
+    expect((await runCli([...args, ...short, '--out', alone])).stdout).toContain('seed 3, test alone');
+    const [model] = (await metricsOf(alone)).models;
+    expect(model!.splits).toEqual({ test: models[0]!.splits.test });
+    expect(model!.images).toHaveLength(models[0]!.splits.test!.images);
+    const unsplit = await runCli([...args, '--part', 'test', '--out', alone]);
+    expect(unsplit).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/--part test needs a --split .*\[USAGE\]/),
+    });
+    const byPatch = await runCli([...args, '--part', 'test', '--split', 'patch', '--out', alone]);
+    expect(byPatch.stderr).toMatch(/a split by patch has patches of test in every image \[USAGE\]/);
   });
 });
 

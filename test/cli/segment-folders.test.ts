@@ -32,11 +32,18 @@ describe('stromaflow segment with folders', () => {
     const done = readdirSync(out).filter(name => !name.startsWith('.') && name !== 'areas.csv');
     expect(done.toSorted()).toEqual(['CMU-1-Small-Region', 'scan--A1', 'scan--B2']);
     const summary = async (id: string) => JSON.parse(await readFile(join(out, id, 'summary.json'), 'utf8'));
-    expect(await summary('CMU-1-Small-Region')).toMatchObject({ tiles: { expected: 130, seen: 128, missing: 2 } });
+    expect(await summary('CMU-1-Small-Region')).toMatchObject({
+      tiles: { expected: 130, seen: 128, missing: 2 },
+      source: { file: 'CMU-1-Small-Region' },
+    });
+    // Which slide a row is of is told by its name, not by what all of its kind are called.
+    const areas = await readFile(join(out, 'areas.csv'), 'utf8');
+    expect(areas).toMatch(/^CMU-1-Small-Region,CMU-1-Small-Region,/m);
+    expect(areas).toMatch(/^scan--B2,scan--B2,/m);
     expect(await summary('scan--B2')).toMatchObject({
       state: 'completed',
       tiles: { expected: 4, missing: 0 },
-      source: { file: 'coordinates.csv#B2', width: 640, height: 600, mpp: 0.5 },
+      source: { file: 'scan--B2', width: 640, height: 600, mpp: 0.5 },
     });
   });
 });

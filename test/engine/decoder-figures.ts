@@ -6,7 +6,7 @@ import type { Timed } from './timed.js';
 export interface DecoderFigures {
   /** The machine. */
   readonly about: string;
-  /** By decoder: largest |Δlogit| from PyTorch ÷ range of the logits, of all its cases. */
+  /** By case: largest |Δlogit| from PyTorch ÷ range of the logits. */
   readonly deltas: Readonly<Record<string, number>>;
   /** Over ResNet34. */
   readonly timed: Readonly<Record<string, Timed>>;

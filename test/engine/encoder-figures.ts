@@ -6,7 +6,7 @@ import type { Timed } from './timed.js';
 export interface EncoderFigures {
   /** The machine. */
   readonly about: string;
-  /** By encoder: largest |Δlogit| from PyTorch ÷ range of the logits. */
+  /** By case: largest |Δlogit| from PyTorch ÷ range of the logits. */
   readonly deltas: Readonly<Record<string, number>>;
   /** FPN on the encoder. */
   readonly timed: Readonly<Record<string, Timed>>;

@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     root: new URL('../..', import.meta.url).pathname,
     include: ['test/engine/table.ts', 'test/engine/encoder-table.ts', 'test/engine/decoder-table.ts'],
-    testTimeout: 1_800_000,
+    testTimeout: 7_200_000,
     pool: 'forks',
   },
 });

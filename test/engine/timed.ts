@@ -6,8 +6,9 @@ import { goldenPatch } from './parity.js';
 
 /** How fast a bundle is, and its int8 form, for the tables of docs/models.md. */
 export interface Timed {
+  /** Of one core's time, which other work on the machine does not change much. */
   readonly patchesPerSecond: number;
-  /** Patches a second ÷ those of FPN/ResNet34 in the same minute. */
+  /** ÷ those of FPN/ResNet34 in the same minute. */
   readonly times: number;
   readonly int8: {
     /** How many times faster than float32. */
@@ -27,7 +28,7 @@ const PATCHES = 12;
 const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 export interface OnePatch {
-  /** Seconds of a batch of one. */
+  /** Seconds of processor time that a batch of one takes, of all threads together. */
   run(): Promise<number>;
   close(): Promise<void>;
 }
@@ -57,7 +58,13 @@ export async function onePatch(model: string, cacheFolder: string): Promise<OneP
   const arena = new Arena({ slots: 1, patchSize: SIDE });
   arena.slot(0).set((await goldenPatch(SIDE)).pixels);
   const segmenter = await createSegmenter({ engine: 'cpu', model, arena, batch: 1, threads: THREADS, cacheFolder });
-  return { close: () => segmenter.close(), run: async () => (await segmenter.segment([0])).seconds };
+  const run = async () => {
+    const before = process.cpuUsage();
+    await segmenter.segment([0]);
+    const { user, system } = process.cpuUsage(before);
+    return (user + system) / 1e6;
+  };
+  return { close: () => segmenter.close(), run };
 }
 
 /** Squares of the committed patch, as many as four corners and their mirror images give. */

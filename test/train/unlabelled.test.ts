@@ -7,7 +7,7 @@ import { unlabelledOrder } from '#src/train/order.js';
 import type { TrainBatch } from '#src/train/port.js';
 import type { EpochLine } from '#src/train/progress.js';
 import { pseudoLabels, pseudoWeight } from '#src/train/pseudo-labels.js';
-import { emptyFolder } from '../support/paths.js';
+import { emptyFolder, SLIDE } from '../support/paths.js';
 import { createLogisticTrainer } from './logistic-trainer.mjs';
 import { type OpenTrainer, runTraining } from './train-context.js';
 import { pictureSet, smallBundle, writePicture } from './train-set.js';
@@ -130,6 +130,7 @@ describe('a run with unlabelled pictures', () => {
     const lines = await linesOf(whole.result.folder);
     expect(lines[0]!.unlabelled!.confident).toBeLessThan(lines[2]!.unlabelled!.confident);
     expect(lines.map(({ unlabelled }) => unlabelled!.weight)).toEqual([Math.exp(-1.25), 1, 1]);
+    expect(whole.lines).toContainEqual(expect.stringMatching(/^epoch {6}3\/3 .* unlabelled \d+ % sure /));
     expect(given).toHaveLength(9);
     const labels = new Set(given.flat().flatMap(batch => [...new Set(batch.labels)]));
     expect(labels).toEqual(new Set([0, 1, 255]));
@@ -162,6 +163,25 @@ describe('a run with unlabelled pictures', () => {
     const without = await runTraining(set, { ...flags, unlabelled: undefined, name: 'without' });
     expect(await hashOf(without.result.folder)).not.toBe(await hashOf(whole.result.folder));
     expect((await linesOf(without.result.folder))[0]!.unlabelled).toBeUndefined();
+  });
+
+  it('takes a slide at its own spacing, whatever that of the labelled images is', async () => {
+    // 2220 × 2967 px of 0.499 µm; at the spacing given they would be 35 × 47 patches.
+    const counted = async (mpp: number) => {
+      const run = {
+        ...flags,
+        name: `slide-${mpp}`,
+        unlabelled: SLIDE,
+        mpp,
+        spacing: mpp,
+        epochs: 1,
+        'keep-empty': true,
+      };
+      const { lines } = await runTraining(set, run);
+      return Number(/^unlabelled (\d+) patches of 1 pictures/m.exec(lines.join('\n'))![1]);
+    };
+    expect(await counted(4)).toBe(5 * 6);
+    expect(await counted(2)).toBe(9 * 12);
   });
 
   it('is not gone on with from other ones, and wants some that show tissue', async () => {

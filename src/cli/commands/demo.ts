@@ -68,7 +68,7 @@ async function scan(folder: string, story: DemoStory, signal: AbortSignal): Prom
       order: 'rows',
       rate: SCAN_RATE,
       signal,
-      onTile: () => story.tile(),
+      onTile: () => story.tile(signal),
     });
     story.scanned();
   } catch (error) {

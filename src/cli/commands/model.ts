@@ -7,6 +7,7 @@ import { runOnImage } from '../../engine/run-on-image.js';
 import { verifyBundle } from '../../engine/verify.js';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
 import { folderPatches } from '../../evaluate/folder-patches.js';
+import { isImageFile, isTiffFile } from '../../evaluate/layout-folder.js';
 import { readSplit, trainPictures } from '../../evaluate/split.js';
 import { loadBundle, type ModelBundle } from '../../model/bundle.js';
 import { importBundle } from '../../model/import.js';
@@ -135,13 +136,22 @@ export const modelFreeze: Command = {
     });
     terminal.status('');
     terminal.line(`${bundle.name} ${bundle.version} in ${bundle.path}`);
-    for (const line of normLines(bundle)) terminal.line(line);
+    for (const line of [...normLines(bundle), ...assumedSpacing(used, mpp, spacing)]) terminal.line(line);
     const still = error <= STILL ? '' : `: they do not stand still yet (${percent(STILL)}); give more pictures`;
     terminal.line(`within      ${percent(error)} of a standard deviation${still}`);
     terminal.json({ bundle, patches: frozen.patches, files: used.size, error });
     return 0;
   },
 };
+
+/** Pictures say nothing of their spacing: what was taken for it has to be seen. */
+function assumedSpacing(used: ReadonlySet<string>, mpp: number | undefined, spacing: number): string[] {
+  const plain = [...used].filter(path => isImageFile(path) && !isTiffFile(path)).length;
+  if (mpp !== undefined || plain === 0) return [];
+  return [
+    `spacing     ${plain} of the pictures counted as ${spacing} µm/px, as the model wants it: give --mpp where it is another`,
+  ];
+}
 
 const percent = (part: number): string => (Number.isFinite(part) ? `${(part * 100).toFixed(1)} %` : '…');
 
@@ -162,7 +172,11 @@ export const modelQuantise: Command = {
     if (images === undefined) throw new StromaflowError('USAGE', 'model quantise needs --images <folder>');
     const { spacing, patchSize } = await loadBundle(source, signal);
     const onUnreadable = (error: unknown) => terminal.line(`left out    ${toStromaflowError(error).line}`);
-    const patches = folderPatches(images, { spacing, patchSize, mpp, most: MOST_PATCHES, seed, onUnreadable, signal });
+    const used = new Set<string>();
+    const patches = folderPatches(images, {
+      ...{ spacing, patchSize, mpp, most: MOST_PATCHES, seed, onUnreadable, signal },
+      onUsed: file => used.add(file),
+    });
     const threads = config.threads || availableParallelism();
     const quantised = await quantiseBundle(source, target, { patches, threads, overwrite, signal });
     const { bundle, calibratedOn, comparison } = quantised;
@@ -170,6 +184,7 @@ export const modelQuantise: Command = {
     const times = floatSeconds / int8Seconds;
     terminal.line(`${bundle.name} ${bundle.version} in ${bundle.path}`);
     terminal.line(`calibrated  on ${calibratedOn} patches, compared on ${comparison.patches} others`);
+    for (const line of assumedSpacing(used, mpp, spacing)) terminal.line(line);
     if (comparison.patches === 0) {
       terminal.line('masks       not compared: the pictures give no patch beyond those it was calibrated on');
     } else {

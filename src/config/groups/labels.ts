@@ -60,6 +60,14 @@ export const LABELS = {
     group: 'labels',
     help: 'what train, validation and test get of a set that is split, such as 0.5,0,0.5 (default: 0.8,0.1,0.1)',
   },
+  part: {
+    type: 'choice',
+    unit: 'part',
+    choices: ['all', 'test'],
+    default: 'all',
+    group: 'labels',
+    help: 'images of a split by patient that are run: all, or those of test alone, which is faster and chooses no threshold',
+  },
   compare: {
     type: 'string',
     unit: 'bundles',

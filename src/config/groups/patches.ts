@@ -44,6 +44,22 @@ export const PATCHES = {
     group: 'patches',
     help: 'patches overlap by this part of their side, up to 0.5, or by so many pixels, a multiple of 32, and what they say of a pixel is blended; instead of --margin (default: no overlap)',
   },
+  'open-area': {
+    type: 'number',
+    unit: 'µm²',
+    default: 0,
+    min: 0,
+    group: 'patches',
+    help: 'regions of stroma smaller than this are taken out of masks, areas and polygons, also where a border between patches cuts them; 0 keeps all',
+  },
+  'close-area': {
+    type: 'number',
+    unit: 'µm²',
+    default: 0,
+    min: 0,
+    group: 'patches',
+    help: 'holes in stroma smaller than this are filled in masks, areas and polygons, before specks are taken out; not where there is glass; 0 keeps all',
+  },
   padding: {
     type: 'choice',
     unit: 'what',

@@ -86,6 +86,12 @@ export function tilesName(path: string): string {
   return region === undefined ? name : `${name}--${region}`;
 }
 
+/** What people call a slide: its file with the extension; of tiles in a folder the folder, as tilesName says. */
+export function slideFileName(path: string): string {
+  const { manifest } = splitRegion(path);
+  return isTileManifest(manifest) && !isDeepZoom(manifest) ? tilesName(path) : basename(path);
+}
+
 /**
  * What the description that findTiles found says of the slide.
  *
