@@ -18,14 +18,12 @@ export const FIGURES = fileURLToPath(new URL('../golden/encoder_figures.json', i
 export const TRIED = [
   'resnet34',
   'resnet50',
-  'resnext50_32x4d',
-  'se_resnext50_32x4d',
-  'densenet121',
-  'mobilenet_v2',
   'efficientnet-b0',
-  'efficientnet-b3',
-  'timm-efficientnet-b0',
+  'mobilenet_v2',
   'mit_b0',
+  'densenet121',
+  'se_resnext50_32x4d',
+  'efficientnet-b3',
   'mit_b2',
 ] as const;
 
