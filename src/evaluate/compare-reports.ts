@@ -109,11 +109,16 @@ const unlike = (a: NamedReport, b: NamedReport, what: string, fix: string): Stro
   new StromaflowError('USAGE', `${a.name} and ${b.name} ${what}`, { fix });
 
 function differencesOf(a: Protocol, b: Protocol, [ofA, ofB]: ModelPair): string[] {
+  const pixels = (count: number | undefined) => (count === undefined ? 'none' : `${count} px`);
+  const margin = ({ margin, blended }: Protocol) => (blended ? `${2 * margin} px of overlap, blended` : `${margin} px`);
   const parts = [
     ['patches of', `${a.patchSize} px`, `${b.patchSize} px`],
-    ['margin', `${a.margin} px`, `${b.margin} px`],
+    ['margin', margin(a), margin(b)],
     ['padding', a.padding, b.padding],
+    ['areas taken away below', pixels(a.openBelow), pixels(b.openBelow)],
+    ['holes filled below', pixels(a.closeBelow), pixels(b.closeBelow)],
     ['model', `${ofA.name} ${ofA.version}`, `${ofB.name} ${ofB.version}`],
+    ['views', ofA.tta ?? 'one', ofB.tta ?? 'one'],
     ['threshold', `${ofA.threshold}`, `${ofB.threshold}`],
   ] as const;
   return parts

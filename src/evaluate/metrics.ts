@@ -48,6 +48,11 @@ export interface Protocol {
   readonly patchSize: number;
   readonly margin: number;
   readonly padding: Padding;
+  /** Neighbouring patches overlap by twice the margin, and their probabilities are blended there. */
+  readonly blended?: true;
+  /** Smaller areas were taken away, smaller holes filled: pixels. */
+  readonly openBelow?: number;
+  readonly closeBelow?: number;
   readonly split?: { readonly by: SplitUnit; readonly seed: number };
   readonly bootstrap: { readonly unit: 'patient'; readonly resamples: number; readonly seed: number };
 }

@@ -77,6 +77,16 @@ describe('two reports', () => {
       'margin 32 px, not 0 px',
       'padding mirror, not zero',
     ]);
+    const smoothed = edit(near, ({ protocol, models }) => {
+      Object.assign(protocol, { margin: 16, blended: true, openBelow: 100, closeBelow: 50 });
+      Object.assign(models[0]!, { tta: 'flips' });
+    });
+    expect(compareReports(named(near, smoothed), OPTIONS)[0]!.differs).toEqual([
+      'margin 32 px of overlap, blended, not 0 px',
+      'areas taken away below 100 px, not none',
+      'holes filled below 50 px, not none',
+      'views flips, not one',
+    ]);
     const [same] = compareReports(named(near, near), OPTIONS);
     expect(same!.differs).toEqual([]);
     expect(same!.iou).toEqual({ value: 0, lower: 0, upper: 0, p: 1 });

@@ -1,7 +1,7 @@
 import type { Padding } from '../../read/patch.js';
 import { BOUNDARY_TOLERANCES } from '../boundary.js';
 import { describeClasses, describeLeftOut } from '../label-facts.js';
-import type { EvaluationReport, Example, ImageResult, ModelResult } from '../metrics.js';
+import type { EvaluationReport, Example, ImageResult, ModelResult, Protocol } from '../metrics.js';
 import type { SplitName } from '../split.js';
 import { areaPlots, relativeAreaPlots } from './area-plots.js';
 import { escapeText, fixed, grouped, percent, withInterval } from './markup.js';
@@ -206,13 +206,23 @@ const PADDED: Readonly<Record<Padding, string>> = {
   mirror: 'padded with the mirror image of what lies inside',
 };
 
+function bordersOf({ margin, blended }: Protocol): string {
+  if (blended) return `, overlapping by ${2 * margin} px and blended there`;
+  return margin > 0 ? `, ${margin} px of context cropped` : '';
+}
+
+function areasOf({ openBelow, closeBelow }: Protocol): string {
+  const opened = openBelow === undefined ? '' : `; areas below ${grouped(openBelow)} px taken away`;
+  return closeBelow === undefined ? opened : `${opened}; holes below ${grouped(closeBelow)} px filled`;
+}
+
 function methods({ protocol, set, models, createdAt }: EvaluationReport, split: SplitName): string {
   const result = models.find(model => model.splits[split])?.splits[split];
   const named = set.labels.map(
     ({ value, name, meaning }) => `${name === `label ${value}` ? value : `${value} ${name}`} (${meaning})`,
   );
   const labels = [...named, ...(set.undeclared === 'negative' ? ['every other value (negative)'] : [])].join(', ');
-  const grid = `${protocol.patchSize} × ${protocol.patchSize} px at ${fixed(protocol.spacing, 2)} µm/px${protocol.margin > 0 ? `, ${protocol.margin} px of context cropped` : ''}, ${PADDED[protocol.padding]}`;
+  const grid = `${protocol.patchSize} × ${protocol.patchSize} px at ${fixed(protocol.spacing, 2)} µm/px${bordersOf(protocol)}, ${PADDED[protocol.padding]}${areasOf(protocol)}`;
   const rows: [string, string][] = [
     ['Patches', grid],
     [
