@@ -43,7 +43,16 @@ export const MODEL: readonly OptionName[] = [
 ];
 /** Norms that are fitted to slides. */
 export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
-export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'overlap', 'open-area', 'close-area', 'padding'];
+export const PATCHES: readonly OptionName[] = [
+  'mpp',
+  'spacing',
+  'patch-size',
+  'margin',
+  'overlap',
+  'open-area',
+  'close-area',
+  'padding',
+];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
 /** Of one that hands out work. */
