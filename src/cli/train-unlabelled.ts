@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { readerThreads } from '../../pipelines/parts.js';
 import type { Config } from '../config/options.js';
-import { toStromaflowError } from '../errors.js';
+import { StromaflowError, toStromaflowError } from '../errors.js';
 import { ImageSums } from '../evaluate/seen.js';
 import { findUnlabelled, type Picture } from '../evaluate/unlabelled.js';
 import { openSlide } from '../slide/open.js';
@@ -38,7 +38,7 @@ export async function findPictures(
 
 /**
  * Looks at them.
- * @throws what indexUnlabelled throws
+ * @throws LABELS_INVALID where the set holds them all; what indexUnlabelled throws
  */
 export async function openUnlabelled(
   { config, signal, terminal }: Pick<CommandContext, 'config' | 'signal' | 'terminal'>,
@@ -48,6 +48,10 @@ export async function openUnlabelled(
   if (!found) return undefined;
   const onFault = (error: unknown): undefined => void faults.add(toStromaflowError(error, 'SLIDE_UNREADABLE'));
   const pictures = await others(found, labelled);
+  if (pictures.length === 0) {
+    const message = `${config.unlabelled}: all ${found.length} pictures are of the set itself, or cannot be used`;
+    throw new StromaflowError('LABELS_INVALID', message, { fix: 'give --unlabelled slides that have no labels' });
+  }
   if (pictures.length < found.length)
     terminal.line(`unlabelled ${found.length - pictures.length} pictures are of the set itself: left out`);
   const count = readerThreads(config);

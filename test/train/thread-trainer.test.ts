@@ -63,7 +63,7 @@ describe('a trainer in a thread', () => {
     const stop = AbortSignal.abort(new Error('enough'));
     await expect(createThreadTrainer(network(), recipe, { engine: 'cpu', signal: stop })).rejects.toThrow('enough');
     const trainer = await opened(NETWORK);
-    const batch = formulaBatch(32, 1);
+    const batch = formulaBatch(32, 2);
     await expect(trainer.step([{ ...batch, size: 16 }], 1e-3)).rejects.toMatchObject({ code: 'USAGE' });
     expect((await trainer.step([batch], 1e-3)).loss).toBeGreaterThan(0);
     await trainer.close();

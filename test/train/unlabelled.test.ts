@@ -190,6 +190,10 @@ describe('a run with unlabelled pictures', () => {
       code: 'USAGE',
       message: expect.stringMatching(/from other images, labels or patches/),
     });
+    await expect(runTraining(set, { ...flags, name: 'same', unlabelled: set })).rejects.toMatchObject({
+      code: 'LABELS_INVALID',
+      message: expect.stringMatching(/all 8 pictures are of the set itself/),
+    });
     const glass = join(await emptyFolder(), 'images');
     await mkdir(glass, { recursive: true });
     const sharp = (await import('sharp')).default;
