@@ -4,7 +4,7 @@ import { createSegmenter } from '#src/engine/create.js';
 import { quantiseBundle } from '#src/engine/quantise.js';
 import { goldenPatch } from './parity.js';
 
-/** How fast a bundle is, and its int8 form, for the tables of docs/models.md. */
+/** How fast a bundle is, and its int8 form, for the table of decoders in docs/models.md. */
 export interface Timed {
   /** Of one core's time, which other work on the machine does not change much. */
   readonly patchesPerSecond: number;

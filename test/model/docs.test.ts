@@ -80,7 +80,7 @@ it('docs/models.md lists every encoder and decoder, with what encoder-table.ts a
         'FPN on',
         'million parameters',
         'GMAC, 512 px',
-        'patches/s and core',
+        'patches/s',
         '÷ resnet34',
         'int8',
         'mean \\|Δlogit\\|',
