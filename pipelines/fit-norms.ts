@@ -11,6 +11,7 @@ import { type Fit, type FitFacts, FitStore } from '../src/fit/fit-store.js';
 import { fittedNote, unfittedNote } from '../src/fit/notes.js';
 import { growthOf, isRunOf, wasCompleted } from '../src/live/growth-of.js';
 import { loadBundle, type ModelBundle, normModeOf } from '../src/model/bundle.js';
+import { loadModel, type Model } from '../src/model/model.js';
 import { LEAST_NORM_PATCHES } from '../src/model/norm/statistics.js';
 import type { PatchPlan } from '../src/read/patch.js';
 import type { OpenedSlide } from '../src/slide/slide.js';
@@ -35,6 +36,8 @@ export const FITTED_AT_ONCE = 4;
 interface Asked {
   readonly slide: OpenedSlide;
   readonly task: SlideTask;
+  /** The model in force, and its only bundle. */
+  readonly inForce: Model;
   readonly base: ModelBundle;
   readonly plan: PatchPlan;
   readonly about: Pick<FitFacts, 'key' | 'fingerprint' | 'growth'>;
@@ -48,13 +51,13 @@ interface Asked {
  */
 export class NormFits implements ModelFits {
   readonly #store: FitStore;
-  readonly #setup: Omit<ModelSetup, 'bundle'>;
+  readonly #setup: Omit<ModelSetup, 'model'>;
   /** A measurement takes all cores, and a scanner's state is one. */
   readonly #turns = new Turns();
 
   /** Throws MODEL_UNSUPPORTED for a model that has no norms to fit. */
-  constructor(bundle: ModelBundle, setup: Omit<ModelSetup, 'bundle'>) {
-    checkFittable(bundle, setup.config);
+  constructor(model: Model, setup: Omit<ModelSetup, 'model'>) {
+    fittable(model, setup.config);
     this.#setup = setup;
     this.#store = new FitStore(join(setup.config.out, '.norms'));
   }
@@ -65,10 +68,10 @@ export class NormFits implements ModelFits {
    */
   async take(slide: OpenedSlide, task: SlideTask, parts: ModelParts, signal: AbortSignal): Promise<TakenModel> {
     const { config } = this.#setup;
-    const base = parts.models.current.bundle;
-    checkFittable(base, config);
-    const plan = planOf(slide.info, config, base);
-    const asked = askedOf(slide, task, plan, base, { config, tissueRule: parts.tissueRule });
+    const { model } = parts.models.current;
+    const base = fittable(model, config);
+    const plan = planOf(slide.info, config, model);
+    const asked = askedOf({ slide, task, plan, base, inForce: model }, { config, tissueRule: parts.tissueRule });
     const kept = await this.#kept(asked, parts);
     if (kept?.facts.none) return inForce(parts, [unfittedNote(kept.facts.own, LEAST_NORM_PATCHES, normModeOf(base))]);
     if (kept) return this.#serve(asked, kept, parts, signal);
@@ -148,7 +151,7 @@ export class NormFits implements ModelFits {
   }
 
   async #serve(
-    { base, slide, scanner }: Asked,
+    { base, slide, scanner, inForce: { tta } }: Asked,
     fit: Fit,
     { models }: ModelParts,
     signal: AbortSignal,
@@ -159,13 +162,13 @@ export class NormFits implements ModelFits {
       throw new StromaflowError('MODEL_INVALID', `${base.path} was ${base.version} and is ${present.version} now`, {
         fix: 'write a new model beside the old one and turn a link, so that slides under way keep theirs',
       });
-    const bundle = await loadBundle(base.path, signal, { norm: 'frozen', fitted: fit.path });
+    const fittedModel = await loadModel(base.path, signal, { norm: 'frozen', fitted: fit.path, tta });
     const { info } = models.current.segmenter;
     const fitted = { path: fit.path, cacheFolder: this.#store.compiled(id) };
     // A slide that was done before needs none.
-    const start = () => startEngine(bundle, this.#setup, { engine: info.engine, fitted });
-    const segmenter = new LazySegmenter({ ...info, modelVersion: bundle.version }, start);
-    const model = models.adopt({ bundle, segmenter });
+    const start = () => startEngine(fittedModel, this.#setup, { engine: info.engine, fitted });
+    const segmenter = new LazySegmenter({ ...info, modelVersion: fittedModel.version }, start);
+    const model = models.adopt({ model: fittedModel, segmenter });
     return {
       model,
       notes: [fittedNote(fit.facts, scanner?.name)],
@@ -179,8 +182,8 @@ export class NormFits implements ModelFits {
 
 const mostOf = ({ patches }: Pick<Config, 'patches'>): number => patches ?? FIT_PATCHES;
 
-/** Throws MODEL_UNSUPPORTED, saying why the norms of a model cannot be fitted, or CONFIG_INVALID. */
-function checkFittable(bundle: ModelBundle, { engine, patches }: Pick<Config, 'engine' | 'patches'>): void {
+/** The bundle whose norms are fitted. Throws MODEL_UNSUPPORTED, saying why those of a model cannot be, or CONFIG_INVALID. */
+function fittable({ members }: Model, { engine, patches }: Pick<Config, 'engine' | 'patches'>): ModelBundle {
   if (mostOf({ patches }) > MOST_FIT_PATCHES)
     throw new StromaflowError('CONFIG_INVALID', `--fit-norm takes up to ${MOST_FIT_PATCHES} patches, not ${patches}`);
   const fix = 'leave --fit-norm off, or take a model of save_pretrained that has group or instance norms';
@@ -188,8 +191,14 @@ function checkFittable(bundle: ModelBundle, { engine, patches }: Pick<Config, 'e
     throw new StromaflowError('MODEL_UNSUPPORTED', 'the engine null runs no model, so there are no norms to fit', {
       fix: 'leave --fit-norm off, or choose another --engine',
     });
+  const [bundle] = members as [ModelBundle];
+  if (members.length > 1)
+    throw new StromaflowError('MODEL_UNSUPPORTED', '--fit-norm fits one model, and this is an ensemble', {
+      fix: 'freeze its members with stromaflow model freeze, or leave --fit-norm off',
+    });
   try {
     freezable(bundle);
+    return bundle;
   } catch (error) {
     if (!(error instanceof StromaflowError)) throw error;
     throw new StromaflowError(error.code, `--fit-norm: ${error.message}`, { fix, cause: error });
@@ -197,12 +206,10 @@ function checkFittable(bundle: ModelBundle, { engine, patches }: Pick<Config, 'e
 }
 
 function askedOf(
-  slide: OpenedSlide,
-  task: SlideTask,
-  plan: PatchPlan,
-  base: ModelBundle,
+  of: Pick<Asked, 'slide' | 'task' | 'plan' | 'base' | 'inForce'>,
   { config, tissueRule }: Pick<ModelParts, 'tissueRule'> & { readonly config: Config },
 ): Asked {
+  const { slide, task, plan, base } = of;
   const { level, mpp, patchSize, margin } = plan;
   const growth = (task.live?.growth ?? growthOf(slide))?.identity;
   const way = config['fit-norm'];
@@ -214,5 +221,5 @@ function askedOf(
     ...(growth === undefined ? {} : { growth }),
   };
   const shared = { name: `${site}--${scanner}`, key: JSON.stringify([...same, config.spacing ?? base.spacing]) };
-  return { slide, task, base, plan, about, scanner: way === 'scanner' ? shared : undefined };
+  return { ...of, about, scanner: way === 'scanner' ? shared : undefined };
 }

@@ -3,6 +3,7 @@ import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
 import { credit } from '../src/stage/credit.js';
 import type { SettledPatch } from '../src/stage/item.js';
+import { tellDrops } from '../src/stage/outcome.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import { publish } from '../src/stage/publish.js';
 import { score } from '../src/stage/score.js';
@@ -28,6 +29,7 @@ export function handOutPatches(
   return credit(due, credits, observer, signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
     workers.stage(signal),
+    tellDrops(observer),
     score(),
     store(observer),
     publish(bus, observer, giveUp),

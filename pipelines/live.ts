@@ -80,7 +80,7 @@ export function segmentLive(
     folder,
     parts: series,
     open: (path, facts) => {
-      const spacing = config.spacing ?? parts.models.current.bundle.spacing;
+      const spacing = config.spacing ?? parts.models.current.model.spacing;
       const name = names.known(sourceOf(path));
       const run = name === undefined ? undefined : ledger.find(name);
       return openLiveOrWhole(path, facts, {

@@ -46,7 +46,7 @@ export async function nameSlides(
   return places.map(place => {
     const { path } = place;
     const id = ids.get(place)!;
-    return { path, id, open: signal => open(path, id, signal) };
+    return { path, id, wantsResults: true, open: signal => open(path, id, signal) };
   });
 }
 

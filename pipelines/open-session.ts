@@ -11,7 +11,8 @@ import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { kept } from '../src/stage/announce.js';
 import { type SessionParts, SlideSession } from '../src/stage/session.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
-import type { RunGrowth, RunLedger } from '../src/store/ledger.js';
+import { readSummary } from '../src/store/finished-slides.js';
+import type { Ledger, RunGrowth, RunLedger } from '../src/store/ledger.js';
 import type { Parts } from './parts.js';
 import { planOf } from './plan-of.js';
 import type { SlideTask } from './slide-task.js';
@@ -39,9 +40,14 @@ export async function openSession(
     for (const part of opened.reverse()) await part.close().catch(() => undefined);
   };
   try {
-    const plan = planOf(info, parts.config, model.bundle);
+    const plan = planOf(info, parts.config, model.model);
     const key = runKey(info, plan, model, parts);
-    const run = await openRun(key, growthAt(slide, plan.level, task), parts);
+    const growth = growthAt(slide, plan.level, task);
+    let run = await openRun(key, growth, parts);
+    if (run.state.state === 'completed' && task.wantsResults && !(await readSummary(folder))) {
+      parts.say(`${info.id}: was done before, but its results are gone from ${folder}: it is done again`);
+      run = await openAnew(key, growth, parts.ledger);
+    }
     if (run.state.state === 'completed') {
       await letGo();
       return undefined;
@@ -108,18 +114,29 @@ const MASKED_BY = 'tissue blocks';
 
 /** Everything that changes a mask, and nothing else. */
 function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, { tissueRule }: Parts): RunKey {
-  const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin];
+  const grid = [plan.level, plan.mpp, plan.patchSize, plan.margin, ...(plan.blended ? ['blended, sin²'] : [])];
+  const areas = [plan.openBelow, plan.closeBelow].map(pixels => pixels ?? 0);
   return {
     slide: info.id,
     fingerprint: info.fingerprint,
     modelVersion: segmenter.info.modelVersion,
-    plan: JSON.stringify([...grid, tissueRule, MASKED_BY, ...(plan.padding === 'zero' ? [] : [plan.padding])]),
+    plan: JSON.stringify([
+      ...grid,
+      tissueRule,
+      MASKED_BY,
+      ...(plan.padding === 'zero' ? [] : [plan.padding]),
+      ...(areas.some(pixels => pixels > 0) ? ['areas', ...areas] : []),
+    ]),
   };
 }
 
 /** A slide has one run in the ledger: opening it under another key forgets what was done. */
 async function openRun(key: RunKey, growth: RunGrowth | undefined, { config, ledger }: Parts): Promise<RunLedger> {
-  if (config.fresh) await ledger.run({ ...key, plan: 'forgotten' });
+  return config.fresh ? openAnew(key, growth, ledger) : ledger.run(key, growth);
+}
+
+async function openAnew(key: RunKey, growth: RunGrowth | undefined, ledger: Ledger): Promise<RunLedger> {
+  await ledger.run({ ...key, plan: 'forgotten' });
   return ledger.run(key, growth);
 }
 
@@ -162,6 +179,7 @@ export function growingOf({ live, whole }: SlideTask): Growth | undefined {
 
 function describe(session: SlideSession) {
   const { slide, plan } = session;
+  const { members, tta } = session.model.model;
   const { width, height } = slide.levels[0]!;
   const { axes, bounds, notes } = slide;
   const { cols, rows, core: side, mpp, downsample } = plan;
@@ -176,6 +194,10 @@ function describe(session: SlideSession) {
     mpp: slide.mpp,
     grid: { cols, rows, side, mpp, downsample, width: plan.width, height: plan.height },
     model: modelTag(session.engine),
+    ...(members.length > 1
+      ? { members: members.map(({ name, version }) => modelTag({ model: name, modelVersion: version })) }
+      : {}),
+    ...(tta === undefined ? {} : { tta }),
     ...(axes ? { axes } : {}),
     ...(bounds ? { bounds } : {}),
     ...(notes ? { notes } : {}),

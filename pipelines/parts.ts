@@ -7,7 +7,7 @@ import type { EngineEvent } from '../src/engine/pool.js';
 import { StromaflowError } from '../src/errors.js';
 import type { EventBus } from '../src/event/bus.js';
 import { createEvents, type Events } from '../src/event/contract.js';
-import { loadBundle, type ModelBundle } from '../src/model/bundle.js';
+import type { Model } from '../src/model/model.js';
 import type { PatchPlan } from '../src/read/patch.js';
 import { ReaderPool } from '../src/read/reader-pool.js';
 import { DEFAULT_TISSUE_RULE, type TissueRule } from '../src/read/tissue.js';
@@ -22,7 +22,8 @@ import { openSlideOutput } from '../src/store/output.js';
 import type { Workers } from '../src/tasks/workers.js';
 import { openBus } from './buses.js';
 import { NormFits } from './fit-norms.js';
-import { engineLanes, modelPath, normOf, openModelOfWorkers, openModels } from './models.js';
+import { engineLanes, modelOf, openModelOfWorkers, openModels } from './models.js';
+import { checkShape } from './plan-of.js';
 import type { ModelParts } from './taken-model.js';
 import { handOut, openWorkBus } from './work-bus.js';
 
@@ -84,26 +85,32 @@ export async function openParts(
 
   try {
     const events = createEvents({ prefix: config.prefix, site: config.site, scanner: config.scanner });
-    const bundle = await loadBundle(modelPath(config), undefined, { norm: normOf(config) });
+    const model = await modelOf(config);
+    checkShape(config, model);
     const isIngest = config.role === 'ingest';
     if (isIngest && config['fit-norm'] !== undefined)
       throw new StromaflowError('CONFIG_INVALID', '--fit-norm does not go with --role ingest', {
         fix: 'fit the norms once with stromaflow model freeze, and give every worker that bundle',
       });
-    const arena = allocateArena(config, bundle);
+    const met = (['overlap', 'open-area', 'close-area'] as const).find(name => (config[name] ?? 0) > 0);
+    if (met && isIngest)
+      throw new StromaflowError('CONFIG_INVALID', `--${met} does not go with --role ingest`, {
+        fix: 'leave it off: workers answer patch by patch, and know nothing of those that touch one',
+      });
+    const arena = allocateArena(config, model);
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
     const { probabilities = false } = given;
     const setup = { config, arena, probabilities, onEvent };
-    const fits = config['fit-norm'] === undefined ? undefined : new NormFits(bundle, setup);
+    const fits = config['fit-norm'] === undefined ? undefined : new NormFits(model, setup);
     const nats = isIngest ? keep(await openWorkBus(config)) : undefined;
     const bus = given.bus ?? nats ?? keep(await openBus(config, 'publisher'));
     const ledger = given.ledger ?? keep(await openLedger(join(config.out, '.ledger')));
     const readers = keep(await ReaderPool.start({ threads: readerThreads(config), arena }));
     const models = keep(
       isIngest && config.engine !== 'null'
-        ? await openModelOfWorkers(bundle, config)
-        : await openModels({ ...setup, bundle }),
+        ? await openModelOfWorkers(model, config)
+        : await openModels({ ...setup, model }),
     );
     const slots = new CreditPool(arena.shape.slots);
     const rule = tissueRule(config);
@@ -139,10 +146,10 @@ export async function openParts(
 const WAITING_BATCHES = 2;
 
 /** Room for the batches in flight, and one patch in each reader's hands: fewer could wait for each other. */
-function allocateArena(config: Config, bundle: ModelBundle): Arena {
+function allocateArena(config: Config, model: Model): Arena {
   const batches = config['batches-in-flight'] ?? engineLanes(config) + WAITING_BATCHES;
   const slots = config.batch * batches + readerThreads(config);
-  return new Arena({ slots, patchSize: config['patch-size'] ?? bundle.patchSize });
+  return new Arena({ slots, patchSize: config['patch-size'] ?? model.patchSize });
 }
 
 export const readerThreads = (config: Config): number => config.readers || Math.max(1, availableParallelism() - 1);

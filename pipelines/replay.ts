@@ -34,7 +34,7 @@ async function* tasksOf(set: LabelledSet, evaluation: Evaluation, parts: Parts):
 }
 
 function taskOf(item: LabelledImage, set: LabelledSet, evaluation: Evaluation, { config, models }: Parts): SlideTask {
-  const spacing = config.spacing ?? models.current.bundle.spacing;
+  const spacing = config.spacing ?? models.current.model.spacing;
   return {
     path: item.imagePath,
     id: item.id,

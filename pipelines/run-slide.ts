@@ -1,13 +1,16 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
-import { duePatches } from '../src/live/due-patches.js';
-import { patchRef } from '../src/read/plan.js';
+import { duePatches, type ReadyPatch } from '../src/live/due-patches.js';
+import type { LiveSlide } from '../src/live/live-slide.js';
+import type { PatchPlan } from '../src/read/patch.js';
+import { patchRef, patchRefs } from '../src/read/plan.js';
 import { sampleFileAt } from '../src/slide/file-samples.js';
 import { fileAt } from '../src/slide/open.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { DuePatch, SlideSession } from '../src/stage/session.js';
+import { inWindow } from '../src/stage/window.js';
 import { finish, REPORT_MS, reasonOf, suspend } from './end-slide.js';
 import { openSession } from './open-session.js';
 import type { Parts } from './parts.js';
@@ -49,7 +52,7 @@ export async function runSlide(
     if (!session) return { path, id, state: 'done-before', folder };
     parts.onOpened(session);
     if (!signal.aborted) {
-      due.add(duePatchesOf(session, task, taken, signal), task.urgent ? URGENT_SHARE : 1);
+      due.add(duePatchesOf(session, task, taken, parts, signal), task.urgent ? URGENT_SHARE : 1);
       await session.drained;
     }
     if (session.failure && !signal.aborted) throw session.failure;
@@ -125,12 +128,22 @@ function duePatchesOf(
   session: SlideSession,
   { live, whole }: SlideTask,
   taken: TakenModel | undefined,
+  { credits }: Parts,
   signal: AbortSignal,
 ) {
-  if (!live) return whole ? until(whole.replaced, session.due()) : session.due();
-  if (taken?.ready) return session.dueWhenReady(taken.ready(session.failed));
   const stop = AbortSignal.any([signal, session.failed]);
-  return session.dueWhenReady(duePatches(live, session.plan, stop));
+  const readyOf = (slide: LiveSlide) =>
+    taken?.ready ? taken.ready(session.failed) : duePatches(slide, session.plan, stop);
+  const { blended, openBelow, closeBelow } = session.plan;
+  const meets = blended || openBelow !== undefined || closeBelow !== undefined;
+  if (live) return meets ? inWindow(session, readyOf(live), credits.total, stop) : session.dueWhenReady(readyOf(live));
+  const over = whole?.replaced ?? new AbortController().signal;
+  if (meets) return inWindow(session, until(over, readyNow(session.plan)), credits.total, stop);
+  return until(over, session.due());
+}
+
+function* readyNow(plan: PatchPlan): Generator<ReadyPatch, void, undefined> {
+  for (const ref of patchRefs(plan)) yield { ref, at: performance.now() };
 }
 
 function* until<T>(over: AbortSignal, items: Generator<T, void, undefined>): Generator<T, void, undefined> {

@@ -13,8 +13,10 @@ import {
 import { StromaflowError } from '../src/errors.js';
 import { acknowledge } from '../src/stage/acknowledge.js';
 import { announce } from '../src/stage/announce.js';
+import { blend } from '../src/stage/blend.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
+import { filterAreas } from '../src/stage/filter-areas.js';
 import { infer } from '../src/stage/infer.js';
 import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
@@ -37,7 +39,7 @@ import type { SlideTask } from './slide-task.js';
  * as many patches as there are credits, and after an abort lets out what is inside.
  *
  *     due ─credit→ read → [afterRead] → tissue? ─yes→ infer (batch → segment) ─┐
- *                                          └────────────no─────────────────────┴→ outcome → score → store → publish → acknowledge → announce
+ *                                          └────────────no─────────────────────┴→ [blend] → outcome → [filterAreas] → score → store → publish → acknowledge → announce
  */
 export function segmentPatches(
   due: AsyncIterable<DuePatch>,
@@ -60,7 +62,9 @@ export function segmentPatches(
         patch$.pipe(filter(lacksTissue)),
       ),
     ),
+    blend(credits, observer),
     outcome(observer),
+    filterAreas(credits, observer),
     score(),
     store(observer),
     publish(bus, observer, giveUp),

@@ -20,6 +20,8 @@ export interface SlideTask {
   readonly presence?: Presence;
   /** Of a slide that may be tried again: whether it failed with this code before; it is remembered. */
   hasFailedBefore?(code: ErrorCode): boolean;
+  /** Done again where it was done before and its results are gone; without it they stay gone, as somebody wanted it. */
+  readonly wantsResults?: boolean;
   /** Gets a larger share of the graph than other slides. */
   readonly urgent?: boolean;
   /** Opens the truth, for a slide that has one. */

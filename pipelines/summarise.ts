@@ -1,4 +1,5 @@
 import type { Aggregate } from '../src/event/payloads.js';
+import type { PatchRecord } from '../src/read/patch.js';
 import type { SlideNote } from '../src/slide/note.js';
 import { slideFileName } from '../src/slide/tile-folder/find-tiles.js';
 import type { SlideSession } from '../src/stage/session.js';
@@ -28,8 +29,9 @@ function notesOn({ sparse, listed }: SlideSession, { tiles, area }: Aggregate): 
 export function summarise(session: SlideSession, aggregate: Aggregate, parts: Parts): SlideSummary {
   const { slide, plan, resumedPatches, seconds } = session;
   const { config, tissueRule } = parts;
-  const { name, version, device, batch, loadSeconds } = session.engine;
-  const { level, patchSize, margin, padding, cols, rows, downsample } = plan;
+  const { name, version, device, batch, loadSeconds, threshold } = session.engine;
+  const { members, tta } = session.model.model;
+  const { level, patchSize, margin, blended, openBelow, closeBelow, mpp, padding, cols, rows, downsample } = plan;
   const { width, height } = slide.levels[0]!;
   const records = [...session.aggregate.records()];
   return {
@@ -48,7 +50,18 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       fingerprint: slide.fingerprint,
       properties: slide.properties,
     },
-    plan: { level, patchSize, margin, padding, cols, rows, downsample },
+    plan: {
+      ...{ level, patchSize, margin },
+      ...(blended ? { overlap: 2 * margin } : {}),
+      ...(openBelow ? { openArea: openBelow * mpp ** 2 } : {}),
+      ...(closeBelow ? { closeArea: closeBelow * mpp ** 2 } : {}),
+      ...{ padding, cols, rows, downsample },
+    },
+    threshold,
+    ...(members.length > 1
+      ? { members: members.map(({ name, version, threshold }) => ({ name, version, threshold })) }
+      : {}),
+    ...(tta === undefined ? {} : { tta }),
     engine: { name, version, device, batch },
     filter: {
       kept: records.length - aggregate.patches.empty - aggregate.patches.missing,
@@ -72,6 +85,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       ...(slide.notes ?? []),
       ...modelNotes(session),
       ...notesOn(session, aggregate),
+      ...blendNotes(records),
       ...(session.labels?.notes ?? []),
     ],
     errors: records
@@ -80,6 +94,14 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
   };
 }
 
-function modelNotes({ model: { bundle } }: SlideSession): SlideNote[] {
-  return bundle.notice === undefined ? [] : [{ code: 'model-notice', message: bundle.notice }];
+/** Masks that would be others had their neighbours not failed. */
+function blendNotes(records: readonly PatchRecord[]): SlideNote[] {
+  const lacking = records.filter(({ blendedWithout = 0 }) => blendedWithout > 0).length;
+  if (lacking === 0) return [];
+  const message = `${lacking} ${lacking === 1 ? 'patch was' : 'patches were'} blended without a neighbour that failed: patches.jsonl says which`;
+  return [{ code: 'blended-without', message }];
+}
+
+function modelNotes({ model: { model } }: SlideSession): SlideNote[] {
+  return model.notice === undefined ? [] : [{ code: 'model-notice', message: model.notice }];
 }

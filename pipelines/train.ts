@@ -7,7 +7,7 @@ import { choosePlaces, type TrainExample } from '../src/train/examples.js';
 import { microBatches } from '../src/train/micro-batches.js';
 import { balancedOrder, epochOrder } from '../src/train/order.js';
 import type { IndexedPatch, PatchIndex } from '../src/train/patch-index.js';
-import type { TrainBatch, Trainer, TrainState } from '../src/train/port.js';
+import type { PseudoLabelled, TrainBatch, Trainer, TrainState } from '../src/train/port.js';
 import {
   addStep,
   BEGINNING,
@@ -20,8 +20,11 @@ import {
   type RunProgress,
   type StepSums,
 } from '../src/train/progress.js';
+import { pseudoWeight } from '../src/train/pseudo-labels.js';
 import { type RunRecipe, rateOf } from '../src/train/recipe.js';
 import type { SampleThreads } from '../src/train/sample-threads.js';
+import type { UnlabelledIndex } from '../src/train/unlabelled-index.js';
+import { type PseudoEpoch, PseudoSource } from './pseudo-source.js';
 
 /** Where a run's results go. */
 export interface TrainSink {
@@ -41,7 +44,9 @@ export interface TrainObserver {
 export interface TrainRun {
   readonly index: Pick<PatchIndex, 'items' | 'train' | 'validation'>;
   readonly threads: Pick<SampleThreads, 'read' | 'slot'>;
-  /** Slots of the threads. */
+  /** With it the recipe says how; patches of it take part in each step. */
+  readonly unlabelled?: Pick<UnlabelledIndex, 'items' | 'patches'> | undefined;
+  /** Slots of the threads; three times as many where there are unlabelled patches. */
   readonly slots: number;
   readonly trainer: Trainer;
   readonly recipe: RunRecipe;
@@ -61,6 +66,8 @@ export interface TrainRun {
  *          ↑                                            (Trainer)                     ├→ checkpoint
  *          └── next epoch ← best, last, curves, examples ← validation ← end of order ─┘
  *
+ * Unlabelled patches come the same way, twice, and are labelled by the teacher before the step (PseudoSource).
+ *
  * The order and the changes are functions of (seed, epoch, place), so that a run that was cut off at any moment goes on from its checkpoint to
  * the result it would have had. When the signal aborts, the step under way is finished and saved.
  *
@@ -75,12 +82,13 @@ export async function train(
   let progress = run.from?.progress ?? BEGINNING;
   if (run.from) await trainer.restore(run.from.state);
   const credits = new CreditPool(run.slots);
+  const pseudo = run.unlabelled && new PseudoSource({ ...run, index: run.unlabelled, firstSlot: run.slots });
   for (;;) {
     const over = isOver(progress, recipe);
     if (over) return { why: over, progress };
     const startedAt = performance.now();
     const startedFrom = progress.place;
-    progress = await learn(run, progress, credits, signal);
+    progress = await learn(run, progress, { credits, pseudo }, signal);
     if (signal.aborted) return { why: 'interrupted', progress };
     const validation = await validate(run, credits, progress.epoch + 1, signal);
     if (!validation) return { why: 'interrupted', progress: await save(run, progress) };
@@ -94,6 +102,7 @@ export async function train(
       step: state.step,
       train: { loss: meanLoss(sums), iou: iouOf(sums) },
       validation,
+      ...unlabelledLine(progress, recipe),
       best: best === undefined || validation.iou > best.validation.iou,
       seconds,
       imagesPerSecond: (progress.place - startedFrom) / seconds,
@@ -109,7 +118,7 @@ export async function train(
 async function learn(
   run: TrainRun,
   begun: RunProgress,
-  credits: CreditPool,
+  from: { readonly credits: CreditPool; readonly pseudo: PseudoSource | undefined },
   signal: AbortSignal,
 ): Promise<RunProgress> {
   const { index, recipe, trainer, observer, side } = run;
@@ -117,17 +126,20 @@ async function learn(
   const { epoch } = begun;
   const order = orderOf(index.train, recipe, epoch);
   const change = (place: number) => drawAugmentation(augment, seed, epoch, place);
-  const options = { index, threads: run.threads, side, size: batch, credits, change, signal: NEVER };
+  const options = { index, threads: run.threads, side, size: batch, credits: from.credits, change, signal: NEVER };
   const batches = microBatches(index.train, order, begun.place, options);
+  const unlabelled = from.pseudo?.epoch(epoch, order.length, begun.place);
   let progress = begun;
   let savedAt = performance.now();
   try {
     while (progress.place < order.length) {
       const step = await take(batches, Math.ceil(Math.min(effectiveBatch, order.length - progress.place) / batch));
-      const result = await trainer.step(step, rateOf(recipe, epoch));
+      const pseudo =
+        unlabelled && (await label(unlabelled, step.length, recipe, epoch + progress.place / order.length));
+      const result = await trainer.step(step, rateOf(recipe, epoch), pseudo);
       if (!Number.isFinite(result.loss)) throw diverged(result.loss, progress);
       const place = progress.place + step.reduce((sum, batch) => sum + patchesOf(batch), 0);
-      progress = { ...progress, place, sums: addStep(progress.sums, result) };
+      progress = { ...progress, place, sums: addStep(progress.sums, result, pseudo) };
       observer.stepped(progress, { patches: order.length, epochs });
       const due = performance.now() - savedAt >= run.checkpointSeconds * 1000 && place < order.length;
       if (!due && !signal.aborted) continue;
@@ -137,8 +149,33 @@ async function learn(
     }
   } finally {
     await batches.return();
+    await unlabelled?.close();
   }
   return progress;
+}
+
+/** @param epochs learned so far, with a fraction */
+async function label(
+  unlabelled: PseudoEpoch,
+  count: number,
+  { pseudo }: RunRecipe,
+  epochs: number,
+): Promise<PseudoLabelled & { readonly confident: number; readonly offered: number }> {
+  const taken = await unlabelled.take(count);
+  if (taken.length < count) throw new StromaflowError('INTERNAL', 'unlabelled patches ended before the epoch');
+  const sum = (of: 'confident' | 'offered') => taken.reduce((total, batch) => total + batch[of], 0);
+  return {
+    batches: taken.map(({ batch }) => batch),
+    weight: pseudoWeight(pseudo!, epochs),
+    confident: sum('confident'),
+    offered: sum('offered'),
+  };
+}
+
+function unlabelledLine({ epoch, sums }: RunProgress, { pseudo }: RunRecipe): Pick<EpochLine, 'unlabelled'> {
+  if (!pseudo || sums.offered === undefined) return {};
+  const confident = (sums.confident ?? 0) / Math.max(1, sums.offered);
+  return { unlabelled: { confident, weight: pseudoWeight(pseudo, epoch + 1) } };
 }
 
 const NEVER = new AbortController().signal;

@@ -64,7 +64,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
         patch$.pipe(filter(lacksTissue)),
       ),
     ),
-    outcome(observer),
+    outcome(),
     tap(patch => {
       credits.release(patch.slot);
       patch.session.leave();

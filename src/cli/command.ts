@@ -39,10 +39,11 @@ export const MODEL: readonly OptionName[] = [
   'engine-timeout',
   'half',
   'norm',
+  'tta',
 ];
 /** Norms that are fitted to slides. */
 export const FIT: readonly OptionName[] = ['fit-norm', 'patches'];
-export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'padding'];
+export const PATCHES: readonly OptionName[] = ['mpp', 'spacing', 'patch-size', 'margin', 'overlap', 'open-area', 'close-area', 'padding'];
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
 /** Of one that hands out work. */
@@ -91,6 +92,11 @@ export const TRAINING: readonly OptionName[] = [
   'augment',
   'balance',
   'patience',
+  'unlabelled',
+  'pseudo-threshold',
+  'pseudo-weight',
+  'pseudo-ramp',
+  'teacher-decay',
   'pad-small',
   'checkpoint-interval',
   'data-licence',

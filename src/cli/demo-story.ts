@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Parts } from '../../pipelines/parts.js';
 import { toStromaflowError } from '../errors.js';
 import { decodeEvent } from '../event/decode.js';
-import type { ModelBundle } from '../model/bundle.js';
+import type { Model } from '../model/model.js';
 import { wrapped } from '../text.js';
 import type { Terminal } from './terminal.js';
 
@@ -25,7 +25,7 @@ export class DemoStory {
     this.#terminal = terminal;
   }
 
-  begin(folder: string, { notice }: Pick<ModelBundle, 'notice'>): void {
+  begin(folder: string, { notice }: Pick<Model, 'notice'>): void {
     this.#terminal.line(`scanner    writes a slide of skin into ${folder}`);
     if (notice !== undefined) for (const line of wrapped(`model      ${notice}`, 79, 11)) this.#terminal.line(line);
   }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { modelPath } from '../../pipelines/models.js';
 import type { Parts } from '../../pipelines/parts.js';
 import { toStromaflowError } from '../errors.js';
-import { bundleStamp } from '../model/bundle-stamp.js';
+import { modelStamp } from '../model/bundle-stamp.js';
 import type { Terminal } from './terminal.js';
 
 /**
@@ -34,7 +34,7 @@ export function followModel(
   };
 
   const looking = (async (): Promise<void> => {
-    const look = (): Promise<string> => bundleStamp(modelPath(config));
+    const look = (): Promise<string> => modelStamp(modelPath(config));
     let known = await look();
     for (let last = known; ; ) {
       await sleep(config.poll * 1000, undefined, { signal: stop.signal });

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { tap } from 'rxjs';
+import { overlapOf } from '../../pipelines/plan-of.js';
 import { replaySet } from '../../pipelines/replay.js';
 import type { SlideResult } from '../../pipelines/slide-result.js';
 import type { Config } from '../config/options.js';
@@ -10,8 +12,8 @@ import { PatchSpool } from '../evaluate/patch-spool.js';
 import { readSeen } from '../evaluate/seen.js';
 import type { Split } from '../evaluate/split.js';
 import type { EvaluatedModel } from '../evaluate/write-report.js';
-import { loadBundle, type ModelBundle, normModeOf } from '../model/bundle.js';
-import type { NormMode } from '../model/norm/statistics.js';
+import { type LoadModelOptions, loadModel, type Model } from '../model/model.js';
+import type { Tta } from '../model/views.js';
 import { SPACING_TOLERANCE } from '../slide/image/image-source.js';
 import { createMemoryLedger } from '../store/memory-ledger.js';
 import { openNoOutput } from '../store/no-output.js';
@@ -28,7 +30,7 @@ export interface Replay {
 /** Runs one model over the set, through the graph every command shares, and gives the exit status with its counts. */
 export async function replayModel(
   context: CommandContext,
-  bundle: ModelBundle,
+  model: Model,
   name: string,
   spoolFolder: string,
   { set, split, faults }: Replay,
@@ -53,11 +55,11 @@ export async function replayModel(
       }
     },
   });
-  const seen = await readSeen(bundle.path);
+  const seen = await seenBy(model);
   let seconds = 0;
-  let facts: ModelFacts = { ...factsOf(bundle), name };
+  let facts: ModelFacts = { ...factsOf(model), name };
   const status = await runGraph(
-    { ...context, config: { ...context.config, model: bundle.path, norm: normModeOf(bundle) } },
+    { ...context, config: { ...context.config, model: model.source, tta: model.tta } },
     (parts, signal) => {
       if (parts.models.current.segmenter.info.engine === 'null') facts = NO_MODEL;
       const startedAt = performance.now();
@@ -76,13 +78,23 @@ export async function replayModel(
 }
 
 const DECLARE = 'declare it with --positive, --negative or --ignore';
+
 /**
- * A bundle of a list of models; `#patch` or `#frozen` behind its path says how its norms are run, so that both ways can be
- * compared. Throws what loadBundle throws.
+ * A model of a list: a bundle, or with `+` between them the members of an ensemble; `#patch` or `#frozen` behind a path says how its norms are
+ * run, `#flips`, `#d4` or `#plain` at the end what views, so that all ways can be compared. Throws what loadModel throws.
  */
-export function loadNamed(model: string, norm: NormMode | undefined, signal: AbortSignal): Promise<ModelBundle> {
-  const [, path = model, own] = /^(.*)#(patch|frozen)$/.exec(model) ?? [];
-  return loadBundle(path, signal, { norm: (own as NormMode | undefined) ?? norm });
+export function loadNamed(text: string, options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
+  const [, named = text, own] = /^(.*)#(flips|d4|plain)$/.exec(text) ?? [];
+  const tta = own === undefined ? options.tta : own === 'plain' ? undefined : (own as Tta);
+  const source = existsSync(named.replace(/#(patch|frozen)$/, '')) ? named : named.replaceAll('+', ',');
+  return loadModel(source, signal, { ...options, tta });
+}
+
+/** Images that a member was trained on, the whole ensemble saw. */
+async function seenBy({ members }: Model): Promise<ReadonlySet<string> | undefined> {
+  const lists = await Promise.all(members.map(({ path }) => readSeen(path)));
+  const known = lists.flatMap(list => (list ? [...list] : []));
+  return lists.some(list => list !== undefined) ? new Set(known) : undefined;
 }
 
 /** An image that is not, or not wholly, in the scores is named in the report too. */
@@ -102,15 +114,18 @@ function noteFailure(result: SlideResult, faults: Faults): void {
   if (missing > 0) left(`${missing} of ${expected} patches are not stored, and in no score`);
 }
 
-function factsOf({ name, version, network, threshold, provenance }: ModelBundle): ModelFacts {
-  const known = network.kind === 'smp' ? network.architecture : undefined;
+function factsOf({ name, version, members, threshold, provenance, tta }: Model): ModelFacts {
+  const known = members.map(({ network }) => (network.kind === 'smp' ? network.architecture : undefined));
+  const several = members.map(member => ({ name: member.name, version: member.version, threshold: member.threshold }));
   return {
     name,
     version,
-    architecture: known?.decoder.type ?? '',
-    encoder: known?.encoder ?? '',
+    architecture: known.map(architecture => architecture?.decoder.type ?? '').join(' + '),
+    encoder: known.map(architecture => architecture?.encoder ?? '').join(' + '),
     threshold,
     provenance,
+    ...(several.length > 1 && { members: several }),
+    ...(tta !== undefined && { tta }),
   };
 }
 
@@ -124,9 +139,9 @@ const NO_MODEL: ModelFacts = {
 };
 
 /** Names under which models stand in one report: with the version where two have one name, numbered where that is no help. */
-export function reportNames(bundles: readonly Pick<ModelBundle, 'name' | 'version'>[]): string[] {
+export function reportNames(bundles: readonly Pick<Model, 'name' | 'version' | 'tta'>[]): string[] {
   const unique = (names: readonly string[]) => new Set(names).size === names.length;
-  const names = bundles.map(({ name }) => name);
+  const names = bundles.map(({ name, tta }) => (tta === undefined ? name : `${name}, ${tta}`));
   if (unique(names)) return names;
   const versioned = bundles.map(({ name, version }) => `${name} ${version}`);
   return unique(versioned) ? versioned : versioned.map((name, index) => `${name} (${index + 1})`);
@@ -137,7 +152,10 @@ export function reportNames(bundles: readonly Pick<ModelBundle, 'name' | 'versio
  * somebody says at which. Without a margin unless one is stated: a split by patch is of patches side by side, as the study's were.
  * @throws USAGE
  */
-export function sharedPatches(config: Config, bundles: readonly ModelBundle[]): Config {
+export function sharedPatches(
+  config: Config,
+  bundles: readonly Pick<Model, 'name' | 'spacing' | 'patchSize'>[],
+): Config {
   const spacing = config.spacing ?? bundles[0]!.spacing;
   const other = bundles.find(bundle => Math.abs(bundle.spacing / spacing - 1) > SPACING_TOLERANCE);
   if (other && config.spacing === undefined) {
@@ -146,5 +164,7 @@ export function sharedPatches(config: Config, bundles: readonly ModelBundle[]): 
     });
   }
   const patchSize = config['patch-size'] ?? bundles[0]!.patchSize;
-  return { ...config, spacing, 'patch-size': patchSize, margin: config.margin ?? 0 };
+  const overlap = overlapOf(config, patchSize);
+  const margin = overlap === undefined ? (config.margin ?? 0) : overlap / 2;
+  return { ...config, spacing, 'patch-size': patchSize, margin };
 }

@@ -1,6 +1,6 @@
 import type { Interval } from '../evaluate/bootstrap.js';
 import { describeLeftOut, type LabelFacts } from '../evaluate/label-facts.js';
-import type { EvaluationReport, ImageResult, ModelResult } from '../evaluate/metrics.js';
+import type { EvaluationReport, ImageResult, ModelResult, ScoreDifferences } from '../evaluate/metrics.js';
 import { reportedSplit, seenLine } from '../evaluate/report/html.js';
 import { imagesOfPatients } from '../evaluate/report/words.js';
 import type { SplitName } from '../evaluate/split.js';
@@ -14,11 +14,26 @@ export function scoreLines(report: EvaluationReport): string[] {
   const { models, comparisons } = report;
   const pairs = comparisons
     .filter(comparison => comparison.split === split)
-    .map(
-      ({ a, b, iou }) => `compared   ${a} − ${b}: IoU ${interval(iou)}, p ${iou.p < 0.001 ? '< 0.001' : number(iou.p)}`,
-    );
+    .flatMap(({ a, b, ...differences }) => [`compared   ${a} − ${b}`, ...differenceLines(differences)]);
   const images = models[0]?.images.filter(image => image.split === split) ?? [];
   return [...models.flatMap(model => modelLines(model, split)), ...pairs, ...worstLines(images)];
+}
+
+/** Scores of one minus those of another, a line each, with intervals. */
+export function differenceLines(differences: ScoreDifferences): string[] {
+  const { iou, dice, precision, recall, areaError, seamScore } = differences;
+  const rows = [
+    ['IoU', signed(iou), iou],
+    ['Dice', signed(dice), dice],
+    ['precision', signed(precision), precision],
+    ['recall', signed(recall), recall],
+    ['stroma area', points(areaError), areaError],
+    ...(seamScore ? [['seam score', signed(seamScore), seamScore] as const] : []),
+  ] as const;
+  return rows.map(([name, text, { p }]) => {
+    const chance = Number.isNaN(p) ? '' : `, p ${p < 0.001 ? '< 0.001' : number(p)}`;
+    return `  ${name.padEnd(11)} ${text}${chance}`;
+  });
 }
 
 /** What of the truths takes no part, and how those were taken that did not lie plainly on their pictures. */
@@ -74,5 +89,14 @@ const order = ({ iou }: ImageResult): number => (Number.isNaN(iou) ? 1 : iou);
 const number = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(4));
 const percent = (value: number): string =>
   Number.isNaN(value) ? '–' : `${value < 0 ? '−' : '+'}${(Math.abs(value) * 100).toFixed(1)} %`;
+const withSign = (value: number, digits: number): string =>
+  Number.isNaN(value) ? '–' : `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(digits)}`;
+const signed = ({ value, lower, upper }: Interval): string =>
+  `${withSign(value, 4)}${Number.isNaN(lower) ? '' : ` (${withSign(lower, 4)} to ${withSign(upper, 4)})`}`;
+/** Differences of percentages. */
+const points = ({ value, lower, upper }: Interval): string => {
+  const of = (part: number) => withSign(part * 100, 1);
+  return `${of(value)}${Number.isNaN(lower) ? '' : ` (${of(lower)} to ${of(upper)})`} percentage points`;
+};
 const interval = ({ value, lower, upper }: Interval): string =>
   Number.isNaN(lower) ? number(value) : `${number(value)} (${number(lower)} to ${number(upper)})`;

@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { relative } from 'node:path';
 import type { SlideResult } from '../../pipelines/slide-result.js';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import { AREAS_FILE, type AreasCsv } from '../store/areas-csv.js';
+import { readSummary } from '../store/finished-slides.js';
 import type { SlideSummary } from '../store/summary.js';
 import { lastResults } from './closing.js';
 import { isSaid, type LeftOut, leftOut, leftOutLine } from './left-out.js';
@@ -21,7 +21,13 @@ export async function printResult(
       printFiles(result.summary, result.folder, terminal);
       return;
     case 'done-before': {
-      const summary = JSON.parse(await readFile(join(result.folder, 'summary.json'), 'utf8')) as SlideSummary;
+      const summary = await readSummary(result.folder);
+      if (!summary) {
+        const { id, folder } = result;
+        terminal.line(`${id}: done before; its results are gone from ${shorten(folder)}/ (--fresh does it again)`);
+        terminal.json({ slide: id, state: 'done-before', results: 'gone' });
+        return;
+      }
       terminal.line(`${result.id}: done before, see ${shorten(result.folder)}/ (--fresh does it again)`);
       printLeftOut(summary, terminal);
       terminal.json(withLeftOut(summary));
@@ -112,16 +118,16 @@ export async function keepAreas(
 ): Promise<boolean> {
   try {
     if (result.state === 'completed') await areas.put(result.id, result.summary);
-    else if (result.state === 'done-before') await areas.put(result.id, await summaryIn(result.folder));
+    else if (result.state === 'done-before') {
+      const summary = await readSummary(result.folder);
+      if (summary) await areas.put(result.id, summary);
+    }
     return true;
   } catch (error) {
     problem(`${result.id} is not in ${AREAS_FILE}: ${toStromaflowError(error).line}`);
     return false;
   }
 }
-
-const summaryIn = async (folder: string): Promise<SlideSummary> =>
-  JSON.parse(await readFile(join(folder, 'summary.json'), 'utf8'));
 
 /** 130 interrupted, 1 when a slide or a patch failed or a slide is incomplete, else 0. */
 export function exitStatus(results: readonly SlideResult[], signal: AbortSignal): number {

@@ -4,7 +4,7 @@ import { keepEvents } from '../../pipelines/keep-events.js';
 import { openParts, type Parts } from '../../pipelines/parts.js';
 import type { SlideResult } from '../../pipelines/slide-result.js';
 import { describeEvent } from '../event/describe.js';
-import type { ModelBundle } from '../model/bundle.js';
+import type { Model } from '../model/model.js';
 import { combineObservers } from '../stage/observer.js';
 import type { StatusBoard } from '../status/board.js';
 import type { Metrics } from '../status/metrics.js';
@@ -44,7 +44,7 @@ export interface GraphOptions {
   /** The folder that slides are found in; see openParts. */
   readonly root?: string;
   /** How the truth of a slide is found; see Parts.openLabels. */
-  readonly labelsFor?: (bundle: ModelBundle) => Parts['openLabels'];
+  readonly labelsFor?: (model: Model) => Parts['openLabels'];
 }
 
 /** Time between two drawings of the progress line. */
@@ -100,8 +100,9 @@ export async function runGraph(
     cleanUps.unshift(() => keeping.stop());
     // Before slides are opened anew, so that nothing of an earlier run comes to stand behind a new one.
     await keeping.compared;
+    if (bare.workers) bare.workers.onAgain = metrics.sharing.handsOut(bare.workers);
     const progress = new ProgressCounter();
-    const openLabels = labelsFor?.(models.current.bundle);
+    const openLabels = labelsFor?.(models.current.model);
     const service = log ? new ServiceLog(terminal, bus) : undefined;
     const parts = {
       ...watched(bare, metrics, board, progress, terminal, service, shelf),

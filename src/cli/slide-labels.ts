@@ -8,7 +8,7 @@ import { parseLabelMap } from '../evaluate/labels.js';
 import { labelsAt } from '../evaluate/labels-at.js';
 import { truthOf } from '../evaluate/layout.js';
 import { openSlideTruth } from '../evaluate/slide-truth.js';
-import type { ModelBundle } from '../model/bundle.js';
+import type { Model } from '../model/model.js';
 import type { SlideNote } from '../slide/note.js';
 import { splitScene } from '../slide/scene-path.js';
 import { labelMapOptions, labelReading } from './label-options.js';
@@ -25,23 +25,23 @@ export async function slideLabels(
   config: Config,
   terminal: Pick<Terminal, 'problem'>,
   only?: string,
-): Promise<{ labelsFor?: (bundle: ModelBundle) => Parts['openLabels'] }> {
+): Promise<{ labelsFor?: (model: Model) => Parts['openLabels'] }> {
   const { labels, positive } = config;
   if (labels === undefined && positive === undefined) return {};
   const facts = labels === undefined ? undefined : await stat(labels).catch(() => undefined);
   if (labels !== undefined && !facts) throw new StromaflowError('FILE_NOT_FOUND', `${labels}: no such file or folder`);
   const fixed = only !== undefined && facts?.isFile() ? labels : undefined;
-  return { labelsFor: bundle => finder(config, bundle, terminal, fixed, only) };
+  return { labelsFor: model => finder(config, model, terminal, fixed, only) };
 }
 
 function finder(
   config: Config,
-  bundle: ModelBundle,
+  model: Pick<Model, 'labels'>,
   { problem }: Pick<Terminal, 'problem'>,
   fixed: string | undefined,
   only: string | undefined,
 ): NonNullable<Parts['openLabels']> {
-  const options = { ...labelMapOptions(config), ...(bundle.labels && { classes: bundle.labels }) };
+  const options = { ...labelMapOptions(config), ...(model.labels && { classes: model.labels }) };
   // Names may be all that is given, and only annotations have them: numbers are checked when a mask is met.
   parseLabelMap({ ...options, byName: true });
   const reading = labelReading(config);

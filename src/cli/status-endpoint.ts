@@ -52,6 +52,7 @@ export class StatusEndpoint {
       port,
       metrics,
       status: () => board.report(),
+      curves: () => board.training.curves(),
       grid: slide => board.grid(slide) ?? gridOf(slide, board, out),
       readiness: () => endpoint.#readiness(),
       ...(shelf ? { shelf } : {}),
@@ -81,6 +82,7 @@ export class StatusEndpoint {
       version: VERSION,
       engine,
       connected,
+      streams: () => (this.#parts?.bus.connected ? this.#parts.bus.kept?.fill() : undefined),
       ...(folder && { folderUp: () => folder.reason === undefined }),
     });
     this.board = new StatusBoard({ version: VERSION, bus, engine, ...(folder && { folder }) });
@@ -103,6 +105,11 @@ export class StatusEndpoint {
   }
 
   #readiness(): Readiness {
+    const training = this.board.training.report();
+    if (training) {
+      const ready = training.state !== 'preparing';
+      return { components: { training: ready ? { ready } : { ready, reason: 'the set is being looked at' } } };
+    }
     const unless = (reason: string | false | undefined) => (reason ? { ready: false, reason } : { ready: true });
     const { bus } = this.#parts ?? {};
     return {

@@ -1,8 +1,8 @@
 import type { TrainObserver } from '../../pipelines/train.js';
 import type { Config } from '../config/options.js';
 import type { PatchIndex } from '../train/patch-index.js';
-import { type EpochLine, iouOf, meanLoss, type RunProgress } from '../train/progress.js';
-import type { RunRecipe } from '../train/recipe.js';
+import { bestOf, type EpochLine, iouOf, meanLoss, type RunProgress } from '../train/progress.js';
+import { type RunRecipe, rateOf } from '../train/recipe.js';
 import { clock } from './progress.js';
 import { StatusEndpoint } from './status-endpoint.js';
 import type { Terminal } from './terminal.js';
@@ -16,18 +16,26 @@ export class TrainDisplay implements TrainObserver {
   #total = 0;
   #before = 0;
   #done = 0;
-  #epochs = 0;
+  #recipe: RunRecipe;
 
-  /** @throws PORT_IN_USE, CONFIG_INVALID */
+  /**
+   * @param run its name
+   * @throws PORT_IN_USE, CONFIG_INVALID
+   */
   static async open(
     config: Pick<Config, 'host' | 'port' | 'out' | 'token-file' | 'access-log'>,
     terminal: Terminal,
+    run: string,
+    recipe: RunRecipe,
   ): Promise<TrainDisplay> {
-    return new TrainDisplay(terminal, await StatusEndpoint.open(config, terminal));
+    const status = await StatusEndpoint.open(config, terminal);
+    status.board.training.begin(run, recipe.epochs);
+    return new TrainDisplay(terminal, status, recipe);
   }
 
-  private constructor(terminal: Terminal, status: StatusEndpoint) {
+  private constructor(terminal: Terminal, status: StatusEndpoint, recipe: RunRecipe) {
     this.#terminal = terminal;
+    this.#recipe = recipe;
     this.#status = status;
   }
 
@@ -35,50 +43,46 @@ export class TrainDisplay implements TrainObserver {
     this.#terminal.status(`looking at the patches: ${patches}`);
   }
 
-  begin(progress: RunProgress | undefined, { train }: Pick<PatchIndex, 'train'>, { epochs }: RunRecipe): void {
+  begin(progress: RunProgress | undefined, { train }: Pick<PatchIndex, 'train'>): void {
+    const { board, metrics } = this.#status;
     this.#startedAt = performance.now();
-    this.#epochs = epochs;
-    this.#total = epochs * train.length;
+    this.#total = this.#recipe.epochs * train.length;
     this.#before = (progress?.epoch ?? 0) * train.length + (progress?.place ?? 0);
     this.#done = this.#before;
+    const { epoch = 0, place = 0, history = [] } = progress ?? {};
+    const last = history.at(-1);
+    if (last) metrics.training.epoch(last, bestOf({ history })!.validation.iou);
+    board.training.learned(history);
+    board.training.update({ state: 'learning', epoch: epoch + 1, done: place, patches: train.length });
   }
 
   stepped(progress: RunProgress, { patches, epochs }: { readonly patches: number; readonly epochs: number }): void {
     const { epoch, place, sums } = progress;
     this.#done = epoch * patches + place;
-    const perSecond = this.#perSecond();
-    this.#terminal.status(
-      trainLine({
-        epoch: epoch + 1,
-        epochs,
-        place,
-        patches,
-        loss: meanLoss(sums),
-        iou: iouOf(sums),
-        perSecond,
-        etaSeconds: (this.#total - this.#done) / perSecond,
-      }),
-    );
-    this.#status.metrics.training.stepped({
-      epoch: epoch + 1,
-      loss: meanLoss(sums),
-      iou: iouOf(sums),
-      images: this.#done - this.#before,
-    });
+    const imagesPerSecond = this.#perSecond();
+    const etaSeconds = (this.#total - this.#done) / imagesPerSecond;
+    const now = { epoch: epoch + 1, loss: meanLoss(sums), iou: iouOf(sums) };
+    this.#terminal.status(trainLine({ ...now, epochs, place, patches, perSecond: imagesPerSecond, etaSeconds }));
+    const { board, metrics } = this.#status;
+    metrics.training.stepped({ ...now, rate: rateOf(this.#recipe, epoch), images: this.#done - this.#before });
+    board.training.update({ ...now, state: 'learning', done: place, patches, imagesPerSecond, etaSeconds });
   }
 
   validated(patches: number, of: number): void {
     this.#terminal.status(`validation: ${patches}/${of} patches`);
+    this.#status.board.training.update({ state: 'validating', done: patches, patches: of });
   }
 
-  epoch(line: EpochLine): void {
-    this.#terminal.line(epochLine(line, this.#epochs));
+  epoch(line: EpochLine, history: readonly EpochLine[]): void {
+    this.#terminal.line(epochLine(line, this.#recipe.epochs));
     this.#terminal.json({ event: 'epoch', ...line });
-    this.#status.metrics.training.epoch(line);
+    this.#status.metrics.training.epoch(line, bestOf({ history })!.validation.iou);
+    this.#status.board.training.learned(history);
   }
 
   end(why: 'epochs' | 'patience' | 'interrupted', best: EpochLine | undefined, folder: string): void {
     const { line, json } = this.#terminal;
+    this.#status.board.training.update({ state: why === 'interrupted' ? why : 'over' });
     if (why === 'patience') line('early      no better validation IoU for --patience epochs');
     if (best) line(`best       epoch ${best.epoch}: validation IoU ${best.validation.iou.toFixed(3)}`);
     if (why === 'interrupted') line(`saved      ${folder}: the same command goes on from there`);
@@ -122,10 +126,11 @@ export function trainLine({ epoch, epochs, place, patches, loss, iou, perSecond,
 
 /** A line that stays, for an epoch that is over. */
 export function epochLine(
-  { epoch, train, validation, best, imagesPerSecond, seconds }: EpochLine,
+  { epoch, train, validation, unlabelled, best, imagesPerSecond, seconds }: EpochLine,
   epochs: number,
 ): string {
   const part = (name: string, { loss, iou }: EpochLine['train']): string =>
     `${name} loss ${loss.toFixed(3)} IoU ${iou.toFixed(3)}`;
-  return `epoch      ${epoch}/${epochs}  ${part('training', train)}  ${part('validation', validation)}${best ? ' *' : ''}  ${imagesPerSecond.toFixed(2)} images/s, ${clock(seconds)}`;
+  const sure = unlabelled ? `  unlabelled ${(100 * unlabelled.confident).toFixed(0)} % sure` : '';
+  return `epoch      ${epoch}/${epochs}  ${part('training', train)}  ${part('validation', validation)}${best ? ' *' : ''}${sure}  ${imagesPerSecond.toFixed(2)} images/s, ${clock(seconds)}`;
 }

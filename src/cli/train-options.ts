@@ -31,6 +31,14 @@ export function recipeOf(config: Config, parameters: readonly string[]): RunReci
     augment: parseAugmentations(config.augment),
     balance: config.balance as RunRecipe['balance'],
     ...(patience !== undefined && { patience }),
+    ...(config.unlabelled !== undefined && {
+      teacherDecay: config['teacher-decay'],
+      pseudo: {
+        threshold: config['pseudo-threshold'],
+        weight: config['pseudo-weight'],
+        ramp: config['pseudo-ramp'] ?? Math.floor(epochs * FINAL_PART),
+      },
+    }),
   };
   checkRecipe(recipe);
   return recipe;

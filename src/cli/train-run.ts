@@ -21,15 +21,18 @@ import { RunFolder, splitHash } from '../train/run-folder.js';
 import type { SampleSetting } from '../train/sample-reader.js';
 import { SampleThreads } from '../train/sample-threads.js';
 import { checkSplit, checkSplitGrid } from '../train/split-fit.js';
-import { dropoutOf, openStart, type Start } from '../train/start.js';
+import { checkPatchSize, dropoutOf, openStart, type Start } from '../train/start.js';
 import { statementOf } from '../train/statement.js';
-import { createTrainer } from '../train/trainer.js';
+import { createThreadTrainer } from '../train/thread-trainer.js';
+import type { createTrainer } from '../train/trainer.js';
+import type { UnlabelledIndex } from '../train/unlabelled-index.js';
 import { VERSION } from '../version.js';
 import type { CommandContext } from './command.js';
 import { Faults } from './faults.js';
 import { labelledSetOptions } from './label-options.js';
 import { TrainDisplay } from './train-display.js';
 import { recipeOf } from './train-options.js';
+import { findPictures, openUnlabelled } from './train-unlabelled.js';
 
 /** What a run came to. */
 export interface RunResult {
@@ -56,7 +59,7 @@ const CACHE_BYTES = 256 * 2 ** 20;
  */
 export async function trainSet(
   context: CommandContext,
-  openTrainer: typeof createTrainer = createTrainer,
+  openTrainer: typeof createTrainer = createThreadTrainer,
 ): Promise<RunResult> {
   const { args, config, terminal, signal } = context;
   const path = args[0]!;
@@ -65,7 +68,7 @@ export async function trainSet(
     const start = await openStart(startOptions(config), signal);
     cleanUps.unshift(() => start.close());
     const recipe = recipeOf(config, start.parameters);
-    const faults = new Faults(config.strict);
+    const faults = new Faults(config.strict, true);
     const set = await openLabelledSet(path, {
       ...labelledSetOptions(config, start.labels),
       strict: config.strict,
@@ -75,6 +78,8 @@ export async function trainSet(
     for (const line of describeLabelMap(set.map)) terminal.line(`labels     ${line}`);
     const given = config.split !== undefined && !isUnit(config.split) ? await readSplit(config.split) : undefined;
     const grid = gridOf(config, start, given);
+    checkPatchSize(start, grid.patchSize);
+    const dropout = dropoutOf(start);
     if (given) checkSplitGrid(given, config.split!, grid.spacing, grid.patchSize);
     const name = config.name ?? `${basename(resolve(path))}-${nameOf(start)}`;
     if (basename(name) !== name || name === '..') {
@@ -84,17 +89,25 @@ export async function trainSet(
     }
     const folder = await RunFolder.open(join(config.runs, name), config.fresh);
     cleanUps.unshift(() => folder.close());
-    await folder.checkSpace(parameterCount(start));
+    await folder.checkSpace(parameterCount(start), recipe.pseudo !== undefined);
     const split = given ?? (await splitSet(set, { by: unitOf(config), seed: config.seed, ...grid, openSlide }));
-    const display = await TrainDisplay.open(config, terminal);
+    const display = await TrainDisplay.open(config, terminal, name, recipe);
     cleanUps.unshift(() => display.close());
     const onItems = (ids: ReadonlySet<string>): void => {
+      if (ids.size === 0) throw noneUsable(path, set.size, faults);
+      faults.say();
       const said = given && checkSplit(given, config.split!, ids, faults.list.length);
       if (said) terminal.line(`split      ${said}`);
     };
+    const pictures = await findPictures(config, faults);
     const index = await indexSet(context, set, split, grid, recipe, faults, display, onItems);
     terminal.line(`split      by ${split.by}, seed ${split.seed}, ${splitHash(split).slice(0, 8)}`);
     for (const line of describeIndex(index)) terminal.line(line);
+    const unlabelled = await openUnlabelled(context, pictures, {
+      ...{ grid, recipe, labelled: index, faults },
+      setting: { ...settingOf(set), rule: tissueRule(config) },
+      onProgress: patches => display.looked(patches),
+    });
 
     const { engine, line } = await chooseEngine(config.engine, { threads: config.threads });
     const run = {
@@ -102,7 +115,7 @@ export async function trainSet(
       start: start.facts,
       ...grid,
       splitHash: splitHash(split),
-      patchesHash: index.hash,
+      patchesHash: [index, ...(unlabelled ? [unlabelled] : [])].map(({ hash }) => hash).join(' '),
     };
     const told = { stromaflow: VERSION, engine, threads: config.threads, set: resolve(path), begins: start.said };
     const from = await folder.begin({ format: 'stromaflow-run/1', run, told }, split);
@@ -111,12 +124,11 @@ export async function trainSet(
     if (from) terminal.line(`goes on    at epoch ${from.progress.epoch + 1}, patch ${from.progress.place}`);
     signal.throwIfAborted();
     // Not given the signal: what is interrupted finishes its step, and is saved.
-    const dropout = dropoutOf(start);
     const trainer = await openTrainer(start, { ...recipe, dropout, threads: config.threads }, { engine });
     cleanUps.unshift(() => trainer.close());
     const { threads, slots } = startThreads(config, set, grid.patchSize, recipe);
     cleanUps.unshift(() => threads.close());
-    const seen = await seenLines(index, start.made?.seen ?? []);
+    const seen = await seenLines(index, unlabelled, start.made?.seen ?? []);
     const statement = { name, set, split, recipe, grid, licence: config['data-licence'], start };
     const bundleOf = (state: TrainState, history: readonly EpochLine[], epoch: EpochLine) => ({
       config: start.config,
@@ -126,10 +138,11 @@ export async function trainSet(
       seen,
       norms: start.norms,
     });
-    display.begin(from?.progress, index, recipe);
+    display.begin(from?.progress, index);
     const { why, progress } = await train(
       {
         index,
+        unlabelled,
         threads,
         slots,
         trainer,
@@ -145,7 +158,7 @@ export async function trainSet(
             if (epoch.best) await folder.bundle('best', bundleOf(state, history, epoch));
             await folder.bundle('last', bundleOf(state, history, epoch));
             folder.history(history, name);
-            display.epoch(epoch);
+            display.epoch(epoch, history);
           },
         },
       },
@@ -168,6 +181,14 @@ export async function trainSet(
   } finally {
     for (const cleanUp of cleanUps) await cleanUp();
   }
+}
+
+function noneUsable(path: string, count: number, { list: [first] }: Faults): StromaflowError {
+  const why = first ? `: ${first.message}` : '';
+  return new StromaflowError('LABELS_INVALID', `${path}: none of its ${count} images can be used${why}`, {
+    cause: first,
+    ...(first && { fix: first.fix }),
+  });
 }
 
 function startOptions(config: Config) {
@@ -236,10 +257,12 @@ const settingOf = (set: LabelledSet): SampleSetting => ({
 });
 
 /** Patches are read ahead for a step while the one before is computed. */
-function startThreads(config: Config, set: LabelledSet, side: number, { effectiveBatch, batch }: RunRecipe) {
+function startThreads(config: Config, set: LabelledSet, side: number, { effectiveBatch, batch, pseudo }: RunRecipe) {
   const threads = readerThreads(config);
   const slots = Math.min(effectiveBatch, 64) + batch;
-  return { threads: new SampleThreads({ threads, setting: settingOf(set), side, slots }), slots };
+  // Unlabelled patches are read twice.
+  const all = pseudo ? 3 * slots : slots;
+  return { threads: new SampleThreads({ threads, setting: settingOf(set), side, slots: all }), slots };
 }
 
 function describeIndex({ items, train, validation, removed }: PatchIndex): string[] {
@@ -259,12 +282,16 @@ function describeIndex({ items, train, validation, removed }: PatchIndex): strin
 }
 
 /** What `sha256sum` would print of the images that the run learns from or is chosen by, and sums that its beginning brings. */
-async function seenLines({ items, train, validation }: PatchIndex, before: readonly string[]): Promise<string[]> {
+async function seenLines(
+  { items, train, validation }: PatchIndex,
+  unlabelled: UnlabelledIndex | undefined,
+  before: readonly string[],
+): Promise<string[]> {
   const sums = new ImageSums();
   const used = new Set([...train, ...validation].map(({ item }) => item));
   const lines = new Map<string, string>();
-  for (const item of [...used].sort((a, b) => a - b)) {
-    const { image } = items[item]!;
+  const labelled = [...used].sort((a, b) => a - b).map(item => items[item]!.image);
+  for (const image of [...labelled, ...(unlabelled?.items ?? []).map(({ picture }) => picture)]) {
     const sum = await sums.of(image);
     if (sum !== undefined) lines.set(sum, `${sum}  ${basename(image.imagePath)}`);
   }

@@ -45,7 +45,36 @@ export async function loadConfig(
       `margin ${config.margin} leaves nothing of a patch of ${config['patch-size']} px`,
     );
   }
+  if (config.overlap !== undefined) checkOverlap(config.overlap, config);
   return { config, settings };
+}
+
+/** What is wrong whatever the size of the patches is. */
+function checkOverlap(
+  overlap: number,
+  { margin, 'patch-size': patchSize, 'open-area': open, 'close-area': close }: Config,
+): void {
+  const invalid = (what: string, fix: string) =>
+    new StromaflowError('CONFIG_INVALID', `overlap ${overlap}: ${what}`, { fix });
+  if (open > 0 || close > 0)
+    throw invalid(
+      'masks that are blended are not opened or closed by area',
+      'give --overlap, or --open-area and --close-area with a --margin',
+    );
+  if (margin !== undefined)
+    throw invalid('margins are blended or cropped, not both', 'give --overlap or --margin, not both');
+  if (overlap >= 1 && overlap % 32 !== 0)
+    throw invalid(
+      'from 1 on it is pixels, a multiple of 32',
+      'give a part of a patch such as 0.25, or pixels such as 128',
+    );
+  if (overlap > 0.5 && overlap < 1)
+    throw invalid(
+      'more than half of a patch',
+      'give 0.5 at most: with more, a pixel is seen over and over for nothing',
+    );
+  if (overlap >= 1 && overlap * 2 > (patchSize ?? Infinity))
+    throw invalid(`more than half of a patch of ${patchSize} px`, 'give half at most, or a larger --patch-size');
 }
 
 const read = (name: OptionName, raw: unknown, origin: string): Setting => ({

@@ -1,4 +1,5 @@
 import type { NormMode } from '../model/norm/statistics.js';
+import type { Tta } from '../model/views.js';
 import type { EngineName } from './catalogue.js';
 
 /** What runs inside the engine's thread: one model on one device. */
@@ -9,7 +10,7 @@ export interface EngineBackend {
   /**
    * `patches`: at most `batch`, each of size × size × 3 bytes RGB, maybe in shared memory. Gives the masks, a byte a pixel,
    * 0 or 1, and the positive pixels of each; where they were asked for and the backend can, probabilities, a byte a pixel,
-   * round(255 p). The result may be reused by the next call.
+   * round(255 p), and scores. The result may be reused by the next call.
    */
   run(patches: readonly Uint8Array[]): Promise<BackendMasks>;
   /** What `layers` asked for, of one image of height × width × 3 bytes RGB (multiples of 32): float32, NCHW. */
@@ -21,6 +22,8 @@ export interface BackendMasks {
   readonly mask: Uint8Array;
   readonly counts: Int32Array;
   readonly probabilities?: Uint8Array;
+  /** A float a pixel: the probability that the threshold is compared with. */
+  readonly scores?: Float32Array;
   /** Patches, by their place, of whose scores one is NaN or infinite: their masks mean nothing. */
   readonly notFinite: readonly number[];
 }
@@ -37,7 +40,7 @@ export type Isolation = 'process' | 'thread';
 /** Everything a thread needs to make its backend; plain data. */
 export interface BackendOptions {
   readonly engine: EngineName;
-  /** Bundle folder; 'null' needs none. */
+  /** Bundle folder, or several: see loadModel; 'null' needs none. */
   readonly model: string;
   /** The version it must have; a bundle that has changed since is refused rather than run under the old name. */
   readonly modelVersion: string | null;
@@ -45,6 +48,8 @@ export interface BackendOptions {
   readonly norm?: NormMode | undefined;
   /** Statistics that they are frozen by instead of the bundle's own; see LoadOptions. */
   readonly fitted?: string | undefined;
+  /** Views that are run of each patch; the patch alone unless given. */
+  readonly tta?: Tta | undefined;
   readonly cacheFolder: string;
   readonly patchSize: number;
   readonly batch: number;
@@ -55,6 +60,8 @@ export interface BackendOptions {
   readonly layers: readonly string[];
   /** `run` gives probabilities too. */
   readonly probabilities?: boolean;
+  /** `run` gives scores too. */
+  readonly scores?: boolean;
   /** The network computes in float16. */
   readonly half?: boolean;
   /** 'process': in a process of its own, which a native crash ends alone; 'thread' unless given. */

@@ -1,3 +1,4 @@
+import { memberPaths } from '../model/model.js';
 import type { BackendOptions, EngineBackend } from './backend.js';
 import { entryOf } from './catalogue.js';
 
@@ -5,12 +6,12 @@ import { entryOf } from './catalogue.js';
 export async function createBackend(options: BackendOptions): Promise<EngineBackend> {
   if (options.isolation === 'process')
     return (await import('./process/process-backend.js')).createProcessBackend(options);
-  switch (entryOf(options.engine).library) {
-    case 'none':
-      return (await import('./null-backend.js')).createNullBackend(options);
-    case 'tfjs':
-      return (await import('./tfjs-backend.js')).createTfjsBackend(options);
-    case 'onnxruntime':
-      return (await import('./ort-backend.js')).createOrtBackend(options);
-  }
+  const { library } = entryOf(options.engine);
+  if (library === 'none') return (await import('./null-backend.js')).createNullBackend(options);
+  const create =
+    library === 'tfjs'
+      ? (await import('./tfjs-backend.js')).createTfjsBackend
+      : (await import('./ort-backend.js')).createOrtBackend;
+  if (memberPaths(options.model).length === 1) return create(options);
+  return (await import('./ensemble-backend.js')).createEnsembleBackend(options, create);
 }

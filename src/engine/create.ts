@@ -1,23 +1,28 @@
 import type { Arena } from '../arena.js';
 import { StromaflowError } from '../errors.js';
-import { loadBundle, type ModelBundle } from '../model/bundle.js';
+import { loadModel, type Model } from '../model/model.js';
 import type { NormMode } from '../model/norm/statistics.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
+import { checkSides } from '../model/sides.js';
+import type { Tta } from '../model/views.js';
 import type { Isolation } from './backend.js';
 import { entryOf } from './catalogue.js';
 import { chooseEngine } from './choose.js';
+import { NULL_THRESHOLD } from './null-backend.js';
 import { type EngineEvent, EnginePool } from './pool.js';
 import type { Segmenter } from './segmenter.js';
 
 export interface SegmenterOptions {
   /** 'auto', or an engine by name (see catalogue.ts). */
   readonly engine: string;
-  /** Bundle; the 'null' engine needs none. */
+  /** Bundle, or several with commas between them: see loadModel; the 'null' engine needs none. */
   readonly model: string;
   /** How the bundle's group and instance norms are run; frozen where it has statistics, unless given. */
   readonly norm?: NormMode | undefined;
   /** Statistics that they are frozen by instead of the bundle's own: path of the file. */
   readonly fitted?: string | undefined;
+  /** Views that are run of each patch; the patch alone unless given. */
+  readonly tta?: Tta | undefined;
   /** Where the patches are; its patch size is what the model is run at. */
   readonly arena: Arena;
   /** Most patches a call may carry. */
@@ -32,6 +37,8 @@ export interface SegmenterOptions {
   readonly cacheFolder?: string;
   /** Give probabilities beside the masks; false unless given. */
   readonly probabilities?: boolean;
+  /** Give the same as floats; false unless given. */
+  readonly scores?: boolean;
   /** Compute the network in float16, for GPUs that are faster then; false unless given. */
   readonly half?: boolean;
   /**
@@ -49,12 +56,12 @@ export interface SegmenterOptions {
 }
 
 /**
- * Starts an engine (or several), with the model loaded and warm. Throws what loadBundle throws, USAGE for an unknown
+ * Starts an engine (or several), with the model loaded and warm. Throws what loadModel throws, USAGE for an unknown
  * engine, ENGINE_UNAVAILABLE when the engine cannot run here, or the signal's reason.
  */
 export async function createSegmenter(options: SegmenterOptions): Promise<Segmenter> {
-  const { arena, batch, signal, model, norm, fitted, workers = 1, devices = [0], onEvent } = options;
-  const { cacheFolder = defaultCacheFolder(), probabilities = false, half = false, nullDelay = 0 } = options;
+  const { arena, batch, signal, model, norm, fitted, tta, workers = 1, devices = [0], onEvent } = options;
+  const { cacheFolder = defaultCacheFolder(), probabilities = false, scores = false, half = false } = options;
   const { shape, shared } = arena;
   const { patchSize } = shape;
   if (patchSize % 32 !== 0)
@@ -62,15 +69,15 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
   const threads = Math.max(1, Math.floor(options.threads / workers));
   const probing = { model, threads, cacheFolder, ...(signal && { signal }) };
   const { engine, line } = await chooseEngine(options.engine, probing);
-  const { name, version } = engine === 'null' ? NO_MODEL : await loadFor(options);
+  const { name, version, threshold } = engine === 'null' ? NO_MODEL : await loadFor(options);
 
   const isolation = options.isolation === 'process' && entryOf(engine).native ? 'process' : 'thread';
-  const where = { engine, model, norm, fitted, modelVersion: engine === 'null' ? null : version, cacheFolder };
-  const how = { batch, threads, half, isolation, runSeconds: options.runSeconds ?? 0, nullDelay } as const;
-  const backend = { ...where, ...how, patchSize, layers: [], probabilities };
+  const where = { engine, model, norm, fitted, tta, modelVersion: engine === 'null' ? null : version, cacheFolder };
+  const how = { batch, threads, half, isolation, runSeconds: options.runSeconds ?? 0 } as const;
+  const backend = { ...where, ...how, nullDelay: options.nullDelay ?? 0, patchSize, layers: [], probabilities, scores };
   return EnginePool.start({
     crew: {
-      model: { name, version },
+      model: { name, version, threshold },
       threads: devices.flatMap(device =>
         Array.from({ length: workers }, () => ({ arena: { shape, shared }, backend: { ...backend, device } })),
       ),
@@ -81,15 +88,11 @@ export async function createSegmenter(options: SegmenterOptions): Promise<Segmen
   });
 }
 
-const NO_MODEL = { name: 'null', version: '0' };
+const NO_MODEL = { name: 'null', version: '0', threshold: NULL_THRESHOLD };
 
-async function loadFor({ model, norm, fitted, arena, signal }: SegmenterOptions): Promise<ModelBundle> {
+async function loadFor({ model: source, norm, fitted, tta, arena, signal }: SegmenterOptions): Promise<Model> {
   const { patchSize } = arena.shape;
-  const bundle = await loadBundle(model, signal, { norm, fitted });
-  const side = bundle.network.kind === 'onnx' ? bundle.network.ready.fixedSide : null;
-  if (side === null || side === patchSize) return bundle;
-  const message = `${bundle.name} takes patches of ${side} pixels only, not ${patchSize}`;
-  throw new StromaflowError('MODEL_UNSUPPORTED', message, {
-    fix: `leave --patch-size at ${side}, or export the model with dynamic height and width`,
-  });
+  const model = await loadModel(source, signal, { norm, fitted, tta });
+  for (const member of model.members) checkSides(member, patchSize, patchSize);
+  return model;
 }

@@ -39,11 +39,14 @@ async function warmSegment(backend: EngineBackend, arena: Arena) {
   return async (id: number, slots: readonly number[]): Promise<void> => {
     try {
       const startedAt = performance.now();
-      const { mask, counts, notFinite, probabilities: all } = await backend.run(slots.map(slot => arena.slot(slot)));
+      const { mask, counts, notFinite, ...more } = await backend.run(slots.map(slot => arena.slot(slot)));
       const seconds = (performance.now() - startedAt) / 1000;
       const bits = slots.map((_, i) => packMask(mask.subarray(i * area, (i + 1) * area)));
-      const probabilities = all && slots.map((_, i) => new Uint8Array(all.subarray(i * area, (i + 1) * area)));
-      const buffers = [...bits, ...(probabilities ?? [])].map(({ buffer }) => buffer);
+      const each = <T extends Uint8Array | Float32Array>(all: T) =>
+        slots.map((_, i) => all.slice(i * area, (i + 1) * area) as T & { readonly buffer: ArrayBuffer });
+      const probabilities = more.probabilities && each(more.probabilities as Uint8Array<ArrayBuffer>);
+      const scores = more.scores && each(more.scores as Float32Array<ArrayBuffer>);
+      const buffers = [...bits, ...(probabilities ?? []), ...(scores ?? [])].map(({ buffer }) => buffer);
       reply(
         {
           type: 'masks',
@@ -53,6 +56,7 @@ async function warmSegment(backend: EngineBackend, arena: Arena) {
           notFinite,
           seconds,
           ...(probabilities && { probabilities }),
+          ...(scores && { scores }),
         },
         buffers,
       );

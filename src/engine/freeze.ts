@@ -1,9 +1,10 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { buildNetwork } from '../model/architecture/network.js';
 import { loadBundle, MANIFEST, type ModelBundle, type SmpNetwork } from '../model/bundle.js';
 import { groupNorms } from '../model/graph/freeze.js';
+import { importBundle } from '../model/import.js';
 import type { NormSource } from '../model/manifest.js';
 import type { MomentSums } from '../model/norm/moments.js';
 import { LEAST_NORM_PATCHES, NORM_STATISTICS, writeNormStatistics } from '../model/norm/statistics.js';
@@ -17,7 +18,9 @@ export interface FreezeOptions {
   /** Take all of them; unless given, as many as it takes until the statistics stand still. */
   readonly all?: boolean;
   readonly threads: number;
-  /** Replace statistics that are there. */
+  /** Folder of a copy that gets the statistics; the bundle itself is left as it is. Unless given, the bundle gets them. */
+  readonly copy?: string | undefined;
+  /** Replace statistics, or a copy, that are there. */
   readonly overwrite?: boolean;
   /** What stromaflow.json is to say of the pictures, asked for at the end. */
   readonly source: () => Omit<NormSource, 'patches'>;
@@ -46,12 +49,19 @@ const LEAST_BEFORE_STILL = 48;
  * statistics already or too few patches, MODEL_NOT_FINITE, OUTPUT_FAILED.
  */
 export async function freezeBundle(path: string, options: FreezeOptions): Promise<Frozen> {
-  const { patches, patchSize, all = false, overwrite = false, signal, onProgress } = options;
+  const { patches, patchSize, all = false, overwrite = false, copy, signal, onProgress } = options;
   const bundle = await loadBundle(path, signal, { norm: 'patch' });
-  const network = freezable(bundle);
-  const target = join(bundle.path, NORM_STATISTICS);
-  if (!overwrite && (await exists(target)))
-    throw new StromaflowError('USAGE', `${target} exists`, { fix: 'give --overwrite to take the statistics again' });
+  freezable(bundle);
+  const taken = copy === undefined ? join(bundle.path, NORM_STATISTICS) : resolve(copy);
+  if (copy !== undefined && taken === bundle.path)
+    throw new StromaflowError('USAGE', `${taken} is the bundle itself`, { fix: 'give the copy another name' });
+  if (!overwrite && (await exists(taken)))
+    throw new StromaflowError('USAGE', `${taken} exists`, {
+      fix:
+        copy === undefined
+          ? 'give --overwrite to take the statistics again, or a second folder for a copy that gets them'
+          : 'choose another name, or give --overwrite',
+    });
   const { threads, cacheFolder } = options;
   const sums = await measureMoments(bundle, patches, {
     ...{ patchSize, threads, signal },
@@ -69,8 +79,10 @@ export async function freezeBundle(path: string, options: FreezeOptions): Promis
         fix: `give pictures or slides that hold ${LEAST_NORM_PATCHES} at least, better 100, or a smaller --patch-size`,
       },
     );
-  await writeBeside(bundle, network, target, sums, options.source());
-  return { bundle: await loadBundle(path, signal), patches: sums.patches, error: sums.error() };
+  const frozen =
+    copy === undefined ? bundle : await importBundle(path, copy, { norm: 'patch', overwrite, ...stop(signal) });
+  await writeBeside(frozen, freezable(frozen), sums, options.source());
+  return { bundle: await loadBundle(frozen.path, signal), patches: sums.patches, error: sums.error() };
 }
 
 /** The network of a bundle whose norms can be frozen. Throws MODEL_UNSUPPORTED, saying why they cannot. */
@@ -92,12 +104,11 @@ export function freezable({ path, network }: ModelBundle): SmpNetwork {
 async function writeBeside(
   { path }: ModelBundle,
   { weights }: SmpNetwork,
-  target: string,
   sums: MomentSums,
   source: Omit<NormSource, 'patches'>,
 ): Promise<void> {
   const { patches } = sums;
-  const manifest = join(path, MANIFEST);
+  const [manifest, target] = [join(path, MANIFEST), join(path, NORM_STATISTICS)];
   const stated = (await exists(manifest)) ? (JSON.parse(await readFile(manifest, 'utf8')) as object) : {};
   const text = `${JSON.stringify({ ...stated, normStatistics: { patches, ...source } }, null, 2)}\n`;
   const temporary = [`${target}.new`, `${manifest}.new`] as const;
@@ -111,6 +122,8 @@ async function writeBeside(
     throw new StromaflowError('OUTPUT_FAILED', `${target} cannot be written`, { cause });
   }
 }
+
+const stop = (signal: AbortSignal | undefined) => (signal ? { signal } : {});
 
 const exists = (path: string): Promise<boolean> =>
   stat(path).then(

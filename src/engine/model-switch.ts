@@ -1,9 +1,9 @@
-import type { ModelBundle } from '../model/bundle.js';
+import type { Model } from '../model/model.js';
 import type { Segmenter } from './segmenter.js';
 
 /** A model, and what runs it. */
 export interface LoadedModel {
-  readonly bundle: ModelBundle;
+  readonly model: Model;
   readonly segmenter: Segmenter;
 }
 

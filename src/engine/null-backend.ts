@@ -5,13 +5,20 @@ import type { BackendOptions, EngineBackend } from './backend.js';
 /** Luma (ITU-R BT.601) below this counts as positive: most tissue, no glass. */
 const DARK = 200;
 
-/** No model: positive is dark. Deterministic, and as slow as it is told to be. Its probability falls from 1 (black) to 0 (white). */
+/** What its probability is compared with. */
+export const NULL_THRESHOLD = 0.5;
+
+/**
+ * No model: positive is dark. Deterministic, and as slow as it is told to be. Its probability falls from 1 (black) to 0 (white). It knows a
+ * pixel and nothing around it, so that views of a patch change nothing.
+ */
 export function createNullBackend(options: BackendOptions): EngineBackend {
   const { patchSize, batch, nullDelay } = options;
   const area = patchSize * patchSize;
   const masks = new Uint8Array(area * batch);
   const counts = new Int32Array(batch);
   const probabilities = options.probabilities ? new Uint8Array(area * batch) : undefined;
+  const scores = options.scores ? new Float32Array(area * batch) : undefined;
   return {
     name: 'null',
     version: '1',
@@ -26,6 +33,7 @@ export function createNullBackend(options: BackendOptions): EngineBackend {
           masks[at] = dark;
           positive += dark;
           if (probabilities) probabilities[at] = byteOf(luma / 1000);
+          if (scores) scores[at] = byteOf(luma / 1000) / 255;
         }
         counts[patch] = positive;
       }
@@ -35,6 +43,7 @@ export function createNullBackend(options: BackendOptions): EngineBackend {
         counts: counts.subarray(0, count),
         notFinite: [],
         ...(probabilities && { probabilities: probabilities.subarray(0, count * area) }),
+        ...(scores && { scores: scores.subarray(0, count * area) }),
       };
     },
     evaluate: async () => {

@@ -15,7 +15,7 @@ export type EngineEvent =
 
 /** A model, and the threads that run it. */
 export interface Crew {
-  readonly model: { readonly name: string; readonly version: string };
+  readonly model: { readonly name: string; readonly version: string; readonly threshold: number };
   /** One thread each. */
   readonly threads: readonly (EngineWorkerData & { readonly arena: object })[];
 }
@@ -186,6 +186,7 @@ function infoOf(threads: readonly EngineThread[], { crew, choice }: PoolOptions)
     device: [...new Set(facts.map(({ device }) => device))].join(', '),
     model: crew.model.name,
     modelVersion: crew.model.version,
+    threshold: crew.model.threshold,
     batch,
     lanes: threads.length,
     loadSeconds: Math.max(...facts.map(({ loadSeconds }) => loadSeconds)),
@@ -212,12 +213,15 @@ function joined(head: BatchMasks, tail: BatchMasks): BatchMasks {
   const bits = [...head.bits, ...tail.bits];
   const asked = head.probabilities ?? tail.probabilities;
   const of = (masks: BatchMasks) => masks.probabilities ?? masks.bits.map(() => new Uint8Array());
+  const hasScores = head.scores ?? tail.scores;
+  const scoresOf = (masks: BatchMasks) => masks.scores ?? masks.bits.map(() => new Float32Array());
   return {
     bits,
     counts,
     seconds: head.seconds + tail.seconds,
     ...(failed.size > 0 && { failed }),
     ...(asked && { probabilities: [...of(head), ...of(tail)] }),
+    ...(hasScores && { scores: [...scoresOf(head), ...scoresOf(tail)] }),
   };
 }
 

@@ -1,6 +1,7 @@
 import { toWire } from '../errors.js';
-import { loadBundle } from '../model/bundle.js';
+import { loadModel } from '../model/model.js';
 import { defaultCacheFolder } from '../model/onnx/compile.js';
+import { trialSide } from '../model/sides.js';
 import type { BackendOptions } from './backend.js';
 import { createBackend } from './backends.js';
 import { extremeImages } from './extreme-images.js';
@@ -14,7 +15,7 @@ const EXTREMES_SECONDS = 3;
 
 /** The other side of a probe: tries one engine and says how it went. */
 async function run({ backend: given, full = false }: ProbeRequest): Promise<ProbeReply> {
-  const { side, patchSize } = await sizes(given);
+  const { side, patchSize, members } = await sizes(given);
   const defaults = {
     modelVersion: null,
     cacheFolder: defaultCacheFolder(),
@@ -46,7 +47,9 @@ async function run({ backend: given, full = false }: ProbeRequest): Promise<Prob
     patchSide: side,
     notFinite,
   } as const;
-  if (!full || side >= patchSize || ran.patchSeconds * 2 * (patchSize / side) ** 2 > PATIENCE_SECONDS) return ran;
+  // What follows looks at one bundle.
+  if (!full || members > 1 || side >= patchSize || ran.patchSeconds * 2 * (patchSize / side) ** 2 > PATIENCE_SECONDS)
+    return ran;
   // The first of a size is for the kernels that have to be made ready.
   const whole = new Uint8Array(patchSize * patchSize * 3).fill(180);
   await backend.evaluate(whole, patchSize, patchSize);
@@ -57,9 +60,10 @@ async function run({ backend: given, full = false }: ProbeRequest): Promise<Prob
 
 /** The side to try the engine at, which a ready graph may fix, and that of the model's patches. */
 async function sizes({ engine, model }: Partial<BackendOptions>) {
-  if (engine === 'null' || model === undefined) return { side: PROBE_SIDE, patchSize: PROBE_SIDE };
-  const { network, patchSize } = await loadBundle(model);
-  return { side: (network.kind === 'onnx' && network.ready.fixedSide) || PROBE_SIDE, patchSize };
+  if (engine === 'null' || model === undefined) return { side: PROBE_SIDE, patchSize: PROBE_SIDE, members: 1 };
+  const { members, patchSize } = await loadModel(model);
+  const side = Math.max(...members.map(member => trialSide(member, PROBE_SIDE)));
+  return { side, patchSize, members: members.length };
 }
 
 const answer = async (request: ProbeRequest): Promise<ProbeReply> =>

@@ -40,6 +40,7 @@ export type EngineReply =
       /** See BackendMasks. */
       readonly notFinite: readonly number[];
       readonly probabilities?: readonly Uint8Array<ArrayBuffer>[];
+      readonly scores?: readonly Float32Array<ArrayBuffer>[];
       readonly seconds: number;
     }
   | { readonly type: 'failed'; readonly id: number; readonly error: WireError }

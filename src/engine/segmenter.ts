@@ -13,6 +13,8 @@ export interface EngineInfo {
   /** Model bundle: name and version (version + first 8 of the content hash), as stated in every event. */
   readonly model: string;
   readonly modelVersion: string;
+  /** A pixel is positive when its score is above it. */
+  readonly threshold: number;
   /** Largest number of patches a call may carry. */
   readonly batch: number;
   /** Batches it runs at the same time. */
@@ -34,6 +36,8 @@ export interface BatchMasks {
    * down, round(255 p) of the probability that the threshold is compared with.
    */
   readonly probabilities?: readonly Uint8Array[];
+  /** Only when they were asked for: patchSize² floats a patch, the probability that the threshold is compared with. */
+  readonly scores?: readonly Float32Array[];
   /** Seconds the engine itself ran. */
   readonly seconds: number;
   /**

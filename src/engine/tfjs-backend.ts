@@ -6,17 +6,19 @@ import { simplify } from '../model/graph/simplify.js';
 import type { InputNormalisation } from '../model/manifest.js';
 import { graphOf, openWeights } from '../model/norm/network.js';
 import { SUM_SCALE } from '../model/onnx/surround.js';
-import type { Tf } from '../model/tfjs/layers.js';
+import { checkSides } from '../model/sides.js';
+import type { Tf } from '../model/tfjs/layer.js';
 import { buildTfjs } from '../model/tfjs/network.js';
+import { type View, viewsOf } from '../model/views.js';
 import type { BackendOptions, EngineBackend, LayerOutput } from './backend.js';
-import { loadExact } from './load-exact.js';
+import { loadExactBundle } from './load-exact.js';
 import { notFinitePlaces } from './not-finite.js';
 import { openTfjs } from './tfjs-device.js';
 
 /** TensorFlow.js: the second engine family, running the same network from the same definition. */
 export async function createTfjsBackend(options: BackendOptions): Promise<EngineBackend> {
   const { engine, patchSize, layers } = options;
-  const bundle = await loadExact(options);
+  const bundle = await loadExactBundle(options);
   if (bundle.network.kind === 'onnx')
     throw new StromaflowError(
       'MODEL_UNSUPPORTED',
@@ -33,6 +35,7 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
   const network = await buildTfjs(tf, graph, weights).finally(() => weights.close());
   const decision = decisionOf(bundle.scores, bundle);
   const normalise = normaliser(bundle.input);
+  const views = viewsOf(options.tta);
 
   return {
     name: engine.startsWith('tfjs-node') ? engine : 'tfjs',
@@ -45,15 +48,18 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
       const counts = new Int32Array(count);
       const sums = new Float32Array(count);
       const probabilities = options.probabilities ? new Uint8Array(count * area) : undefined;
+      const scores = options.scores ? new Float32Array(count * area) : undefined;
       // One patch at a time: the device is as busy, and memory is a patch's.
       for (const [patch, pixels] of patches.entries()) {
         const image = tf.tensor4d(normalise(pixels), [1, patchSize, patchSize, 3]);
-        const [logits] = network.run(image, [graph.output]);
-        const score = scoreOf(tf, logits!, decision);
-        const above = tf.greater(score, decision.bar);
-        const bytes = probabilities && probabilityBytes(tf, score, decision);
-        const sum = tf.tidy(() => tf.sum(tf.mul(logits!, SUM_SCALE)));
-        for (const tensor of [image, logits!, score]) tensor.dispose();
+        const { score, sum } = scoreOfViews(tf, image, views, decision, seen => network.run(seen, [graph.output])[0]!);
+        image.dispose();
+        const isProbability = views.length > 1 || !isLogit(decision);
+        const above = tf.greater(score, isProbability ? decision.threshold : decision.bar);
+        const probability = probabilities || scores ? (isProbability ? score.clone() : tf.sigmoid(score)) : undefined;
+        score.dispose();
+        const bytes =
+          probability && probabilities && tf.tidy(() => tf.cast(tf.round(tf.mul(probability, 255)), 'int32'));
         const bits = await above.data<'bool'>();
         above.dispose();
         sums[patch] = (await sum.data<'float32'>())[0]!;
@@ -61,11 +67,15 @@ export async function createTfjsBackend(options: BackendOptions): Promise<Engine
         mask.set(bits, patch * area);
         counts[patch] = bits.reduce((sum, bit) => sum + bit, 0);
         if (bytes) probabilities.set(await bytes.data<'int32'>(), patch * area);
+        if (probability && scores) scores.set(await probability.data<'float32'>(), patch * area);
         bytes?.dispose();
+        probability?.dispose();
       }
-      return { mask, counts, notFinite: notFinitePlaces(sums), ...(probabilities && { probabilities }) };
+      const notFinite = notFinitePlaces(sums);
+      return { mask, counts, notFinite, ...(probabilities && { probabilities }), ...(scores && { scores }) };
     },
     async evaluate(pixels, height, width) {
+      checkSides(bundle, height, width);
       const image = tf.tensor4d(normalise(pixels), [1, height, width, 3]);
       const names = ['logits', ...layers];
       const outputs = network.run(
@@ -97,20 +107,43 @@ function normaliser({ range, mean, std }: InputNormalisation) {
   };
 }
 
-/** What is compared with the decision's bar. */
-function scoreOf(tf: Tf, logits: Tensor4D, { rule, channels }: Decision) {
+/** What is compared with the decision's bar, of several views the mean of their probabilities; and a sum that is finite while every score is. */
+function scoreOfViews(
+  tf: Tf,
+  image: Tensor4D,
+  views: readonly View[],
+  decision: Decision,
+  run: (image: Tensor4D) => Tensor4D,
+): { score: Tensor; sum: Tensor } {
   return tf.tidy(() => {
-    const scores = rule === 'sum' ? tf.softmax(logits, 3) : logits;
-    const picked = channels.length === logits.shape[3] ? scores : tf.gather(scores, [...channels], 3);
-    return rule === 'sum' ? tf.sum(picked, 3) : tf.max(picked, 3);
+    const sums: Tensor[] = [];
+    const scores = views.map(view => {
+      const turned = view.transposed ? tf.transpose(image, [0, 2, 1, 3]) : image;
+      const logits = run(reversed(tf, turned, view));
+      sums.push(tf.sum(tf.mul(logits, SUM_SCALE)));
+      const score = scoreOf(tf, logits, decision);
+      if (views.length === 1) return score;
+      const upright = reversed(tf, isLogit(decision) ? tf.sigmoid(score) : score, view);
+      return view.transposed ? tf.transpose(upright, [0, 2, 1]) : upright;
+    });
+    const all = (tensors: readonly Tensor[]) => tensors.reduce((sum, tensor) => tf.add(sum, tensor));
+    return { score: views.length === 1 ? scores[0]! : tf.div(all(scores), views.length), sum: all(sums) };
   });
 }
 
-/** round(255 p) of a score. */
-function probabilityBytes(tf: Tf, score: Tensor, { rule, of }: Decision) {
-  const logit = rule === 'any' && of === 'logits';
-  return tf.tidy(() => tf.cast(tf.round(tf.mul(logit ? tf.sigmoid(score) : score, 255)), 'int32'));
+/** With its rows, its columns or both in reverse; those are the second and the third axis. */
+function reversed<T extends Tensor>(tf: Tf, map: T, { reversedRows, reversedColumns }: View): T {
+  const axes = [...(reversedRows ? [1] : []), ...(reversedColumns ? [2] : [])];
+  return axes.length === 0 ? map : tf.reverse(map, axes);
 }
+
+function scoreOf(tf: Tf, logits: Tensor4D, { rule, channels }: Decision): Tensor {
+  const scores = rule === 'sum' ? tf.softmax(logits, 3) : logits;
+  const picked = channels.length === logits.shape[3] ? scores : tf.gather(scores, [...channels], 3);
+  return rule === 'sum' ? tf.sum(picked, 3) : tf.max(picked, 3);
+}
+
+const isLogit = ({ rule, of }: Decision): boolean => rule === 'any' && of === 'logits';
 
 async function channelsFirst(tf: Tf, name: string, values: Tensor4D): Promise<LayerOutput> {
   const moved = tf.transpose(values, [0, 3, 1, 2]);

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { StromaflowError } from '../errors.js';
-import type { Tf } from '../model/tfjs/layers.js';
+import type { Tf } from '../model/tfjs/layer.js';
 import { type EngineName, entryOf } from './catalogue.js';
 import { firstLine } from './first-line.js';
 

@@ -4,6 +4,7 @@ import { parseArchitecture } from '../model/architecture/config.js';
 import { buildNetwork } from '../model/architecture/network.js';
 import { loadBundle, type ModelBundle, readJson } from '../model/bundle.js';
 import { SafetensorsFile } from '../model/safetensors.js';
+import { trialSide } from '../model/sides.js';
 import { negativeVariance, parameterProblems } from '../model/weights.js';
 import { entryOf } from './catalogue.js';
 import { chooseEngine } from './choose.js';
@@ -44,12 +45,14 @@ export async function verifyBundle(path: string, options: EvaluateOptions = {}):
     signal?.throwIfAborted();
     const problem = toStromaflowError(error, 'MODEL_INVALID');
     if (problem.code === 'MODEL_NOT_FOUND') throw problem;
-    return { problems: problem.code === 'MODEL_TENSOR' ? await everyTensorProblem(resolve(path)) : [problem] };
+    const tensors = problem.code === 'MODEL_TENSOR' ? await everyTensorProblem(resolve(path)) : [];
+    // The weights may be sound, and the tensor one of the statistics beside them.
+    return { problems: tensors.length > 0 ? tensors : [problem] };
   }
   const problems = await badValues(bundle, signal);
   if (problems.length > 0) return { bundle, problems };
   try {
-    const side = bundle.network.kind === 'onnx' ? (bundle.network.ready.fixedSide ?? TRIAL_SIDE) : TRIAL_SIDE;
+    const side = trialSide(bundle, TRIAL_SIDE);
     const { half = false } = options;
     const plain = await tryOut(path, side, { ...options, half: false });
     const float16 = (await hasHalf(bundle, options)) ? await inHalf(path, side, options) : undefined;

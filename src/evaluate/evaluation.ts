@@ -115,7 +115,7 @@ export class Evaluation {
         return intersectionUnion(patch.counts);
       },
       close: () => {
-        if (this.#seams.delete(seams)) this.#doneSeams = addSeams(this.#doneSeams, seams.counts());
+        if (this.#seams.delete(seams)) this.#noteSeams(item.id, seams.counts());
         return source.close();
       },
     };
@@ -153,6 +153,12 @@ export class Evaluation {
     totals.add(patch);
     totals.values.add(bits, labels);
     return patch;
+  }
+
+  #noteSeams(image: string, counts: SeamCounts): void {
+    this.#doneSeams = addSeams(this.#doneSeams, counts);
+    const tallies = this.images.filter(tally => tally.image === image);
+    if (tallies.length === 1) tallies[0]!.seams = counts;
   }
 
   #reportUnknown(image: string, value: number): void {

@@ -24,6 +24,8 @@ export interface FolderPatchesOptions {
    * that small pictures give some; patches of the slide's grid with any tissue unless given.
    */
   readonly full?: boolean;
+  /** Which files are taken; all unless given. */
+  readonly only?: (path: string) => boolean;
   /** Patches a file gives in each round, so that whoever stops early has as many of each; its whole share unless given. */
   readonly round?: number;
   /** Told of a file that cannot be read; it is left out. */
@@ -47,7 +49,7 @@ interface Drawn {
  * Patches with tissue, drawn by seed from pictures and slides: patchSize × patchSize × 3 bytes RGB each.
  *
  * @param images a folder, a picture or a slide, or several of them with commas between
- * @throws FILE_NOT_FOUND where there is none
+ * @throws FILE_NOT_FOUND where there is none, or none that is to be taken
  */
 export async function* folderPatches(
   images: string,
@@ -55,7 +57,9 @@ export async function* folderPatches(
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   const { patchSize, most, seed, round, signal } = options;
   const random = new Random(seed);
-  let open: Drawn[] = random.shuffle(await filesOf(images)).map(path => ({ path, seed: random.next(), at: 0 }));
+  const files = (await filesOf(images)).filter(options.only ?? (() => true));
+  if (files.length === 0) throw new StromaflowError('FILE_NOT_FOUND', `${images}: none of its pictures is to be taken`);
+  let open: Drawn[] = random.shuffle(files).map(path => ({ path, seed: random.next(), at: 0 }));
   const arena = new Arena({ slots: 1, patchSize });
   const readers = await ReaderPool.start({ threads: 1, arena });
   try {

@@ -62,6 +62,10 @@ export interface ModelFacts {
   readonly threshold: number;
   /** What the model was trained on, as its bundle says. */
   readonly provenance?: string;
+  /** Of an ensemble: whose probabilities' mean decides. */
+  readonly members?: readonly { readonly name: string; readonly version: string; readonly threshold: number }[];
+  /** Views of each patch whose mean decides. */
+  readonly tta?: string;
 }
 
 export interface ModelResult extends ModelFacts {
@@ -158,15 +162,27 @@ export interface ImageResult {
   readonly predictedArea: number;
   readonly annotatedArea: number;
   readonly areaError: number;
+  /** Whether its mask shows where its patches end; absent where its patches are in several splits. */
+  readonly seams?: SeamCounts;
 }
 
 /** Model a − model b on the same images and resamples. */
-export interface Comparison {
+export interface Comparison extends ScoreDifferences {
   readonly a: string;
   readonly b: string;
   readonly split: SplitName;
+}
+
+/** Scores of one, minus those of another: all pixels together. */
+export interface ScoreDifferences {
   readonly iou: PairedDifference;
   readonly dice: PairedDifference;
+  readonly precision: PairedDifference;
+  readonly recall: PairedDifference;
+  /** Of the pooled relative area errors, signs included. */
+  readonly areaError: PairedDifference;
+  /** Absent where no image has two segmented patches that touch, or nobody counted. */
+  readonly seamScore?: PairedDifference;
 }
 
 export interface StudyNumber {

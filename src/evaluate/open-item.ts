@@ -17,7 +17,10 @@ export interface OpenItemOptions {
 }
 
 /** Opens an item's pixels, image or slide alike. Throws what openImageAsSlide and openSlide throw. */
-export function openItem(item: LabelledImage, options: OpenItemOptions): Promise<OpenedSlide> {
+export function openItem(
+  item: Pick<LabelledImage, 'id' | 'imagePath' | 'kind' | 'mpp'>,
+  options: OpenItemOptions,
+): Promise<OpenedSlide> {
   const { id, imagePath, kind, mpp } = item;
   if (kind === 'slide') return options.openSlide(imagePath, { id, ...(mpp !== undefined && { mpp }) });
   return openImageAsSlide(imagePath, { id, mpp: mpp ?? 0, spacing: options.spacing });

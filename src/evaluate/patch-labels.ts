@@ -76,7 +76,7 @@ export function packLabels(
   side: number,
   width: number,
   height: number,
-  map: LabelMap,
+  map: Pick<LabelMap, 'meanings'>,
   part: WindowPart = { left: 0, top: 0, right: width, bottom: height },
 ): PatchLabels {
   const stride = side >> 3;

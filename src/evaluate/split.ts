@@ -1,7 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { Random } from '../random.js';
+import { safeId } from '../slide/image/image-source.js';
 import { decodeText } from '../text.js';
+import { stemOf } from './layout-folder.js';
 
 /** Which patches train, choose and test. One file, read by training and by evaluation. */
 export const SPLITS = ['train', 'validation', 'test'] as const;
@@ -73,6 +76,30 @@ export function splitOf(split: Split | undefined, image: string, col: number, ro
   if (!entry) return 'test';
   if (entry.split) return entry.split;
   return LETTERS[entry.patches?.[row * (entry.cols ?? 0) + col] ?? ''] ?? 'test';
+}
+
+/**
+ * Whether pictures of a split set take part in what is learnt: those of `train`, by their names, and none that the file does not know.
+ * @throws LABELS_INVALID for a split by patch: a picture's patches are on both sides
+ */
+export function trainPictures(split: Split): (path: string) => boolean {
+  if (split.by === 'patch')
+    throw new StromaflowError('LABELS_INVALID', 'a split by patch has patches of every picture on both sides', {
+      fix: 'split the set by patient: stromaflow labels split <set> --split patient',
+    });
+  return path => split.images[safeId(stemOf(basename(path)))]?.split === 'train';
+}
+
+/** '0.5,0,0.5' as fractions for train, validation and test. @throws CONFIG_INVALID */
+export function parseFractions(text: string): Split['fractions'] {
+  const parts = text.split(',').map(part => (part.trim() === '' ? Number.NaN : Number(part)));
+  const [train, validation, test] = parts;
+  const sum = parts.reduce((total, part) => total + part, 0);
+  if (parts.length !== 3 || parts.some(part => !(part >= 0)) || Math.abs(sum - 1) > 1e-6 || train === 0)
+    throw new StromaflowError('CONFIG_INVALID', `--fractions: '${text}' is not what train, validation and test get`, {
+      fix: 'three numbers that add up to 1, the first above 0, such as 0.5,0,0.5',
+    });
+  return { train: train!, validation: validation!, test: test! };
 }
 
 export async function writeSplit(path: string, split: Split): Promise<void> {

@@ -164,7 +164,7 @@ function areaPair({ image, patient, counts, pixelArea }: ImageTally) {
 }
 
 function imageResult(tally: ImageTally): ImageResult {
-  const { image, patient, subset, split, patches, counts } = tally;
+  const { image, patient, subset, split, patches, counts, seams } = tally;
   const { predicted, truth } = areaPair(tally);
   return {
     image,
@@ -178,6 +178,7 @@ function imageResult(tally: ImageTally): ImageResult {
     predictedArea: predicted,
     annotatedArea: truth,
     areaError: relativeAreaError({ predicted, truth }),
+    ...(seams && { seams }),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { SeamCounts } from '../mask/seams.js';
 import { addBoundary, BOUNDARY_TOLERANCES, type BoundaryCounts, NO_BOUNDARY } from './boundary.js';
 import { addCounts, type Counts, NO_COUNTS, ValueTable } from './counts.js';
 import { dice, iou, ReductionSum } from './reductions.js';
@@ -29,6 +30,8 @@ export class ImageTally {
   /** Sums of the patches' IoU and Dice, 0/0 counted as 1 as smp does. */
   patchIou = 0;
   patchDice = 0;
+  /** Of the image's mask, when it is done; absent where its patches are in several splits. */
+  seams: SeamCounts | undefined;
   readonly histogram: ScoreHistogram | undefined;
 
   constructor(of: Pick<ImageTally, 'image' | 'patient' | 'subset' | 'split' | 'pixelArea'>, probabilities: boolean) {

@@ -101,6 +101,10 @@ export interface SlideOpened extends RunHead {
     readonly height?: number;
   };
   readonly model: string;
+  /** `name@version` of the models whose probabilities' mean decides; absent: one model. */
+  readonly members?: readonly string[];
+  /** Views of each patch whose mean decides; absent: the patch alone. */
+  readonly tta?: 'flips' | 'd4';
   /** Spacing of level 0 along each axis in µm per pixel, where they differ; `mpp` is their geometric mean. */
   readonly axes?: { readonly x: number; readonly y: number };
   /** The scanned part of the frame in level-0 pixels, where the format states one. QuPath's origin is its corner. */

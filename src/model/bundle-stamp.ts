@@ -1,6 +1,13 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MANIFEST } from './bundle.js';
+import { memberPaths } from './model.js';
+
+/** The same for all bundles that a model is made of (see loadModel); empty while one of them is not there. */
+export async function modelStamp(source: string): Promise<string> {
+  const stamps = await Promise.all(memberPaths(source).map(bundleStamp));
+  return stamps.includes('') ? '' : JSON.stringify(stamps);
+}
 
 /**
  * Changes whenever a file of a bundle does, or a link leads to another bundle; cheap enough to be asked every second.

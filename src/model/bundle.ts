@@ -4,7 +4,9 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StromaflowError, shown } from '../errors.js';
 import { type Architecture, parseArchitecture } from './architecture/config.js';
-import { buildNetwork } from './architecture/network.js';
+import { ENCODERS } from './architecture/encoder/encoders.js';
+import { strangerAmong } from './architecture/encoder/strangers.js';
+import { buildNetwork, leastSideOf } from './architecture/network.js';
 import type { Scores } from './decision.js';
 import { simplify } from './graph/simplify.js';
 import { parseQuantisation, type Quantisation } from './int8/quantisation.js';
@@ -41,6 +43,8 @@ export type Network = SmpNetwork | OnnxNetwork;
 export interface SmpNetwork {
   readonly kind: 'smp';
   readonly architecture: Architecture;
+  /** Side in pixels of the smallest image it can read. */
+  readonly leastSide: number;
   /** Path of model.safetensors. */
   readonly weights: string;
   /** Of an int8 bundle: what quantisation.json says. */
@@ -109,12 +113,34 @@ export async function loadBundle(path: string, signal?: AbortSignal, options: Lo
 async function openSmp(folder: string, stated: unknown, manifestPath: string, { norm, fitted }: LoadOptions) {
   const config = join(folder, CONFIG);
   const architecture = parseArchitecture(await readJson(config), config);
-  const { classes: outputs, activation } = architecture;
-  const parsed = parseManifest(stated, { outputs, name: basename(folder), path: manifestPath });
+  const { classes: outputs, activation, input } = architecture;
+  const context = { outputs, name: basename(folder), path: manifestPath };
+  const parsed = parseManifest(stated, { ...context, ...(input && { input }) });
+  if (input === null && parsed.assumed.includes('input'))
+    throw new StromaflowError(
+      'MODEL_INVALID',
+      `${config}: the weights of ${architecture.encoder} come in two kinds, and nobody says what images these want`,
+      {
+        fix: `say so in ${MANIFEST}: "input": { "range": [0, 1], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225] }, or 0.5 for all six`,
+      },
+    );
+  const leastSide = leastSideOf(architecture);
+  if (parsed.manifest.patchSize < leastSide)
+    throw new StromaflowError(
+      'MODEL_INVALID',
+      `${manifestPath}: patchSize is ${parsed.manifest.patchSize}, but ${architecture.decoder.type} reads nothing smaller than ${leastSide} pixels`,
+      { fix: `state "patchSize": ${leastSide} or more` },
+    );
   const graph = buildNetwork(architecture);
   const weights = await SafetensorsFile.open(join(folder, WEIGHTS));
   try {
     checkParameters(graph, weights);
+    const { encoder } = architecture;
+    const stranger = strangerAmong(weights.tensors.keys(), ENCODERS.get(encoder)!);
+    if (stranger !== undefined)
+      throw new StromaflowError('MODEL_TENSOR', `${weights.path}: tensor ${stranger} has no place in ${encoder}`, {
+        fix: 'the weights are of a deeper network than config.json says; export both together',
+      });
   } finally {
     await weights.close();
   }
@@ -130,7 +156,7 @@ async function openSmp(folder: string, stated: unknown, manifestPath: string, { 
   const run = simplify(graphOf({ architecture, ...(norms && { norms }) }));
   const quantisation = file === undefined ? undefined : parseQuantisation(file, run, ranges);
   const beside = { ...(quantisation && { quantisation }), ...(norms && { norms }) };
-  const network: Network = { kind: 'smp', architecture, weights: weights.path, ...beside };
+  const network: Network = { kind: 'smp', architecture, leastSide, weights: weights.path, ...beside };
   const scores: Scores = { activation, of: 'logits' };
   const files = [config, weights.path, ...(quantisation ? [ranges] : []), ...(norms ? [statistics] : [])];
   return { ...parsed, network, scores, outputs, files };

@@ -10,6 +10,8 @@ export interface Decision {
   readonly channels: readonly number[];
   readonly of: 'logits' | 'probabilities';
   readonly bar: number;
+  /** The same bar for a probability. */
+  readonly threshold: number;
 }
 
 export interface Scores {
@@ -24,7 +26,7 @@ export function decisionOf(
   { activation, of }: Scores,
   { threshold, positiveClasses }: { readonly threshold: number; readonly positiveClasses: readonly number[] },
 ): Decision {
-  if (activation === 'softmax') return { rule: 'sum', channels: positiveClasses, of, bar: threshold };
+  if (activation === 'softmax') return { rule: 'sum', channels: positiveClasses, of, bar: threshold, threshold };
   const bar = of === 'logits' ? Math.log(threshold / (1 - threshold)) : threshold;
-  return { rule: 'any', channels: positiveClasses, of, bar };
+  return { rule: 'any', channels: positiveClasses, of, bar, threshold };
 }

@@ -1,11 +1,12 @@
 import { cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { SEEN_FILE } from '../evaluate/seen.js';
 import { makeFolder } from '../process/make-folder.js';
 import { loadBundle, type ModelBundle, QUANTISATION } from './bundle.js';
 import type { Quantisation } from './int8/quantisation.js';
 import type { Manifest } from './manifest.js';
-import { copyNormStatistics, NORM_STATISTICS } from './norm/statistics.js';
+import { copyNormStatistics, NORM_STATISTICS, type NormMode } from './norm/statistics.js';
 import { SafetensorsFile } from './safetensors.js';
 import { type TensorToWrite, writeSafetensors } from './safetensors-write.js';
 
@@ -16,6 +17,8 @@ export interface ImportOptions {
   readonly half?: boolean;
   /** Makes it an int8 bundle. */
   readonly quantisation?: Quantisation;
+  /** 'patch' leaves statistics that norms are frozen by behind. */
+  readonly norm?: NormMode;
   /** Replace a bundle that is already there. */
   readonly overwrite?: boolean;
   readonly signal?: AbortSignal;
@@ -27,8 +30,8 @@ export interface ImportOptions {
  * OUTPUT_FAILED when it cannot be written.
  */
 export async function importBundle(source: string, target: string, options: ImportOptions = {}): Promise<ModelBundle> {
-  const { manifest = {}, half = false, overwrite = false, signal } = options;
-  const bundle = await loadBundle(source, signal, { given: manifest });
+  const { manifest = {}, half = false, overwrite = false, norm, signal } = options;
+  const bundle = await loadBundle(source, signal, { given: manifest, norm });
   const folder = resolve(target);
   if (!overwrite && (await exists(folder)))
     throw new StromaflowError('USAGE', `${folder} exists`, { fix: 'choose another name, or give --overwrite' });
@@ -37,6 +40,9 @@ export async function importBundle(source: string, target: string, options: Impo
     await makeFolder(dirname(folder));
     temporary = await mkdtemp(`${folder}.`);
     await copyNetwork(bundle, temporary, half);
+    // What a model was trained on stays so, however it is stored.
+    const seen = join(folderOf(bundle), SEEN_FILE);
+    if (await exists(seen)) await cp(seen, join(temporary, SEEN_FILE));
     const quantisation = options.quantisation ?? (bundle.network.kind === 'smp' && bundle.network.quantisation);
     if (quantisation) await writeFile(join(temporary, QUANTISATION), `${JSON.stringify(quantisation, null, 1)}\n`);
     await writeFile(join(temporary, 'stromaflow.json'), await statement(bundle, basename(folder), manifest));

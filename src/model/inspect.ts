@@ -1,6 +1,7 @@
 import { buildNetwork } from './architecture/network.js';
 import { loadBundle, type ModelBundle } from './bundle.js';
 import { multiplications } from './graph/cost.js';
+import type { Stride } from './graph/graph.js';
 import type { NormMode } from './norm/statistics.js';
 import { SafetensorsFile } from './safetensors.js';
 
@@ -22,7 +23,7 @@ export interface NetworkDetails {
   /** Multiplications for one patch, in thousand millions. */
   readonly gigaMultiplications: number;
   /** Layers that `model run --layer` can give, with channels and the patch's side ÷ the layer's. */
-  readonly layers: readonly { readonly name: string; readonly channels: number; readonly stride: number | 'global' }[];
+  readonly layers: readonly { readonly name: string; readonly channels: number; readonly stride: Stride }[];
   /** Tensors in the file that nothing reads (deeper stages of a shallow encoder, a classification head, …). */
   readonly unused: readonly string[];
 }

@@ -53,7 +53,7 @@ export interface Metric {
   readonly value: number;
 }
 
-/** ImageNet's statistics, which smp's pretrained ResNet and VGG encoders were trained with. */
+/** ImageNet's statistics, which most pretrained encoders were trained with. */
 export const IMAGENET: InputNormalisation = {
   range: [0, 1],
   mean: [0.485, 0.456, 0.406],
@@ -77,6 +77,8 @@ export interface ManifestContext {
   readonly name: string;
   /** Patch size where none is stated; the study's unless given. */
   readonly patchSize?: number;
+  /** What the network wants where nothing is stated; IMAGENET unless given. */
+  readonly input?: InputNormalisation;
   /** Of stromaflow.json, for messages. */
   readonly path: string;
 }
@@ -128,7 +130,12 @@ export function parseManifest(json: unknown, context: ManifestContext): ParsedMa
     positiveClasses: field('positiveClasses', [0], `distinct channels from 0 to ${outputs - 1}`, value =>
       isChannels(value, outputs),
     ),
-    input: field('input', IMAGENET, '{ range: [0, 1] or [0, 255], mean: 3 numbers, std: 3 positive numbers }', isInput),
+    input: field(
+      'input',
+      context.input ?? IMAGENET,
+      '{ range: [0, 1] or [0, 255], mean: 3 numbers, std: 3 positive numbers }',
+      isInput,
+    ),
     licence: field('licence', 'not stated', 'text', isText),
     provenance: field('provenance', 'not stated', 'text', isText),
     metrics: field('metrics', [], 'a list of { set, metric, value }', value => isArray(value, isMetric)),

@@ -116,6 +116,8 @@ export class SafetensorsFile {
       throw new StromaflowError('MODEL_NOT_FOUND', `${path} cannot be opened`, { cause });
     });
     try {
+      if (!(await file.stat()).isFile())
+        throw new StromaflowError('MODEL_INVALID', `${path} is no file`, { fix: 'give the .safetensors file itself' });
       return new SafetensorsFile(path, await readHeader(file, path), file);
     } catch (error) {
       await file.close();

@@ -41,6 +41,11 @@ export interface PatchPlan {
   readonly patchSize: number;
   /** Context on each side that is cropped from the mask, in plan pixels. */
   readonly margin: number;
+  /** What patches say of each other's margins is blended (`margin` is half the overlap then) instead of cropped. */
+  readonly blended?: true;
+  /** Regions of the mask smaller than this many plan pixels are removed, after holes smaller than `closeBelow` were filled. Absent: none. */
+  readonly openBelow?: number;
+  readonly closeBelow?: number;
   /** What stands where the square reaches over the slide's edge. */
   readonly padding: Padding;
   /** patchSize − 2 × margin: side of what a patch publishes. */
@@ -87,6 +92,11 @@ export interface PatchRecord {
   /** Only for replays and slides with labels: pixel counts of mask ∧ label and mask ∨ label. */
   readonly intersection?: number;
   readonly union?: number;
+  /** Neighbours that failed, so that its mask was blended without them. Absent: none. */
+  readonly blendedWithout?: number;
+  /** Pixels that were removed or filled because their region or hole is small. Absent: none. */
+  readonly openedPixels?: number;
+  readonly closedPixels?: number;
   /** Only for 'failed': the error's code. */
   readonly code?: string;
 }

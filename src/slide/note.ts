@@ -35,6 +35,8 @@ export const NOTE_CODES = [
   'output-left-out',
   /** How the model's norms were fitted to the slide, or why they were not. */
   'norms',
+  /** Masks that were blended although a neighbour of theirs failed. */
+  'blended-without',
 ] as const;
 
 export type NoteCode = (typeof NOTE_CODES)[number];

@@ -1,7 +1,7 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { toStromaflowError } from '../errors.js';
 import type { CreditPool } from './credit.js';
-import type { SettledPatch } from './item.js';
+import { NO_SLOT, type SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
 
 /**
@@ -24,7 +24,7 @@ export function acknowledge(
       }
     }
     session.leave();
-    credits.release(slot);
+    if (slot !== NO_SLOT) credits.release(slot);
     observer.credits(credits.free, credits.total, 0);
     return patch;
   });

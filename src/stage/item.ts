@@ -6,7 +6,10 @@ import type { DuePatch } from './session.js';
 
 /** What travels through the graph: references and outcomes, never pixels. */
 
-/** A patch with a credit: `slot` of the arena is its own until it is acknowledged. */
+/** Of a patch that has given its slot back. */
+export const NO_SLOT = -1;
+
+/** A patch with a credit: `slot` of the arena is its own until it is acknowledged, or until it waits for others (blend.ts). */
 export interface CreditedPatch extends DuePatch {
   readonly slot: number;
 }
@@ -23,13 +26,23 @@ export interface ReadFailure {
 
 /** A patch after the engine: mask bits of the whole patch, or the engine's failure. */
 export interface InferredPatch extends ReadPatch {
-  readonly inferred?: { readonly bits: Uint8Array; readonly probabilities?: Uint8Array | undefined } | FailedPatch;
+  readonly inferred?: InferredMask | FailedPatch;
+}
+
+export interface InferredMask {
+  readonly bits: Uint8Array;
+  readonly probabilities?: Uint8Array | undefined;
+  readonly scores?: Float32Array | undefined;
+  /** Of a blend: neighbours that failed, and are not in it. */
+  readonly without?: number;
 }
 
 /** A patch with an outcome. */
 export interface SettledPatch extends CreditedPatch {
   readonly record: PatchRecord;
   readonly mask?: PatchMask;
+  /** Marks of the core's blocks that are tissue, as the filter gave them; absent: all are. */
+  readonly tissue?: Uint8Array | undefined;
   /** patchSize² bytes, round(255 p), where the engine was asked for them. */
   readonly probabilities?: Uint8Array;
   readonly failure?: {

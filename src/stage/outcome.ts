@@ -1,4 +1,4 @@
-import { map, type OperatorFunction } from 'rxjs';
+import { type MonoTypeOperatorFunction, map, type OperatorFunction, tap } from 'rxjs';
 import { toCoreMask } from '../mask/bits.js';
 import { clearGlassProbabilities } from '../mask/glass.js';
 import type { PatchRecord } from '../read/patch.js';
@@ -6,18 +6,26 @@ import { areaOf } from '../slide/rectangles.js';
 import type { InferredPatch, SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
 
-/** Turns what the reader and the engine said of a patch into its outcome: mask cropped to the core, exact counts. */
-export function outcome(observer: PipelineObserver): OperatorFunction<InferredPatch, SettledPatch> {
-  return map(patch => {
-    const settled = settle(patch);
-    if (settled.record.outcome !== 'segmented') observer.dropped(settled.record.outcome, settled.ref);
-    return settled;
+/**
+ * Turns what the reader and the engine said of a patch into its outcome: mask cropped to the core, exact counts.
+ *
+ * @param observer told of patches without a mask; left out by who hands outcomes on to one that tells (see tellDrops)
+ */
+export function outcome(observer?: PipelineObserver): OperatorFunction<InferredPatch, SettledPatch> {
+  const settled = map(settle);
+  return observer ? patches => patches.pipe(settled, tellDrops(observer)) : settled;
+}
+
+/** Tells of each patch that has no mask. */
+export function tellDrops(observer: PipelineObserver): MonoTypeOperatorFunction<SettledPatch> {
+  return tap(({ record, ref }) => {
+    if (record.outcome !== 'segmented') observer.dropped(record.outcome, ref);
   });
 }
 
 function settle(patch: InferredPatch): SettledPatch {
-  const { session, ref, slot, dueAt, read, inferred } = patch;
-  const common = { session, ref, slot, dueAt };
+  const { session, ref, slot, dueAt, again, read, inferred } = patch;
+  const common = { session, ref, slot, dueAt, ...(again && { again }) };
   const { level, col, row } = ref;
   const place = { level, col, row };
   const none = { tissuePixels: 0, stromaPixels: 0 };
@@ -70,11 +78,12 @@ function settle(patch: InferredPatch): SettledPatch {
   }
   const mask = toCoreMask(inferred.bits, session.plan, ref, missing, read.tissue);
   const { stromaPixels, outsidePixels } = mask;
-  const { probabilities } = inferred;
+  const { probabilities, without = 0 } = inferred;
   if (probabilities && read.tissue) clearGlassProbabilities(probabilities, session.plan, read.tissue);
   return {
     ...common,
     mask,
+    ...(read.tissue && { tissue: read.tissue }),
     ...(probabilities && { probabilities }),
     record: {
       ...place,
@@ -84,6 +93,7 @@ function settle(patch: InferredPatch): SettledPatch {
       stromaPixels,
       ...(outsidePixels > 0 ? { outsidePixels } : {}),
       ...absent,
+      ...(without > 0 ? { blendedWithout: without } : {}),
     },
   };
 }

@@ -25,13 +25,15 @@ export function segment(
     gate.enter();
     for (const _ of patches) observer.entered('segment');
     try {
-      const { bits, failed, probabilities, seconds: own } = await segmenter.segment(patches.map(({ slot }) => slot));
+      const slots = patches.map(({ slot }) => slot);
+      const { bits, failed, probabilities, scores, seconds: own } = await segmenter.segment(slots);
       observer.inferred(patches.length, own);
       const seconds = (performance.now() - startedAt) / 1000;
       return patches.map((patch, index) => {
         const failure = failed?.get(index);
         observer.left('segment', failure ? 'failed' : 'ok', seconds);
-        return { ...patch, inferred: failure ?? { bits: bits[index]!, probabilities: probabilities?.[index] } };
+        const mask = { bits: bits[index]!, probabilities: probabilities?.[index], scores: scores?.[index] };
+        return { ...patch, inferred: failure ?? mask };
       });
     } catch (error) {
       const failure = toStromaflowError(error, 'ENGINE_FAILED');

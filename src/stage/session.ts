@@ -15,6 +15,7 @@ import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
 import { type Lack, lackOf } from './lack.js';
+import { Presence } from './presence.js';
 import { RateMeter } from './rate.js';
 
 /** Port of the truth for a slide that has labels. */
@@ -86,6 +87,8 @@ export interface DuePatch {
   readonly ref: PatchRef;
   /** performance.now() at which its pixels could be read. */
   readonly dueAt: number;
+  /** It has an outcome, or can get none in this start, and is read and inferred for its neighbours alone. */
+  readonly again?: true;
 }
 
 /** One slide on its way through the graph: its plan, its reader, its outputs, and what is known of it so far. */
@@ -113,16 +116,11 @@ export class SlideSession {
   readonly rate = new RateMeter();
   readonly #failed = new AbortController();
   #revision: number;
-  /** Resolves when no patch is inside the graph and none will follow: all done, failed, or stopped. */
-  readonly drained: Promise<void>;
-  #resolveDrained: () => void = () => undefined;
-  #inside = 0;
-  #exhausted = false;
+  /** Its patches that are inside the graph. */
+  readonly presence = new Presence();
+  readonly #segmented: ReadonlySet<number>;
 
   constructor(parts: SessionParts) {
-    this.drained = new Promise(resolve => {
-      this.#resolveDrained = resolve;
-    });
     this.slide = parts.slide;
     this.plan = parts.plan;
     this.reader = parts.reader;
@@ -146,6 +144,7 @@ export class SlideSession {
     const stands = (record: PatchRecord): boolean => !again.includes(record.outcome) && !lost.has(place(record));
     this.resumed = [...parts.run.records()].filter(stands);
     for (const record of this.resumed) this.aggregate.add(record);
+    this.#segmented = new Set(this.resumed.filter(({ outcome }) => outcome === 'segmented').map(place));
   }
 
   /** The patches without an outcome, row by row. Stops when the session fails. */
@@ -154,12 +153,11 @@ export class SlideSession {
       for (const ref of patchRefs(this.plan)) {
         if (this.failure) return;
         if (this.aggregate.has(ref.col, ref.row)) continue;
-        this.#inside += 1;
+        this.presence.enter();
         yield { session: this, ref, dueAt: performance.now() };
       }
     } finally {
-      this.#exhausted = true;
-      this.#checkDrained();
+      this.endOfDue();
     }
   }
 
@@ -169,27 +167,34 @@ export class SlideSession {
       for await (const { ref, at } of ready) {
         if (this.failure) return;
         if (this.aggregate.has(ref.col, ref.row)) continue;
-        this.#inside += 1;
+        this.presence.enter();
         yield { session: this, ref, dueAt: at };
       }
     } catch (error) {
-      // What its source failed with is this slide's alone.
-      this.failure ??= toStromaflowError(error, 'SLIDE_UNREADABLE', this.slide.id);
+      this.fail(error);
     } finally {
-      this.#exhausted = true;
-      this.#checkDrained();
+      this.endOfDue();
     }
   }
 
   /** Patches that somebody else chose; `endOfDue` says that none will follow. */
   dueAt(refs: readonly PatchRef[]): DuePatch[] {
-    this.#inside += refs.length;
+    this.presence.enter(refs.length);
     return refs.map(ref => ({ session: this, ref, dueAt: performance.now() }));
   }
 
   endOfDue(): void {
-    this.#exhausted = true;
-    this.#checkDrained();
+    this.presence.end();
+  }
+
+  /** Resolves when no patch is inside the graph but those that wait for neighbours, and none will follow: all done, failed, or stopped. */
+  get drained(): Promise<void> {
+    return this.presence.drained;
+  }
+
+  /** It has a mask of an earlier start. */
+  wasSegmented(col: number, row: number): boolean {
+    return this.#segmented.has(row * this.plan.cols + col);
   }
 
   /** Outputs, bus or ledger broke: no more of this slide is read, and it is not finished. */
@@ -201,6 +206,11 @@ export class SlideSession {
     this.#failed.abort(error);
   }
 
+  /** What its source failed with is this slide's alone. */
+  fail(error: unknown): void {
+    this.failure ??= toStromaflowError(error, 'SLIDE_UNREADABLE', this.slide.id);
+  }
+
   /** Aborts with the failure. */
   get failed(): AbortSignal {
     return this.#failed.signal;
@@ -208,8 +218,7 @@ export class SlideSession {
 
   /** A patch left the graph, with its outcome on record or without. */
   leave(): void {
-    this.#inside -= 1;
-    this.#checkDrained();
+    this.presence.leave();
   }
 
   settle(record: PatchRecord): void {
@@ -286,9 +295,5 @@ export class SlideSession {
       mpp: this.plan.mpp,
       updatedAt: new Date().toISOString(),
     };
-  }
-
-  #checkDrained(): void {
-    if (this.#exhausted && this.#inside === 0) this.#resolveDrained();
   }
 }

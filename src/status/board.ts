@@ -8,6 +8,7 @@ import { withoutFolders } from '../text.js';
 import type { BusObserver } from './observe-bus.js';
 import type { SlideGrid, StatusReport } from './report.js';
 import { SlideBook } from './slide-book.js';
+import { TrainingBook } from './training-book.js';
 
 export interface BoardOptions {
   readonly version: string;
@@ -34,6 +35,8 @@ const STAGES: readonly StageName[] = ['read', 'batch', 'segment', 'publish', 'st
 export class StatusBoard {
   readonly observer: PipelineObserver;
   readonly busObserver: BusObserver;
+  /** Of the run, where this process trains. */
+  readonly training = new TrainingBook();
   readonly #options: BoardOptions;
   readonly #clock: Clock;
   readonly #startedAt: Date;
@@ -120,6 +123,7 @@ export class StatusBoard {
       credits: this.#credits,
       stages: [...this.#stages].map(([stage, tally]) => ({ stage, ...tally.report() })),
       slides: this.#slides.list(),
+      training: this.training.report(),
       lastError: this.#lastError,
     };
   }

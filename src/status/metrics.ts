@@ -1,10 +1,13 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { EngineInfo } from '../engine/segmenter.js';
+import type { StreamFill } from '../event/stream/kept-events.js';
 import type { PipelineObserver } from '../stage/observer.js';
 import { createBusMetrics } from './bus-metrics.js';
 import { createEngineMetrics, type EngineMetrics } from './engine-metrics.js';
 import type { BusObserver } from './observe-bus.js';
 import { createPipelineMetrics } from './pipeline-metrics.js';
+import { createSharingMetrics, type SharingMetrics } from './sharing-metrics.js';
+import { createStreamMetrics } from './stream-metrics.js';
 import { createTrainingMetrics, type TrainingMetrics } from './training-metrics.js';
 
 /** Everything Prometheus can scrape, and the observers that feed it. Each instance has a registry of its own. */
@@ -13,6 +16,8 @@ export interface Metrics extends EngineMetrics {
   readonly busObserver: BusObserver;
   /** Of a training run; its gauges are there from the first time it is asked for, so that nothing else shows them. */
   readonly training: TrainingMetrics;
+  /** Of work that several machines share. */
+  readonly sharing: SharingMetrics;
   /** What /metrics answers. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -25,6 +30,8 @@ export interface MetricsOptions {
   readonly engine?: () => Pick<EngineInfo, 'name' | 'device' | 'model' | 'modelVersion' | 'batch'> | undefined;
   /** Asked at every scrape. */
   readonly connected?: () => boolean;
+  /** How full the streams of the bus are; undefined where it keeps nothing. Asked at every scrape. */
+  readonly streams?: () => Promise<readonly StreamFill[]> | undefined;
   /** Of a folder that is watched: whether it is there. Asked at every scrape. */
   readonly folderUp?: () => boolean;
 }
@@ -40,12 +47,14 @@ export function createMetrics(options: MetricsOptions): Metrics {
   describeBuild(registry, options);
   if (options.connected) reportConnection(registry, options.connected);
   if (options.folderUp) reportFolder(registry, options.folderUp);
+  if (options.streams) createStreamMetrics(registry, options.streams);
   let training: TrainingMetrics | undefined;
   return {
     get training() {
       training ??= createTrainingMetrics(registry);
       return training;
     },
+    sharing: createSharingMetrics(registry),
     ...createEngineMetrics(registry, options.engine),
     observer: createPipelineMetrics(registry),
     busObserver: createBusMetrics(registry),

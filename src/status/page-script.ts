@@ -1,3 +1,5 @@
+import { TRAINING_SCRIPT } from './page-training.js';
+
 /**
  * Script of the status page; inlined, and named by its hash in the page's content security policy. Text from the report
  * only ever becomes text nodes.
@@ -112,17 +114,20 @@ function drawStage(s) {
   return row;
 }
 
+${TRAINING_SCRIPT}
 function draw(r) {
   const state = byId('state');
-  state.textContent = r.bus.connected ? r.state : 'bus away';
-  state.className = 'pill ' + (!r.bus.connected ? 'bad' : r.state === 'running' ? 'good' : 'warn');
+  const t = r.training, away = !t && !r.bus.connected, well = t ? t.state !== 'interrupted' : r.state === 'running';
+  state.textContent = t ? t.state : away ? 'bus away' : r.state;
+  state.className = 'pill ' + (away ? 'bad' : well ? 'good' : 'warn');
+  drawTraining(t);
   byId('folder').hidden = r.folder === null;
   if (r.folder) {
     byId('folder').textContent = 'watching ' + r.folder.path + (r.folder.away ? ' (away: ' + r.folder.away + ')' : '');
     byId('folder').className = r.folder.away ? 'bad' : '';
   }
   byId('about').textContent = [r.version, r.engine && r.engine.model + '@' + r.engine.modelVersion,
-    r.engine && r.engine.name + ' ' + r.engine.version + ' on ' + r.engine.device, r.bus.description,
+    r.engine && r.engine.name + ' ' + r.engine.version + ' on ' + r.engine.device, !t && r.bus.description,
     'up ' + span(r.uptimeSeconds)].filter(Boolean).join('  ·  ');
   byId('rate').textContent = rate(r.rates.patchesPerSecond);
   byId('done').textContent = whole.format(r.rates.patchesDone);

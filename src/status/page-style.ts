@@ -32,5 +32,7 @@ table { width: 100%; border-collapse: collapse; }
 th, td { padding: .45rem .9rem; text-align: right; border-top: 1px solid var(--line); white-space: nowrap; }
 th { border-top: 0; color: var(--quiet); font-weight: 500; } th:first-child, td:first-child { text-align: left; }
 td.bad { color: var(--bad); font-weight: 600; }
+#curves { display: block; width: 100%; max-width: 48rem; margin: 1rem 0; border: 1px solid var(--line); border-radius: .5rem; }
+tr.strong { font-weight: 600; } h2 span { color: var(--quiet); font-weight: 400; }
 footer { margin-top: 2rem; color: var(--quiet); } footer a { color: inherit; margin-right: .75rem; }
 `;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { PAGE_SCRIPT } from './page-script.js';
 import { PAGE_STYLE } from './page-style.js';
+import { TRAINING_HTML } from './page-training.js';
 
-/** The page for people: one document, no request but to this server's /status and /slides/…/grid. */
+/** The page for people: one document, no request but to this server's /status, /slides/…/grid and /training/curves.svg. */
 export function createPage(): { readonly html: string; readonly policy: string } {
   return { html: HTML, policy: POLICY };
 }
@@ -14,7 +15,7 @@ const POLICY = [
   `style-src ${sourceHash(PAGE_STYLE)}`,
   `script-src ${sourceHash(PAGE_SCRIPT)}`,
   "connect-src 'self'",
-  'img-src data:',
+  "img-src 'self' data:",
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
@@ -38,18 +39,19 @@ const HTML = `<!doctype html>
 </header>
 <main>
   <p id="error" class="error" hidden></p>
-  <section class="figures" aria-label="Now">
+  ${TRAINING_HTML}
+  <section class="figures pipeline" aria-label="Now">
     <div><b id="rate">–</b><span>patches/s</span><canvas id="history" width="240" height="36" aria-hidden="true"></canvas></div>
     <div><b id="done">–</b><span>patches done</span></div>
     <div><b id="masks">–</b><span>masks published</span></div>
     <div><b id="credits">–</b><span>patches in flight</span><progress id="used" max="1" value="0"></progress></div>
   </section>
-  <section>
+  <section class="pipeline">
     <h2>Slides</h2>
     <div id="slides"></div>
     <p id="none" class="quiet">No slide yet.</p>
   </section>
-  <section>
+  <section class="pipeline">
     <h2>Stages</h2>
     <div class="scroll"><table>
       <thead><tr><th>stage</th><th>inside</th><th>per second</th><th>done</th><th>failed</th><th>last success</th></tr></thead>

@@ -50,6 +50,22 @@ const stage = object({
   lastSuccessAt: textOrNull,
 });
 
+const scores = object({ loss: number, iou: number });
+
+const training = objectOrNull({
+  run: text,
+  state: text,
+  epoch: number,
+  epochs: number,
+  done: number,
+  patches: number,
+  loss: numberOrNull,
+  iou: numberOrNull,
+  imagesPerSecond: numberOrNull,
+  etaSeconds: numberOrNull,
+  history: list(object({ epoch: number, rate: number, train: scores, validation: scores, best: { type: 'boolean' } })),
+});
+
 export const statusSchema = object({
   version: text,
   startedAt: text,
@@ -62,6 +78,7 @@ export const statusSchema = object({
   credits: object({ free: number, total: number }),
   stages: list(stage),
   slides: list(slide),
+  training,
   lastError: objectOrNull({ ...error, at: text }),
 });
 

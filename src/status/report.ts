@@ -1,5 +1,6 @@
 import type { Areas, EventError, IouSum, PatchCounts, TileCounts } from '../event/payloads.js';
 import type { StageName } from '../stage/observer.js';
+import type { TrainingStatus } from './training-book.js';
 
 /** What /status answers and the page shows. Times are RFC 3339; a value that is not known yet is null. */
 export interface StatusReport {
@@ -22,6 +23,8 @@ export interface StatusReport {
   readonly stages: readonly StageStatus[];
   /** Open slides first, then those that ended, newest first; old ones are forgotten. */
   readonly slides: readonly SlideStatus[];
+  /** The training run that this process is; null for the others. */
+  readonly training: TrainingStatus | null;
   readonly lastError: (EventError & { readonly at: string }) | null;
 }
 

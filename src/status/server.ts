@@ -26,6 +26,8 @@ export interface StatusServerOptions {
   readonly readiness: () => Readiness;
   /** The picture of a slide's grid on the page. */
   readonly grid?: (slide: string) => SlideGrid | undefined | Promise<SlideGrid | undefined>;
+  /** SVG of a training run's curves; undefined before there are any. */
+  readonly curves?: () => string | undefined;
   /** Slides to look at: with it there are /api and /view. */
   readonly shelf?: SlideShelf;
   /** What a request must bring; without it other machines get nothing that names a slide. */
@@ -101,7 +103,7 @@ function addHealth(app: FastifyInstance, { readiness }: StatusServerOptions): vo
   });
 }
 
-function addStatus(app: FastifyInstance, { status, metrics, grid }: StatusServerOptions): void {
+function addStatus(app: FastifyInstance, { status, metrics, grid, curves }: StatusServerOptions): void {
   app.get('/status', { schema: { response: { 200: statusSchema } } }, async () => status());
 
   app.get('/metrics', async (_request, reply) => {
@@ -116,12 +118,21 @@ function addStatus(app: FastifyInstance, { status, metrics, grid }: StatusServer
     return { cols: found.cols, rows: found.rows, cells: Buffer.from(found.cells).toString('base64') };
   });
 
+  app.get('/training/curves.svg', async (_request, reply) => {
+    const found = curves?.();
+    if (found === undefined) return reply.code(404).send({ error: 'not found' });
+    return reply.header('content-security-policy', SVG_POLICY).type('image/svg+xml').send(found);
+  });
+
   const page = createPage();
   app.get('/', async (_request, reply) => {
     reply.header('content-security-policy', page.policy).type('text/html; charset=utf-8');
     return page.html;
   });
 }
+
+/** A picture that is opened by itself is a document: its style applies, nothing else runs. */
+const SVG_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 const GUARDED = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' };
 

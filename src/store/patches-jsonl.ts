@@ -10,11 +10,11 @@ export const PATCHES_FILE = 'patches.jsonl';
 export function patchLine(record: PatchRecord, plan: PatchPlan): string {
   const { x, y, width, height } = patchRef(plan, record.col, record.row);
   const { level, col, row, outcome, validPixels, tissuePixels, stromaPixels, outsidePixels, missingPixels } = record;
-  const { intersection, union, code } = record;
+  const { intersection, union, openedPixels, closedPixels, blendedWithout, code } = record;
   const place = { level, col, row, x, y, width, height };
   const pixels = { validPixels, tissuePixels, stromaPixels, outsidePixels, missingPixels };
   // JSON.stringify leaves undefined fields out, so unlabelled patches carry no scores.
-  return `${JSON.stringify({ ...place, outcome, ...pixels, intersection, union, code })}\n`;
+  return `${JSON.stringify({ ...place, outcome, ...pixels, intersection, union, openedPixels, closedPixels, blendedWithout, code })}\n`;
 }
 
 /**

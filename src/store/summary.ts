@@ -34,12 +34,23 @@ export interface SlideSummary extends Aggregate {
     /** Sides in mask pixels. */
     readonly patchSize: number;
     readonly margin: number;
+    /** Pixels by which patches overlap and are blended; absent: margins are cropped. */
+    readonly overlap?: number;
+    /** µm²: regions below were taken out, holes below filled; absent: none. */
+    readonly openArea?: number;
+    readonly closeArea?: number;
     readonly padding: Padding;
     readonly cols: number;
     readonly rows: number;
     /** Level-0 pixels per mask pixel. */
     readonly downsample: number;
   };
+  /** A pixel is stroma where its probability is above this; a summary of an earlier version does not say. */
+  readonly threshold?: number;
+  /** Of an ensemble, whose probabilities' mean decides. */
+  readonly members?: readonly { readonly name: string; readonly version: string; readonly threshold: number }[];
+  /** Views of each patch whose mean decides; absent: the patch alone. */
+  readonly tta?: 'flips' | 'd4';
   readonly engine: {
     readonly name: string;
     readonly version: string;

@@ -18,8 +18,6 @@ export interface HandOutOptions extends OutcomeQueue {
   readonly delayMs: number;
   /** Of a session: what workers must know to read it. */
   readonly briefOf: (session: SlideSession) => Brief;
-  /** Told when tasks that got lost were handed out again. */
-  readonly onAgain?: (tasks: number) => void;
 }
 
 interface Handed {
@@ -59,6 +57,8 @@ export class HandOut implements Workers {
     this.#options = options;
     this.#briefs = new BriefBoard(options.bus, options.subjects, options.briefOf);
   }
+
+  onAgain: (tasks: number) => void = () => undefined;
 
   /** Patches that are out. */
   get backlog(): number {
@@ -268,7 +268,7 @@ export class HandOut implements Workers {
         void this.#publish(handed, patches.slice(from, from + this.#options.patches));
       }
     }
-    this.#options.onAgain?.(tasks);
+    this.onAgain(tasks);
   }
 }
 

@@ -5,6 +5,8 @@ import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 export interface Workers {
   /** Patches that are out. */
   readonly backlog: number;
+  /** Told when tasks that got lost were handed out again. */
+  onAgain: (tasks: number) => void;
   /** The operator; of one object one may be in use. `signal`: what is out is waited for no longer. */
   stage(signal: AbortSignal): OperatorFunction<CreditedPatch, SettledPatch>;
   /** The patch has left the graph, on record or not. */

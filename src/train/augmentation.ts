@@ -32,6 +32,9 @@ export interface ColourChange {
   readonly saturation: number;
 }
 
+/** Those that move pixels; the others change their colours. */
+export const GEOMETRIC: readonly AugmentationName[] = ['rotate', 'flip', 'scale'];
+
 export const UNCHANGED: Augmentation = { turns: 0, mirrored: false, scale: 1 };
 
 /** Largest change of scale, either way. */

@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { StromaflowError } from '../errors.js';
 import { SafetensorsFile } from '../model/safetensors.js';
 import { writeSafetensors } from '../model/safetensors-write.js';
-import { outputError } from '../store/final-file.js';
 import type { Tensor, TrainState } from './port.js';
 import type { RunProgress } from './progress.js';
+import { runError } from './run-error.js';
 
 /** A moment a run can be gone on from, to the bit: everything its trainer holds, and where it stands. */
 export interface Checkpoint {
@@ -33,7 +33,7 @@ export async function writeCheckpoint(folder: string, { state, progress }: Check
     await syncPath(folder);
   } catch (error) {
     await rm(partial, { force: true }).catch(() => undefined);
-    throw outputError(error, path);
+    throw runError(error, path);
   }
 }
 

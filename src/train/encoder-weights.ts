@@ -23,7 +23,13 @@ export async function withEncoder(
   encoder: string,
   rest: WeightSource,
 ): Promise<WeightSource & { close(): Promise<void> }> {
-  const file = await SafetensorsFile.open(path);
+  const file = await SafetensorsFile.open(path).catch((error: unknown) => {
+    if (!(error instanceof StromaflowError) || error.code !== 'MODEL_NOT_FOUND') throw error;
+    throw new StromaflowError('MODEL_NOT_FOUND', error.message, {
+      cause: error.cause,
+      fix: 'give --encoder-weights a .safetensors file',
+    });
+  });
   try {
     const wanted = [...parameters].filter(([name]) => name.startsWith(ENCODER));
     const matches = (prefix: string): number => wanted.filter(([name]) => file.tensors.has(named(prefix, name))).length;

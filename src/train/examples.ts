@@ -1,8 +1,8 @@
 import { rename } from 'node:fs/promises';
 import sharp from 'sharp';
-import { outputError } from '../store/final-file.js';
 import type { IndexedPatch } from './patch-index.js';
 import { IGNORED_LABEL } from './rescale.js';
+import { runError } from './run-error.js';
 
 /** A validation patch and what the network makes of it. */
 export interface TrainExample {
@@ -59,7 +59,7 @@ export async function writeExamples(path: string, side: number, examples: readon
       .toFile(partial);
     await rename(partial, path);
   } catch (error) {
-    throw outputError(error, path);
+    throw runError(error, path);
   }
 }
 

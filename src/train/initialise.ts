@@ -16,7 +16,7 @@ export function randomWeights({ parameters }: Pick<Graph, 'parameters'>, seed: n
       const shape = parameters.get(name);
       if (!shape) throw new RangeError(`the network has no tensor ${name}`);
       const values = new Float32Array(shape.reduce((product, length) => product * length, 1));
-      if (shape.length === 4)
+      if (shape.length > 1)
         fillKernel(values, shape, name, new Random(seedOf(seed, DRAWS.weights, numbers.get(name)!)));
       else if (name.endsWith('.running_var') || (name.endsWith('.weight') && shape.length === 1)) values.fill(1);
       return values;
@@ -24,9 +24,9 @@ export function randomWeights({ parameters }: Pick<Graph, 'parameters'>, seed: n
   };
 }
 
-/** Shape [out, in, k, k]. */
+/** Shape [out, in, k, k], or [out, in]. */
 function fillKernel(values: Float32Array, shape: readonly number[], name: string, random: Random): void {
-  const [out, within, height, width] = shape as [number, number, number, number];
+  const [out = 1, within = 1, height = 1, width = 1] = shape;
   const [fanIn, fanOut] = [within * height * width, out * height * width];
   if (name.startsWith('encoder.')) {
     const deviation = Math.sqrt(2 / fanOut);

@@ -1,11 +1,12 @@
 import type { CreditPool } from '../stage/credit.js';
 import type { Augmentation } from './augmentation.js';
-import type { IndexedPatch, PatchIndex } from './patch-index.js';
+import type { IndexedPatch } from './patch-index.js';
 import type { TrainBatch } from './port.js';
+import type { SampleSource } from './sample-reader.js';
 import type { SampleThreads } from './sample-threads.js';
 
 export interface MicroBatchOptions {
-  readonly index: Pick<PatchIndex, 'items'>;
+  readonly index: { readonly items: readonly { readonly sample: SampleSource }[] };
   readonly threads: Pick<SampleThreads, 'read' | 'slot'>;
   /** Side of a patch, and patches a batch. */
   readonly side: number;

@@ -8,12 +8,21 @@ export function seedOf(...parts: readonly number[]): number {
 }
 
 /** What a seed is for, so that the order and the changes of an epoch have nothing to do with each other. */
-export const DRAWS = { order: 1, augmentation: 2, weights: 3 } as const;
+export const DRAWS = { order: 1, augmentation: 2, weights: 3, unlabelled: 4 } as const;
 
 /** Every patch once, in an order of the epoch's own: places in the index, 0 to count − 1. */
 export function epochOrder(count: number, seed: number, epoch: number): number[] {
   const random = new Random(seedOf(seed, DRAWS.order, epoch));
   return random.shuffle(Array.from({ length: count }, (_, index) => index));
+}
+
+/** So many places of unlabelled patches as are wanted: each once before any comes again, and others each epoch where there are more. */
+export function unlabelledOrder(count: number, wanted: number, seed: number, epoch: number): number[] {
+  const deck = new Deck(
+    Array.from({ length: count }, (_, index) => index),
+    new Random(seedOf(seed, DRAWS.unlabelled, epoch)),
+  );
+  return Array.from({ length: wanted }, () => deck.draw());
 }
 
 /** Upper ends of the classes of patches that a balanced order draws from alike: none, little, half, mostly stroma. */

@@ -4,8 +4,9 @@ import type { Graph } from '../model/graph/graph.js';
 import type { WeightSource } from '../model/weights.js';
 import { adam, type Moments } from './adam.js';
 import type { TrainRecipe, TrainState } from './port.js';
+import { Teacher } from './teacher.js';
 
-/** PyTorch's default: how much of the running statistics a batch replaces. */
+/** PyTorch's default where a norm has none of its own: how much of the running statistics a batch replaces. */
 const MOMENTUM = 0.1;
 
 /** The numbers a training run changes: parameters, running statistics, moments of the optimiser. */
@@ -14,6 +15,8 @@ export class Parameters {
   readonly values: ReadonlyMap<string, Float32Array<ArrayBuffer>>;
   /** Names of the parameters that are trained. */
   readonly trained: readonly string[];
+  /** Where the recipe asks for one. */
+  readonly teacher: Teacher | undefined;
   readonly #graph: Graph;
   readonly #moments: ReadonlyMap<string, Moments>;
   readonly #recipe: TrainRecipe;
@@ -30,6 +33,8 @@ export class Parameters {
         return [name, { first: new Float32Array(count), second: new Float32Array(count) }];
       }),
     );
+    const { teacherDecay } = recipe;
+    this.teacher = teacherDecay === undefined ? undefined : new Teacher(values, teacherDecay);
   }
 
   static async read(graph: Graph, recipe: TrainRecipe, source: WeightSource): Promise<Parameters> {
@@ -62,12 +67,13 @@ export class Parameters {
   /** `means`, `variances`: of the norms that use the batch, one behind the other. */
   addStatistics(means: Float32Array, variances: Float32Array): void {
     let at = 0;
-    for (const { name, channels } of batchNorms(this.#graph).filter(norm => this.usesBatch(norm.name))) {
+    for (const { name, channels, momentum = MOMENTUM } of batchNorms(this.#graph)) {
+      if (!this.usesBatch(name)) continue;
       const mean = this.values.get(`${name}.running_mean`)!;
       const variance = this.values.get(`${name}.running_var`)!;
       for (let c = 0; c < channels; c++, at++) {
-        mean[c] = (1 - MOMENTUM) * mean[c]! + MOMENTUM * means[at]!;
-        variance[c] = (1 - MOMENTUM) * variance[c]! + MOMENTUM * variances[at]!;
+        mean[c] = (1 - momentum) * mean[c]! + momentum * means[at]!;
+        variance[c] = (1 - momentum) * variance[c]! + momentum * variances[at]!;
       }
     }
   }
@@ -78,6 +84,7 @@ export class Parameters {
     const { optimizer, weightDecay } = this.#recipe;
     const options = { rate, step: this.#step, weightDecay, decoupled: optimizer === 'adamw' };
     for (const name of this.trained) adam(this.values.get(name)!, gradientOf(name), this.#moments.get(name)!, options);
+    this.teacher?.follow(this.values, this.#step);
   }
 
   save(): TrainState {
@@ -93,6 +100,10 @@ export class Parameters {
       ] as const)
         tensors.set(name, { name, shape, values: values.slice() });
     }
+    for (const [parameter, shape] of this.teacher ? parameters : []) {
+      const name = `teacher.${parameter}`;
+      tensors.set(name, { name, shape, values: this.teacher!.values.get(parameter)!.slice() });
+    }
     return { step: this.#step, tensors };
   }
 
@@ -102,11 +113,14 @@ export class Parameters {
     for (const name of this.#graph.parameters.keys()) wanted.set(name, this.values.get(name)!);
     for (const [name, { first, second }] of this.#moments)
       wanted.set(`adam.m.${name}`, first).set(`adam.v.${name}`, second);
+    for (const name of this.teacher ? this.#graph.parameters.keys() : [])
+      wanted.set(`teacher.${name}`, this.teacher!.values.get(name)!);
     const isMoment = (name: string) => name.startsWith('adam.');
+    const isTeachers = (name: string) => name.startsWith('teacher.');
     const some = [...tensors.keys()].some(isMoment);
     for (const [name, values] of wanted) {
       const found = tensors.get(name);
-      if (!found && isMoment(name) && !some) continue;
+      if (!found && (isMoment(name) || isTeachers(name)) && !some) continue;
       if (found?.values.length !== values.length)
         throw new StromaflowError(
           'MODEL_TENSOR',
@@ -114,7 +128,9 @@ export class Parameters {
           { fix: 'go on with the network and the frozen stages that the state was saved with' },
         );
     }
-    for (const [name, values] of wanted) values.set(tensors.get(name)?.values ?? new Float32Array(values.length));
+    const initial = (name: string, count: number) =>
+      isTeachers(name) ? tensors.get(name.slice('teacher.'.length))!.values : new Float32Array(count);
+    for (const [name, values] of wanted) values.set(tensors.get(name)?.values ?? initial(name, values.length));
     this.#step = step;
   }
 }

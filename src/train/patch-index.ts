@@ -84,7 +84,15 @@ export async function indexPatches(set: LabelledSet, options: PatchIndexOptions)
   const patches: Record<'train' | 'validation', IndexedPatch[]> = { train: [], validation: [] };
   const removed = { empty: 0, unlabelled: 0 };
   let looked = 0;
-  for await (const { name, patch, outcome } of lookAtAll(items, options)) {
+  const nameOf = (item: number, col: number, row: number): 'train' | 'validation' | undefined => {
+    const name = splitOf(split, items[item]!.image.id, col, row);
+    return name === 'train' || name === 'validation' ? name : undefined;
+  };
+  const told: LookOptions = {
+    ...options,
+    onFacts: (item, facts) => options.onFacts?.(items[item]!.image, facts.facts, facts.unknownValue),
+  };
+  for await (const { name, patch, outcome } of lookAtAll(items, nameOf, told)) {
     hash.update(`${name} ${Object.values(patch).join(' ')} ${outcome}\n`);
     options.onProgress?.(++looked);
     if (patch.labelledPixels === 0) removed.unlabelled++;
@@ -95,28 +103,36 @@ export async function indexPatches(set: LabelledSet, options: PatchIndexOptions)
   return { items, ...patches, removed, hash: hash.digest('hex') };
 }
 
-interface Looked {
-  readonly name: 'train' | 'validation';
+interface LookOptions extends Pick<PatchIndexOptions, 'look' | 'atOnce' | 'signal'> {
+  readonly onFacts?: (item: number, facts: PatchFacts) => void;
+}
+
+interface Looked<Name> {
+  readonly name: Name;
   readonly patch: IndexedPatch;
   readonly outcome: PatchFacts['outcome'];
 }
 
-/** Looks some patches ahead, and gives them in their order. */
-async function* lookAtAll(
-  items: readonly IndexedItem[],
-  { split, look, atOnce, onFacts, signal }: PatchIndexOptions,
-): AsyncGenerator<Looked> {
-  const ahead: Promise<Looked>[] = [];
+/**
+ * Looks some patches ahead, and gives them in their order.
+ * @param nameOf what a patch is for; undefined: it is not looked at
+ */
+export async function* lookAtAll<Name>(
+  items: readonly { readonly sample: SampleSource }[],
+  nameOf: (item: number, col: number, row: number) => Name | undefined,
+  { look, atOnce, onFacts, signal }: LookOptions,
+): AsyncGenerator<Looked<Name>> {
+  const ahead: Promise<Looked<Name>>[] = [];
   try {
-    for (const [item, { image, sample }] of items.entries()) {
+    for (const [item, { sample }] of items.entries()) {
       const plan = { ...sample.plan, patchSize: sample.plan.core, margin: 0 };
       for (let row = 0; row < plan.rows; row++) {
         for (let col = 0; col < plan.cols; col++) {
-          const name = splitOf(split, image.id, col, row);
-          if (name !== 'train' && name !== 'validation') continue;
+          const name = nameOf(item, col, row);
+          if (name === undefined) continue;
           signal.throwIfAborted();
           const looking = look({ ...sample, plan }, col, row).then(facts => {
-            onFacts?.(image, facts.facts, facts.unknownValue);
+            onFacts?.(item, facts);
             const { outcome, labelledPixels, positivePixels } = facts;
             return { name, outcome, patch: { item, col, row, labelledPixels, positivePixels } };
           });
@@ -134,7 +150,7 @@ async function* lookAtAll(
 }
 
 /** Pixels of context on each side that the largest change of scale needs; a multiple of 16, as plans want it. */
-const contextOf = (patchSize: number): number => Math.ceil(((MAX_SCALE - 1) * patchSize) / 2 / 16) * 16;
+export const contextOf = (patchSize: number): number => Math.ceil(((MAX_SCALE - 1) * patchSize) / 2 / 16) * 16;
 
 function checkGrid({ id }: LabelledImage, { cols, rows }: PatchPlan, { images }: Split): void {
   const entry = images[id];

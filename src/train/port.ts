@@ -26,7 +26,7 @@ export interface StepResult {
 
 /**
  * Everything a training run needs to go on: parameters and running statistics by smp's names, and Adam's moments as
- * `adam.m.<name>` and `adam.v.<name>`.
+ * `adam.m.<name>` and `adam.v.<name>`; the teacher's numbers, where there is one, as `teacher.<name>`.
  */
 export interface TrainState {
   /** Optimiser steps taken. */
@@ -34,15 +34,26 @@ export interface TrainState {
   readonly tensors: ReadonlyMap<string, Tensor>;
 }
 
+/** Batches whose labels a teacher gave. Their mean loss, times `weight`, is added to that of the labelled ones. */
+export interface PseudoLabelled {
+  readonly batches: readonly TrainBatch[];
+  readonly weight: number;
+}
+
 /** A network on a device, being trained. One call at a time. */
 export interface Trainer {
-  /** Gradients of the mean loss over the batches, then one optimiser step of this learning rate. */
-  step(batches: readonly TrainBatch[], rate: number): Promise<StepResult>;
+  /**
+   * Gradients of the mean loss over the batches, then one optimiser step of this learning rate.
+   * @returns of `batches`; `pseudo` takes part in the gradient alone
+   */
+  step(batches: readonly TrainBatch[], rate: number, pseudo?: PseudoLabelled): Promise<StepResult>;
+  /** What the teacher makes of patches, in inference mode: float32 [N·S·S], probabilities. Only with TrainRecipe.teacherDecay. */
+  teach(batch: TrainBatch): Promise<Float32Array>;
   /** Inference mode; `probabilities`: float32 [N·S·S]. */
   evaluate(batch: TrainBatch): Promise<StepResult & { readonly probabilities?: Float32Array }>;
   /** A copy: later steps do not change it. */
   save(): Promise<TrainState>;
-  /** Takes up a saved state; without moments of Adam (a bundle's weights) they begin at 0. */
+  /** Takes up a saved state; without moments of Adam and a teacher (a bundle's weights) they begin at 0, and as the weights are. */
   restore(state: TrainState): Promise<void>;
   close(): Promise<void>;
 }
@@ -60,6 +71,8 @@ export interface TrainRecipe {
    * none. 0 unless given.
    */
   readonly dropout?: number;
+  /** There is a teacher, whose weights are the mean of the network's: the part of it that a step keeps, in [0, 1). */
+  readonly teacherDecay?: number;
   readonly threads: number;
   readonly seed: number;
 }

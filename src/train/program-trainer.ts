@@ -1,10 +1,11 @@
+import { StromaflowError } from '../errors.js';
 import { evaluationProgram, headChannels, STEP, trainingProgram } from '../model/gradient/step.js';
 import type { Graph } from '../model/graph/graph.js';
 import type { InputNormalisation } from '../model/manifest.js';
 import { inputsOfBatch, patchesOf } from './batch.js';
 import { dropoutMask } from './dropout.js';
 import type { Parameters } from './parameters.js';
-import type { StepResult, TrainBatch, Trainer, TrainRecipe, TrainState } from './port.js';
+import type { PseudoLabelled, StepResult, TrainBatch, Trainer, TrainRecipe, TrainState } from './port.js';
 import type { LoadedProgram, ProgramEngine } from './program-engine.js';
 
 /** Programs of one shape each that are kept loaded: a training step's memory stays with its program. */
@@ -36,19 +37,28 @@ export class ProgramTrainer implements Trainer {
     this.#signal = signal;
   }
 
-  async step(batches: readonly TrainBatch[], rate: number): Promise<StepResult> {
+  async step(batches: readonly TrainBatch[], rate: number, pseudo?: PseudoLabelled): Promise<StepResult> {
     const parameters = this.#parameters;
-    const sums = batches.length > 1 ? new Map<string, Float32Array>() : undefined;
+    const all = [...batches, ...(pseudo?.batches ?? [])];
+    const sums = all.length > 1 ? new Map<string, Float32Array>() : undefined;
+    // Of the gradients: 1 for those of labelled batches, so that a step without others is what it always was; their mean is taken at the end.
+    const share = pseudo ? (pseudo.weight * batches.length) / pseudo.batches.length : 1;
     const results: StepResult[] = [];
     let outputs: ReadonlyMap<string, Float32Array> = new Map();
     const statistics: (readonly [Float32Array, Float32Array])[] = [];
-    for (const [place, batch] of batches.entries()) {
+    for (const [place, batch] of all.entries()) {
       this.#signal?.throwIfAborted();
       outputs = await this.#run('train', batch, place);
-      results.push(resultOf(outputs));
+      const isLabelled = place < batches.length;
+      if (isLabelled) results.push(resultOf(outputs));
       const means = outputs.get(STEP.means);
       if (means) statistics.push([means.slice(), outputs.get(STEP.variances)!.slice()]);
-      if (sums) for (const name of parameters.trained) addTo(sums, name, outputs.get(STEP.gradient(name))!);
+      if (sums)
+        for (const name of parameters.trained) {
+          const gradient = outputs.get(STEP.gradient(name))!;
+          if (!isLabelled) scale(gradient, share);
+          addTo(sums, name, gradient);
+        }
     }
     for (const [means, variances] of statistics) parameters.addStatistics(means, variances);
     if (sums) for (const values of sums.values()) scale(values, 1 / batches.length);
@@ -59,8 +69,14 @@ export class ProgramTrainer implements Trainer {
   async evaluate(batch: TrainBatch): Promise<StepResult & { readonly probabilities: Float32Array }> {
     this.#signal?.throwIfAborted();
     const outputs = await this.#run('evaluate', batch, 0);
-    const probabilities = Float32Array.from(outputs.get(STEP.logits)!, logit => 1 / (1 + Math.exp(-logit)));
-    return { ...resultOf(outputs), probabilities };
+    return { ...resultOf(outputs), probabilities: probabilitiesOf(outputs) };
+  }
+
+  async teach(batch: TrainBatch): Promise<Float32Array> {
+    this.#signal?.throwIfAborted();
+    const { teacher } = this.#parameters;
+    if (!teacher) throw new StromaflowError('INTERNAL', 'a recipe without a teacher was asked for pseudo-labels');
+    return probabilitiesOf(await this.#run('evaluate', batch, 0, teacher.values));
   }
 
   async save(): Promise<TrainState> {
@@ -77,10 +93,15 @@ export class ProgramTrainer implements Trainer {
     await this.#engine.close();
   }
 
-  async #run(what: 'train' | 'evaluate', batch: TrainBatch, place: number): Promise<ReadonlyMap<string, Float32Array>> {
+  async #run(
+    what: 'train' | 'evaluate',
+    batch: TrainBatch,
+    place: number,
+    values: ReadonlyMap<string, Float32Array> = this.#parameters.values,
+  ): Promise<ReadonlyMap<string, Float32Array>> {
     const patches = patchesOf(batch);
     const program = await this.#program(what, patches, batch.size);
-    const inputs = new Map([...this.#parameters.values, ...inputsOfBatch(batch, this.#input)]);
+    const inputs = new Map([...values, ...inputsOfBatch(batch, this.#input)]);
     const { dropout = 0, seed } = this.#recipe;
     if (dropout > 0) {
       const count = patches * headChannels(this.#graph);
@@ -125,6 +146,9 @@ function resultOf(outputs: ReadonlyMap<string, Float32Array>): StepResult {
   const count = (place: number) => counts.reduce((sum, value, i) => (i % 3 === place ? sum + value : sum), 0);
   return { loss: outputs.get(STEP.loss)![0]!, intersection: count(0), predicted: count(1), labelled: count(2) };
 }
+
+const probabilitiesOf = (outputs: ReadonlyMap<string, Float32Array>): Float32Array =>
+  Float32Array.from(outputs.get(STEP.logits)!, logit => 1 / (1 + Math.exp(-logit)));
 
 function averaged(results: readonly StepResult[]): StepResult {
   const sum = (pick: (result: StepResult) => number) => results.reduce((total, result) => total + pick(result), 0);

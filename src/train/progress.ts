@@ -8,11 +8,22 @@ export interface StepSums {
   readonly intersection: number;
   readonly predicted: number;
   readonly labelled: number;
+  /** Pixels of unlabelled patches that the teacher was sure of, of how many; absent without such patches. */
+  readonly confident?: number;
+  readonly offered?: number;
 }
 
 export const NO_STEPS: StepSums = { steps: 0, loss: 0, intersection: 0, predicted: 0, labelled: 0 };
 
-export const addStep = (sums: StepSums, step: StepResult): StepSums => ({
+export const addStep = (
+  sums: StepSums,
+  step: StepResult,
+  pseudo?: { readonly confident: number; readonly offered: number },
+): StepSums => ({
+  ...(pseudo && {
+    confident: (sums.confident ?? 0) + pseudo.confident,
+    offered: (sums.offered ?? 0) + pseudo.offered,
+  }),
   steps: sums.steps + 1,
   loss: sums.loss + step.loss,
   intersection: sums.intersection + step.intersection,
@@ -39,6 +50,8 @@ export interface EpochLine {
   readonly train: { readonly loss: number; readonly iou: number };
   /** Over the validation patches, unchanged, by the weights at the end of the epoch. */
   readonly validation: { readonly loss: number; readonly iou: number };
+  /** Of unlabelled patches: the part of their pixels that the teacher was sure of, and the weight of their loss at the end of the epoch. */
+  readonly unlabelled?: { readonly confident: number; readonly weight: number };
   /** No epoch before had a higher validation IoU. */
   readonly best: boolean;
   /** Time spent on it, and patches learned from a second; of resumed epochs, since they were resumed. */

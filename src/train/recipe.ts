@@ -17,6 +17,17 @@ export interface RunRecipe extends Omit<TrainRecipe, 'threads'> {
   readonly balance: 'none' | 'stroma';
   /** Epochs without a better validation IoU after which a run ends; absent: it goes on to the last. */
   readonly patience?: number;
+  /** How unlabelled patches take part. */
+  readonly pseudo?: PseudoRecipe;
+}
+
+export interface PseudoRecipe {
+  /** A pixel takes part where the teacher's probability of stroma is this or more, or 1 − this or less; in (0.5, 1]. */
+  readonly threshold: number;
+  /** Of their loss beside that of labelled patches, after the ramp. */
+  readonly weight: number;
+  /** Epochs over which the weight grows. */
+  readonly ramp: number;
 }
 
 /** @param epoch from 0 */

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { StromaflowError } from '../errors.js';
 import type { Split } from '../evaluate/split.js';
-import { outputError, writeFinal } from '../store/final-file.js';
+import { writeFinal } from '../store/final-file.js';
 import { acquireLock, type FolderLock, LockHeldError } from '../store/folder-lock.js';
 import { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { learningCurves } from './curves.js';
 import type { EpochLine } from './progress.js';
 import type { RunRecipe } from './recipe.js';
+import { runError } from './run-error.js';
 import { type BundleToWrite, writeBundle } from './write-bundle.js';
 
 /** config.json of a run. What stands in `run` decides its result: a run is gone on from only where all of it is the same. */
@@ -48,7 +49,7 @@ export class RunFolder {
       await folder.#mend();
       return folder;
     } catch (error) {
-      if (!(error instanceof LockHeldError)) throw outputError(error, path);
+      if (!(error instanceof LockHeldError)) throw runError(error, path);
       throw new StromaflowError('USAGE', `${path}: ${error.message}`, {
         cause: error,
         fix: 'wait for that run to end, or choose another --name',
@@ -88,11 +89,12 @@ export class RunFolder {
     return readCheckpoint(this.path);
   }
 
-  /** @throws OUTPUT_FULL where the files of a run with so many parameters have no room */
-  async checkSpace(parameters: number): Promise<void> {
+  /** @throws OUTPUT_FULL where the files of a run with so many parameters, and perhaps a teacher, have no room */
+  async checkSpace(parameters: number, teacher = false): Promise<void> {
     const { bavail, bsize } = await statfs(this.path);
-    // Two checkpoints of weights and both moments of Adam, two bundles and their successors, four bytes a number.
-    const needed = parameters * 4 * 10 - (existsSync(join(this.path, 'config.json')) ? parameters * 4 * 5 : 0);
+    // Two checkpoints of weights, both moments of Adam and the teacher, two bundles and their successors, four bytes a number.
+    const each = parameters * 4 * (teacher ? 6 : 5);
+    const needed = 2 * each - (existsSync(join(this.path, 'config.json')) ? each : 0);
     const free = bavail * bsize;
     if (free >= needed) return;
     const mb = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`;
@@ -127,7 +129,11 @@ export class RunFolder {
   }
 
   #write(name: string, content: string): void {
-    writeFinal(this.path, name, put => put(content), this.path, `${name}.partial`);
+    try {
+      writeFinal(this.path, name, put => put(content), this.path, `${name}.partial`);
+    } catch (error) {
+      throw runError(error, join(this.path, name));
+    }
   }
 
   async #json(name: string): Promise<unknown> {

@@ -1,15 +1,17 @@
 import { StromaflowError } from '../errors.js';
-import type { LabelFacts } from '../evaluate/label-facts.js';
+import { type LabelFacts, NO_FACTS } from '../evaluate/label-facts.js';
 import type { LabelReading, LabelSource } from '../evaluate/label-source.js';
-import type { LabelMap } from '../evaluate/labels.js';
+import { type LabelMap, NEGATIVE } from '../evaluate/labels.js';
 import { type ItemLabels, openLabels, openPixels } from '../evaluate/open-item.js';
-import { type PatchLabels, readPatchLabels, withoutPixels } from '../evaluate/patch-labels.js';
+import { type PatchLabels, packLabels, readPatchLabels, withoutPixels } from '../evaluate/patch-labels.js';
 import { createOverview } from '../read/overview.js';
 import type { PatchPlan } from '../read/patch.js';
 import { PatchReader, type ReadOutcome } from '../read/patch-reader.js';
 import { PixelMemory } from '../read/pixel-memory.js';
+import { validSize } from '../read/plan.js';
 import { TileCache } from '../read/tile-cache.js';
 import type { TissueRule } from '../read/tissue.js';
+import { IMAGE_KIND } from '../slide/image/image-source.js';
 import type { SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import { type Augmentation, UNCHANGED } from './augmentation.js';
 import { orient } from './orient.js';
@@ -24,7 +26,8 @@ export interface SampleSource {
   readonly item: number;
   readonly info: SlideInfo;
   readonly source: TileSourceDescription;
-  readonly labels: ItemLabels;
+  /** None: an unlabelled one, all of whose pixels are 0, and those outside of the slide or not stored ignored. */
+  readonly labels?: ItemLabels;
   /** Its core is the patch that is learned from, its margin the context that a change of scale draws in. */
   readonly plan: PatchPlan;
 }
@@ -53,7 +56,7 @@ export interface PatchFacts {
 
 interface OpenItem {
   readonly reader: PatchReader;
-  readonly labels: LabelSource;
+  readonly labels: LabelSource | undefined;
   readonly bytes: number;
 }
 
@@ -80,7 +83,7 @@ export class SampleReader {
     const item = await this.#item(sample);
     const { outcome, labels } = await this.#read(item, sample, col, row, new Uint8Array(plan.patchSize ** 2 * 3));
     const { labelledPixels, positivePixels, unknownValue } = labels;
-    return { outcome, labelledPixels, positivePixels, unknownValue, facts: item.labels.facts };
+    return { outcome, labelledPixels, positivePixels, unknownValue, facts: item.labels?.facts ?? NO_FACTS };
   }
 
   /**
@@ -120,7 +123,9 @@ export class SampleReader {
 
   async #read({ reader, labels }: OpenItem, { plan }: SampleSource, col: number, row: number, into: Uint8Array) {
     const { outcome, missing } = await reader.read(col, row, into);
-    const truth = await readPatchLabels(labels, plan, { col, row }, this.#setting.map);
+    const truth = labels
+      ? await readPatchLabels(labels, plan, { col, row }, this.#setting.map)
+      : unlabelled(plan, col, row);
     return { outcome, labels: withoutPixels(truth, missing) };
   }
 
@@ -143,17 +148,17 @@ export class SampleReader {
 
   async #openItem({ info, source, labels, plan }: SampleSource): Promise<OpenItem> {
     const { map, reading, rule } = this.#setting;
-    const truth = await openLabels(labels, info, map, reading);
+    const truth = labels && (await openLabels(labels, info, map, reading));
     try {
       const pixels = await openPixels({ info, source });
       const slide = this.#nextSlide++;
       const overview = createOverview(plan);
       const reader = new PatchReader(pixels, plan, rule, overview, this.#memory, this.#cache, slide);
       // An image is decoded as a whole and kept with its mask; a slide keeps next to nothing.
-      const whole = labels.kind === 'image' ? plan.slideWidth * plan.slideHeight * 4 : 0;
+      const whole = source.kind === IMAGE_KIND ? plan.slideWidth * plan.slideHeight * 4 : 0;
       return { reader, labels: truth, bytes: whole + overview.shared.byteLength };
     } catch (error) {
-      await truth.close();
+      await truth?.close();
       throw error;
     }
   }
@@ -162,8 +167,15 @@ export class SampleReader {
     const opened = this.#open.get(item);
     this.#open.delete(item);
     opened?.reader.close();
-    await opened?.labels.close();
+    await opened?.labels?.close();
   }
+}
+
+const ALL_NEGATIVE = { meanings: new Uint8Array(256).fill(NEGATIVE) };
+
+function unlabelled(plan: PatchPlan, col: number, row: number): PatchLabels {
+  const [width, height] = validSize(plan, col, row);
+  return packLabels(new Uint8Array(plan.core ** 2), plan.core, width, height, ALL_NEGATIVE);
 }
 
 /** The part of a region that lies inside the slide. */

@@ -6,7 +6,8 @@ import { StromaflowError, shown } from '../errors.js';
 import type { LabelClass } from '../evaluate/labels.js';
 import { readSeen } from '../evaluate/seen.js';
 import { type Architecture, parseArchitecture } from '../model/architecture/config.js';
-import { buildNetwork } from '../model/architecture/network.js';
+import type { DecoderName } from '../model/architecture/decoder/decoders.js';
+import { buildNetwork, leastSideOf } from '../model/architecture/network.js';
 import { loadBundle } from '../model/bundle.js';
 import type { Graph } from '../model/graph/graph.js';
 import { IMAGENET } from '../model/manifest.js';
@@ -49,15 +50,42 @@ export interface Start extends TrainNetwork {
   close(): Promise<void>;
 }
 
-/** smp's where config.json is silent. */
-const FPN_DROPOUT = 0.2;
+/** Which option says how much is left out while the network learns, and smp's chance where config.json is silent. */
+const DROPOUT: Partial<
+  Record<DecoderName, { readonly option: string; readonly chance: number; readonly deep?: true }>
+> = {
+  FPN: { option: 'decoder_dropout', chance: 0.2 },
+  PSPNet: { option: 'psp_dropout', chance: 0.2 },
+  // Single values in the middle of the decoder, not channels in front of the head.
+  DeepLabV3: { option: 'decoder_aspp_dropout', chance: 0.5, deep: true },
+  DeepLabV3Plus: { option: 'decoder_aspp_dropout', chance: 0.5, deep: true },
+};
 
-/** Chance that a channel of the decoder is left out while the network learns. @throws MODEL_INVALID for one outside [0, 1) */
+/**
+ * Chance that a channel in front of the head is left out while the network learns.
+ * @throws MODEL_INVALID for one outside [0, 1), MODEL_UNSUPPORTED for dropout elsewhere
+ */
 export function dropoutOf({ architecture, config }: Pick<Start, 'architecture' | 'config'>): number {
-  if (architecture.decoder.type !== 'FPN') return 0;
-  const chance = config['decoder_dropout'] ?? FPN_DROPOUT;
-  if (typeof chance === 'number' && chance >= 0 && chance < 1) return chance;
-  throw new StromaflowError('MODEL_INVALID', `decoder_dropout is ${shown(chance)}, but must be from 0 to below 1`);
+  const { type } = architecture.decoder;
+  const known = DROPOUT[type];
+  if (!known) return 0;
+  const { option, deep } = known;
+  const chance = config[option] ?? known.chance;
+  if (typeof chance !== 'number' || !(chance >= 0 && chance < 1))
+    throw new StromaflowError('MODEL_INVALID', `${option} is ${shown(chance)}, but must be from 0 to below 1`);
+  if (deep && chance > 0)
+    throw new StromaflowError('MODEL_UNSUPPORTED', `${type} is not trained with ${option} ${chance}`, {
+      fix: `state "${option}": 0 in config.json; masks do not depend on it`,
+    });
+  return chance;
+}
+
+/** @throws USAGE for patches that are too small for the network */
+export function checkPatchSize({ architecture }: Pick<Start, 'architecture'>, patchSize: number): void {
+  const least = leastSideOf(architecture);
+  if (patchSize >= least) return;
+  const message = `patches of ${patchSize} pixels are too small for ${architecture.decoder.type}`;
+  throw new StromaflowError('USAGE', message, { fix: `give --patch-size ${least} or more` });
 }
 
 /** @throws USAGE, MODEL_UNSUPPORTED (several classes, int8, a ready graph), MODEL_TENSOR (weights of another encoder), what loadBundle throws */
@@ -75,7 +103,13 @@ async function startAnew({ architecture: name, encoderWeights, seed }: StartOpti
   const architecture = parseArchitecture(config, name);
   const graph = buildNetwork(architecture);
   const random = randomWeights(graph, seed);
-  const common = { graph, architecture, config, parameters: [...graph.parameters.keys()], input: IMAGENET };
+  const common = {
+    graph,
+    architecture,
+    config,
+    parameters: [...graph.parameters.keys()],
+    input: architecture.input ?? IMAGENET,
+  };
   if (encoderWeights === undefined)
     return {
       ...common,

@@ -4,8 +4,8 @@ import type { Interval } from '../evaluate/bootstrap.js';
 import { type EvaluationReport, type ModelResult, STUDY } from '../evaluate/metrics.js';
 import { intervalPlot } from '../evaluate/report/plots.js';
 import { count } from '../evaluate/report/words.js';
-import { outputError } from '../store/final-file.js';
 import type { EpochLine } from './progress.js';
+import { runError } from './run-error.js';
 
 /** One network of the study, trained and scored. */
 export interface StudyModel {
@@ -96,7 +96,7 @@ export async function writeStudy(
       await writeFile(`${path}.partial`, content);
       await rename(`${path}.partial`, path);
     } catch (error) {
-      throw outputError(error, path);
+      throw runError(error, path);
     }
   }
 }

@@ -6,9 +6,9 @@ import { MANIFEST } from '../model/bundle.js';
 import type { Manifest } from '../model/manifest.js';
 import { copyNormStatistics, NORM_STATISTICS, type NormStatistics } from '../model/norm/statistics.js';
 import { writeSafetensors } from '../model/safetensors-write.js';
-import { outputError } from '../store/final-file.js';
 import { checkFinite, replaceFolder, syncPath } from './checkpoint.js';
 import type { TrainState } from './port.js';
+import { runError } from './run-error.js';
 
 /** Weights of a run as a bundle: what smp's `from_pretrained` and every command here load. */
 export interface BundleToWrite {
@@ -57,6 +57,6 @@ export async function writeBundle(folder: string, bundle: BundleToWrite): Promis
     await replaceFolder(partial, folder);
   } catch (error) {
     await rm(partial, { recursive: true, force: true }).catch(() => undefined);
-    throw outputError(error, folder);
+    throw runError(error, folder);
   }
 }

@@ -1,14 +1,17 @@
-// `npm run bench [-- live | scale | replay | idle | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
+import { benchNorms } from './norms.mjs';
 import { benchRatios } from './ratios.mjs';
 import { benchReplay } from './replay.mjs';
 import { benchScale } from './scale.mjs';
+import { benchShift } from './shift.mjs';
 import { FIXTURE } from './support.mjs';
 import { benchTrain } from './train.mjs';
 
+const STARTER = new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url).pathname;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -18,7 +21,10 @@ const { values, positionals } = parseArgs({
     finished: { type: 'boolean', default: false },
     side: { type: 'string', default: '512' },
     batch: { type: 'string', default: '4' },
-    threads: { type: 'string', default: '2' },
+    threads: { type: 'string' },
+    engines: { type: 'string' },
+    model: { type: 'string', default: STARTER },
+    rounds: { type: 'string', default: '15' },
   },
 });
 const say = text => values.json || console.log(text);
@@ -29,7 +35,12 @@ const BENCHES = {
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
   scale: () => benchScale({ slide: FIXTURE, say }),
-  train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +values.threads, say }),
+  norms: () => {
+    const engines = values.engines?.split(',');
+    return benchNorms({ rounds: +values.rounds, threads: +(values.threads ?? 1), say, ...(engines && { engines }) });
+  },
+  shift: () => benchShift({ model: values.model, say }),
+  train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +(values.threads ?? 2), say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);

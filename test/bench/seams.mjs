@@ -1,5 +1,5 @@
-// `node test/bench/seams.mjs [--slide a.svs] [--set labelled] [--model bundle] [--norm patch,frozen] [--margin 0,32] [--patch-size 512] [--padding zero,mirror] [--replay "options"]`:
-// what margins, patch sizes and ways to normalise cost and bring, by the product's own commands: a row each, as in docs/evaluation.md.
+// `node test/bench/seams.mjs [--slide a.svs] [--set labelled] [--model bundle] [--norm patch,frozen] [--margin 0,32] [--overlap 0.25,0.5] [--tta plain,flips,d4] [--patch-size 512] [--padding zero,mirror] [--replay "options"]`:
+// what margins, overlaps, views, patch sizes and ways to normalise cost and bring, by the product's own commands: a row each, as in docs/evaluation.md.
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,12 +15,14 @@ const { values } = parseArgs({
     model: { type: 'string' },
     norm: { type: 'string', default: 'patch,frozen' },
     margin: { type: 'string', default: '0,32,64,128' },
+    overlap: { type: 'string', default: '' },
+    tta: { type: 'string', default: 'plain' },
     'patch-size': { type: 'string', default: '512' },
     padding: { type: 'string', default: 'zero' },
     replay: { type: 'string', default: '--positive 1 --ignore 3 --mpp 1' },
   },
 });
-const list = name => values[name].split(',');
+const list = name => values[name].split(',').filter(item => item !== '');
 
 /** Runs a command of the product; seconds of processor time, all its processes together. */
 function run(args) {
@@ -46,8 +48,9 @@ function run(args) {
   });
 }
 
-const shape = ({ margin, side, padding }) => [
-  ...['--margin', margin, '--patch-size', side, '--padding', padding, '--engine', 'cpu'],
+const shape = ({ context, side, padding, tta }) => [
+  ...[...context, '--patch-size', side, '--padding', padding, '--engine', 'cpu'],
+  ...(tta === 'plain' ? [] : ['--tta', tta]),
 ];
 const model = values.model ? ['--model', values.model] : [];
 
@@ -73,15 +76,18 @@ async function onSet(way, folder) {
 }
 
 const round = value => (typeof value === 'number' ? Number(value.toPrecision(4)) : value);
+const contexts = ['margin', 'overlap'].flatMap(name => list(name).map(value => [`--${name}`, value]));
 const ways = list('patch-size').flatMap(side =>
-  list('margin').flatMap(margin =>
-    list('padding').flatMap(padding => list('norm').map(norm => ({ norm, margin, side, padding }))),
+  contexts.flatMap(context =>
+    list('padding').flatMap(padding =>
+      list('norm').flatMap(norm => list('tta').map(tta => ({ norm, context, side, padding, tta }))),
+    ),
   ),
 );
 for (const way of ways)
   await withFolder(async folder => {
-    const { norm, margin, side, padding } = way;
-    const row = { norm, margin: Number(margin), patchSize: Number(side), padding };
+    const { norm, context, side, padding, tta } = way;
+    const row = { norm, context: context.join(' '), patchSize: Number(side), padding, tta };
     if (values.set) {
       const { report, seconds } = await onSet(way, folder);
       const [{ splits }] = report.models;

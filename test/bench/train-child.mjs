@@ -1,4 +1,4 @@
-// The same steps by this product: `node train-child.mjs <side> <batch> <threads>`; see train-torch.py.
+// The same steps by this product: `node train-child.mjs <side> <batch> <threads> [engine]`; see train-torch.py.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArchitecture } from '#src/model/architecture/config.js';
@@ -6,7 +6,8 @@ import { buildNetwork } from '#src/model/architecture/network.js';
 import { IMAGENET } from '#src/model/manifest.js';
 import { createTrainer } from '#src/train/trainer.js';
 
-const [size, batch, threads] = process.argv.slice(2).map(Number);
+const [size, batch, threads] = process.argv.slice(2, 5).map(Number);
+const engine = process.argv[5] ?? 'cpu';
 const graph = buildNetwork(parseArchitecture({ _model_class: 'FPN', encoder_name: 'resnet34' }, 'config.json'));
 let seed = 1;
 const random = () => {
@@ -29,7 +30,7 @@ const recipe = {
   threads,
   seed: 1,
 };
-const trainer = await createTrainer({ graph, source: { read }, input: IMAGENET }, recipe, { engine: 'cpu' });
+const trainer = await createTrainer({ graph, source: { read }, input: IMAGENET }, recipe, { engine });
 const images = Uint8Array.from({ length: batch * size * size * 3 }, () => 128 * (random() + 1));
 const labels = Uint8Array.from({ length: batch * size * size }, () => (random() > 0 ? 1 : 0));
 

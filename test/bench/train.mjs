@@ -1,13 +1,17 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { median } from './support.mjs';
 
 const here = name => fileURLToPath(new URL(name, import.meta.url));
 
+const BINDING = '../../node_modules/@tensorflow/tfjs-node/lib/napi-v8/tfjs_binding.node';
+
 /**
  * Training steps of FPN/ResNet34 here and in PyTorch eager (TORCH=<python with torch and segmentation_models_pytorch>), in turn, each
- * in a process of its own that waits while the other one computes. By the clock; the processor's time, which a busy machine
+ * in a process of its own that waits while the other one computes; where tfjs-node's binding is built (docs/engines.md), the same program on it
+ * too. By the clock; the processor's time, which a busy machine
  * disturbs less, beside it.
  */
 export async function benchTrain({ side = 512, batch = 4, threads = 2, rounds = 3, say }) {
@@ -17,16 +21,26 @@ export async function benchTrain({ side = 512, batch = 4, threads = 2, rounds = 
   const given = [side, batch, threads].map(String);
   const ours = child(process.execPath, [here('train-child.mjs'), ...given]);
   const torch = child(python, [here('train-torch.py'), ...given]);
+  const tfjs =
+    existsSync(here(BINDING)) &&
+    child(process.execPath, [here('train-child.mjs'), ...given, 'tfjs-node'], {
+      ...process.env,
+      TF_NUM_INTRAOP_THREADS: String(threads),
+      TF_NUM_INTEROP_THREADS: '1',
+      OMP_NUM_THREADS: String(threads),
+    });
   try {
     // The first step makes the model ready, and is not counted.
     await ours.step();
     await torch.step();
+    if (tfjs) await tfjs.step();
     const rows = [];
     for (let round = 0; round < rounds; round++) {
-      const row = { ours: await ours.step(), torch: await torch.step() };
+      const row = { ours: await ours.step(), torch: await torch.step(), ...(tfjs && { tfjs: await tfjs.step() }) };
       rows.push(row);
       const shown = ({ seconds, processor }) => `${seconds.toFixed(2)} s (processor ${processor.toFixed(2)} s)`;
-      say(`round ${round + 1}: ${shown(row.ours)}, PyTorch ${shown(row.torch)}`);
+      const other = row.tfjs ? `, tfjs-node ${shown(row.tfjs)}` : '';
+      say(`round ${round + 1}: ${shown(row.ours)}, PyTorch ${shown(row.torch)}${other}`);
     }
     const middle = (who, what) => median(rows.map(row => row[who][what]));
     const peak = who => Math.max(...rows.map(row => row[who].peak));
@@ -36,16 +50,22 @@ export async function benchTrain({ side = 512, batch = 4, threads = 2, rounds = 
       ratioToTorch: round(middle('torch', 'seconds') / middle('ours', 'seconds')),
       peakToTorch: round(peak('ours') / peak('torch')),
       processorToTorch: round(middle('torch', 'processor') / middle('ours', 'processor')),
+      ...(tfjs && {
+        ratioToTfjs: round(middle('tfjs', 'seconds') / middle('ours', 'seconds')),
+        processorToTfjs: round(middle('tfjs', 'processor') / middle('ours', 'processor')),
+        peakToTfjs: round(peak('ours') / peak('tfjs')),
+      }),
       peakMiB: [peak('ours'), peak('torch')].map(bytes => Math.round(bytes / 2 ** 20)),
     };
   } finally {
     ours.close();
     torch.close();
+    if (tfjs) tfjs.close();
   }
 }
 
-function child(command, args) {
-  const started = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+function child(command, args, env = process.env) {
+  const started = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: started.stdout })[Symbol.asyncIterator]();
   return {
     async step() {

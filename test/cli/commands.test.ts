@@ -41,6 +41,25 @@ describe('stromaflow', () => {
     expect(picture.width).toBeGreaterThan(500);
   });
 
+  it('refuses a margin that leaves nothing of a patch before it waits for slides', async () => {
+    for (const margin of ['256', '1024']) {
+      const folder = await emptyFolder();
+      const { status, stderr } = await runCli([
+        'watch',
+        folder,
+        '--out',
+        join(folder, 'out'),
+        '--engine',
+        'null',
+        '--margin',
+        margin,
+      ]);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(oneLine('CONFIG_INVALID'));
+      expect(stderr).toMatch(new RegExp(`margin ${margin}: leaves -?\\d+ of 512 pixels`));
+    }
+  });
+
   it('says so when the demo has no nats-server, and works all the same', async () => {
     const out = await emptyFolder();
     const bare = await emptyFolder();

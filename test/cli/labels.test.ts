@@ -142,6 +142,21 @@ describe('labels split', () => {
     expect(stdout).toMatch(/^train +19 patches of 2 images of 2 patients$/m);
   });
 
+  it('gives each part the share that is asked for', async () => {
+    const set = await pairs(['a', 'b', 'c', 'd']);
+    const out = join(set, 'half.json');
+    const args = ['labels', 'split', set, '--positive', '1', '--mpp', '0.5', '--out', out];
+    const { status, stdout } = await runCli([...args, '--fractions', '0.5,0,0.5']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^train +2 images of 2 patients\nvalidation +0 images of 0 patients\ntest +2 images of 2/m);
+    expect(await readSplit(out)).toMatchObject({ fractions: { train: 0.5, validation: 0, test: 0.5 } });
+    const wrong = await runCli([...args, '--fractions', '0.5,0.6']);
+    expect(wrong).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/--fractions: '0\.5,0\.6' .*\[CONFIG_INVALID\]/),
+    });
+  });
+
   it('refuses another way of splitting, and a command that is none', async () => {
     const wrong = await runCli(['labels', 'split', TIGER, '--split', 'coin']);
     expect(wrong.stderr).toMatch(/--split is coin; a set is split by patch or by patient \[USAGE\]/);

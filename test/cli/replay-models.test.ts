@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { reportNames, sharedPatches } from '#src/cli/replay-models.js';
 import { loadConfig } from '#src/config/load.js';
-import type { ModelBundle } from '#src/model/bundle.js';
+import type { Model } from '#src/model/model.js';
 
-const bundle = (name: string, spacing = 0.5, patchSize = 512): ModelBundle =>
-  ({ name, version: '1', spacing, patchSize }) as ModelBundle;
+const bundle = (name: string, spacing = 0.5, patchSize = 512): Model =>
+  ({ name, version: '1', spacing, patchSize }) as Model;
 
 describe('names of models in one report', () => {
   it('tell any models apart, in their order, and are no longer than they need to be', () => {

@@ -73,10 +73,26 @@ describe('the lines of a model', () => {
 
 describe('comparisons', () => {
   it('are shown on the split that is reported, with their p', () => {
-    const of = (on: string, p: number) => ({ a: 'x', b: 'y', split: on, iou: { ...sure(0.02), p } });
-    expect(linesOf([{}], [of('train', 0.2), of('all', 0.001), of('all', 0.0009)]).slice(3)).toEqual([
-      'compared   x − y: IoU 0.0200 (0.0100 to 0.0300), p 0.0010',
-      'compared   x − y: IoU 0.0200 (0.0100 to 0.0300), p < 0.001',
+    const of = (on: string, p: number) => {
+      const same = { ...sure(0.02), p };
+      const scores = { iou: same, dice: same, precision: { ...alone(-0.1), p: Number.NaN }, recall: same };
+      return { a: 'x', b: 'y', split: on, ...scores, areaError: { ...sure(-0.05), p } };
+    };
+    const seamScore = { ...sure(0.02), p: 0.5 };
+    expect(linesOf([{}], [of('train', 0.2), of('all', 0.001), { ...of('all', 0.0009), seamScore }]).slice(3)).toEqual([
+      'compared   x − y',
+      '  IoU         +0.0200 (+0.0100 to +0.0300), p 0.0010',
+      '  Dice        +0.0200 (+0.0100 to +0.0300), p 0.0010',
+      '  precision   −0.1000',
+      '  recall      +0.0200 (+0.0100 to +0.0300), p 0.0010',
+      '  stroma area −5.0 (−6.0 to −4.0) percentage points, p 0.0010',
+      'compared   x − y',
+      '  IoU         +0.0200 (+0.0100 to +0.0300), p < 0.001',
+      '  Dice        +0.0200 (+0.0100 to +0.0300), p < 0.001',
+      '  precision   −0.1000',
+      '  recall      +0.0200 (+0.0100 to +0.0300), p < 0.001',
+      '  stroma area −5.0 (−6.0 to −4.0) percentage points, p < 0.001',
+      '  seam score  +0.0200 (+0.0100 to +0.0300), p 0.5000',
     ]);
   });
 });

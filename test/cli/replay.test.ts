@@ -113,6 +113,7 @@ describe('replay of models', () => {
     const pixels = report.models.map(({ splits }) => Object.values(splits.all!.counts).reduce((a, b) => a + b));
     expect(pixels).toEqual([3 * 8000, 3 * 8000, 3 * 8000]);
     expect(run.stdout.match(/^compared /gm)).toHaveLength(3);
+    expect(run.stdout.match(/^ {2}precision {3}[+−]/gm)).toHaveLength(3);
     expect(run.stdout.match(/^engine /gm)).toHaveLength(3);
   });
 
@@ -143,6 +144,43 @@ describe('replay of models', () => {
   });
 });
 
+describe('compare', () => {
+  const replayed = async (set: string, ...options: string[]) => {
+    const out = await emptyFolder();
+    const run = await runCli(['replay', set, '--positive', '1', '--mpp', '0.5', ...NULL, ...options, '--out', out]);
+    expect(run.stderr).toBe('');
+    return out;
+  };
+
+  it('gives paired differences of replays that were cut otherwise, and says how they were', async () => {
+    const set = await pairs(['a', 'b', 'c']);
+    const [first, second] = [await replayed(set), await replayed(set, '--patch-size', '128', '--margin', '32')];
+    const run = await runCli(['compare', first, second, join(second, 'metrics.json')]);
+    expect(run.status).toBe(0);
+    const lines = run.stdout.trimEnd().split('\n');
+    expect(lines).toHaveLength(2 * 8);
+    expect(lines[0]).toMatch(/^\S+ − \S+: 3 images, patients unknown$/);
+    expect(lines[1]).toBe('  patches of 128 px, not 64 px; margin 32 px, not 0 px');
+    expect(lines[2]).toMatch(/^ {2}IoU {9}[+−]0\.\d{4} \([+−]0\.\d{4} to [+−]0\.\d{4}\), p /);
+    expect(lines[7]).toMatch(/^ {2}seam score {2}[+−]0\.\d{4}/);
+    const json = await runCli(['compare', first, second, '--json']);
+    const [told] = JSON.parse(json.stdout);
+    expect(told).toMatchObject({ images: 3, units: 3, unit: 'image', onlyA: 0, onlyB: 0 });
+    const [a, b] = [await metricsOf(second), await metricsOf(first)].map(({ models }) => models[0]!.splits.all!);
+    expect(told.precision.value).toBeCloseTo(a!.precision.value - b!.precision.value, 12);
+  });
+
+  it('refuses what cannot be compared in one line', async () => {
+    const [first, other] = [await replayed(await pairs(['a'])), await replayed(await pairs(['b']))];
+    const unlike = await runCli(['compare', first, other]);
+    expect(unlike).toMatchObject({ status: 2, stdout: '', stderr: expect.stringMatching(/share no image \[USAGE\]/) });
+    const nowhere = await runCli(['compare', first, join(first, 'none')]);
+    expect(nowhere.stderr).toMatch(/none: it cannot be read \[FILE_NOT_FOUND\] name the folder/);
+    const alone = await runCli(['compare', first]);
+    expect(alone).toMatchObject({ status: 2, stderr: expect.stringMatching(/others/) });
+  });
+});
+
 describe('replay of a split', () => {
   it('by patient keeps patients together, is written beside the report, and chooses the threshold on validation', async () => {
     const names = ['p1', 'p2', 'p3', 'p4', 'p5'].flatMap(patient => [`${patient}_a`, `${patient}_b`]);
@@ -169,6 +207,20 @@ describe('replay of a split', () => {
     expect(same.status).toBe(0);
     expect((await metricsOf(again)).models[0]!.splits).toEqual(models[0]!.splits);
     expect(await readdir(again)).not.toContain('split.json');
+
+    const alone = await emptyFolder();
+    const short = ['--split', join(out, 'split.json'), '--seed', '3', '--part', 'test'];
+    expect((await runCli([...args, ...short, '--out', alone])).stdout).toContain('seed 3, test alone');
+    const [model] = (await metricsOf(alone)).models;
+    expect(model!.splits).toEqual({ test: models[0]!.splits.test });
+    expect(model!.images).toHaveLength(models[0]!.splits.test!.images);
+    const unsplit = await runCli([...args, '--part', 'test', '--out', alone]);
+    expect(unsplit).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/--part test needs a --split .*\[USAGE\]/),
+    });
+    const byPatch = await runCli([...args, '--part', 'test', '--split', 'patch', '--out', alone]);
+    expect(byPatch.stderr).toMatch(/a split by patch has patches of test in every image \[USAGE\]/);
   });
 });
 

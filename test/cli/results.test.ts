@@ -1,9 +1,10 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SlideResult } from '#pipelines/slide-result.js';
-import { exitStatus, printResult } from '#src/cli/results.js';
+import { exitStatus, keepAreas, printResult } from '#src/cli/results.js';
 import { StromaflowError } from '#src/errors.js';
+import { AreasCsv } from '#src/store/areas-csv.js';
 import { emptyFolder } from '../support/paths.js';
 import { capture, type Written } from './capture.js';
 
@@ -46,11 +47,28 @@ describe('what is said of a slide', () => {
 
   it('that was done before: where, and for programs the summary that is there', async () => {
     const folder = await emptyFolder();
-    await writeFile(join(folder, 'summary.json'), '{"slide":"S1","patches":{}}');
+    const summary = { schema: 'stromaflow.summary.v1', slide: 'S1', revision: 1, updatedAt: '2026-01-01T00:00:00Z' };
+    const stored = { ...summary, patches: {}, area: {}, plan: {}, timings: {} };
+    await writeFile(join(folder, 'summary.json'), JSON.stringify(stored));
     await printResult({ path, id, state: 'done-before', folder }, written.terminal);
     expect(written.lines).toEqual([expect.stringMatching(/^S1: done before, see .*--fresh does it again/)]);
-    expect(written.values).toEqual([{ slide: 'S1', patches: {} }]);
+    expect(written.values).toEqual([stored]);
   });
+
+  it.each([undefined, '', '{"slide":"S1"}'])(
+    'that was done before and has no summary any more (%j): that too',
+    async text => {
+      const folder = await emptyFolder();
+      if (text !== undefined) await writeFile(join(folder, 'summary.json'), text);
+      const areas = new AreasCsv(folder);
+      const result = { path, id, state: 'done-before', folder } as const;
+      await printResult(result, written.terminal);
+      expect(written.lines).toEqual([expect.stringMatching(/^S1: done before; its results are gone from .*--fresh/)]);
+      expect(written.values).toEqual([{ slide: 'S1', state: 'done-before', results: 'gone' }]);
+      expect(await keepAreas(areas, result, written.terminal)).toBe(true);
+      expect(await readdir(folder)).toEqual(text === undefined ? [] : ['summary.json']);
+    },
+  );
 
   it('that was interrupted: how far it came', async () => {
     await printResult(interrupted, written.terminal);

@@ -65,11 +65,12 @@ describe('deploy/docker/compose.yaml', () => {
   });
 });
 
-describe('deploy/docker/Dockerfile', () => {
+describe.each(['Dockerfile', 'Dockerfile.cuda'])('deploy/docker/%s', name => {
+  const dockerfile = readFileSync(`deploy/docker/${name}`, 'utf8');
   const copied = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths = '']) => paths.split(' '));
 
   it('copies what exists, and its ignore file lets it through', () => {
-    const allowed = readFileSync('deploy/docker/Dockerfile.dockerignore', 'utf8')
+    const allowed = readFileSync(`deploy/docker/${name}.dockerignore`, 'utf8')
       .split('\n')
       .filter(line => line.startsWith('!'))
       .map(line => line.slice(1));
@@ -130,8 +131,32 @@ describe('deploy/kubernetes/stromaflow.yaml', () => {
   });
 });
 
+describe('the image with CUDA', () => {
+  it('is the other with a GPU’s libraries, which are looked for before it is built', () => {
+    const cuda = readFileSync('deploy/docker/Dockerfile.cuda', 'utf8');
+    const stages = (text: string) =>
+      [...text.matchAll(/^(?:ENTRYPOINT|STOPSIGNAL|EXPOSE|VOLUME|ENV) .*$/gm)].map(([line]) => line);
+    expect(stages(cuda)).toEqual(stages(dockerfile));
+    expect(cuda).toMatch(/test -f dist\/node_modules\/onnxruntime-node\/.*providers_cuda\.so/);
+    expect(cuda).toMatch(/^CMD .*"--engine", "cuda"/m);
+  });
+});
+
 describe('deploy/systemd/stromaflow.service', () => {
   const unit = readFileSync('deploy/systemd/stromaflow.service', 'utf8');
+
+  it('gives up every right that a service of its kind can do without', () => {
+    for (const line of [
+      'NoNewPrivileges=yes',
+      'CapabilityBoundingSet=',
+      'ProtectSystem=strict',
+      'DevicePolicy=closed',
+      'SystemCallFilter=@system-service',
+    ])
+      expect(unit.split('\n')).toContain(line);
+    // The engine compiles code as it runs, and the number of processors stands in /proc.
+    expect(unit).not.toMatch(/^(MemoryDenyWriteExecute|ProcSubset)=/m);
+  });
 
   it('sets options that exist, and takes 130 for a clean end', () => {
     const names = [...unit.matchAll(/\b(STROMAFLOW_[A-Z_]+)=/g)].map(([, name]) => name ?? '');

@@ -6,7 +6,7 @@ import { createMemoryBus } from '#src/event/memory-bus.js';
 import { StatusBoard } from '#src/status/board.js';
 import { createMetrics } from '#src/status/metrics.js';
 import { type StatusServer, startStatusServer } from '#src/status/server.js';
-import { engine, exercise } from '../status/exercise.js';
+import { engine, exercise, share, streams } from '../status/exercise.js';
 import { startPrometheus, type TestPrometheus } from '../support/prometheus-server.js';
 
 interface Panel {
@@ -24,27 +24,37 @@ interface Dashboard {
   templating: { list: { name: string; type: string; query: unknown }[] };
 }
 
-const dashboard = JSON.parse(readFileSync('deploy/grafana/dashboards/stromaflow.json', 'utf8')) as Dashboard;
+const NAMES = ['stromaflow', 'fleet'] as const;
+const read = (name: string) => JSON.parse(readFileSync(`deploy/grafana/dashboards/${name}.json`, 'utf8')) as Dashboard;
 // biome-ignore lint/suspicious/noTemplateCurlyInString: the syntax of Grafana's variables
 const DATASOURCE_VARIABLE = '${datasource}';
-const queries = dashboard.panels.flatMap(panel =>
+const queries = NAMES.flatMap(name => read(name).panels).flatMap(panel =>
   (panel.targets ?? []).map(({ expr }) => [panel.title, expr] as const),
 );
-const alerts = (
-  parse(readFileSync('deploy/prometheus/alerts.yml', 'utf8')) as {
-    groups: { rules: { alert: string; expr: string }[] }[];
-  }
-).groups.flatMap(group => group.rules.map(({ alert, expr }) => [alert, expr] as const));
+const groups = ['alerts', 'slo'].flatMap(
+  name =>
+    (
+      parse(readFileSync(`deploy/prometheus/${name}.yml`, 'utf8')) as {
+        groups: { rules: { alert?: string; record?: string; expr: string }[] }[];
+      }
+    ).groups,
+);
+const rules = groups.flatMap(group =>
+  group.rules.map(({ alert, record, expr }) => [alert ?? record ?? '', expr] as const),
+);
 
-describe('the dashboard', () => {
+describe.each(NAMES)('the dashboard %s', name => {
+  const dashboard = read(name);
+
   it('is what its script writes', async () => {
-    const script = new URL('../../deploy/grafana/build-dashboard.mjs', import.meta.url);
-    const { buildDashboard } = (await import(script.href)) as { buildDashboard: () => unknown };
-    expect(dashboard).toEqual(JSON.parse(JSON.stringify(buildDashboard())));
+    const script = new URL('../../deploy/grafana/build-dashboards.mjs', import.meta.url);
+    const { DASHBOARDS } = (await import(script.href)) as { DASHBOARDS: Record<string, () => unknown> };
+    expect(Object.keys(DASHBOARDS)).toEqual(NAMES);
+    expect(dashboard).toEqual(JSON.parse(JSON.stringify(DASHBOARDS[name]?.())));
   });
 
   it('can be provisioned: a raw model, with a variable for the data source', () => {
-    expect(dashboard).toMatchObject({ id: null, uid: 'stromaflow' });
+    expect(dashboard).toMatchObject({ id: null, uid: name === 'fleet' ? 'stromaflow-fleet' : name });
     expect(dashboard).not.toHaveProperty('__inputs');
     expect(dashboard.templating.list[0]).toMatchObject({ name: 'datasource', type: 'datasource', query: 'prometheus' });
     for (const { datasource, targets } of dashboard.panels.filter(panel => panel.type !== 'row')) {
@@ -63,7 +73,9 @@ describe('the dashboard', () => {
       }
     }
   });
+});
 
+describe('Grafana’s provisioning', () => {
   it('is found where the provider looks', () => {
     const read = (path: string): unknown => parse(readFileSync(path, 'utf8'));
     expect(read('deploy/grafana/provisioning/dashboards/stromaflow.yaml')).toMatchObject({
@@ -82,7 +94,14 @@ describe('a Prometheus that scrapes a running instance', () => {
 
   beforeAll(async () => {
     const bus = createMemoryBus();
-    const metrics = createMetrics({ version: '1.2.3', engine, connected: () => bus.connected, folderUp: () => true });
+    const metrics = createMetrics({
+      version: '1.2.3',
+      engine,
+      connected: () => bus.connected,
+      folderUp: () => true,
+      streams,
+    });
+    const over = share(metrics);
     const board = new StatusBoard({ version: '1.2.3', bus });
     server = await startStatusServer({
       port: 0,
@@ -90,15 +109,17 @@ describe('a Prometheus that scrapes a running instance', () => {
       status: () => board.report(),
       readiness: () => ({ components: {} }),
     });
-    prometheus = await startPrometheus(new URL(server.url).host);
+    prometheus = await startPrometheus(new URL(server.url).host, ['deploy/prometheus/slo.yml']);
     // A rate needs two scrapes with something between them; garbage is collected when V8 sees fit.
-    const scraped = 'count_over_time(up[1m]) >= 8 and on () rate(nodejs_gc_duration_seconds_sum[1m]) > 0';
+    const scraped =
+      'count_over_time(up[1m]) >= 8 and on () rate(nodejs_gc_duration_seconds_sum[1m]) > 0 and on () stromaflow:failed:burn_rate3d';
     while ((await prometheus.query(scraped)).length === 0) {
       await exercise(metrics, { slides: 4 });
+      for (const state of ['done', 'put-back', 'given-up'] as const) over(state);
       await sleep(100);
     }
     const names = (await metrics.text()).matchAll(/^([a-z][a-z0-9_]*)[ {]/gm);
-    known = new Set(['up', ...[...names].map(([, name]) => name ?? '')]);
+    known = new Set(['up', ...[...names].map(([, name]) => name ?? ''), ...rules.map(([name]) => name)]);
   });
   afterAll(async () => {
     await prometheus.stop();
@@ -106,9 +127,9 @@ describe('a Prometheus that scrapes a running instance', () => {
   });
 
   const metricsIn = (expression: string): string[] =>
-    [...expression.matchAll(/\b(?:up\b|(?:stromaflow|process|nodejs)_[a-z0-9_]+)/g)].map(([name]) => name);
+    [...expression.matchAll(/\b(?:up\b|(?:stromaflow|process|nodejs)[_:][a-z0-9_:]+)/g)].map(([name]) => name);
 
-  it.each([...queries, ...alerts])('knows every metric of “%s”', (_title, expression) => {
+  it.each([...queries, ...rules])('knows every metric of “%s”', (_title, expression) => {
     const names = metricsIn(expression);
     expect(names.length).toBeGreaterThan(0);
     expect(names.filter(name => !known.has(name))).toEqual([]);
@@ -122,7 +143,7 @@ describe('a Prometheus that scrapes a running instance', () => {
     expect(finite.length, `${concrete}\n${JSON.stringify(result)}`).toBeGreaterThan(0);
   });
 
-  it.each(alerts)('can evaluate the alert %s', async (_alert, expression) => {
+  it.each(rules)('can evaluate the rule %s', async (_rule, expression) => {
     await prometheus.query(expression);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type LoadedModel, ModelSwitch } from '#src/engine/model-switch.js';
 import { StromaflowError } from '#src/errors.js';
-import type { ModelBundle } from '#src/model/bundle.js';
+import type { Model } from '#src/model/model.js';
 
 /** Loads what `next` says: a version, nothing new, or an error. Remembers which were closed. */
 function loader() {
@@ -13,7 +13,7 @@ function loader() {
     if (next instanceof Error) throw next;
     if (next === undefined) return undefined;
     const segmenter = { info: {}, segment: () => Promise.reject(), close: async () => void closed.push(next) };
-    return { bundle: { version: next } as ModelBundle, segmenter: segmenter as unknown as LoadedModel['segmenter'] };
+    return { model: { version: next } as Model, segmenter: segmenter as unknown as LoadedModel['segmenter'] };
   };
   return { load, control, closed };
 }
@@ -24,8 +24,8 @@ describe('ModelSwitch', () => {
     const models = await ModelSwitch.open(load);
     const [first, second] = [models.take(), models.take()];
     control.next = '2';
-    expect((await models.reload())?.bundle.version).toBe('2');
-    expect(models.take().bundle.version).toBe('2');
+    expect((await models.reload())?.model.version).toBe('2');
+    expect(models.take().model.version).toBe('2');
     models.release(first);
     expect(first.retired.aborted).toBe(false);
     models.release(second);
@@ -63,7 +63,7 @@ describe('ModelSwitch', () => {
     await expect(models.reload()).rejects.toThrow('half a file');
     expect(models.current).toBe(before);
     control.next = '2';
-    expect((await models.reload())?.bundle.version).toBe('2');
+    expect((await models.reload())?.model.version).toBe('2');
     expect(closed).toEqual(['1']);
   });
 

@@ -12,24 +12,23 @@ import { makeBundle } from '../support/formula-weights.js';
 const GOLDEN = new URL('../golden/', import.meta.url);
 
 export interface GoldenCase {
-  readonly side: number;
+  /** Of the patch; or its height and width. */
+  readonly side: number | readonly [height: number, width: number];
   readonly config: Readonly<Record<string, unknown>>;
   readonly layers: readonly string[];
 }
 
-export async function goldenCases(): Promise<Record<string, GoldenCase>> {
-  const text = await readFile(new URL('model_cases.json', GOLDEN), 'utf8');
+export async function goldenCases(file = 'model_cases.json'): Promise<Record<string, GoldenCase>> {
+  const text = await readFile(new URL(file, GOLDEN), 'utf8');
   return (JSON.parse(text) as { cases: Record<string, GoldenCase> }).cases;
 }
 
 /** The committed H&E patch, or its upper left corner. */
-export async function goldenPatch(side = 512): Promise<RgbImage> {
+export async function goldenPatch(side: GoldenCase['side'] = 512): Promise<RgbImage> {
+  const [height, width] = typeof side === 'number' ? [side, side] : side;
   const image = sharp(new URL('model_patch.webp', GOLDEN).pathname).removeAlpha();
-  const { data } = await image
-    .extract({ left: 0, top: 0, width: side, height: side })
-    .raw()
-    .toBuffer({ resolveWithObject: true });
-  return { pixels: new Uint8Array(data), width: side, height: side };
+  const { data } = await image.extract({ left: 0, top: 0, width, height }).raw().toBuffer({ resolveWithObject: true });
+  return { pixels: new Uint8Array(data), width, height };
 }
 
 export const openGolden = (file = 'model_golden.safetensors') => SafetensorsFile.open(new URL(file, GOLDEN).pathname);
@@ -40,6 +39,8 @@ export interface Difference {
   readonly max: number;
   /** Largest |value| of PyTorch's. */
   readonly scale: number;
+  /** From the lowest to the highest of PyTorch's values. */
+  readonly range: number;
   /** Logits only: pixels on the other side of 0 where |PyTorch's logit| > 10⁻³. */
   readonly flipped: number;
 }
@@ -49,11 +50,13 @@ export async function differences(
   name: string,
   { side, config, layers }: GoldenCase,
   engine: string,
+  file?: string,
 ): Promise<Difference[]> {
   const folder = await mkdtemp(join(tmpdir(), 'parity-'));
-  const golden = await openGolden();
+  const golden = await openGolden(file);
   try {
-    const bundle = await makeBundle({ config }, join(folder, 'bundle'));
+    const patchSize = typeof side === 'number' ? side : Math.min(...side);
+    const bundle = await makeBundle({ config, manifest: { patchSize } }, join(folder, 'bundle'));
     const options = { engine, cacheFolder: folder, layers, threads: 2 };
     const { outputs } = await evaluateImage(bundle, await goldenPatch(side), options);
     return await Promise.all(
@@ -81,13 +84,16 @@ function spread(values: Float32Array, count: number): Float32Array {
 export function compare(actual: Float32Array, expected: Float32Array): Omit<Difference, 'name'> {
   let max = 0;
   let scale = 0;
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   let flipped = 0;
   for (let i = 0; i < expected.length; i++) {
     max = Math.max(max, Math.abs(actual[i]! - expected[i]!));
     scale = Math.max(scale, Math.abs(expected[i]!));
+    least = Math.min(least, expected[i]!);
+    most = Math.max(most, expected[i]!);
     if (Math.abs(expected[i]!) > 1e-3 && actual[i]! > 0 !== expected[i]! > 0) flipped++;
   }
-  return { max, scale, flipped };
+  return { max, scale, range: most - least, flipped };
 }
 
 /** The bars: 10⁻³ on every value, and no pixel of the mask on the other side. */

@@ -36,7 +36,7 @@ async function poolOf(faults: readonly number[], { workers = 1, roomFor = 0, fai
   } as const;
   const data = { arena: { shape: arena.shape, shared: arena.shared }, backend };
   const pool = await EnginePool.start({
-    crew: { model: { name: 'm', version: '1' }, threads: Array.from({ length: workers }, () => data) },
+    crew: { model: { name: 'm', version: '1', threshold: 0.5 }, threads: Array.from({ length: workers }, () => data) },
     script: new URL('./faulty.worker.mjs', import.meta.url),
     delay: () => 0,
     onEvent: event => events.push(event),

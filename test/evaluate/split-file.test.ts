@@ -2,7 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeSplit, readSplit, SPLITS, type Split, splitOf, writeSplit } from '#src/evaluate/split.js';
+import {
+  makeSplit,
+  parseFractions,
+  readSplit,
+  SPLITS,
+  type Split,
+  splitOf,
+  trainPictures,
+  writeSplit,
+} from '#src/evaluate/split.js';
 import { scratch } from './set-builder.js';
 
 let folder: string;
@@ -121,5 +130,37 @@ describe('makeSplit with other fractions', () => {
       }),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('parseFractions', () => {
+  it('reads what train, validation and test get', () => {
+    expect(parseFractions('0.5, 0, 0.5')).toEqual({ train: 0.5, validation: 0, test: 0.5 });
+    expect(parseFractions('1,0,0')).toEqual({ train: 1, validation: 0, test: 0 });
+  });
+
+  it.each([
+    '',
+    '1',
+    '0.5,0.5',
+    '0.5,0.4,0.2',
+    '0,0.5,0.5',
+    '1.5,-0.5,0',
+    '0.8,0.1,x',
+    '0.8,,0.2',
+    '0.25,0.25,0.25,0.25',
+  ])('refuses %j', text => {
+    expect(() => parseFractions(text)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  });
+});
+
+describe('trainPictures', () => {
+  it('knows pictures by the names that a set gives them', () => {
+    const images = { a_b: { patient: 'p', split: 'train' }, c: { patient: 'q', split: 'test' } } as const;
+    const fractions = { train: 0.5, validation: 0, test: 0.5 };
+    const taken = trainPictures({ version: 1, by: 'patient', seed: 1, fractions, ...GRID, images });
+    expect(['x/a b.png', 'a_b.svs', 'c.png', 'other.png', 'constructor.png'].map(taken)).toEqual([
+      ...[true, true, false, false, false],
+    ]);
   });
 });

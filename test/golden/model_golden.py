@@ -11,6 +11,7 @@ makes of them.
 Weights are made by a formula instead of being stored; test/support/formula-weights.ts makes the same ones.
 """
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -80,15 +81,22 @@ def hashed(name: str, count: int) -> np.ndarray:
     return h.astype(np.float64) / 2**31 - 1
 
 
+# Norms in front of a sum, and biases in front of the sigmoid of squeeze and excitation.
+LAST_OF_BLOCK = re.compile(r"^encoder\.(model\.)?layer|^encoder\.features\.\d+\.conv\.[23]\.|\._bn2\.|\.bn3\.")
+EXCITING = re.compile(r"(\._se_expand|\.conv_expand|\.se(_module)?\.fc2)\.bias$")
+
+
 def formula(name: str, shape: tuple[int, ...]) -> np.ndarray:
     u = hashed(name, int(np.prod(shape)))
     part = name.rsplit(".", 1)[1]
-    if len(shape) == 4:
-        values = u * np.sqrt(6 / (shape[1] * shape[2] * shape[3]))
+    if len(shape) > 1:
+        values = u * np.sqrt(6 / np.prod(shape[1:]))
     elif part == "running_var":
         values = 1 + 0.5 * u
     elif part == "weight":
-        values = (0.5 if name.startswith("encoder.layer") else 1) + 0.25 * u  # residual sums would grow without bound
+        values = (0.5 if LAST_OF_BLOCK.search(name) else 1) + 0.25 * u  # residual sums would grow without bound
+    elif EXCITING.search(name):
+        values = 2 + 0.1 * u  # a product of weights of 1/2 would vanish
     else:
         values = 0.1 * u
     return values.astype(np.float32).reshape(shape)

@@ -1,4 +1,5 @@
-"""Two more models for the picture docs/images/three-models.jpg: U-Nets that learn, for a short time, to copy the starter model's masks.
+"""Two more models for the picture docs/images/three-models.jpg: U-Nets that learn, for a short time, to copy the starter model's masks,
+as it makes them with frozen norms.
 
     python test/golden/three_models.py <unet-resnet34 | unet-vgg16> <bundle folder to write> [--images <folder>] [--minutes 20] [--threads 1]
         (torch, segmentation_models_pytorch, openslide-python, pillow)
@@ -20,6 +21,9 @@ import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.numpy import load_file
+
+from norm_golden import freeze
 
 HERE = Path(__file__).parent
 SLIDE = HERE.parent / "fixtures" / "CMU-1-Small-Region.svs"
@@ -90,6 +94,7 @@ def main() -> None:
     torch.set_num_threads(given.threads)
 
     starter = smp.from_pretrained(str(STARTER)).float().eval()
+    freeze(starter, load_file(STARTER / "norm-statistics.safetensors"))
     patches = slide_patches() + (picture_patches(given.images) if given.images else [])
     images = torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).contiguous()
     with torch.inference_mode():

@@ -65,7 +65,7 @@ def sketch(name: str, exact: torch.Tensor, singles: list[torch.Tensor]) -> list[
     return [float(f"{value:.9g}") for value in [np.linalg.norm(flat), *(sign @ flat for sign in signs)]] + [float(f"{off:.2g}")]
 
 
-def train(side: int, config: dict, kind: str, optimizer: str, dtype: torch.dtype, rounding: int = 0) -> dict:
+def train(side: int, config: dict, kind: str, optimizer: str, dtype: torch.dtype, rounding: int = 0, steps: int = 5) -> dict:
     images, labels = batch(side)
     model = build(config).to(dtype).train()
     with torch.no_grad():
@@ -78,7 +78,7 @@ def train(side: int, config: dict, kind: str, optimizer: str, dtype: torch.dtype
     options = {"lr": RATE, "weight_decay": WEIGHT_DECAY}
     optimiser = torch.optim.AdamW(model.parameters(), **options) if optimizer == "adamw" else torch.optim.Adam(model.parameters(), lr=RATE)
     found: dict = {"losses": []}
-    for step in range(1, 6):
+    for step in range(1, steps + 1):
         loss = loss_of(kind, model(images), labels)
         optimiser.zero_grad()
         loss.backward()
@@ -86,7 +86,7 @@ def train(side: int, config: dict, kind: str, optimizer: str, dtype: torch.dtype
         if step == 1:
             found["gradients"] = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
         optimiser.step()
-        if step in (1, 5):
+        if step in (1, steps):
             state = {name: value.clone() for name, value in model.state_dict().items() if not name.endswith("num_batches_tracked")}
             found[f"after {step}"] = state
     return found

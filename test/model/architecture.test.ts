@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { inputsOf } from '#src/model/graph/graph.js';
+import { IMAGENET } from '#src/model/manifest.js';
 
 const parse = (config: Record<string, unknown>) => parseArchitecture(config, 'config.json');
 const network = (config: Record<string, unknown>) => buildNetwork(parse(config));
@@ -15,6 +16,12 @@ describe('networks', () => {
     ['U-Net/ResNet34', { ...UNET, encoder_name: 'resnet34' }, 24_455_377],
     ['U-Net/VGG16', { ...UNET, encoder_name: 'vgg16' }, 23_752_273],
     ['U-Net/VGG16 with batch norm', { ...UNET, encoder_name: 'vgg16_bn' }, 23_769_169],
+    ['U-Net/ResNeXt50', { ...UNET, encoder_name: 'resnext50_32x4d' }, 32_063_185],
+    ['U-Net/SE-ResNeXt50', { ...UNET, encoder_name: 'se_resnext50_32x4d' }, 34_594_177],
+    ['U-Net/MobileNetV2', { ...UNET, encoder_name: 'mobilenet_v2' }, 6_665_041],
+    ['FPN/DenseNet121', { ...FPN, encoder_name: 'densenet121' }, 9_383_361],
+    ['FPN/Mix Transformer b0', { ...FPN, encoder_name: 'mit_b0' }, 5_075_425],
+    ['FPN/Mix Transformer b5', { ...FPN, encoder_name: 'mit_b5' }, 83_330_113],
   ])('%s has as many weights as in PyTorch', (_, config, expected) => {
     const { parameters } = network(config);
     const count = [...parameters.values()].reduce((sum, shape) => sum + shape.reduce((n, size) => n * size, 1), 0);
@@ -47,6 +54,7 @@ describe('config.json', () => {
     expect(parse(FPN)).toEqual({
       encoder: 'resnet34',
       encoderDepth: 5,
+      input: IMAGENET,
       classes: 1,
       activation: 'sigmoid',
       decoder: {
@@ -103,9 +111,13 @@ describe('config.json', () => {
   });
 
   test.each([
-    ['_model_class', { _model_class: 'DeepLabV3Plus' }],
+    ['_model_class', { _model_class: 'DPT' }],
+    ['_model_class', { _model_class: 'toString' }],
     ['_model_class', {}],
-    ['encoder_name', { ...FPN, encoder_name: 'efficientnet-b0' }],
+    ['encoder_name', { ...FPN, encoder_name: 'tu-convnext_tiny' }],
+    ['encoder_name', { ...FPN, encoder_name: 'resnet50.a1_in1k' }],
+    ['encoder_name', { ...FPN, encoder_name: 3 }],
+    ['encoder_depth', { ...FPN, encoder_name: 'mit_b0', encoder_depth: 4, upsampling: 2 }],
     ['encoder_name', { ...FPN, encoder_name: 'constructor' }],
     ['in_channels', { ...FPN, in_channels: 4 }],
     ['output_stride', { ...FPN, output_stride: 16 }],

@@ -49,6 +49,17 @@ describe('parameters are named and shaped as in PyTorch', () => {
     expect(parameters.get('bn.running_var')).toEqual([5]);
   });
 
+  test('in groups, linear layers and norms of their own', () => {
+    const { parameters } = buildGraph(g => {
+      const x = g.conv(small(g), 'deep', { out: 8, kernel: 5, groups: 4, bias: false });
+      return g.layerNorm(g.batchNorm(g.conv(x, 'fc', { out: 3, kernel: 1, linear: true }), 'bn'), 'ln');
+    });
+    expect(parameters.get('deep.weight')).toEqual([8, 1, 5, 5]);
+    expect(parameters.get('fc.weight')).toEqual([3, 8]);
+    expect(parameters.get('bn.running_var')).toEqual([3]);
+    expect(parameters.get('ln.bias')).toEqual([3]);
+  });
+
   test('one used twice is a mistake', () => {
     expect(() => buildGraph(g => g.add(small(g), small(g)))).toThrow('parameter c.weight is used twice');
   });
@@ -63,8 +74,20 @@ describe('what does not fit is refused while it is built', () => {
     ['multiply by other channels', g => g.multiply(small(g), small(g, 'd', 2))],
     ['multiply by another size', g => g.multiply(small(g), g.conv(g.image, 'd', { out: 1, kernel: 1, stride: 2 }))],
     ['groups that do not divide the channels', g => g.groupNorm(small(g), { name: 'n', groups: 3 })],
+    ['inputs that groups do not divide', g => g.conv(small(g), 'd', { out: 6, kernel: 3, groups: 3 })],
+    ['outputs that groups do not divide', g => g.conv(small(g), 'd', { out: 5, kernel: 3, groups: 2 })],
+    ['a linear layer of 3 × 3', g => g.conv(small(g), 'd', { out: 4, kernel: 3, linear: true })],
+    ['a convolution of nothing', g => g.conv(g.empty(2), 'd', { out: 4, kernel: 1 })],
+    ['keys without values', g => g.attention(small(g), small(g, 'd'), 1)],
+    ['heads that do not divide the channels', g => g.attention(small(g), small(g, 'd', 8), 3)],
   ])('%s', (_, build) => {
     expect(() => buildGraph(build)).toThrow(RangeError);
+  });
+
+  test('a tensor without channels is left out where tensors are set side by side', () => {
+    const graph = buildGraph(g => g.concat([g.conv(g.image, 'c', { out: 4, kernel: 3, stride: 2 }), g.empty(2)]));
+    expect(graph.nodes.map(({ op }) => op)).toEqual(['input', 'conv']);
+    expect(graph.output).toMatchObject({ channels: 4, stride: 2 });
   });
 
   test('multiplying repeats one channel, or one pixel', () => {

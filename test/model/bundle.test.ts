@@ -98,6 +98,38 @@ describe('refused', () => {
     });
   });
 
+  test('weights of a deeper network of the family, which have all tensors of the shallower one', async () => {
+    const path = await makeBundle({ config: { ...SMALL, encoder_name: 'resnet34' } }, folder());
+    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as Record<string, unknown>;
+    await writeFile(join(path, 'config.json'), JSON.stringify({ ...config, encoder_name: 'resnet18' }));
+    await expect(loadBundle(path)).rejects.toThrow(
+      code('MODEL_TENSOR', 'encoder.layer1.2.conv1.weight has no place in resnet18'),
+    );
+  });
+
+  test('but stages that a shallower encoder keeps and does not run are fine', async () => {
+    const stage = { name: 'encoder.layer4.1.conv2.weight', shape: [512], values: new Float32Array(512) };
+    const head = { name: 'encoder.fc.weight', shape: [8], values: new Float32Array(8) };
+    const path = await makeBundle({ config: SMALL, edit: all => [...all, stage, head] }, folder());
+    expect((await loadBundle(path)).outputs).toBe(1);
+  });
+
+  test('an encoder whose name leaves open what images it wants, until the bundle says so', async () => {
+    const config = { ...SMALL, encoder_name: 'tu-efficientnet_b1' };
+    await expect(loadBundle(await makeBundle({ config }, folder()))).rejects.toThrow(
+      code('MODEL_INVALID', 'come in two kinds'),
+    );
+    const input = { range: [0, 1], mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+    const stated = await loadBundle(await makeBundle({ config, manifest: { input } }, folder()));
+    expect(stated.input).toEqual(input);
+    const tagged = { ...config, encoder_name: 'tu-efficientnet_b1.ft_in1k' };
+    expect((await loadBundle(await makeBundle({ config: tagged }, folder()))).input.mean[0]).toBe(0.485);
+    const lite = { ...config, encoder_name: 'tu-tf_efficientnet_lite0' };
+    const assumed = await loadBundle(await makeBundle({ config: lite }, folder()));
+    expect(assumed.input).toEqual(input);
+    expect(assumed.assumed).toContain('input');
+  });
+
   test('a tensor that is missing, by name and shape', async () => {
     const drop = (all: TensorToWrite[]) => all.filter(({ name }) => name !== 'encoder.layer1.0.conv1.weight');
     const path = await makeBundle({ config: SMALL, edit: drop }, folder());

@@ -70,7 +70,7 @@ async function weightsBeside(path: string, name = 'w.bin'): Promise<string> {
 }
 
 async function wrapped(path: string): Promise<Uint8Array> {
-  const decision = { rule: 'any', channels: [0], of: 'logits', bar: 1 } as const;
+  const decision = { rule: 'any', channels: [0], of: 'logits', bar: 1, threshold: 0.75 } as const;
   const input = { range: [0, 255], mean: [0, 0, 0], std: [1, 1, 1] } as const;
   const pieces: Uint8Array[] = [];
   for await (const piece of wrapModel(await readOnnx(path), { input, decision, classes: 3 }))

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SEEN_FILE } from '#src/evaluate/seen.js';
 import { loadBundle } from '#src/model/bundle.js';
 import { importBundle } from '#src/model/import.js';
 import { SafetensorsFile } from '#src/model/safetensors.js';
@@ -32,6 +33,16 @@ test("a folder of smp's becomes a bundle that states what was given", async () =
   const copied = await readFile(join(target, 'model.safetensors'));
   expect(copied.equals(await readFile(join(saved, 'model.safetensors')))).toBe(true);
   expect(await readdir(join(root, 'deep'))).toEqual(['stroma-v2']);
+});
+
+test('a copy keeps the list of images that the model was trained on', async () => {
+  const source = await makeBundle({ config: SMALL });
+  const list = `${'a'.repeat(64)}  images/a.png\n`;
+  await writeFile(join(source, SEEN_FILE), list);
+  for (const half of [false, true]) {
+    const { path } = await importBundle(source, join(root, `seen-${half}`), { half });
+    expect(await readFile(join(path, SEEN_FILE), 'utf8')).toBe(list);
+  }
 });
 
 test('half precision halves the weights and rounds them', async () => {

@@ -123,6 +123,25 @@ describe('where a network becomes bytes', () => {
   });
 });
 
+test.each([
+  ['mit_b0', /^encoder\.patch_embed\d\.proj$/],
+  ['mobilenet_v2', /^encoder\.features\.0\.0$|\.conv\.(0|1|2|3)(\.0)?$|features\.18\.0$/],
+  ['resnext50_32x4d', /^encoder\.conv1$|\.conv[13]$|\.downsample\.0$/],
+  ['efficientnet-b0', /_conv_stem$|_expand_conv$|_project_conv$/],
+])('of %s, what is in groups, linear or squeezed to one pixel stays float32', (encoder_name, whole) => {
+  const graph = simplify(buildNetwork(parseArchitecture({ _model_class: 'Unet', encoder_name }, 'config.json')));
+  const convs = graph.nodes.filter(node => node.op === 'conv').filter(({ name }) => name.startsWith('encoder.'));
+  const quantised = convs.filter(isQuantised);
+  expect(quantised.length).toBeGreaterThan(3);
+  expect(quantised.length).toBeLessThan(convs.length);
+  for (const node of quantised) {
+    expect(node.groups ?? 1).toBe(1);
+    expect(node.linear).toBeUndefined();
+    expect(node.input.stride).not.toBe('global');
+    expect(node.name).toMatch(whole);
+  }
+});
+
 describe('quantisation.json', () => {
   const ranges = Object.fromEntries(measuredPlaces(graphOf(SMALL)).map(({ name }) => [name, [-1, 2]]));
   const bundleWith = async (json: unknown) => {

@@ -51,6 +51,14 @@ describe('sums and 1 × 1 convolutions move below enlargements', () => {
     expect(written(simplify(graph))).toBe('up2(head+(a(x)))');
   });
 
+  test('not a convolution in groups, whose channels do not mix', () => {
+    const graph = buildGraph(g => {
+      const coarse = g.conv(g.image, 'a', { ...half, out: 8 });
+      return g.conv(g.upsample(coarse, 2, 'nearest'), 'head', { out: 2, kernel: 1, groups: 2 });
+    });
+    expect(written(simplify(graph))).toBe('head+(up2(a(x)))');
+  });
+
   test('not a sum of unequal enlargements', () => {
     const graph = buildGraph(g => {
       const [a, b] = ['a', 'b'].map(name => g.conv(g.image, name, { ...half, out: 4 }));

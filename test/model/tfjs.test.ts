@@ -4,8 +4,9 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { simplify } from '#src/model/graph/simplify.js';
-import { cubicWeights } from '#src/model/program/interpolation.js';
-import { channelsLast, type Tf } from '#src/model/tfjs/layers.js';
+import { averages, cubicWeights } from '#src/model/program/interpolation.js';
+import { channelsLast } from '#src/model/tfjs/conv.js';
+import type { Tf } from '#src/model/tfjs/layer.js';
 import { buildTfjs } from '#src/model/tfjs/network.js';
 import { formulaWeights, SMALL } from '../support/formula-weights.js';
 
@@ -80,7 +81,7 @@ test('kernels are turned from [out, in, height, width] to [height, width, in, ou
 describe('bicubic weights', () => {
   test("are PyTorch's: torch.nn.functional.interpolate([0, 1, 4, 9], scale_factor=2, mode='bicubic')", () => {
     const values = [0, 1, 4, 9];
-    const enlarged = cubicWeights(4, 2).map(row => row.reduce((sum, weight, i) => sum + weight * values[i]!, 0));
+    const enlarged = cubicWeights(4, 8).map(row => row.reduce((sum, weight, i) => sum + weight * values[i]!, 0));
     const expected = [-0.10546875, 0.12109375, 0.45703125, 1.609375, 2.828125, 5.44921875, 7.97265625, 9.52734375];
     enlarged.forEach((value, i) => {
       expect(value).toBeCloseTo(expected[i]!, 6);
@@ -90,7 +91,7 @@ describe('bicubic weights', () => {
   test('keep constants, and are mirrored at the other end', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 2, max: 4 }), (size, factor) => {
-        const rows = cubicWeights(size, factor);
+        const rows = cubicWeights(size, size * factor);
         expect(rows).toHaveLength(size * factor);
         rows.forEach((row, i) => {
           expect(row.reduce((a, b) => a + b)).toBeCloseTo(1, 10);
@@ -101,5 +102,15 @@ describe('bicubic weights', () => {
         });
       }),
     );
+  });
+});
+
+describe('averages of parts', () => {
+  test("are PyTorch's: torch.nn.functional.adaptive_avg_pool1d of 5 and of 2 numbers", () => {
+    const of = (values: readonly number[], parts: number) =>
+      averages(values.length, parts).map(row => row.reduce((sum, weight, i) => sum + weight * values[i]!, 0));
+    expect(of([1, 2, 4, 8, 16], 3)).toEqual([1.5, 14 / 3, 12].map(value => expect.closeTo(value, 10)));
+    expect(of([1, 3], 6)).toEqual([1, 1, 1, 3, 3, 3]);
+    expect(of([1, 3, 5], 2)).toEqual([2, 4]);
   });
 });

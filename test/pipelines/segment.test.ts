@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastValueFrom, of, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -134,6 +134,36 @@ describe('segmentSlides', () => {
     const [again] = await run(third.parts, [task()]);
     expect(again).toMatchObject({ state: 'done-before' });
     expect(third.events).toEqual([]);
+  });
+
+  it('does a slide again whose results are gone, and says so', async () => {
+    const out = await emptyFolder();
+    const results = async (): Promise<SlideResult[]> => {
+      const said: string[] = [];
+      const parts = { ...(await open({ out })), say: (line: string) => said.push(line) };
+      const found = await run(parts, [{ ...task(), wantsResults: true }]);
+      await parts.close();
+      expect(said.filter(line => line.includes('its results are gone'))).toHaveLength(isGone ? 1 : 0);
+      return found;
+    };
+    let isGone = false;
+    expect(await results()).toMatchObject([{ state: 'completed' }]);
+    const first = await digest(join(out, 'slide', 'mask.geojson'));
+    expect(await results()).toMatchObject([{ state: 'done-before' }]);
+    await rm(join(out, 'slide'), { recursive: true });
+    isGone = true;
+    expect(await results()).toMatchObject([{ state: 'completed' }]);
+    expect(await digest(join(out, 'slide', 'mask.geojson'))).toBe(first);
+  });
+
+  it('leaves results gone that nobody asks for: somebody made room', async () => {
+    const out = await emptyFolder();
+    for (const state of ['completed', 'done-before']) {
+      const parts = await open({ out });
+      expect(await run(parts, [task()])).toMatchObject([{ state }]);
+      await parts.close();
+      await rm(join(out, 'slide'), { recursive: true, force: true });
+    }
   });
 
   it('reports a slide that cannot be read and goes on with the others', async () => {

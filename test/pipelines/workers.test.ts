@@ -19,6 +19,7 @@ import { openSlide } from '#src/slide/open.js';
 import { createMemoryLedger } from '#src/store/memory-ledger.js';
 import { TaskQueue } from '#src/tasks/task-queue.js';
 import { startNatsServer, type TestNatsServer } from '../support/nats-server.js';
+import { RecordingObserver } from '../support/observer.js';
 import { partsWith, recording, withSegmenter } from '../support/parts.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 import { eventually } from '../support/processes.js';
@@ -138,12 +139,13 @@ function masks(events: readonly BusEvent[]): Map<string, string> {
 }
 
 /** What one process makes of the slide. */
-async function alone(): Promise<{ files: Map<string, string>; masks: Map<string, string> }> {
+async function alone(): Promise<{ files: Map<string, string>; masks: Map<string, string>; drops: string[] }> {
   const out = await emptyFolder();
   const { parts, events } = recording(await partsWith({ ...COMMON, out }));
-  expect(await segment(parts)).toMatchObject({ state: 'completed' });
+  const observer = new RecordingObserver();
+  expect(await segment({ ...parts, observer })).toMatchObject({ state: 'completed' });
   await parts.close();
-  return { files: await files(join(out, 'slide')), masks: masks(events) };
+  return { files: await files(join(out, 'slide')), masks: masks(events), drops: observer.drops };
 }
 
 const expected = alone();
@@ -151,10 +153,15 @@ const expected = alone();
 describe('ingest and workers', () => {
   it('make what one process makes: masks, files and areas, byte for byte', async () => {
     const server = await openServer();
-    const workers = [await startWorker(server), await startWorker(server), await startWorker(server)];
+    const [atIngest, atWorkers] = [new RecordingObserver(), new RecordingObserver()];
+    const watched = (parts: Parts): Parts => ({ ...parts, observer: atWorkers });
+    const workers = await Promise.all([1, 2, 3].map(() => startWorker(server, watched)));
     const { parts, events, out } = await openIngest(server);
-    expect(await segment(parts)).toMatchObject({ state: 'completed' });
+    expect(await segment({ ...parts, observer: atIngest })).toMatchObject({ state: 'completed' });
     const one = await expected;
+    // Patches without a mask are told of by their owner, as one process does, and by nobody else.
+    expect(one.drops).toContain('empty');
+    expect([atIngest.drops.toSorted(), atWorkers.drops]).toEqual([one.drops.toSorted(), []]);
     expect(one.masks.size).toBeGreaterThan(10);
     expect(masks(events)).toEqual(one.masks);
     expect(await files(join(out, 'slide'))).toEqual(one.files);

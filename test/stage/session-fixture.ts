@@ -58,7 +58,7 @@ export async function sessionOf(parts: Partial<SessionParts> = {}, records: read
     run: noted,
     runToken: 'abc',
     events: EVENTS,
-    model: { segmenter: { info: ENGINE } } as unknown as ServingModel,
+    model: { model: { members: [] }, segmenter: { info: ENGINE } } as unknown as ServingModel,
     ...parts,
   });
   return { session, log, run };

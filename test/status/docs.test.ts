@@ -3,17 +3,18 @@ import { it } from 'vitest';
 import { parse } from 'yaml';
 import { createMetrics } from '#src/status/metrics.js';
 import { expectGenerated, markdownTable } from '../support/generated-docs.js';
-import { engine } from './exercise.js';
+import { engine, share, streams } from './exercise.js';
 
 interface Rules {
-  groups: { rules: { alert: string; for: string; labels: { severity: string }; annotations: { summary: string } }[] }[];
+  groups: { rules: { alert?: string; labels: { severity: string }; annotations: { summary: string } }[] }[];
 }
 
 it('docs/operations.md lists every metric and every alert', async () => {
-  const all = createMetrics({ version: '1', engine, connected: () => true, folderUp: () => true });
+  const all = createMetrics({ version: '1', engine, connected: () => true, folderUp: () => true, streams });
+  share(all);
   const scores = { loss: 0.5, iou: 0.5 };
-  all.training.stepped({ ...scores, epoch: 1, images: 1 });
-  all.training.epoch({ rate: 1e-4, validation: scores, best: true, imagesPerSecond: 1 });
+  all.training.stepped({ ...scores, epoch: 1, rate: 1e-4, images: 1 });
+  all.training.epoch({ validation: scores, imagesPerSecond: 1 }, 0.5);
   const text = await all.text();
   const metrics = [...text.matchAll(/^# HELP (stromaflow_\w+) (.+)\n# TYPE \w+ (\w+)/gm)].map(
     ([, name, help, type]) => {
@@ -22,11 +23,12 @@ it('docs/operations.md lists every metric and every alert', async () => {
       return [`\`${name}\``, type ?? '', labels.join(', '), help ?? ''];
     },
   );
-  const { groups } = parse(readFileSync('deploy/prometheus/alerts.yml', 'utf8')) as Rules;
-  const alerts = groups
+  const alerts = ['alerts', 'slo']
+    .flatMap(name => (parse(readFileSync(`deploy/prometheus/${name}.yml`, 'utf8')) as Rules).groups)
     .flatMap(({ rules }) => rules)
+    .filter(rule => rule.alert !== undefined)
     .map(rule => [
-      rule.alert,
+      rule.alert ?? '',
       rule.labels.severity,
       rule.annotations.summary.replace(/\{\{ \$labels\.(\w+) \}\}/g, '<$1>'),
     ]);

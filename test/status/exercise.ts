@@ -2,9 +2,11 @@ import type { EngineInfo } from '#src/engine/segmenter.js';
 import { StromaflowError } from '#src/errors.js';
 import type { EventBus } from '#src/event/bus.js';
 import { createMemoryBus } from '#src/event/memory-bus.js';
+import type { StreamFill } from '#src/event/stream/kept-events.js';
 import type { StageName } from '#src/stage/observer.js';
 import type { Metrics } from '#src/status/metrics.js';
 import { observeBus } from '#src/status/observe-bus.js';
+import type { TaskState } from '#src/status/sharing-metrics.js';
 import { aggregate, createSampleEvents, deadLetter, maskInput, slidePayloads } from '../event/samples.js';
 
 const INFO: EngineInfo = {
@@ -14,15 +16,33 @@ const INFO: EngineInfo = {
   device: 'cpu',
   model: 'starter',
   modelVersion: '0.1.0+ab',
+  threshold: 0.5,
   batch: 4,
   lanes: 1,
   loadSeconds: 1,
 };
 export const engine = (): EngineInfo => INFO;
 
+/** Streams as a bus has them that keeps what is published. */
+export const streams = async (): Promise<StreamFill[]> =>
+  (['masks', 'tasks', 'outcomes'] as const).map((kind, index) => ({
+    ...{ kind, messages: 10 * index, bytes: 1000 * index, limitBytes: 1e6 },
+  }));
+
+/** Makes a process both one that hands out work and one that does it. Returns what tells of a task that is over. */
+export function share({ sharing }: Pick<Metrics, 'sharing'>): (state: TaskState) => void {
+  sharing.handsOut({ backlog: 48 })(2);
+  return sharing.works({ standstills: 1, backlog: async () => ({ waiting: 3, inHand: 2 }) });
+}
+
 /** Makes every metric move: each stage, result, reason and kind of event, for several slides. */
 export async function exercise(
-  { observer, busObserver, engineEvent, modelReloaded }: Omit<Metrics, 'text' | 'contentType'>,
+  {
+    observer,
+    busObserver,
+    engineEvent,
+    modelReloaded,
+  }: Pick<Metrics, 'observer' | 'busObserver' | 'engineEvent' | 'modelReloaded'>,
   { slides }: { readonly slides: number },
 ): Promise<void> {
   const raw: EventBus = createMemoryBus();

@@ -5,19 +5,24 @@ import { buildNetwork } from '#src/model/architecture/network.js';
 import { type TensorToWrite, writeSafetensors } from '#src/model/safetensors-write.js';
 import { temporaryFolder } from './temporary.js';
 
+/** Norms in front of a sum, and biases in front of the sigmoid of squeeze and excitation: what would grow or vanish with depth. */
+const LAST_OF_BLOCK = /^encoder\.(model\.)?layer|^encoder\.features\.\d+\.conv\.[23]\.|\._bn2\.|\.bn3\./;
+const EXCITING = /(\._se_expand|\.conv_expand|\.se(_module)?\.fc2)\.bias$/;
+
 /** Weights by the formula of test/golden/model_golden.py, so that parity needs none stored. */
 export function formulaWeights(name: string, shape: readonly number[]): Float32Array {
   const count = shape.reduce((product, size) => product * size, 1);
   const part = name.slice(name.lastIndexOf('.') + 1);
   const values = new Float32Array(count);
-  const bound = Math.sqrt(6 / (shape[1]! * shape[2]! * shape[3]!));
-  const centre = name.startsWith('encoder.layer') ? 0.5 : 1;
+  const bound = Math.sqrt(6 / (count / shape[0]!));
+  const centre = LAST_OF_BLOCK.test(name) ? 0.5 : 1;
   const seed = fnv1a(name);
   for (let i = 0; i < count; i++) {
     const u = uniform(seed, i);
-    if (shape.length === 4) values[i] = u * bound;
+    if (shape.length > 1) values[i] = u * bound;
     else if (part === 'running_var') values[i] = 1 + 0.5 * u;
     else if (part === 'weight') values[i] = centre + 0.25 * u;
+    else if (EXCITING.test(name)) values[i] = 2 + 0.1 * u;
     else values[i] = 0.1 * u;
   }
   return values;

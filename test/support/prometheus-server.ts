@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requireBinary } from './require-binary.js';
 
@@ -13,13 +13,15 @@ export interface TestPrometheus {
   stop(): Promise<void>;
 }
 
-/** A real Prometheus that scrapes `target` (host:port) every 200 ms as job `stromaflow`. */
-export async function startPrometheus(target: string): Promise<TestPrometheus> {
+/** A real Prometheus that scrapes `target` (host:port) every 200 ms as job `stromaflow`, and follows files of rules as often. */
+export async function startPrometheus(target: string, ruleFiles: readonly string[] = []): Promise<TestPrometheus> {
   const binary = requireBinary('prometheus', 'apt-get install prometheus');
   const folder = await mkdtemp(join(tmpdir(), 'stromaflow-prometheus-'));
   const config = join(folder, 'prometheus.yml');
   const job = { job_name: 'stromaflow', static_configs: [{ targets: [target] }] };
-  await writeFile(config, JSON.stringify({ global: { scrape_interval: '200ms' }, scrape_configs: [job] }));
+  const global = { scrape_interval: '200ms', evaluation_interval: '200ms' };
+  const rule_files = ruleFiles.map(file => resolve(file));
+  await writeFile(config, JSON.stringify({ global, rule_files, scrape_configs: [job] }));
   const address = `127.0.0.1:${await freePort()}`;
   const args = [`--config.file=${config}`, `--storage.tsdb.path=${folder}/data`, `--web.listen-address=${address}`];
   const child = spawn(binary, args, { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -4,10 +4,10 @@ import type { Loss } from '#src/model/gradient/loss.js';
 import { STEP, trainingProgram } from '#src/model/gradient/step.js';
 import { buildGraph, type ConvOptions, type GraphBuilder } from '#src/model/graph/builder.js';
 import { freezeNorms } from '#src/model/graph/freeze.js';
-import type { Graph, Value } from '#src/model/graph/graph.js';
+import { ACTIVATIONS, type Graph, type Value } from '#src/model/graph/graph.js';
 import { simplify } from '#src/model/graph/simplify.js';
 import type { Program } from '#src/model/program/words.js';
-import type { Tf } from '#src/model/tfjs/layers.js';
+import type { Tf } from '#src/model/tfjs/layer.js';
 import { openOrtPrograms } from '#src/train/ort-programs.js';
 import type { LoadedProgram } from '#src/train/program-engine.js';
 import { openTfjsPrograms } from '#src/train/tfjs-programs.js';
@@ -29,6 +29,38 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
   'conv 1 × 1 by 2': convolution({ kernel: 1, stride: 2 }),
   'conv 7 × 7 by 2': convolution({ kernel: 7, stride: 2 }),
   'conv 5 × 5 by 3': convolution({ kernel: 5, stride: 3 }),
+  'conv 3 × 3 padded on two sides, by 2': convolution({ kernel: 3, stride: 2, padding: [0, 0, 1, 1] }),
+  'conv 5 × 5 padded unevenly': convolution({ kernel: 5, padding: [1, 2, 3, 0] }),
+  'conv 3 × 3 dilated': convolution({ kernel: 3, dilation: 2 }),
+  'conv 3 × 3 in groups': convolution({ kernel: 3, groups: 2, out: 6 }),
+  'conv 3 × 3 in groups by 2': convolution({ kernel: 3, groups: 2, out: 6, stride: 2 }),
+  'conv depthwise': convolution({ kernel: 5, groups: 4, out: 4, bias: false, batchNorm: 'norm' }),
+  'conv depthwise by 2, padded on two sides': convolution({
+    kernel: 5,
+    groups: 4,
+    out: 8,
+    stride: 2,
+    padding: [1, 1, 2, 2],
+  }),
+  'conv depthwise dilated': convolution({ kernel: 3, groups: 4, out: 4, dilation: 3 }),
+  linear: convolution({ kernel: 1, linear: true }),
+  'batch norm behind a sum': between((g, x) => g.batchNorm(g.add(x, x), 'norm')),
+  'layer norm': between((g, x) => g.layerNorm(x, 'norm')),
+  ...Object.fromEntries(
+    ACTIVATIONS.filter(name => name !== 'relu' && name !== 'sigmoid').map(name => [
+      name,
+      between((g, x) => g.activate(g.conv(x, 'wide', { out: 4, kernel: 1 }), name)),
+    ]),
+  ),
+  attention: between((g, x) => {
+    const few = g.conv(x, 'few', { out: 4, kernel: 2, stride: 2, padding: 0 });
+    return g.attention(x, g.conv(few, 'kv', { out: 8, kernel: 1, linear: true }), 2);
+  }),
+  'average pool 2 by 2': between((g, x) => g.averagePool(x, { size: 2, stride: 2 })),
+  'average pool 3 by 2, padded': between((g, x) => g.averagePool(x, { size: 3, stride: 2, padding: 1 })),
+  'average pool 3 by 2, of what is there': between((g, x) =>
+    g.averagePool(x, { size: 3, stride: 2, padding: [0, 0, 1, 1], countsPadding: false }),
+  ),
   'batch norm': convolution({ kernel: 3, bias: true, batchNorm: 'norm' }),
   'group norm': between((g, x) => g.groupNorm(x, { name: 'norm', groups: 2 })),
   'instance norm': between((g, x) => g.groupNorm(x, { name: 'norm', groups: 4 })),
@@ -40,11 +72,30 @@ const GRAPHS: Readonly<Record<string, Graph>> = {
   'multiply by one channel': between((g, x) => g.multiply(x, g.conv(x, 'one', { out: 1, kernel: 1 }))),
   concat: between((g, x) => g.concat([x, g.conv(x, 'beside', { out: 3, kernel: 1 }), x])),
   'max pool 3 by 2': between((g, x) => g.maxPool(x, { size: 3, stride: 2, padding: 1 })),
+  'max pool 3 by 2, padded on two sides': between((g, x) =>
+    g.maxPool(x, { size: 3, stride: 2, padding: [0, 0, 1, 1] }),
+  ),
   'max pool 2 by 2': between((g, x) => g.maxPool(g.relu(x), { size: 2, stride: 2 })),
   nearest: between((g, x) => g.upsample(x, 2, 'nearest')),
   bilinear: between((g, x) => g.upsample(x, 2, 'bilinear')),
   'bilinear by corners': between((g, x) => g.upsample(x, 4, 'bilinear-corners')),
   bicubic: between((g, x) => g.upsample(x, 2, 'bicubic')),
+  'transposed conv 4 × 4 by 2': between((g, x) =>
+    g.convTranspose(x, 'up', { out: 3, kernel: 4, stride: 2, padding: 1, batchNorm: { name: 'norm', epsilon: 1e-5 } }),
+  ),
+  'transposed conv 3 × 3 by 1': between((g, x) =>
+    g.convTranspose(x, 'up', { out: 5, kernel: 3, stride: 1, padding: 1 }),
+  ),
+  'average of 5 × 5 parts': between((g, x) => g.adaptiveAverage(x, 5)),
+  'resize to more': between((g, x) => g.add(g.resize(g.adaptiveAverage(x, 5), x, 'bilinear'), x)),
+  'resize to more by corners': between((g, x) => g.add(g.resize(g.adaptiveAverage(x, 5), x, 'bilinear-corners'), x)),
+  'resize to less': between((g, x) => g.resize(x, g.maxPool(x, { size: 2, stride: 2 }), 'bilinear')),
+  'resize of one pixel': between((g, x) => g.add(g.resize(g.globalAverage(x), x, 'bilinear'), x)),
+  'position attention': between((g, image) => {
+    const x = g.maxPool(image, { size: 2, stride: 2 });
+    const [top, centre] = ['top', 'centre'].map(name => g.conv(x, name, { out: 3, kernel: 1 }));
+    return g.positionAttention(top!, centre!, g.conv(x, 'bottom', { out: 5, kernel: 1 }));
+  }),
   'a value read twice': between((g, x) => {
     const kept = g.conv(x, 'shared', { out: 4, kernel: 1, bias: false });
     return g.add(kept, g.sigmoid(kept));

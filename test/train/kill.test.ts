@@ -13,10 +13,12 @@ let runs: string;
 beforeAll(async () => {
   runs = await emptyFolder();
   const set = await pictureSet(6);
+  const unlabelled = await pictureSet(3, undefined, 200);
   const recipe = ['--epochs', '3', '--final-epochs', '1', '--effective-batch', '4', '--batch', '2'];
   const data = ['--positive', '1', '--ignore', '3', '--mpp', '0.5', '--augment', 'rotate,flip,scale,hed,colour,blur'];
   const how = ['--engine', 'cpu', '--threads', '1', '--model', await smallBundle(), '--runs', runs];
-  args = ['train', set, ...data, ...recipe, ...how, '--checkpoint-interval', '0'];
+  const without = ['--unlabelled', unlabelled, '--pseudo-threshold', '0.6', '--pseudo-ramp', '1'];
+  args = ['train', set, ...data, ...recipe, ...how, ...without, '--checkpoint-interval', '0'];
 });
 
 /** No exit status. */

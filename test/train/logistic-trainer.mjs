@@ -7,7 +7,7 @@ const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8];
 const SPEED = 1000;
 
 /** @type {import('./logistic-trainer.mjs')['createLogisticTrainer']} */
-export async function createLogisticTrainer({ graph, source }, _recipe, { signal }) {
+export async function createLogisticTrainer({ graph, source }, { teacherDecay }, { signal }) {
   signal?.throwIfAborted();
   let tensors = new Map();
   for (const [name, shape] of graph.parameters) tensors.set(name, { name, shape, values: await source.read(name) });
@@ -18,8 +18,8 @@ export async function createLogisticTrainer({ graph, source }, _recipe, { signal
     const head = tensors.get(WEIGHT).values;
     return [head[0], head[1], head[2], tensors.get(BIAS).values[0]];
   };
-  const run = ({ images, labels }, gradient) => {
-    const w = weights();
+  let teacher = Float32Array.from(weights());
+  const run = ({ images, labels }, gradient, w = weights()) => {
     const sums = { loss: 0, intersection: 0, predicted: 0, labelled: 0 };
     const probabilities = new Float32Array(labels.length);
     let counted = 0;
@@ -51,9 +51,11 @@ export async function createLogisticTrainer({ graph, source }, _recipe, { signal
       if (k < 3) head[k] -= change;
       else bias[0] -= change;
     }
+    if (teacherDecay === undefined) return;
+    for (const [k, value] of weights().entries()) teacher[k] = teacherDecay * teacher[k] + (1 - teacherDecay) * value;
   };
   return {
-    step: async (batches, rate) => {
+    step: async (batches, rate, pseudo) => {
       const total = { loss: 0, intersection: 0, predicted: 0, labelled: 0 };
       const gradient = [0, 0, 0, 0];
       for (const batch of batches) {
@@ -65,22 +67,31 @@ export async function createLogisticTrainer({ graph, source }, _recipe, { signal
         total.predicted += predicted;
         total.labelled += labelled;
       }
+      for (const batch of pseudo?.batches ?? []) {
+        const own = [0, 0, 0, 0];
+        run(batch, own);
+        for (const [k, value] of own.entries()) gradient[k] += (pseudo.weight * value) / pseudo.batches.length;
+      }
       learn(gradient, rate);
       return total;
     },
     evaluate: async batch => run(batch),
+    teach: async batch => run(batch, undefined, teacher).probabilities,
     save: async () => {
       const copies = [...tensors].map(([name, tensor]) => [name, { ...tensor, values: tensor.values.slice() }]);
       const moment = (kind, values) => [
         [`adam.${kind}.${WEIGHT}`, { name: `adam.${kind}.${WEIGHT}`, shape: [4], values: Float32Array.from(values) }],
       ];
-      return { step, tensors: new Map([...copies, ...moment('m', m), ...moment('v', v)]) };
+      const name = `teacher.${WEIGHT}`;
+      const mean = teacherDecay === undefined ? [] : [[name, { name, shape: [4], values: teacher.slice() }]];
+      return { step, tensors: new Map([...copies, ...moment('m', m), ...moment('v', v), ...mean]) };
     },
     restore: async state => {
       step = state.step;
       m = Float64Array.from(state.tensors.get(`adam.m.${WEIGHT}`).values);
       v = Float64Array.from(state.tensors.get(`adam.v.${WEIGHT}`).values);
-      const own = [...state.tensors].filter(([name]) => !name.startsWith('adam.'));
+      const own = [...state.tensors].filter(([name]) => !/^(adam|teacher)\./.test(name));
+      teacher = state.tensors.get(`teacher.${WEIGHT}`)?.values.slice() ?? teacher;
       tensors = new Map(own.map(([name, tensor]) => [name, { ...tensor, values: tensor.values.slice() }]));
     },
     close: async () => undefined,

@@ -1,13 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
 import type { TrainRecipe, TrainState } from '#src/train/trainer.js';
-import { hashed } from '../support/formula-weights.js';
 import { THOROUGH } from '../support/thorough.js';
 import { formulaBatch, formulaTrainer } from '../support/train-batch.js';
+import { BOUND, CLEAR, type Sketches, tooFar } from './sketches.js';
 
-/** Norm, products with vectors of ±1, and how far PyTorch's own float32 is from its float64, relative to the norm. */
-type Sketch = readonly number[];
-type Sketches = Readonly<Record<string, Sketch>>;
 interface Case {
   readonly side: number;
   readonly config: Readonly<Record<string, unknown>>;
@@ -24,45 +21,14 @@ const golden = JSON.parse(readFileSync(new URL('../golden/train_golden.json', im
   readonly cases: Readonly<Record<string, Case>>;
 };
 
-const BOUND = 1e-3;
-/**
- * Rounding that turns a relu near 0 moves every gradient behind it, in PyTorch too: what its own float32 is off by, when weights move in the last
- * place, says how far. No engine can be asked for less than some times that.
- */
-const ROUNDINGS = 4;
-/** Where PyTorch's float32 is nearer than this, the bound is BOUND. */
-const CLEAR = BOUND / ROUNDINGS;
-
-/** How far a tensor is from the sketched one, estimated, over the norm of that one. */
-function distance(name: string, values: Float32Array, [norm, ...products]: Sketch, scale: number): number {
-  const squares = products.slice(0, -1).map((product, i) => {
-    const signs = hashed(`${name}/${i}`, values.length);
-    let sum = 0;
-    for (let at = 0; at < values.length; at++) sum += signs[at]! < 0 ? -values[at]! : values[at]!;
-    return (sum * scale - product) ** 2;
-  });
-  // A unit that is off for the whole batch has no gradient at all.
-  return Math.sqrt(squares.reduce((a, b) => a + b) / squares.length) / (norm! || 1);
-}
-
 const seen = { clear: 0, all: 0 };
 
 /** Names of tensors that are too far off, with the figures. */
-function wrong(found: TrainState['tensors'], wanted: Sketches, prefix = '', scale = 1): string[] {
-  return Object.entries(wanted).flatMap(([name, sketch]) => {
-    const tensor = found.get(prefix + name);
-    // smp keeps stages of an encoder that a shallower network does not run.
-    if (!tensor) return [];
-    const own = sketch.at(-1)!;
-    // A bias in front of a batch normalisation has the gradient 0; what there is, is rounding.
-    if (own > 1) return [];
-    seen.all++;
-    if (own <= CLEAR) seen.clear++;
-    const off = distance(name, tensor.values, sketch, scale);
-    return off <= Math.max(BOUND, ROUNDINGS * own)
-      ? []
-      : [`${name}: ${off.toExponential(1)}, PyTorch's float32 ${own}`];
-  });
+function wrong(found: TrainState['tensors'], wanted: Sketches, prefix = '', scale = 1): readonly string[] {
+  const compared = tooFar(found, wanted, prefix, scale);
+  seen.all += compared.seen;
+  seen.clear += compared.clear;
+  return compared.wrong;
 }
 
 async function compare(

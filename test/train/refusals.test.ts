@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Split } from '#src/evaluate/split.js';
+import { runError } from '#src/train/run-error.js';
 import { RunFolder } from '#src/train/run-folder.js';
 import { writeMask } from '../evaluate/set-builder.js';
 import { runCli } from '../support/cli.js';
@@ -51,6 +52,23 @@ describe('what cannot be trained on is refused in a line', () => {
     const folder = await pictureSet(1);
     const line = await refusal(folder, '--positive', '1', '--negative', '2', '--mpp', '0.5', '--strict');
     expect(line).toMatch(/p0\.png: label value 0, 3 is not declared \[LABELS_INVALID\]/);
+    const many = await refusal(await pictureSet(4), '--positive', '1', '--negative', '2', '--mpp', '0.5');
+    expect(many).toMatch(
+      /none of its 4 images can be used: .*p0\.png: label value 0, 3 is not declared \[LABELS_INVALID\] declare it/,
+    );
+  });
+
+  it('images that are left out for one reason are one line', async () => {
+    const folder = await pictureSet(8);
+    for (const name of ['p0', 'p1', 'p2'])
+      await writeMask(join(folder, 'masks', `${name}.png`), 128, 128, x => (x < 30 ? 1 : 77));
+    await writeMask(join(folder, 'masks', 'p3.png'), 64, 100, () => 1);
+    const { result, errors } = await runTraining(folder, { model, runs, name: 'left-out', epochs: 1 });
+    expect(result.status).toBe(1);
+    expect(errors).toEqual([
+      expect.stringMatching(/p0\.png: label value 77 is not declared .* \(and so of 2 others\)\n$/),
+      expect.stringMatching(/p3\.png: .*\[LABELS_INVALID\]/),
+    ]);
   });
 
   it('an image smaller than a patch, unless it may be filled up', async () => {
@@ -69,6 +87,13 @@ describe('what cannot be trained on is refused in a line', () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(
       /^stromaflow: .*model\.safetensors is no encoder resnet34: tensor encoder\.layer1\.2.* is missing \[MODEL_TENSOR\] .*\n$/,
+    );
+    const weights = async (path: string) => (await runCli(['train', set, ...DATA, '--encoder-weights', path])).stderr;
+    expect(await weights(model)).toMatch(
+      /^stromaflow: \S+ is no file \[MODEL_INVALID\] give the \.safetensors file itself\n$/,
+    );
+    expect(await weights('none.safetensors')).toMatch(
+      /^stromaflow: none\.safetensors cannot be opened \[MODEL_NOT_FOUND\] give --encoder-weights a \.safetensors file\n$/,
     );
   });
 
@@ -95,6 +120,12 @@ describe('what cannot be trained on is refused in a line', () => {
     );
   });
 
+  it('unlabelled slides that are not there', async () => {
+    expect(await refusal(set, ...DATA, '--unlabelled', 'none')).toMatch(
+      /none: no such file or folder \[FILE_NOT_FOUND\]/,
+    );
+  });
+
   it('a disk without room for the run', async () => {
     const folder = await RunFolder.open(join(runs, 'full'), false);
     await expect(folder.checkSpace(2 ** 50)).rejects.toMatchObject({
@@ -103,6 +134,10 @@ describe('what cannot be trained on is refused in a line', () => {
     });
     await folder.checkSpace(1000);
     await folder.close();
+    const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    expect(runError(full, 'runs/full').line).toMatch(
+      /^runs\/full: no space left on device \[OUTPUT_FULL\] free space on the disk of --runs; the same command goes on/,
+    );
   });
 
   it('a batch that does not divide a step, and a folder that another run uses', async () => {

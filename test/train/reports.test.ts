@@ -87,8 +87,8 @@ it('examples are spread from the least to the most stroma', () => {
 it('Prometheus sees a run, and nothing of one elsewhere', async () => {
   const metrics = createMetrics({ version: '1' });
   expect(await metrics.text()).not.toContain('stromaflow_training');
-  metrics.training.stepped({ epoch: 2, loss: 0.4, iou: 0.6, images: 48 });
-  metrics.training.epoch({ ...line(2, 0.7, 0.5), best: true });
+  metrics.training.stepped({ epoch: 2, rate: 1e-4, loss: 0.4, iou: 0.6, images: 48 });
+  metrics.training.epoch(line(2, 0.7, 0.5), 0.7);
   const text = await metrics.text();
   for (const value of [
     'stromaflow_training_epoch 2',

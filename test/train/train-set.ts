@@ -9,8 +9,14 @@ import { emptyFolder } from '../support/paths.js';
 export const SIDE = 64;
 
 /** What colours tell: stroma is pink, the rest violet, both with noise; every picture has a border of its own between them. */
-export async function writePicture(path: string, width: number, height: number, border: number): Promise<void> {
-  const random = new Random(border);
+export async function writePicture(
+  path: string,
+  width: number,
+  height: number,
+  border: number,
+  seed = border,
+): Promise<void> {
+  const random = new Random(seed);
   const data = Buffer.alloc(width * height * 3);
   for (let i = 0; i < width * height; i++) {
     const stroma = i % width < border;
@@ -26,12 +32,15 @@ export async function writePicture(path: string, width: number, height: number, 
     .toFile(path);
 }
 
-/** images/ and masks/ of some patients, 128 × 128 px: label 1 left of a border, 0 right of it, 3 in the lowest rows. */
-export async function pictureSet(count = 8, folder?: string): Promise<string> {
+/**
+ * images/ and masks/ of some patients, 128 × 128 px: label 1 left of a border, 0 right of it, 3 in the lowest rows.
+ * @param seed of the noise; those of another have other pixels
+ */
+export async function pictureSet(count = 8, folder?: string, seed = 0): Promise<string> {
   const path = folder ?? (await emptyFolder());
   for (let i = 0; i < count; i++) {
     const border = 30 + i * 8;
-    await writePicture(join(path, 'images', `p${i}.png`), 128, 128, border);
+    await writePicture(join(path, 'images', `p${i}.png`), 128, 128, border, seed + border);
     await writeMask(join(path, 'masks', `p${i}.png`), 128, 128, (x, y) => (y >= 120 ? 3 : x < border ? 1 : 0));
   }
   return path;

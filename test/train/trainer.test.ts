@@ -93,6 +93,61 @@ describe('on the cpu engine', () => {
     expect(running(both)).toBeCloseTo(0.9 * (0.9 * start + 0.1 * first) + 0.1 * second, 5);
   });
 
+  test('pseudo-labelled batches add their gradient by their weight, and nothing to what a step came to', async () => {
+    const [a, b] = batches(2) as [TrainBatch, TrainBatch];
+    const step = async (given: readonly TrainBatch[], pseudo?: Parameters<Trainer['step']>[2]) => {
+      const trainer = await formulaTrainer(SMALL, { normStatistics: 'frozen' });
+      const result = await trainer.step(given, 1e-3, pseudo);
+      const { tensors } = await trainer.save();
+      await trainer.close();
+      return { result, moments: tensors.get('adam.m.encoder.layer1.0.conv1.weight')!.values };
+    };
+    const [one, other] = [await step([a]), await step([b])];
+    const both = await step([a], { batches: [b, b], weight: 0.5 });
+    expect(both.result).toEqual(one.result);
+    const largest = Math.max(...both.moments.map(Math.abs));
+    both.moments.forEach((value, i) => {
+      expect(Math.abs(value - (one.moments[i]! + 0.5 * other.moments[i]!))).toBeLessThan(1e-5 * largest);
+    });
+    const unsure = { ...b, labels: new Uint8Array(b.labels.length).fill(255) };
+    expect(await step([a], { batches: [unsure], weight: 1 })).toEqual(one);
+  });
+
+  test('a teacher is the mean of the weights, is saved, and goes on as if it had never been', async () => {
+    const decay = 0.3;
+    const recipe = { teacherDecay: decay };
+    const name = 'encoder.layer1.0.conv1.weight';
+    const [first, second, seen] = batches(3) as [TrainBatch, TrainBatch, TrainBatch];
+    const trainer = await formulaTrainer(SMALL, recipe);
+    const weights = async () => (await trainer.save()).tensors.get(name)!.values;
+    const mean = Float32Array.from(await weights());
+    const untaught = await trainer.teach(seen);
+    expect(untaught).toEqual((await trainer.evaluate(seen)).probabilities);
+    for (const [step, batch] of [first, second].entries()) {
+      await trainer.step([batch], 1e-2);
+      const now = await weights();
+      const keep = Math.min(decay, (2 + step) / (11 + step));
+      for (let i = 0; i < mean.length; i++) mean[i] = keep * mean[i]! + (1 - keep) * now[i]!;
+    }
+    const state = await trainer.save();
+    expect(state.tensors.get(`teacher.${name}`)!.values).toEqual(mean);
+    expect(mean).not.toEqual(await weights());
+    const taught = await trainer.teach(seen);
+    expect(taught).not.toEqual((await trainer.evaluate(seen)).probabilities);
+    const other = await formulaTrainer(SMALL, recipe);
+    await other.restore(state);
+    expect(await other.teach(seen)).toEqual(taught);
+    // Weights alone, of a bundle: the teacher begins as they are.
+    const bare = new Map([...state.tensors].filter(([key]) => !/^(adam|teacher)\./.test(key)));
+    await other.restore({ step: 0, tensors: bare });
+    expect(await other.teach(seen)).toEqual((await other.evaluate(seen)).probabilities);
+    for (const each of [trainer, other]) await each.close();
+    const without = await formulaTrainer(SMALL);
+    await expect(without.teach(seen)).rejects.toMatchObject({ code: 'INTERNAL' });
+    expect([...(await without.save()).tensors.keys()].filter(key => key.startsWith('teacher'))).toEqual([]);
+    await without.close();
+  });
+
   test('frozen stages and their statistics stay as they are; with frozen statistics all norms do', async () => {
     const given = batches(2);
     const start = await (await formulaTrainer(SMALL)).save();

@@ -46,7 +46,7 @@ on a free port and publishes to it; without it the events stay in this process. 
           config: { ...config, nats, ...(server && { publish: 'core' }), port: config.port ?? 0, fresh: true },
         },
         (parts: Parts, signal: AbortSignal) => {
-          story.begin(folder, parts.models.current.bundle);
+          story.begin(folder, parts.models.current.model);
           void story.follow(parts, signal);
           void scan(folder, story, signal);
           return segmentLive(watched, parts, signal, { place: DEMO_PLACE }).pipe(take(1));

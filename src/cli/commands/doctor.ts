@@ -13,7 +13,7 @@ import { ENGINES, type EngineName } from '../../engine/catalogue.js';
 import { autoOf, chooseEngine } from '../../engine/choose.js';
 import { type EngineProbe, probe } from '../../engine/probe.js';
 import { toStromaflowError } from '../../errors.js';
-import { loadBundle } from '../../model/bundle.js';
+import { loadModel } from '../../model/model.js';
 import { makeFolder } from '../../process/make-folder.js';
 import { VERSION } from '../../version.js';
 import { type Command, type CommandContext, GENERAL, NATS } from '../command.js';
@@ -71,7 +71,8 @@ function machine(): Finding {
 async function model(config: Config): Promise<Finding> {
   const what = config.model === undefined ? 'starter model' : 'model';
   try {
-    const { path, name, version, spacing, patchSize, licence } = await loadBundle(config.model ?? STARTER_MODEL);
+    const { members, name, version, spacing, patchSize, licence } = await loadModel(config.model ?? STARTER_MODEL);
+    const path = members.map(member => member.path).join(',');
     const lines = [`${name} ${version}, ${patchSize} px at ${spacing} µm/px`, licence];
     return { what, state: 'good', lines, facts: { path, name, version, spacing, patchSize, licence } };
   } catch (error) {

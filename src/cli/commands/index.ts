@@ -1,4 +1,5 @@
 import type { Command } from '../command.js';
+import { compare } from './compare.js';
 import { config } from './config.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   worker,
   simulate,
   replay,
+  compare,
   trainCommand,
   study,
   labelsCheck,

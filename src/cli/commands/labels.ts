@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { STARTER_MODEL } from '../../../pipelines/models.js';
+import { overlapOf } from '../../../pipelines/plan-of.js';
 import { StromaflowError } from '../../errors.js';
 import { checkLabels, describeLabelReport } from '../../evaluate/check.js';
 import { openLabelledSet } from '../../evaluate/labelled-set.js';
-import { readSplit, SPLITS, type Split, writeSplit } from '../../evaluate/split.js';
+import { parseFractions, readSplit, SPLITS, type Split, writeSplit } from '../../evaluate/split.js';
 import { splitSet } from '../../evaluate/split-set.js';
-import { loadBundle } from '../../model/bundle.js';
+import { loadModel } from '../../model/model.js';
 import { makeFolder } from '../../process/make-folder.js';
 import { openSlide } from '../../slide/open.js';
 import { type Command, GENERAL, LABELS, PATCHES } from '../command.js';
@@ -21,7 +22,7 @@ export const labelsCheck: Command = {
 is looked at for patients and pictures on two sides. Exits with 1 when there are faults; --json prints the report.`,
   options: [...LABELS, 'mpp', 'split', 'model', ...GENERAL],
   async run({ args, config, terminal, signal }) {
-    const { labels } = await loadBundle(config.model ?? STARTER_MODEL, signal);
+    const { labels } = await loadModel(config.model ?? STARTER_MODEL, signal);
     const split = config.split === undefined ? undefined : await readSplit(config.split);
     const report = await checkLabels(args[0]!, { ...labelledSetOptions(config, labels), split, openSlide });
     for (const line of describeLabelReport(report)) terminal.line(line);
@@ -34,15 +35,16 @@ export const labelsSplit: Command = {
   usage: 'labels split <set>',
   summary: 'write which patches of a labelled set train, choose and test',
   notes: `--split patch splits as the study did, patches of one patient on both sides; --split patient (unless told otherwise) keeps
-patients together. 80/10/10 by --seed, on the patches of the model's spacing and size. --out is the file, or the folder of
+patients together. 80/10/10 by --seed, or as --fractions says, on the patches of the model's spacing and size. --out is the file, or the folder of
 split.json; replay and train read it.`,
-  options: ['split', 'seed', 'out', ...LABELS, ...PATCHES, 'strict', 'model', ...GENERAL],
+  options: ['split', 'fractions', 'seed', 'out', ...LABELS, ...PATCHES, 'strict', 'model', ...GENERAL],
   async run({ args, config, terminal, signal }) {
     const { split: by = 'patient', seed, strict } = config;
+    const fractions = config.fractions === undefined ? undefined : parseFractions(config.fractions);
     if (by !== 'patch' && by !== 'patient') {
       throw new StromaflowError('USAGE', `--split is ${by}; a set is split by patch or by patient`);
     }
-    const bundle = await loadBundle(config.model ?? STARTER_MODEL, signal);
+    const bundle = await loadModel(config.model ?? STARTER_MODEL, signal);
     const faults = new Faults(strict);
     const set = await openLabelledSet(args[0]!, {
       ...labelledSetOptions(config, bundle.labels),
@@ -56,8 +58,9 @@ split.json; replay and train read it.`,
       seed,
       spacing,
       patchSize,
-      margin: config.margin ?? 0,
+      margin: config.margin ?? (overlapOf(config, patchSize) ?? 0) / 2,
       openSlide,
+      ...(fractions && { fractions }),
     });
     const path = await fileOf(config.out);
     await writeSplit(path, split);

@@ -7,6 +7,8 @@ import { runOnImage } from '../../engine/run-on-image.js';
 import { verifyBundle } from '../../engine/verify.js';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
 import { folderPatches } from '../../evaluate/folder-patches.js';
+import { isImageFile, isTiffFile } from '../../evaluate/layout-folder.js';
+import { readSplit, trainPictures } from '../../evaluate/split.js';
 import { loadBundle, type ModelBundle } from '../../model/bundle.js';
 import { importBundle } from '../../model/import.js';
 import { inspectBundle } from '../../model/inspect.js';
@@ -103,42 +105,53 @@ function normLines({ network, normStatistics }: ModelBundle): string[] {
 const MOST_NORM_PATCHES = 400;
 
 export const modelFreeze: Command = {
-  usage: 'model freeze <bundle>',
+  usage: 'model freeze <bundle> [copy]',
   group: GROUP,
   summary: 'take the statistics of group and instance norms from pictures, so that masks have no seams',
   notes:
     'Runs the model over patches that are tissue throughout, drawn evenly from --images (pictures at --mpp, or else at the spacing of the model; ' +
     'slides), until the statistics stand still or --patches are done, and writes norm-statistics.safetensors into the bundle; its weights stay as they are. No ' +
     'labels are needed: pictures of your own stain and scanner fit the model to them. Measure it with replay, --norm patch and --norm frozen.',
-  options: ['images', 'mpp', 'patches', 'patch-size', 'threads', 'seed', 'overwrite', ...GENERAL],
+  options: ['images', 'split', 'mpp', 'patches', 'patch-size', 'threads', 'seed', 'overwrite', ...GENERAL],
   async run({ args, config, terminal, signal }) {
-    const path = args[0]!;
+    const [path, copy] = args as [string, string?];
     const { images, mpp, seed, overwrite, patches: wanted } = config;
     if (images === undefined) throw new StromaflowError('USAGE', 'model freeze needs --images <folder>');
     const { spacing, patchSize: own } = await loadBundle(path, signal, { norm: 'patch' });
     const patchSize = config['patch-size'] ?? own;
     const used = new Set<string>();
+    const only = config.split === undefined ? undefined : trainPictures(await readSplit(config.split));
     const patches = folderPatches(images, {
+      ...(only && { only }),
       ...{ spacing, patchSize, mpp, most: wanted ?? MOST_NORM_PATCHES, seed, full: true, round: 1, signal },
       onUsed: file => used.add(file),
       onUnreadable: error => terminal.line(`left out    ${toStromaflowError(error).line}`),
     });
     const from = images.split(',').map(name => basename(name.trim()));
     const { bundle, error, ...frozen } = await freezeBundle(path, {
-      ...{ patches, patchSize, overwrite, signal, all: wanted !== undefined },
+      ...{ patches, patchSize, overwrite, copy, signal, all: wanted !== undefined },
       threads: config.threads || availableParallelism(),
       source: () => ({ files: used.size, from, spacing, patchSize }),
       onProgress: (done, off) => terminal.status(`${done} patches, statistics within ${percent(off)}`),
     });
     terminal.status('');
     terminal.line(`${bundle.name} ${bundle.version} in ${bundle.path}`);
-    for (const line of normLines(bundle)) terminal.line(line);
+    for (const line of [...normLines(bundle), ...assumedSpacing(used, mpp, spacing)]) terminal.line(line);
     const still = error <= STILL ? '' : `: they do not stand still yet (${percent(STILL)}); give more pictures`;
     terminal.line(`within      ${percent(error)} of a standard deviation${still}`);
     terminal.json({ bundle, patches: frozen.patches, files: used.size, error });
     return 0;
   },
 };
+
+/** Pictures say nothing of their spacing: what was taken for it has to be seen. */
+function assumedSpacing(used: ReadonlySet<string>, mpp: number | undefined, spacing: number): string[] {
+  const plain = [...used].filter(path => isImageFile(path) && !isTiffFile(path)).length;
+  if (mpp !== undefined || plain === 0) return [];
+  return [
+    `spacing     ${plain} of the pictures counted as ${spacing} µm/px, as the model wants it: give --mpp where it is another`,
+  ];
+}
 
 const percent = (part: number): string => (Number.isFinite(part) ? `${(part * 100).toFixed(1)} %` : '…');
 
@@ -159,7 +172,11 @@ export const modelQuantise: Command = {
     if (images === undefined) throw new StromaflowError('USAGE', 'model quantise needs --images <folder>');
     const { spacing, patchSize } = await loadBundle(source, signal);
     const onUnreadable = (error: unknown) => terminal.line(`left out    ${toStromaflowError(error).line}`);
-    const patches = folderPatches(images, { spacing, patchSize, mpp, most: MOST_PATCHES, seed, onUnreadable, signal });
+    const used = new Set<string>();
+    const patches = folderPatches(images, {
+      ...{ spacing, patchSize, mpp, most: MOST_PATCHES, seed, onUnreadable, signal },
+      onUsed: file => used.add(file),
+    });
     const threads = config.threads || availableParallelism();
     const quantised = await quantiseBundle(source, target, { patches, threads, overwrite, signal });
     const { bundle, calibratedOn, comparison } = quantised;
@@ -167,6 +184,7 @@ export const modelQuantise: Command = {
     const times = floatSeconds / int8Seconds;
     terminal.line(`${bundle.name} ${bundle.version} in ${bundle.path}`);
     terminal.line(`calibrated  on ${calibratedOn} patches, compared on ${comparison.patches} others`);
+    for (const line of assumedSpacing(used, mpp, spacing)) terminal.line(line);
     if (comparison.patches === 0) {
       terminal.line('masks       not compared: the pictures give no patch beyond those it was calibrated on');
     } else {

@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { normOf, STARTER_MODEL } from '../../../pipelines/models.js';
+import { checkTogether, normOf, STARTER_MODEL, ttaOf } from '../../../pipelines/models.js';
 import type { Config } from '../../config/options.js';
+import { StromaflowError } from '../../errors.js';
 import type { LabelledSet } from '../../evaluate/labelled-set.js';
 import { openLabelledSet } from '../../evaluate/labelled-set.js';
 import { describeLabelMap } from '../../evaluate/labels.js';
 import { readSplit, type Split, writeSplit } from '../../evaluate/split.js';
-import { splitSet } from '../../evaluate/split-set.js';
+import { splitSet, testImages } from '../../evaluate/split-set.js';
 import { type EvaluatedModel, writeReport } from '../../evaluate/write-report.js';
 import { makeFolder } from '../../process/make-folder.js';
 import { openSlide } from '../../slide/open.js';
@@ -23,27 +24,35 @@ export const replay: Command = {
 or one slide or image with --labels. --positive says which values are stroma, --ignore which are left out (TIGER needs
 neither); --mpp is the spacing of images that do not state one. <out>/report.html is the report, <out>/metrics.json has
 every number in it, <out>/patches.csv a row a patch.`,
-  options: ['compare', 'split', 'seed', ...LABELS, 'strict', ...GRAPH.filter(name => name !== 'fresh')],
+  options: ['compare', 'split', 'part', 'seed', ...LABELS, 'strict', ...GRAPH.filter(name => name !== 'fresh')],
   async run(context) {
     const { args, terminal, signal } = context;
     const path = args[0]!;
     const { out, seed, strict } = context.config;
     const further = (context.config.compare ?? '').split(',').filter(name => name.trim() !== '');
+    const given = { norm: normOf(context.config), tta: ttaOf(context.config) };
     const bundles = [];
-    for (const model of [context.config.model ?? STARTER_MODEL, ...further])
-      bundles.push(await loadNamed(model.trim(), normOf(context.config), signal));
+    for (const model of [context.config.model ?? STARTER_MODEL, ...further]) {
+      const loaded = await loadNamed(model.trim(), given, signal);
+      checkTogether(loaded, context.config);
+      bundles.push(loaded);
+    }
     const config = sharedPatches(context.config, bundles);
     const faults = new Faults(strict);
-    const set = await openLabelledSet(path, {
+    const whole = await openLabelledSet(path, {
       ...labelledSetOptions(config, bundles[0]!.labels),
       strict,
       onFault: faults.add,
     });
-    terminal.line(`set        ${path}: ${set.size} images`);
-    for (const line of describeLabelMap(set.map)) terminal.line(`labels     ${line}`);
+    terminal.line(`set        ${path}: ${whole.size} images`);
+    for (const line of describeLabelMap(whole.map)) terminal.line(`labels     ${line}`);
     await makeFolder(out);
-    const split = await openSplit(set, config);
-    if (split) terminal.line(`split      by ${split.by}, seed ${split.seed}`);
+    const split = await openSplit(whole, config);
+    const test = config.part === 'test';
+    if (test && !split)
+      throw new StromaflowError('USAGE', '--part test needs a --split that says which images are of test');
+    const set = test && split ? testImages(whole, split) : whole;
+    if (split) terminal.line(`split      by ${split.by}, seed ${split.seed}${test ? ', test alone' : ''}`);
 
     const names = reportNames(bundles);
     const models: EvaluatedModel[] = [];

@@ -8,7 +8,8 @@ import { outputError } from '../../store/final-file.js';
 import { TRAINED_ARCHITECTURES, type TrainedArchitecture } from '../../train/architectures.js';
 import { openStart } from '../../train/start.js';
 import { type StudyModel, writeStudy } from '../../train/study-report.js';
-import { createTrainer } from '../../train/trainer.js';
+import { createThreadTrainer } from '../../train/thread-trainer.js';
+import type { createTrainer } from '../../train/trainer.js';
 import { type Command, type CommandContext, GENERAL, LABELS, STATUS, TISSUE, TRAINING } from '../command.js';
 import { parameterCount, type RunResult, trainSet } from '../train-run.js';
 import { replay } from './replay.js';
@@ -37,7 +38,7 @@ same command again goes on where it was stopped.`,
  */
 export async function runStudy(
   context: CommandContext,
-  openTrainer: typeof createTrainer = createTrainer,
+  openTrainer: typeof createTrainer = createThreadTrainer,
   architectures: readonly TrainedArchitecture[] = [...TRAINED_ARCHITECTURES].reverse(),
 ): Promise<number> {
   const { args, terminal } = context;

@@ -53,6 +53,7 @@ go to others after --task-timeout.`,
         timeoutSeconds: config['task-timeout'],
       });
       await queue.open();
+      const over = status.metrics.sharing.works(queue);
       const mounted = config.source === undefined ? undefined : resolve(config.source);
       const options = { queue, lanes: LANES, mounted, tries: config['task-tries'] };
       const observed = { ...parts, observer: status.metrics.observer };
@@ -61,6 +62,7 @@ go to others after --task-timeout.`,
       await lastValueFrom(
         work(observed, options, AbortSignal.any([signal, supervision.signal])).pipe(
           tap(result => {
+            over(result.state);
             if (result.error) terminal.problem(`${result.state}: ${result.error.line}`);
             if (result.state !== 'done') return;
             tasks += 1;

@@ -54,11 +54,25 @@ export const LABELS = {
     group: 'labels',
     help: 'patch or patient (80/10/10 by --seed), or a split file that was written before',
   },
+  fractions: {
+    type: 'string',
+    unit: 'shares',
+    group: 'labels',
+    help: 'what train, validation and test get of a set that is split, such as 0.5,0,0.5 (default: 0.8,0.1,0.1)',
+  },
+  part: {
+    type: 'choice',
+    unit: 'part',
+    choices: ['all', 'test'],
+    default: 'all',
+    group: 'labels',
+    help: 'images of a split by patient that are run: all, or those of test alone, which is faster and chooses no threshold',
+  },
   compare: {
     type: 'string',
     unit: 'bundles',
     group: 'labels',
-    help: 'further model bundles on the same patches, separated by commas, each compared with each',
+    help: 'further models on the same patches, separated by commas, each compared with each; members of an ensemble with + between, #flips, #d4 or #plain behind',
   },
   strict: { type: 'boolean', default: false, group: 'labels', help: 'stop at the first fault of a labelled set' },
 } as const satisfies Record<string, OptionSpec>;

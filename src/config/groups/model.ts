@@ -1,3 +1,4 @@
+import { TTA_KINDS } from '../../model/views.js';
 import type { OptionSpec } from '../option-spec.js';
 
 /** The model and what runs it. */
@@ -6,7 +7,7 @@ export const MODEL = {
     type: 'path',
     unit: 'bundle',
     group: 'model',
-    help: 'folder with config.json, model.safetensors and stromaflow.json (default: the starter model shipped with the package)',
+    help: 'folder with config.json, model.safetensors and stromaflow.json, or an .onnx file; several with commas between are an ensemble: the mean of their probabilities decides (default: the starter model shipped with the package)',
   },
   engine: {
     type: 'string',
@@ -84,6 +85,13 @@ export const MODEL = {
     choices: ['patch', 'frozen'],
     group: 'model',
     help: "statistics of group and instance norms: each patch's own, or the bundle's (default: the bundle's where it has them)",
+  },
+  tta: {
+    type: 'choice',
+    unit: 'views',
+    choices: TTA_KINDS,
+    group: 'model',
+    help: 'test-time augmentation: the mean over views of each patch decides, its mirror images (flips, 4 times the work) or all eight symmetries of a square (d4, 8 times)',
   },
   'fit-norm': {
     type: 'choice',

@@ -25,14 +25,18 @@ async function start(options: BackendOptions): Promise<readonly [ProcessReply, H
 
   const run = async (count: number): Promise<ProcessReply> => {
     readAt(EXCHANGE_FD, input.subarray(0, count * patchBytes), 0);
-    const { mask, counts, notFinite, probabilities } = await backend.run(patches.slice(0, count));
+    const { mask, counts, notFinite, probabilities, scores } = await backend.run(patches.slice(0, count));
     writeAt(EXCHANGE_FD, mask, layout.masksAt);
     if (probabilities) writeAt(EXCHANGE_FD, probabilities, layout.probabilitiesAt);
+    if (scores) writeAt(EXCHANGE_FD, bytesOf(scores), layout.scoresAt);
     return { type: 'ran', counts, notFinite, probabilities: probabilities !== undefined };
   };
   const { name, version, device } = backend;
   return [{ type: 'ready', name, version, device }, request => handle(request, backend, run)];
 }
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
 
 async function handle(
   request: ProcessRequest,

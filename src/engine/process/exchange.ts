@@ -1,17 +1,29 @@
 import { StromaflowError } from '../../errors.js';
 import { openSharedFile } from '../../process/shared-file.js';
 
-/** Where a batch's parts lie in the exchange, in bytes: pixels from 0, then masks, then probabilities. */
+/** Where a batch's parts lie in the exchange, in bytes: pixels from 0, then masks, then probabilities, then scores. */
 export interface ExchangeLayout {
   readonly masksAt: number;
   readonly probabilitiesAt: number;
+  readonly scoresAt: number;
   readonly bytes: number;
 }
 
-/** Room for `batch` patches of patchSize² pixels: 3 bytes of RGB, a byte of mask, a byte of probability each. */
-export function exchangeLayout({ batch, patchSize }: { readonly batch: number; readonly patchSize: number }) {
+interface Exchanged {
+  readonly batch: number;
+  readonly patchSize: number;
+  readonly scores?: boolean;
+}
+
+/** Room for `batch` patches of patchSize² pixels: 3 bytes of RGB, a byte of mask, a byte of probability and, if asked for, 4 of score each. */
+export function exchangeLayout({ batch, patchSize, scores = false }: Exchanged) {
   const pixels = batch * patchSize * patchSize;
-  return { masksAt: 3 * pixels, probabilitiesAt: 4 * pixels, bytes: 5 * pixels } satisfies ExchangeLayout;
+  return {
+    masksAt: 3 * pixels,
+    probabilitiesAt: 4 * pixels,
+    scoresAt: 5 * pixels,
+    bytes: (scores ? 9 : 5) * pixels,
+  } satisfies ExchangeLayout;
 }
 
 /**

@@ -48,6 +48,7 @@ export async function createProcessBackend(options: BackendOptions, script: URL 
   const area = patchSize * patchSize;
   const masks = new Uint8Array(batch * area);
   const probabilities = options.probabilities ? new Uint8Array(batch * area) : undefined;
+  const scores = options.scores ? new Uint8Array(batch * area * 4) : undefined;
   return {
     name,
     version,
@@ -59,10 +60,12 @@ export async function createProcessBackend(options: BackendOptions, script: URL 
       const { counts, notFinite } = ran;
       const mask = masks.subarray(0, count * area);
       readAt(fd, mask, layout.masksAt);
-      if (!ran.probabilities || !probabilities) return { mask, counts, notFinite };
-      const given = probabilities.subarray(0, count * area);
-      readAt(fd, given, layout.probabilitiesAt);
-      return { mask, counts, notFinite, probabilities: given };
+      const given = ran.probabilities ? probabilities?.subarray(0, count * area) : undefined;
+      if (given) readAt(fd, given, layout.probabilitiesAt);
+      const bytes = scores?.subarray(0, count * area * 4);
+      if (bytes) readAt(fd, bytes, layout.scoresAt);
+      const floats = bytes && new Float32Array(bytes.buffer, 0, count * area);
+      return { mask, counts, notFinite, ...(given && { probabilities: given }), ...(floats && { scores: floats }) };
     },
     async evaluate(pixels, height, width) {
       const { layers } = await orEnd(ask({ type: 'evaluate', pixels, height, width }, 'layers', 'ENGINE_FAILED'));

@@ -1,3 +1,4 @@
+import type { Padding } from '../../read/patch.js';
 import { BOUNDARY_TOLERANCES } from '../boundary.js';
 import { describeClasses, describeLeftOut } from '../label-facts.js';
 import type { EvaluationReport, Example, ImageResult, ModelResult } from '../metrics.js';
@@ -114,7 +115,7 @@ const BOUNDARY_NOTE = (spacing: number): string =>
 
 function comparisons(report: EvaluationReport, split: SplitName): string {
   return `<h2>Models against each other</h2>${comparisonTable(report.comparisons, split)}
-<p class="note">Paired bootstrap: both models on the same resampled ${unitOf(imagesOf(report.models, split))}s. p is two-sided and not corrected for the number of comparisons.</p>`;
+<p class="note">In brackets: 95 % interval. Paired bootstrap: both models on the same resampled ${unitOf(imagesOf(report.models, split))}s. p is two-sided and not corrected for the number of comparisons.</p>`;
 }
 
 function patients(models: readonly ModelResult[], split: SplitName): string {
@@ -199,13 +200,19 @@ function examples(list: readonly Example[], pictures: readonly PictureSet[], mod
 <p class="note">Patches of which at least a quarter is labelled and a twentieth of that is stroma, chosen by IoU${models.length > 1 ? ' (mean of the models)' : ''}: the highest, the nearest to the median, the lowest${models.length > 1 ? ', and those in which most pixels differ between two models' : ''}.</p>${blocks.join('')}`;
 }
 
+/** What the model sees past an image's edge. */
+const PADDED: Readonly<Record<Padding, string>> = {
+  zero: 'zero-padded',
+  mirror: 'padded with the mirror image of what lies inside',
+};
+
 function methods({ protocol, set, models, createdAt }: EvaluationReport, split: SplitName): string {
   const result = models.find(model => model.splits[split])?.splits[split];
   const named = set.labels.map(
     ({ value, name, meaning }) => `${name === `label ${value}` ? value : `${value} ${name}`} (${meaning})`,
   );
   const labels = [...named, ...(set.undeclared === 'negative' ? ['every other value (negative)'] : [])].join(', ');
-  const grid = `${protocol.patchSize} × ${protocol.patchSize} px at ${fixed(protocol.spacing, 2)} µm/px${protocol.margin > 0 ? `, ${protocol.margin} px of context cropped` : ''}, zero-padded`;
+  const grid = `${protocol.patchSize} × ${protocol.patchSize} px at ${fixed(protocol.spacing, 2)} µm/px${protocol.margin > 0 ? `, ${protocol.margin} px of context cropped` : ''}, ${PADDED[protocol.padding]}`;
   const rows: [string, string][] = [
     ['Patches', grid],
     [

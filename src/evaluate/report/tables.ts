@@ -1,4 +1,4 @@
-import type { Comparison, ModelResult, SplitResult, StudyNumber } from '../metrics.js';
+import type { Comparison, ModelResult, ScoreDifferences, SplitResult, StudyNumber } from '../metrics.js';
 import type { SplitName } from '../split.js';
 import { escapeText, fixed, grouped, percent, withInterval } from './markup.js';
 
@@ -98,22 +98,36 @@ export function scoreTable(models: readonly ModelResult[], split: SplitName): st
   return table([['Score', 'left'], ...heads], body, models.length < 3 ? 'few' : '');
 }
 
+/** Differences of scores, a column a score; p below each. */
 export function comparisonTable(comparisons: readonly Comparison[], split: SplitName): string {
-  const rows = comparisons
+  const shown = comparisons
     .map((comparison, index) => ({ comparison, index }))
-    .filter(({ comparison }) => comparison.split === split)
-    .map(({ comparison: { a, b, iou, dice }, index }) => {
-      const cells = [
-        cell(`${escapeText(a)} − ${escapeText(b)}`, '', 'left'),
-        cell(withInterval(iou), `comparisons[${index}].iou`),
-        cell(pValue(iou.p), `comparisons[${index}].iou.p`),
-        cell(withInterval(dice), `comparisons[${index}].dice`),
-        cell(pValue(dice.p), `comparisons[${index}].dice.p`),
-      ];
-      return `<tr>${cells.join('')}</tr>`;
+    .filter(({ comparison }) => comparison.split === split);
+  const columns = DIFFERENCES.filter(([, score]) => shown.some(({ comparison }) => comparison[score]));
+  const rows = shown.map(({ comparison, index }) => {
+    const cells = columns.map(([, score, text]) => {
+      const difference = comparison[score];
+      if (!difference) return cell('–', '');
+      const chance = Number.isNaN(difference.p) ? '' : `<span class="ci">p ${pValue(difference.p)}</span>`;
+      return cell(`${text(difference)}${chance}`, `comparisons[${index}].${score}`);
     });
-  return table([['Models', 'left'], ['Difference of IoU'], ['p'], ['Difference of Dice'], ['p']], rows);
+    return `<tr>${cell(`${escapeText(comparison.a)} − ${escapeText(comparison.b)}`, '', 'left')}${cells.join('')}</tr>`;
+  });
+  return table([['Models', 'left'], ...columns.map(([label]) => [label] as const)], rows);
 }
+
+const DIFFERENCES = [
+  ['IoU', 'iou', withInterval],
+  ['Dice', 'dice', withInterval],
+  ['Precision', 'precision', withInterval],
+  ['Recall', 'recall', withInterval],
+  ['Area error', 'areaError', percentInterval],
+  ['Seam score', 'seamScore', withInterval],
+] as const satisfies readonly (readonly [
+  string,
+  keyof ScoreDifferences,
+  (difference: { value: number; lower: number; upper: number }) => string,
+])[];
 
 /** Truth by prediction, pixels and shares of the truth. */
 export function confusionTable(result: SplitResult, path: string): string {

@@ -1,6 +1,19 @@
 import { SLIDE_STATES, type SlideState } from '../subjects.js';
 import { area, axes, bounds, error, iou, model, notes, patches, run, slide, tiles } from './parts.js';
-import { amount, count, document, flag, type JsonSchema, object, orNull, positive, ratio, text } from './schema.js';
+import {
+  amount,
+  count,
+  document,
+  flag,
+  type JsonSchema,
+  list,
+  object,
+  oneOf,
+  orNull,
+  positive,
+  ratio,
+  text,
+} from './schema.js';
 
 const head = { slide, run, revision: count('Revision of the newest aggregate when this was said.') };
 
@@ -36,6 +49,8 @@ const bodies: Readonly<Record<SlideState, JsonSchema>> = {
       'height?': count('Height of the whole mask, mask pixels.', 1),
     }),
     model,
+    'members?': list("Models whose probabilities' mean decides; absent: one model.", text('`name@version`.')),
+    'tta?': oneOf('Views of each patch whose mean decides; absent: the patch alone.', ['flips', 'd4']),
     'axes?': axes,
     'bounds?': bounds,
     'notes?': notes,

@@ -1,5 +1,5 @@
 import type { StromaflowError } from '../../errors.js';
-import type { WorkKind } from './layout.js';
+import type { StreamKind, WorkKind } from './layout.js';
 
 /** The place in a stream up to which this process knows its events to be stored. */
 export interface StreamMark {
@@ -9,6 +9,15 @@ export interface StreamMark {
   readonly seq: number;
   /** Of the event that stands there. */
   readonly id: string;
+}
+
+/** How full a stream is. */
+export interface StreamFill {
+  readonly kind: StreamKind | WorkKind;
+  readonly messages: number;
+  readonly bytes: number;
+  /** Most that it may hold; undefined: what the server allows. */
+  readonly limitBytes: number | undefined;
 }
 
 /** Port of a bus that keeps what is published: what became of it. */
@@ -23,6 +32,8 @@ export interface KeptEvents {
   lastId(subject: string): Promise<string | undefined>;
   /** When a stream of the work was made; another time: the server lost what was in it. */
   createdOf(kind: WorkKind): string | undefined;
+  /** How full its streams are. Rejects while the server is away. */
+  fill(): Promise<readonly StreamFill[]>;
   /** Milliseconds after which events are dropped; Infinity: never. */
   readonly keepsMs: number;
   /** Called whenever the streams are there again after the server was away or had lost them; returns what ends it. */

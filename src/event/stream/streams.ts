@@ -5,8 +5,8 @@ import { StromaflowError, toStromaflowError } from '../../errors.js';
 import { decodePercent } from '../../text.js';
 import type { BusEvent } from '../bus.js';
 import { matchesSubject } from '../subjects.js';
-import type { KeptEvents, StreamMark } from './kept-events.js';
-import { STREAM_KINDS, type WorkKind } from './layout.js';
+import type { KeptEvents, StreamFill, StreamMark } from './kept-events.js';
+import { STREAM_KINDS, type StreamKind, type WorkKind } from './layout.js';
 import { checkStreams, describeFinding, infoOf, type StreamInfos } from './setup.js';
 import type { StoredAt } from './stream-publisher.js';
 
@@ -72,6 +72,20 @@ export class Streams implements KeptEvents {
     }
     await consumer.delete().catch(() => undefined);
     return ids;
+  }
+
+  async fill(): Promise<readonly StreamFill[]> {
+    const known = Object.entries(this.#infos) as [StreamKind | WorkKind, StreamInfo][];
+    const found = await Promise.all(
+      known.map(async ([kind, { config }]): Promise<StreamFill[]> => {
+        const info = await infoOf(this.#manager, config.name);
+        if (!info) return [];
+        const { messages, bytes } = info.state;
+        const limit = info.config.max_bytes;
+        return [{ kind, messages, bytes, limitBytes: limit > 0 ? limit : undefined }];
+      }),
+    );
+    return found.flat();
   }
 
   /** When a stream of the work was made. */

@@ -1,3 +1,4 @@
+import type { Padding } from '../graph/graph.js';
 import type { Term } from '../program/words.js';
 import type { Context, Taped } from './context.js';
 
@@ -5,7 +6,7 @@ import type { Context, Taped } from './context.js';
 export function maxPool(
   { p }: Context,
   x: Term,
-  window: { readonly size: number; readonly stride: number; readonly padding: number },
+  window: { readonly size: number; readonly stride: number; readonly padding: Padding },
 ): Taped {
   const output = p.maxPool(x, window);
   return { output, backward: gradient => [p.unpool(gradient, output, x)] };

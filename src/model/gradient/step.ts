@@ -1,4 +1,11 @@
-import { type ConvNode, type Graph, type GraphNode, inputsOf } from '../graph/graph.js';
+import {
+  type BatchNorm,
+  type ConvNode,
+  type ConvTransposeNode,
+  type Graph,
+  type GraphNode,
+  inputsOf,
+} from '../graph/graph.js';
 import { ProgramBuilder } from '../program/builder.js';
 import type { Program, Term } from '../program/words.js';
 import type { Context, Taped } from './context.js';
@@ -48,12 +55,13 @@ export function headChannels(graph: Graph): number {
 }
 
 /** Batch norms that may take their statistics from the batch, in the order of their layers. */
-export function batchNorms(graph: Graph): { readonly name: string; readonly channels: number }[] {
-  return graph.nodes.flatMap((node, id) =>
-    node.op === 'conv' && node.batchNorm && node.batchNorm.groups === undefined
-      ? [{ name: node.batchNorm.name, channels: graph.values[id]!.channels }]
-      : [],
-  );
+export function batchNorms(graph: Graph): (Pick<BatchNorm, 'name' | 'momentum'> & { readonly channels: number })[] {
+  return graph.nodes.flatMap((node, id) => {
+    const norm = isConv(node) ? node.batchNorm : node.op === 'batchNorm' ? node : undefined;
+    if (!norm || norm.groups !== undefined) return [];
+    const { name, momentum } = norm;
+    return [{ name, channels: graph.values[id]!.channels, ...(momentum !== undefined && { momentum }) }];
+  });
 }
 
 /** Parameters a training run changes by gradients: not the running statistics. */
@@ -98,7 +106,10 @@ class StepWriter implements Context {
     const { parameters } = this.#graph;
     // Statistics of frozen group norms stand beside the parameters, one a channel (see spreadStatistics).
     const shape = parameters.get(name) ?? parameters.get(name.replace(/running_(mean|var)$/, 'weight'))!;
-    const made = shape.length === 4 ? this.p.input(name, shape, 'kernel') : this.p.input(name, [1, shape[0]!, 1, 1]);
+    const made =
+      shape.length === 1
+        ? this.p.input(name, [1, shape[0]!, 1, 1])
+        : this.p.input(name, shape.length === 2 ? [...shape, 1, 1] : shape, 'kernel');
     this.#parameters.set(name, made);
     return made;
   }
@@ -187,10 +198,14 @@ class StepWriter implements Context {
   }
 }
 
+const isConv = (node: GraphNode): node is ConvNode | ConvTransposeNode =>
+  node.op === 'conv' || node.op === 'convTranspose';
+
 function parametersOf(node: GraphNode): string[] {
-  if (node.op === 'groupNorm') return [`${node.name}.weight`, `${node.name}.bias`];
-  if (node.op !== 'conv') return [];
-  const { name, bias, batchNorm }: ConvNode = node;
+  if (node.op === 'groupNorm' || node.op === 'layerNorm' || node.op === 'batchNorm')
+    return [`${node.name}.weight`, `${node.name}.bias`];
+  if (!isConv(node)) return [];
+  const { name, bias, batchNorm } = node;
   return [
     `${name}.weight`,
     ...(bias ? [`${name}.bias`] : []),

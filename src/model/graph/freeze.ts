@@ -17,7 +17,7 @@ export function freezeNorms(graph: Graph): Graph {
 
 function frozen({ nodes }: Graph, { name, groups, epsilon, input }: GroupNormNode): GraphNode {
   const conv = nodes[input.id]!;
-  if (conv.op !== 'conv' || conv.batchNorm)
+  if ((conv.op !== 'conv' && conv.op !== 'convTranspose') || conv.batchNorm)
     throw new RangeError(`${name} follows no convolution that it can fold into`);
   return { ...conv, batchNorm: { name, epsilon, groups } };
 }

@@ -22,5 +22,9 @@ export function relink(node: GraphNode, moved: (value: Value) => Value): GraphNo
   if (node.op === 'input') return node;
   if ('input' in node) return { ...node, input: moved(node.input) };
   if (node.op === 'concat') return { ...node, inputs: node.inputs.map(moved) };
+  if (node.op === 'positionAttention') {
+    const [top, centre, bottom] = node.inputs;
+    return { ...node, inputs: [moved(top), moved(centre), moved(bottom)] };
+  }
   return { ...node, inputs: [moved(node.inputs[0]), moved(node.inputs[1])] };
 }

@@ -66,7 +66,7 @@ class Rewriter {
       if (!a || !b || a.factor !== b.factor || a.mode !== b.mode) return undefined;
       return this.#upsample(a, this.#push({ op: 'add', inputs: [a.input, b.input] }, a.input), old);
     }
-    if (node.op !== 'conv' || node.kernel !== 1 || node.stride !== 1 || node.batchNorm) return undefined;
+    if (node.op !== 'conv' || node.kernel !== 1 || node.stride !== 1 || node.groups || node.batchNorm) return undefined;
     const input = this.#moved[node.input.id]!;
     if (this.#pinned.has(input) || old.channels >= input.channels) return undefined;
     const whole = this.#enlarged(input);

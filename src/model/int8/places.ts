@@ -11,8 +11,8 @@ export interface BytePlace {
 
 /**
  * Where a (simplified) network is quantised: what its convolutions read and make, and what lies between two of them
- * where bytes can pass through. Normalisation over groups, attention and the head, whose errors nothing after them evens out, stay
- * float32. In the order of the network.
+ * where bytes can pass through. Normalisation, attention and the head, whose errors nothing after them evens out, stay float32, and so
+ * do convolutions in groups, which are not faster on bytes, transposed ones, which no runtime has on bytes, and those of pooled maps. In the order of the network.
  */
 export function bytePlaces(graph: Graph): BytePlace[] {
   const users = graph.nodes.map((): GraphNode[] => []);
@@ -41,7 +41,11 @@ export function bytePlaces(graph: Graph): BytePlace[] {
 }
 
 /** Whether this convolution multiplies bytes in a quantised network. */
-export const isQuantised = ({ name }: ConvNode): boolean => !/^segmentation_head|\.attention\d?\./.test(name);
+export const isQuantised = ({ name, groups, linear, input }: ConvNode): boolean =>
+  !groups && !linear && typeof input.stride === 'number' && !FLOAT.test(name);
+
+/** The head, and what attention is weighed by. */
+const FLOAT = /^segmentation_head|\.attention\d?\.|\.attn\.|\.(top|center)_conv$/;
 
 /** What a convolution makes in the end: where only a relu reads it, that is done in the same step. */
 function resultOf(graph: Graph, conv: ConvNode, users: readonly (readonly GraphNode[])[]): Value {
@@ -60,7 +64,8 @@ function namesOf(graph: Graph): string[] {
   const met = new Map<string, number>();
   for (const node of graph.nodes) {
     const [first] = inputsOf(node);
-    const name = node.op === 'conv' ? node.name : first ? `${names[first.id]}/${node.op}` : 'image';
+    const name =
+      node.op === 'conv' || node.op === 'convTranspose' ? node.name : first ? `${names[first.id]}/${node.op}` : 'image';
     const count = (met.get(name) ?? 0) + 1;
     met.set(name, count);
     names.push(count === 1 ? name : `${name}#${count}`);

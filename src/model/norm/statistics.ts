@@ -51,9 +51,7 @@ export async function readNormStatistics(path: string, graph: Graph, weights: st
   try {
     const unknown = [...file.tensors.keys()].find(name => !parameters.has(name));
     if (unknown !== undefined)
-      throw new StromaflowError('MODEL_TENSOR', `${path}: the network has no norm for the statistics ${unknown}`, {
-        fix: AGAIN,
-      });
+      throw new StromaflowError('MODEL_TENSOR', `${path}: the network has no norm for the statistics ${unknown}`);
     checkParameters({ parameters }, file);
     const patches = Number(file.metadata['patches']);
     if (!Number.isInteger(patches) || patches < LEAST_NORM_PATCHES)
@@ -68,13 +66,17 @@ export async function readNormStatistics(path: string, graph: Graph, weights: st
     if (file.metadata['weights'] !== (await sha256(weights)))
       throw invalid(`${path}: taken with other weights than ${weights}`);
     return { path, patches };
+  } catch (error) {
+    if (!(error instanceof StromaflowError)) throw error;
+    // Advice about weights is none about statistics.
+    throw new StromaflowError(error.code, error.message, { fix: AGAIN, cause: error });
   } finally {
     await file.close();
   }
 }
 
 const AGAIN = 'take them again with stromaflow model freeze --overwrite, or delete the file';
-const invalid = (message: string) => new StromaflowError('MODEL_INVALID', message, { fix: AGAIN });
+const invalid = (message: string) => new StromaflowError('MODEL_INVALID', message);
 
 /** `weights`: path of the weights they were taken with. `about`: further metadata. */
 export async function writeNormStatistics(

@@ -2,7 +2,7 @@ import type { ConvNode, Value } from '../graph/graph.js';
 import { type Affine, type Int8Conv, quantiseConv } from '../int8/affine.js';
 import type { BytePlace } from '../int8/places.js';
 import { foldedConv, type WeightSource } from '../weights.js';
-import { windowOf } from './layers.js';
+import { spreadOf, windowOf } from './layers.js';
 import { PORTS } from './surround.js';
 import type { OnnxWriter } from './writer.js';
 
@@ -56,7 +56,7 @@ export function int8Conv(
     wholeZeros(channels),
   ];
   const inputs = [weights, bias].map(parts => out.node('DequantizeLinear', parts, { axis: 0 }));
-  out.node('Conv', [input, ...inputs], windowOf(kernel, stride, padding), output);
+  out.node('Conv', [input, ...inputs], { ...windowOf(kernel, stride, padding), ...spreadOf(node) }, output);
 }
 
 /** One more output, float32 [1, places, 2, 1]: lowest and highest value of each tensor that would become bytes. */

@@ -9,9 +9,10 @@ import type { ModelBundle, OnnxNetwork, SmpNetwork } from '../bundle.js';
 import { decisionOf } from '../decision.js';
 import { simplify } from '../graph/simplify.js';
 import { graphOf, openWeights } from '../norm/network.js';
+import { viewsOf } from '../views.js';
 import { EMIT_VERSION, emitOnnx } from './emit.js';
 import { encodeModel } from './model.js';
-import { PORTS } from './surround.js';
+import { type Extras, PORTS } from './surround.js';
 import { wrapModel } from './wrap.js';
 
 const uncompilable = (folder: string, cause: unknown): StromaflowError =>
@@ -25,12 +26,11 @@ export function defaultCacheFolder(): string {
   return join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'stromaflow');
 }
 
-export interface CompileOptions {
+/** Extras are of the graph: another file then, so that other runs do not compute them. */
+export interface CompileOptions extends Extras {
   readonly cacheFolder?: string;
   /** Further outputs: layers (see EmitOptions), or PORTS.ranges and PORTS.moments. */
   readonly layers?: readonly string[];
-  /** The graph also gives probabilities; it is another file then, so that other runs do not compute them. */
-  readonly probabilities?: boolean;
   /** The network computes in float16. */
   readonly half?: boolean;
   /** For GPUs: NaN goes through a relu as NaN, as it does on CPUs. */
@@ -43,9 +43,11 @@ export interface CompileOptions {
  */
 export async function compileBundle(bundle: ModelBundle, options: CompileOptions = {}): Promise<string> {
   const folder = options.cacheFolder ?? defaultCacheFolder();
-  const { layers = [], probabilities = false, half = false, keepNaN = false } = options;
+  const { layers = [], probabilities = false, scores = false, half = false, keepNaN = false, tta } = options;
   const further = [
     ...(probabilities ? ['probabilities'] : []),
+    ...(scores ? ['scores'] : []),
+    ...(tta === undefined ? [] : [tta]),
     ...(half ? ['half'] : []),
     ...(keepNaN ? ['keepNaN'] : []),
   ];
@@ -58,8 +60,8 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
   try {
     await makeFolder(folder).catch(cause => Promise.reject(uncompilable(folder, cause)));
     await (bundle.network.kind === 'smp'
-      ? compileSmp(bundle, bundle.network, { layers, probabilities, half, keepNaN }, path)
-      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, half, keepNaN })));
+      ? compileSmp(bundle, bundle.network, { layers, probabilities, scores, half, keepNaN, tta }, path)
+      : writeSealed(path, compileReady(bundle, bundle.network, { layers, probabilities, scores, half, tta })));
     await forgetOldest(folder).catch(() => {});
     return path;
   } catch (error) {
@@ -68,12 +70,10 @@ export async function compileBundle(bundle: ModelBundle, options: CompileOptions
   }
 }
 
-async function compileSmp(
-  bundle: ModelBundle,
-  network: SmpNetwork,
-  outputs: Required<Omit<CompileOptions, 'cacheFolder'>>,
-  path: string,
-) {
+/** What a file is compiled to give, all of it said. */
+type Compiled = Required<Omit<CompileOptions, 'cacheFolder' | 'tta'>> & Pick<CompileOptions, 'tta'>;
+
+async function compileSmp(bundle: ModelBundle, network: SmpNetwork, outputs: Compiled, path: string) {
   const { quantisation } = network;
   if (quantisation) checkQuantised(bundle, outputs);
   const source = await openWeights(network);
@@ -101,7 +101,7 @@ function checkQuantised({ path }: ModelBundle, { layers, half }: Pick<CompileOpt
 function compileReady(
   bundle: ModelBundle,
   { ready }: OnnxNetwork,
-  { layers: [layer], probabilities, half }: Required<Omit<CompileOptions, 'cacheFolder'>>,
+  { layers: [layer], probabilities, scores, half, tta }: Omit<Compiled, 'keepNaN'>,
 ): AsyncGenerator<Uint8Array> {
   if (layer !== undefined)
     throw new StromaflowError(
@@ -113,7 +113,15 @@ function compileReady(
       fix: 'leave half precision off, or export the model in float16 arithmetic with float32 input and output',
     });
   const { input, outputs: classes } = bundle;
-  return wrapModel(ready, { input, classes, decision: decisionOf(bundle.scores, bundle), probabilities });
+  const views = viewsOf(tta).length;
+  if (ready.fixedBatch !== null && ready.fixedBatch % views !== 0)
+    throw new StromaflowError(
+      'MODEL_UNSUPPORTED',
+      `${ready.path} takes batches of ${ready.fixedBatch} only, and --tta ${tta} makes ${views} views of each patch`,
+      { fix: `leave --tta off, or export the model with a dynamic batch or one of ${views}` },
+    );
+  const extras = { probabilities, scores, ...(tta !== undefined && { tta }) };
+  return wrapModel(ready, { input, classes, decision: decisionOf(bundle.scores, bundle), ...extras });
 }
 
 async function writeSealed(path: string, pieces: AsyncIterable<Uint8Array>): Promise<void> {

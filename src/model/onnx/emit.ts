@@ -10,13 +10,13 @@ import { emitRanges, int8Conv, throughBytes } from './bytes.js';
 import { emitLayer } from './layers.js';
 import type { OnnxModel, OnnxTensorInfo } from './model.js';
 import { emitMoments } from './moments.js';
-import { decide, PORTS, preprocess } from './surround.js';
+import { decide, type Extras, PORTS, preprocess } from './surround.js';
 import { OnnxWriter } from './writer.js';
 
 /** Changes whenever the same bundle would give another file; part of the cache's key. */
-export const EMIT_VERSION = 6;
+export const EMIT_VERSION = 7;
 
-export interface EmitOptions {
+export interface EmitOptions extends Extras {
   readonly name: string;
   readonly input: InputNormalisation;
   readonly decision: Decision;
@@ -26,8 +26,6 @@ export interface EmitOptions {
   readonly half?: boolean;
   /** For GPUs: NaN goes through a relu as NaN, as it does on CPUs. */
   readonly keepNaN?: boolean;
-  /** Also give the probabilities, uint8 [N, H, W] of round(255 p). */
-  readonly probabilities?: boolean;
   /** Compute the convolutions on bytes. */
   readonly quantisation?: Quantisation | undefined;
   /** Also give the ranges of the tensors that would become bytes (see emitRanges), the moments of the norms (see emitMoments). */
@@ -47,7 +45,7 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
   const names = graph.nodes.map((node, id) => `v${id}_${node.op}`);
   const nameOf = (value: Value) => names[value.id]!;
 
-  const image = preprocess(out, options.input);
+  const image = preprocess(out, options.input, 'image', options.tta);
   out.node('Identity', [toNetwork(image)], {}, nameOf(graph.values[0]!));
   const bytes = options.quantisation ? affines(graph, options.quantisation) : new Map<Value, Affine>();
   graph.nodes.forEach((node, id) => {
@@ -63,9 +61,9 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
   if (measured.has(PORTS.ranges)) emitRanges(out, measuredPlaces(graph), nameOf);
   if (measured.has(PORTS.moments)) emitMoments(out, groupNorms(graph), nameOf);
   const logits = fromNetwork(nameOf(graph.output));
-  decide(out, logits, graph.output.channels, options.decision, options.probabilities);
+  decide(out, logits, graph.output.channels, options.decision, options);
 
-  const outputs = standardOutputs('N', 'H', graph.output.channels, options.probabilities);
+  const outputs = standardOutputs('N', 'H', graph.output.channels, options);
   for (const name of options.layers ?? []) {
     const value = layerOf(graph, name);
     out.node('Identity', [fromNetwork(nameOf(value))], {}, name);
@@ -78,12 +76,12 @@ export function emitOnnx(graph: Graph, source: WeightSource, options: EmitOption
   return { name: options.name, nodes: out.nodes, initializers: out.initializers, inputs, outputs };
 }
 
-/** Mask, counts, sums, logits and, when they are asked for, probabilities; sizes that are not fixed are named. */
+/** Mask, counts, sums, logits and, when they are asked for, probabilities and scores; sizes that are not fixed are named. */
 export function standardOutputs(
   batch: number | 'N',
   side: number | 'H',
   classes: number | 'C',
-  probabilities = false,
+  { probabilities = false, scores = false }: Extras = {},
 ): OnnxTensorInfo[] {
   const width = side === 'H' ? 'W' : side;
   return [
@@ -92,5 +90,6 @@ export function standardOutputs(
     { name: PORTS.sums, type: 'float', shape: [batch] },
     { name: PORTS.logits, type: 'float', shape: [batch, classes, side, width] },
     ...(probabilities ? [{ name: PORTS.probabilities, type: 'uint8', shape: [batch, side, width] } as const] : []),
+    ...(scores ? [{ name: PORTS.scores, type: 'float', shape: [batch, side, width] } as const] : []),
   ];
 }

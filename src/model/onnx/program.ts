@@ -1,5 +1,6 @@
-import type { Program, Term, Word } from '../program/words.js';
-import { windowOf } from './layers.js';
+import { type Padding, sidesOf } from '../graph/graph.js';
+import type { ConvKernelWord, Program, Sliding, Term, Word } from '../program/words.js';
+import { spreadOf, windowOf } from './layers.js';
 import type { Attribute, OnnxModel } from './model.js';
 import { OnnxWriter } from './writer.js';
 
@@ -24,6 +25,7 @@ export function emitProgram(name: string, program: Program): OnnxModel {
 const UNARY = {
   relu: 'Relu',
   sigmoid: 'Sigmoid',
+  erf: 'Erf',
   exp: 'Exp',
   log: 'Log',
   reciprocal: 'Reciprocal',
@@ -70,24 +72,60 @@ class Emitter {
       case 'conv': {
         const inputs = [this.nameOf(word.x), this.nameOf(word.by)];
         if (word.bias) inputs.push(out.node('Reshape', [this.nameOf(word.bias), out.integers('flat', [-1])]));
-        out.node('Conv', inputs, windowOf(word.by.shape[2]!, word.stride, word.padding), output);
+        out.node('Conv', inputs, slidingOf(word, word.by.shape[2]!), output);
         return;
       }
       case 'convTranspose': {
-        const { stride, padding, by, x } = word;
+        const { stride, padding, dilation, by, x } = word;
         const size = by.shape[2]!;
-        const left = (axis: 2 | 3) => term.shape[axis]! - ((x.shape[axis]! - 1) * stride - 2 * padding + size);
-        node('ConvTranspose', [x, by], { ...windowOf(size, stride, padding), output_padding: [left(2), left(3)] });
+        const [top, beside, bottom, right] = sidesOf(padding);
+        const missing = (axis: 2 | 3, around: number) =>
+          term.shape[axis]! - ((x.shape[axis]! - 1) * stride - around + dilation * (size - 1) + 1);
+        const output_padding = [missing(2, top + bottom), missing(3, beside + right)];
+        node('ConvTranspose', [x, by], { ...slidingOf(word, size), output_padding });
         return;
       }
+      case 'convKernel':
+        this.#convKernel(word, term, output);
+        return;
       case 'rotate': {
         const turned = out.node('Slice', [
           this.nameOf(word.x),
           ...['last', 'before', 'planes', 'back'].map((name, i) => out.integers(`turn_${name}`, TURN[i]!)),
         ]);
-        out.node('Transpose', [turned], { perm: [1, 0, 2, 3] }, output);
+        if (word.groups === 1) {
+          out.node('Transpose', [turned], { perm: [1, 0, 2, 3] }, output);
+          return;
+        }
+        const [inputs, each, height, width] = term.shape as [number, number, number, number];
+        const apart = this.#reshaped(turned, [word.groups, each, inputs / word.groups, height, width]);
+        const exchanged = out.node('Transpose', [apart], { perm: [0, 2, 1, 3, 4] });
+        this.#reshaped(exchanged, term.shape, output);
         return;
       }
+      case 'headRows': {
+        const [n, channels, height, width] = word.x.shape as [number, number, number, number];
+        const apart = this.#reshaped(this.nameOf(word.x), [n * word.heads, channels / word.heads, height * width]);
+        out.node('Transpose', [apart], { perm: [0, 2, 1] }, output);
+        return;
+      }
+      case 'headImage':
+        this.#reshaped(out.node('Transpose', [this.nameOf(word.x)], { perm: [0, 2, 1] }), term.shape, output);
+        return;
+      case 'reshape':
+        this.#reshaped(this.nameOf(word.x), term.shape, output);
+        return;
+      case 'stackMul': {
+        const turned = (side: 'a' | 'b') => {
+          const name = this.nameOf(word[side]);
+          return word.turned === side ? out.node('Transpose', [name], { perm: [0, 2, 1] }) : name;
+        };
+        out.node('MatMul', [turned('a'), turned('b')], {}, output);
+        return;
+      }
+      case 'softmax':
+        node('Softmax', [word.x], { axis: 2 });
+        return;
       case 'pad':
         // Only windows read it, and they read it channels last.
         return;
@@ -120,6 +158,7 @@ class Emitter {
         return;
       case 'relu':
       case 'sigmoid':
+      case 'erf':
       case 'exp':
       case 'log':
       case 'reciprocal':
@@ -231,16 +270,50 @@ class Emitter {
     const word = this.#program.words[x.id]!;
     const made =
       word.op === 'pad'
-        ? this.out.node('Pad', [
-            this.#lastOf(word.x),
-            this.out.integers(
-              `pads_${word.padding}`,
-              [0, 1, 1, 0, 0, 1, 1, 0].map(side => side * word.padding),
-            ),
-          ])
+        ? this.#padded(this.#lastOf(word.x), word.padding)
         : this.out.node('Transpose', [this.nameOf(x)], { perm: [0, 2, 3, 1] });
     this.#channelsLast.set(x.id, made);
     return made;
+  }
+
+  #padded(last: string, padding: Padding): string {
+    const [top, left, bottom, right] = sidesOf(padding);
+    const around = [0, top, left, 0, 0, bottom, right, 0];
+    return this.out.node('Pad', [last, this.out.integers(`pads_${around.join('_')}`, around)]);
+  }
+
+  #reshaped(name: string, shape: readonly number[], output?: string): string {
+    return this.out.node('Reshape', [name, this.out.integers(`shape_${shape.join('_')}`, shape)], {}, output);
+  }
+
+  /**
+   * A convolution itself: of the input, patches as the channels of a group and channels of a group as patches, by the output's
+   * gradient, where stride and dilation change places. What the stride left over at the end makes further places, which are cut off.
+   */
+  #convKernel(word: ConvKernelWord, term: Term, output: string): void {
+    const { out } = this;
+    const { x, by, stride, dilation, padding, groups } = word;
+    const [n, channels, height, width] = x.shape as [number, number, number, number];
+    const within = channels / groups;
+    const apart = this.#reshaped(this.nameOf(x), [n, groups, within, height, width]);
+    const exchanged = out.node('Transpose', [apart], { perm: [2, 1, 0, 3, 4] });
+    const images = this.#reshaped(exchanged, [within, groups * n, height, width]);
+    const kernels = out.node('Transpose', [this.nameOf(by)], { perm: [1, 0, 2, 3] });
+    const attributes = {
+      kernel_shape: by.shape.slice(2),
+      strides: [dilation, dilation],
+      pads: sidesOf(padding),
+      dilations: [stride, stride],
+      group: groups,
+    };
+    const whole = out.node('Conv', [images, kernels], attributes);
+    const size = term.shape[2]!;
+    const ends = [
+      [0, 0],
+      [size, size],
+      [2, 3],
+    ].map(values => out.integers(`at_${values.join('_')}`, values));
+    out.node('Transpose', [out.node('Slice', [whole, ...ends])], { perm: [1, 0, 2, 3] }, output);
   }
 
   /** ONNX's pooling tells the place of each largest value in the flattened image. */
@@ -254,6 +327,11 @@ class Emitter {
     out.node('Reshape', [sums, out.integers(`shape_${term.shape.join('_')}`, term.shape)], {}, output);
   }
 }
+
+const slidingOf = ({ stride, padding, dilation, groups }: Sliding, size: number): Record<string, Attribute> => ({
+  ...windowOf(size, stride, padding),
+  ...spreadOf({ ...(dilation !== 1 && { dilation }), ...(groups !== 1 && { groups }) }),
+});
 
 /** Slice's starts, ends, axes and steps: rows and columns from the last to the first. */
 const TURN = [

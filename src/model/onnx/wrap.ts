@@ -3,19 +3,18 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { StromaflowError } from '../../errors.js';
 import type { Decision } from '../decision.js';
 import type { InputNormalisation } from '../manifest.js';
+import { viewsOf } from '../views.js';
 import { standardOutputs } from './emit.js';
 import { type Encoded, encodeConstants, encodeNodes, encodePorts, graphTag } from './model.js';
 import { GRAPH, MODEL, type ReadyOnnx, readTensorHead, TENSOR, type TensorHead } from './ready.js';
 import { type FieldSpan, ProtobufFile } from './spans.js';
-import { decide, PORTS, preprocess } from './surround.js';
+import { decide, type Extras, PORTS, preprocess } from './surround.js';
 import { OnnxWriter } from './writer.js';
 
-export interface WrapOptions {
+export interface WrapOptions extends Extras {
   readonly input: InputNormalisation;
   readonly decision: Decision;
   readonly classes: number;
-  /** Also give the probabilities, uint8 [N, H, W] of round(255 p). */
-  readonly probabilities?: boolean;
 }
 
 /**
@@ -26,18 +25,19 @@ export async function* wrapModel(ready: ReadyOnnx, options: WrapOptions): AsyncG
   const file = await ProtobufFile.open(ready.path);
   try {
     const before = new OnnxWriter({ opset: ready.opset, prefix: 'stromaflow/' });
-    preprocess(before, options.input, ready.input.name);
+    preprocess(before, options.input, ready.input.name, options.tta);
     const behind = new OnnxWriter({ opset: ready.opset, prefix: 'stromaflow/behind/' });
-    decide(behind, ready.output.name, options.classes, options.decision, options.probabilities);
+    decide(behind, ready.output.name, options.classes, options.decision, options);
 
-    const [batch, side] = [ready.fixedBatch ?? 'N', ready.fixedSide ?? 'H'] as const;
+    const patches = ready.fixedBatch === null ? 'N' : ready.fixedBatch / viewsOf(options.tta).length;
+    const [batch, side] = [patches, ready.fixedSide ?? 'H'] as const;
     const inputs = [
       { name: PORTS.patches, type: 'uint8', shape: [batch, side, side === 'H' ? 'W' : side, 3] },
     ] as const;
     const head = encodeNodes(before.nodes);
     const tail = new BinaryWriter()
       .raw(encodeNodes(behind.nodes))
-      .raw(encodePorts(inputs, standardOutputs(batch, side, options.classes, options.probabilities)))
+      .raw(encodePorts(inputs, standardOutputs(batch, side, options.classes, options)))
       .finish();
     const constants = encodeConstants([...before.initializers, ...behind.initializers]);
 

@@ -30,6 +30,14 @@ export class OnnxWriter {
     return name;
   }
 
+  /** Equal parts along the first axis. */
+  split(input: string, parts: number): string[] {
+    const outputs = Array.from({ length: parts }, () => `${this.#prefix}t${this.#next++}_part`);
+    const attributes: Record<string, Attribute> = this.opset < 18 ? {} : { num_outputs: parts };
+    this.nodes.push({ op: 'Split', inputs: [input], outputs, attributes: { axis: 0, ...attributes } });
+    return outputs;
+  }
+
   /** A reduction or squeeze over axes, which are an attribute in older operator sets and an input in newer ones. */
   over(op: 'Squeeze' | 'ReduceSum' | 'ReduceMax', input: string, axes: readonly number[], output?: string): string {
     const since = op === 'ReduceMax' ? 18 : 13;

@@ -1,4 +1,5 @@
-import type { Binary, Enlarging, Program, Term, Unary, Word } from './words.js';
+import { type Padding, sidesOf } from '../graph/graph.js';
+import type { Binary, Enlarging, Program, Sliding, Term, Unary, Word } from './words.js';
 
 /** Writes a program: each call is a word and gives the term it makes, its shape worked out. */
 export class ProgramBuilder {
@@ -29,32 +30,42 @@ export class ProgramBuilder {
     return made;
   }
 
-  conv(
-    x: Term,
-    by: Term,
-    { stride, padding, bias }: { stride: number; padding: number; bias?: Term | undefined },
-  ): Term {
+  /** A number to multiply a stack by. */
+  stackNumber(value: number): Term {
+    return this.#push({ op: 'constant', values: [value] }, [1, 1, 1]);
+  }
+
+  conv(x: Term, by: Term, sliding: Sliding, bias?: Term): Term {
     const [n, channels, height, width] = image(x);
     const [out, input, size] = image(by);
-    if (input !== channels) throw new RangeError(`a kernel of ${input} channels on ${channels}`);
-    const to = (from: number) => Math.floor((from + 2 * padding - size) / stride) + 1;
-    return this.#push({ op: 'conv', x, by, stride, padding, ...(bias && { bias }) }, [n, out, to(height), to(width)]);
+    const { stride, padding, dilation, groups } = sliding;
+    if (input * groups !== channels) throw new RangeError(`a kernel of ${input} × ${groups} channels on ${channels}`);
+    const [top, left, bottom, right] = sidesOf(padding);
+    const to = (from: number) => Math.floor((from - dilation * (size - 1) - 1) / stride) + 1;
+    const shape = [n, out, to(height + top + bottom), to(width + left + right)];
+    return this.#push({ op: 'conv', x, by, ...sliding, ...(bias && { bias }) }, shape);
   }
 
   /** `like`: the convolution's input, whose gradient this is. */
-  convTranspose(x: Term, by: Term, { stride, padding, like }: { stride: number; padding: number; like: Term }): Term {
-    return this.#push({ op: 'convTranspose', x, by, stride, padding }, like.shape);
+  convTranspose(x: Term, by: Term, sliding: Sliding, like: Pick<Term, 'shape'>): Term {
+    return this.#push({ op: 'convTranspose', x, by, ...sliding }, like.shape);
   }
 
-  rotate(x: Term): Term {
+  /** `like`: the convolution's kernel, whose gradient this is. */
+  convKernel(x: Term, by: Term, sliding: Sliding, like: Term): Term {
+    return this.#push({ op: 'convKernel', x, by, ...sliding }, like.shape);
+  }
+
+  rotate(x: Term, groups: number): Term {
     const [out, input, height, width] = image(x);
-    return this.#push({ op: 'rotate', x }, [input, out, height, width]);
+    return this.#push({ op: 'rotate', x, groups }, [input * groups, out / groups, height, width]);
   }
 
-  pad(x: Term, padding: number): Term {
-    if (padding === 0) return x;
+  pad(x: Term, padding: Padding): Term {
+    const [top, left, bottom, right] = sidesOf(padding);
+    if (top + left + bottom + right === 0) return x;
     const [n, channels, height, width] = image(x);
-    return this.#push({ op: 'pad', x, padding }, [n, channels, height + 2 * padding, width + 2 * padding]);
+    return this.#push({ op: 'pad', x, padding }, [n, channels, height + top + bottom, width + left + right]);
   }
 
   window(x: Term, at: { top: number; left: number; stride: number; height: number; width: number }): Term {
@@ -70,6 +81,35 @@ export class ProgramBuilder {
   matmul(a: Term, b: Term): Term {
     if (a.shape[1] !== b.shape[0]) throw new RangeError(`[${a.shape}] times [${b.shape}]`);
     return this.#push({ op: 'matmul', a, b }, [a.shape[0]!, b.shape[1]!]);
+  }
+
+  headRows(x: Term, heads: number): Term {
+    const [n, channels, height, width] = image(x);
+    return this.#push({ op: 'headRows', x, heads }, [n * heads, height * width, channels / heads]);
+  }
+
+  /** `like`: an image of the same batch, height and width. */
+  headImage(x: Term, heads: number, like: Term): Term {
+    const [n, , height, width] = image(like);
+    return this.#push({ op: 'headImage', x, heads }, [n, heads * x.shape[2]!, height, width]);
+  }
+
+  /** `shape`: of an image, or of a stack. */
+  reshape(x: Term, shape: readonly number[]): Term {
+    return this.#push({ op: 'reshape', x }, shape);
+  }
+
+  stackMul(a: Term, b: Term, turned: 'a' | 'b' | null = null): Term {
+    const [count, p, q] = a.shape as [number, number, number];
+    const [, r, s] = b.shape as [number, number, number];
+    const [rows, inner] = turned === 'a' ? [q, p] : [p, q];
+    const [other, columns] = turned === 'b' ? [s, r] : [r, s];
+    if (count !== b.shape[0] || inner !== other) throw new RangeError(`[${a.shape}] times [${b.shape}]`);
+    return this.#push({ op: 'stackMul', a, b, turned }, [count, rows, columns]);
+  }
+
+  softmax(x: Term): Term {
+    return this.#push({ op: 'softmax', x }, x.shape);
   }
 
   kernel(parts: readonly Term[]): Term {
@@ -134,10 +174,12 @@ export class ProgramBuilder {
     return this.#push({ op: 'channels', x, from }, [n, count, height, width]);
   }
 
-  maxPool(x: Term, { size, stride, padding }: { size: number; stride: number; padding: number }): Term {
+  maxPool(x: Term, { size, stride, padding }: { size: number; stride: number; padding: Padding }): Term {
     const [n, channels, height, width] = image(x);
-    const to = (from: number) => Math.floor((from + 2 * padding - size) / stride) + 1;
-    return this.#push({ op: 'maxPool', x, size, stride, padding }, [n, channels, to(height), to(width)]);
+    const [top, left, bottom, right] = sidesOf(padding);
+    const to = (from: number) => Math.floor((from - size) / stride) + 1;
+    const shape = [n, channels, to(height + top + bottom), to(width + left + right)];
+    return this.#push({ op: 'maxPool', x, size, stride, padding }, shape);
   }
 
   unpool(by: Term, pool: Term, x: Term): Term {

@@ -1,7 +1,8 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
 import { type Graph, inputsOf, type Value } from '../graph/graph.js';
 import type { WeightSource } from '../weights.js';
-import { type Layer, makeLayer, type Tf } from './layers.js';
+import type { Layer, Tf } from './layer.js';
+import { makeLayer } from './layers.js';
 
 /** A network on a TensorFlow.js device. Its tensors are channels last: [N, H, W, C]. */
 export interface TfjsNetwork {

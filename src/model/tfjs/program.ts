@@ -1,6 +1,9 @@
 import type * as tfjs from '@tensorflow/tfjs-core';
+import { sidesOf } from '../graph/graph.js';
 import { type Program, readsOf, type Term, type Word } from '../program/words.js';
-import { LOWEST, padded, reluOf, type Tf } from './layers.js';
+import { convInGroups } from './conv.js';
+import { convKernel, rotated, transposedInGroups, unpooled } from './gradient.js';
+import { LOWEST, padded, reluOf, type Tf } from './layer.js';
 
 type Tensor = tfjs.Tensor;
 type Tensor4D = tfjs.Tensor4D;
@@ -48,7 +51,7 @@ function outward(tf: Tf, tensor: Tensor, word: Word): Tensor {
 }
 
 const isKernel = (word: Word): boolean =>
-  word.op === 'kernel' || word.op === 'rotate' || ('as' in word && word.as === 'kernel');
+  word.op === 'kernel' || word.op === 'convKernel' || word.op === 'rotate' || ('as' in word && word.as === 'kernel');
 
 /** Where the axes of an image [N, C, H, W] are in [N, H, W, C]. */
 const AXIS = [0, 3, 1, 2] as const;
@@ -71,18 +74,44 @@ function run(
     case 'constant':
       return tf.tensor(word.values, [...shape], 'float32');
     case 'conv': {
-      const convolved = tf.conv2d(padded(tf, image(word.x), word.padding), image(word.by), word.stride, 'valid');
+      const convolved = convInGroups(tf, padded(tf, image(word.x), word.padding), image(word.by), word);
       return word.bias ? tf.add(convolved, image(word.bias)) : convolved;
     }
     case 'convTranspose': {
       const [n, channels, height, width] = shape as [number, number, number, number];
-      const { padding, stride } = word;
-      const size: [number, number, number, number] = [n, height + 2 * padding, width + 2 * padding, channels];
-      const whole = tf.conv2dTranspose(image(word.x), image(word.by), size, stride, 'valid');
-      return tf.slice(whole, [0, padding, padding, 0], [n, height, width, channels]);
+      const { padding, stride, groups, dilation } = word;
+      const [top, left, bottom, right] = sidesOf(padding);
+      const [tall, wide] = [height + top + bottom, width + left + right];
+      const whole =
+        groups === 1 && dilation === 1
+          ? tf.conv2dTranspose(image(word.x), image(word.by), [n, tall, wide, channels], stride, 'valid')
+          : transposedInGroups(tf, image(word.x), image(word.by), word, [tall, wide]);
+      return tf.slice(whole, [0, top, left, 0], [n, height, width, channels]);
     }
+    case 'convKernel':
+      return convKernel(tf, image(word.x), image(word.by), word, shape[2]!);
     case 'rotate':
-      return tf.transpose(tf.reverse(image(word.x), [0, 1]), [0, 1, 3, 2]);
+      return rotated(tf, image(word.x), word.groups);
+    case 'headRows': {
+      const [n, height, width, channels] = image(word.x).shape;
+      const rows = tf.reshape(image(word.x), [n, height * width, word.heads, channels / word.heads]);
+      return tf.reshape(tf.transpose(rows, [0, 2, 1, 3]), [...shape]);
+    }
+    case 'headImage': {
+      const [n, channels, height, width] = shape as [number, number, number, number];
+      const stack = tf.reshape(read(word.x), [n, word.heads, height * width, channels / word.heads]);
+      return tf.reshape(tf.transpose(stack, [0, 2, 1, 3]), [n, height, width, channels]);
+    }
+    case 'reshape': {
+      const x = read(word.x);
+      const flat = x.rank === 4 ? tf.transpose(x, [0, 3, 1, 2]) : x;
+      const made = tf.reshape(flat, [...shape]);
+      return shape.length === 4 ? tf.transpose(made, [0, 2, 3, 1]) : made;
+    }
+    case 'stackMul':
+      return tf.matMul(read(word.a), read(word.b), word.turned === 'a', word.turned === 'b');
+    case 'softmax':
+      return tf.softmax(read(word.x));
     case 'pad':
       return padded(tf, image(word.x), word.padding);
     case 'window': {
@@ -102,6 +131,7 @@ function run(
     case 'relu':
       return reluOf(tf, read(word.x));
     case 'sigmoid':
+    case 'erf':
     case 'exp':
     case 'log':
     case 'rsqrt':
@@ -161,7 +191,7 @@ function run(
 
 /** One axis after the other: in one long float32 sum small numbers are lost beside a large one. */
 function summed(tf: Tf, x: Tensor, axes: readonly number[]): Tensor {
-  return axes.reduce((sum: Tensor, axis) => tf.sum(sum, AXIS[axis]!, true), x);
+  return axes.reduce((sum: Tensor, axis) => tf.sum(sum, x.rank === 4 ? AXIS[axis]! : axis, true), x);
 }
 
 function along(tf: Tf, x: Tensor4D, axis: 2 | 3, matrix: readonly (readonly number[])[]): Tensor {
@@ -177,47 +207,4 @@ function along(tf: Tf, x: Tensor4D, axis: 2 | 3, matrix: readonly (readonly numb
     ]);
   const rows = tf.matMul(times(n * height), tf.reshape(x, [n * height, width, channels]));
   return tf.reshape(rows, [n, height, matrix.length, channels]);
-}
-
-/** Place by place of the window: where the input equals the largest value and no place before did. */
-function unpooled(
-  tf: Tf,
-  by: Tensor4D,
-  largest: Tensor4D,
-  x: Tensor4D,
-  { size, stride, padding }: { readonly size: number; readonly stride: number; readonly padding: number },
-): Tensor {
-  const source = padded(tf, x, padding, LOWEST);
-  const [n, tall, wide, channels] = source.shape;
-  const [, height, width] = by.shape;
-  let free: Tensor = tf.onesLike(largest);
-  let sum: Tensor = tf.zeros(source.shape);
-  for (let place = 0; place < size * size; place++) {
-    const [top, left] = [Math.floor(place / size), place % size];
-    const end = [n, top + (height - 1) * stride + 1, left + (width - 1) * stride + 1, channels];
-    const window = tf.stridedSlice(source, [0, top, left, 0], end, [1, stride, stride, 1]);
-    const hit = tf.mul(tf.cast(tf.equal(window, largest), 'float32'), free);
-    free = tf.sub(free, hit);
-    const apart = spread(tf, tf.mul(hit, by) as Tensor4D, stride);
-    const below = Math.max(0, tall - top - height * stride);
-    const beside = Math.max(0, wide - left - width * stride);
-    const placed = tf.pad(apart, [
-      [0, 0],
-      [top, below],
-      [left, beside],
-      [0, 0],
-    ]);
-    sum = tf.add(sum, tf.slice(placed, [0, 0, 0, 0], source.shape));
-  }
-  return tf.slice(sum, [0, padding, padding, 0], x.shape);
-}
-
-/** Every pixel becomes the first of a square of zeros. */
-function spread(tf: Tf, x: Tensor4D, stride: number): Tensor4D {
-  const [n, height, width, channels] = x.shape;
-  const after = [0, stride - 1] as [number, number];
-  const wide = tf.pad(tf.reshape(x, [n * height, width, 1, channels]), [[0, 0], [0, 0], after, [0, 0]]);
-  const rows = tf.reshape(wide, [n, height, 1, width * stride * channels]);
-  const tall = tf.pad(rows, [[0, 0], [0, 0], after, [0, 0]]);
-  return tf.reshape(tall, [n, height * stride, width * stride, channels]);
 }

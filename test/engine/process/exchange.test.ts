@@ -11,7 +11,7 @@ afterEach(() => {
   for (const fd of open.splice(0)) closeSync(fd);
 });
 async function exchange(bytes: number): Promise<number> {
-  const fd = await openExchange({ masksAt: 0, probabilitiesAt: 0, bytes });
+  const fd = await openExchange({ masksAt: 0, probabilitiesAt: 0, scoresAt: 0, bytes });
   open.push(fd);
   return fd;
 }
@@ -26,6 +26,8 @@ describe('the layout', () => {
         expect(masksAt).toBe(batch * area * 3);
         expect(probabilitiesAt - masksAt).toBe(batch * area);
         expect(bytes - probabilitiesAt).toBe(batch * area);
+        const more = exchangeLayout({ batch, patchSize, scores: true });
+        expect(more).toMatchObject({ masksAt, probabilitiesAt, scoresAt: bytes, bytes: bytes + 4 * batch * area });
       }),
     );
   });

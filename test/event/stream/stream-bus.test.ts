@@ -150,6 +150,19 @@ describe('a bus over JetStream', () => {
     expect((await stored(server)).messages).toBe(20);
   });
 
+  it('says how full its streams are, and what they may hold', async () => {
+    const server = await openServer({}, { bytes: 1_000_000 });
+    const bus = await openBus(server);
+    for (const col of [1, 2, 3]) await bus.publish(mask(col));
+    const fill = new Map((await bus.kept!.fill()).map(({ kind, ...stream }) => [kind, stream]));
+    expect([...fill.keys()].toSorted()).toEqual(['latest', 'masks', 'slides']);
+    expect(fill.get('masks')).toMatchObject({ messages: 3, limitBytes: 1_000_000 });
+    expect(fill.get('masks')!.bytes).toBe((await stored(server)).bytes);
+    expect(fill.get('slides')).toMatchObject({ messages: 0, limitBytes: undefined });
+    await server.kill();
+    await expect(bus.kept!.fill()).rejects.toThrow();
+  });
+
   it('rejects what it has no right to publish, and only that', async () => {
     const rights = `{ publish: { allow: ["$JS.API.>", "stroma.v1.Sint-Jan.>"] }, subscribe: { allow: ["_INBOX.>"] } }`;
     const config = `authorization { users: [

@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const MAIN = fileURLToPath(new URL('main.mjs', import.meta.url));
+
+async function bench(...args: string[]) {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  return { status: child.exitCode, stdout, stderr };
+}
+
+test('every benchmark loads, and one that is not there is named', async () => {
+  const { status, stderr } = await bench('nothing');
+  expect(stderr).toMatch(/^there is no benchmark nothing: ratios, .*norms/);
+  expect(status).toBe(2);
+});
+
+test('norms measures an engine both ways, and says why another does not run', async () => {
+  const { status, stdout } = await bench('norms', '--engines', 'tfjs-cpu,tfjs-node-gpu', '--rounds', '2', '--json');
+  expect(status).toBe(0);
+  const [ran, absent] = JSON.parse(stdout);
+  expect(ran).toMatchObject({ engine: 'tfjs-cpu', side: 64, rounds: 2, library: expect.stringMatching(/^tfjs /) });
+  for (const { patch, frozen, ratio, lower, upper } of [ran.processor, ran.wall]) {
+    expect(patch).toBeGreaterThan(0);
+    expect(frozen).toBeGreaterThan(0);
+    expect(lower).toBeLessThanOrEqual(ratio);
+    expect(upper).toBeGreaterThanOrEqual(ratio);
+  }
+  expect(absent.notRun ?? absent.library).toMatch(/./);
+}, 120_000);
