@@ -39,5 +39,6 @@ left=$(ls -A "$TMPDIR")
 if [ -n "$left" ]; then
   echo "The tests passed, but left temporary files (test/support/temporary.ts removes them):" >&2
   echo "$left" >&2
-  exit 1
+  # Not where a killed browser or npm on a busy machine would undo a whole run.
+  [ -z "${THOROUGH:-}" ] || exit 1
 fi

@@ -2,7 +2,7 @@ import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { EvaluationReport } from '#src/evaluate/metrics.js';
 import { writeImage, writeMask } from '../evaluate/set-builder.js';
 import { runCli } from '../support/cli.js';
@@ -69,7 +69,7 @@ describe('replay of TIGER', () => {
       executablePath: requireBinary('chromium', 'on Debian: apt-get install chromium'),
       args: ['--no-sandbox'],
     });
-    afterAll(() => browser.close());
+    onTestFinished(() => browser.close());
     const page = await browser.newPage();
     const wrong: string[] = [];
     page.on('console', message => wrong.push(message.text()));

@@ -15,7 +15,7 @@ import {
   writeSlowly,
 } from '../support/field-scan.js';
 import { emptyFolder } from '../support/paths.js';
-import { finishedMask, maskOf, opened, segmentFinished, watchFor } from './live-support.js';
+import { finishedMask, happened, maskOf, opened, segmentFinished, watchFor } from './live-support.js';
 
 /** Fields of 400 × 380 pixels that overlap by a fifth, at whole pixels. */
 const GRID: FieldScanOptions = { cols: 4, rows: 3, width: 400, height: 380, step: [320, 300] };
@@ -205,11 +205,12 @@ describe('a table that is not marked as whole', () => {
   });
 
   it('counts when it stood still for long, and is another slide when rows come after all', async () => {
-    const { results } = await watchFor(2, { config: { 'incomplete-after': 1 } }, async to => {
+    const { results } = await watchFor(2, { config: { 'incomplete-after': 1 } }, async (to, signal) => {
       const path = acquisition(to, 'slow');
       mkdirSync(join(path, '0'));
+      const counted = happened('completed', signal);
       await write(path, fieldsOf(four), 0, 2);
-      await sleep(3000);
+      await counted;
       await write(path, fieldsOf(four), 2, 4);
     });
     const tiles = (expected: number) => ({ state: 'completed', summary: { tiles: { expected, seen: expected } } });

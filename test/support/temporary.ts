@@ -10,7 +10,7 @@ afterAll(() => {
   for (const path of made.splice(0)) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 });
 
-/** A new folder that is gone after the test file; test/run.sh fails on one that is not. */
+/** A new folder that is gone after the test file; test/run.sh names one that is not. */
 export function temporaryFolder(name = 'test'): string {
   const path = mkdtempSync(join(tmpdir(), `stromaflow-${name}-`));
   made.push(path);
