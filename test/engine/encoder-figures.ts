@@ -12,8 +12,9 @@ export interface EncoderFigures {
 }
 
 interface Timed {
-  readonly patchesPerSecond: number;
-  /** Patches a second ÷ those of FPN/ResNet34 in the same minute. */
+  /** Of the processor, for a patch. */
+  readonly seconds: number;
+  /** How many times fewer than FPN/ResNet34 in the same minute. */
   readonly times: number;
   readonly int8: {
     /** How many times faster than float32. */
