@@ -43,7 +43,7 @@ export function meetNeighbours<P extends CreditedPatch>(
       const letGo = (session: SlideSession): void => {
         const { waiting } = all.get(session) ?? {};
         all.delete(session);
-        session.wait(0);
+        session.presence.wait(0);
         for (const _ of waiting ?? []) session.leave();
       };
       const give = (slot: number): void => {
@@ -69,7 +69,7 @@ export function meetNeighbours<P extends CreditedPatch>(
             waiting.delete(row * cols + col);
             due.push(joint.finish(near));
           }
-        session.wait(waiting.size);
+        session.presence.wait(waiting.size);
         if (waiter || again) give(slot);
         if (again) session.leave();
         return waiter || again ? due : [patch, ...due];

@@ -15,6 +15,7 @@ import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
 import { type Lack, lackOf } from './lack.js';
+import { Presence } from './presence.js';
 import { RateMeter } from './rate.js';
 
 /** Port of the truth for a slide that has labels. */
@@ -115,20 +116,11 @@ export class SlideSession {
   readonly rate = new RateMeter();
   readonly #failed = new AbortController();
   #revision: number;
-  /** Resolves when no patch is inside the graph but those that wait for neighbours, and none will follow: all done, failed, or stopped. */
-  readonly drained: Promise<void>;
-  #resolveDrained: () => void = () => undefined;
-  #inside = 0;
-  /** Of those inside, patches that wait for neighbours. */
-  #waiting = 0;
-  #change: { readonly promise: Promise<void>; resolve(): void } | undefined;
-  #exhausted = false;
+  /** Its patches that are inside the graph. */
+  readonly presence = new Presence();
   readonly #segmented: ReadonlySet<number>;
 
   constructor(parts: SessionParts) {
-    this.drained = new Promise(resolve => {
-      this.#resolveDrained = resolve;
-    });
     this.slide = parts.slide;
     this.plan = parts.plan;
     this.reader = parts.reader;
@@ -161,12 +153,11 @@ export class SlideSession {
       for (const ref of patchRefs(this.plan)) {
         if (this.failure) return;
         if (this.aggregate.has(ref.col, ref.row)) continue;
-        this.#inside += 1;
+        this.presence.enter();
         yield { session: this, ref, dueAt: performance.now() };
       }
     } finally {
-      this.#exhausted = true;
-      this.#checkDrained();
+      this.endOfDue();
     }
   }
 
@@ -176,59 +167,29 @@ export class SlideSession {
       for await (const { ref, at } of ready) {
         if (this.failure) return;
         if (this.aggregate.has(ref.col, ref.row)) continue;
-        this.#inside += 1;
+        this.presence.enter();
         yield { session: this, ref, dueAt: at };
       }
     } catch (error) {
       this.fail(error);
     } finally {
-      this.#exhausted = true;
-      this.#checkDrained();
+      this.endOfDue();
     }
   }
 
   /** Patches that somebody else chose; `endOfDue` says that none will follow. */
   dueAt(refs: readonly PatchRef[]): DuePatch[] {
-    this.#inside += refs.length;
+    this.presence.enter(refs.length);
     return refs.map(ref => ({ session: this, ref, dueAt: performance.now() }));
   }
 
   endOfDue(): void {
-    this.#exhausted = true;
-    this.#checkDrained();
+    this.presence.end();
   }
 
-  /** Patches that were given out and have not left. */
-  get inside(): number {
-    return this.#inside;
-  }
-
-  /** All of them wait for neighbours. */
-  get isStill(): boolean {
-    return this.#inside === this.#waiting;
-  }
-
-  /** A patch is given out. */
-  enter(): void {
-    this.#inside += 1;
-  }
-
-  /** So many wait for neighbours now. */
-  wait(count: number): void {
-    this.#waiting = count;
-    this.#changed();
-  }
-
-  /** Resolves when a patch has left, or how many wait has changed. */
-  changed(): Promise<void> {
-    if (!this.#change) {
-      let resolve: () => void = () => undefined;
-      const promise = new Promise<void>(done => {
-        resolve = done;
-      });
-      this.#change = { promise, resolve };
-    }
-    return this.#change.promise;
+  /** Resolves when no patch is inside the graph but those that wait for neighbours, and none will follow: all done, failed, or stopped. */
+  get drained(): Promise<void> {
+    return this.presence.drained;
   }
 
   /** It has a mask of an earlier start. */
@@ -257,8 +218,7 @@ export class SlideSession {
 
   /** A patch left the graph, with its outcome on record or without. */
   leave(): void {
-    this.#inside -= 1;
-    this.#changed();
+    this.presence.leave();
   }
 
   settle(record: PatchRecord): void {
@@ -335,15 +295,5 @@ export class SlideSession {
       mpp: this.plan.mpp,
       updatedAt: new Date().toISOString(),
     };
-  }
-
-  #changed(): void {
-    this.#checkDrained();
-    this.#change?.resolve();
-    this.#change = undefined;
-  }
-
-  #checkDrained(): void {
-    if (this.#exhausted && this.isStill) this.#resolveDrained();
   }
 }

@@ -61,8 +61,8 @@ export async function* inWindow(
   };
   const choose = (): DuePatch | undefined => {
     while (next < isPast.length && (isPast[next] || (isEnded && !came.has(next)))) next++;
-    if (session.inside - stuck < most && came.has(next)) return takeOut(next);
-    if (session.inside - stuck >= ahead) return undefined;
+    if (session.presence.inside - stuck < most && came.has(next)) return takeOut(next);
+    if (session.presence.inside - stuck >= ahead) return undefined;
     const [first] = came.keys();
     return first === undefined ? undefined : takeOut(first);
   };
@@ -71,14 +71,14 @@ export async function* inWindow(
     while (!(stop.aborted || session.failure)) {
       const patch = choose();
       if (patch) {
-        session.enter();
+        session.presence.enter();
         yield patch;
         continue;
       }
       // Where nothing moves, what came waits for what will not come.
-      if (isEnded && (came.size === 0 || session.isStill)) return;
+      if (isEnded && (came.size === 0 || session.presence.isStill)) return;
       if (!isEnded) asked ??= ask();
-      await Promise.race([stopped, session.changed(), ...(asked ? [asked] : [])]);
+      await Promise.race([stopped, session.presence.changed(), ...(asked ? [asked] : [])]);
     }
   } catch (error) {
     session.fail(error);

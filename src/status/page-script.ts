@@ -94,8 +94,8 @@ function drawSlide(s) {
   }
   if (s.iou && s.iou.value !== null) lines.push(make('p', '', 'IoU ' + s.iou.value.toFixed(4) + ' on '
     + whole.format(s.iou.labelledPatches) + ' labelled patches'));
-  if (s.state === 'open') lines.push(make('p', '', rate(s.patchesPerSecond) + ' patches/s'
-    + (s.etaSeconds === null ? '' : ', ' + span(s.etaSeconds) + ' to go')));
+  // The rate of all slides stands above: two that are counted over other times look like a contradiction.
+  if (s.state === 'open') lines.push(make('p', '', s.etaSeconds === null ? '' : span(s.etaSeconds) + ' to go'));
   else lines.push(make('p', '', 'ended ' + ago(s.endedAt)));
   if (s.error) lines.push(make('p', 'error', s.error.message + ' [' + s.error.code + ']'));
   card.body.replaceChildren(...lines);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import type { Timed } from './timed.js';
 
 /** What encoder-table.ts measured last. */
 export interface EncoderFigures {
@@ -9,21 +10,6 @@ export interface EncoderFigures {
   readonly deltas: Readonly<Record<string, number>>;
   /** FPN on the encoder. */
   readonly timed: Readonly<Record<string, Timed>>;
-}
-
-interface Timed {
-  /** Of the processor, for a patch. */
-  readonly seconds: number;
-  /** How many times fewer than FPN/ResNet34 in the same minute. */
-  readonly times: number;
-  readonly int8: {
-    /** How many times faster than float32. */
-    readonly times: number;
-    /** Mean |Δlogit|. */
-    readonly mean: number;
-    /** Part of the pixels on the same side of logit 0. */
-    readonly agreement: number;
-  };
 }
 
 export const FIGURES = fileURLToPath(new URL('../golden/encoder_figures.json', import.meta.url));

@@ -55,7 +55,8 @@ export async function differences(
   const folder = await mkdtemp(join(tmpdir(), 'parity-'));
   const golden = await openGolden(file);
   try {
-    const bundle = await makeBundle({ config }, join(folder, 'bundle'));
+    const patchSize = typeof side === 'number' ? side : Math.min(...side);
+    const bundle = await makeBundle({ config, manifest: { patchSize } }, join(folder, 'bundle'));
     const options = { engine, cacheFolder: folder, layers, threads: 2 };
     const { outputs } = await evaluateImage(bundle, await goldenPatch(side), options);
     return await Promise.all(

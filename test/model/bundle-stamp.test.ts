@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { bundleStamp } from '#src/model/bundle-stamp.js';
+import { bundleStamp, modelStamp } from '#src/model/bundle-stamp.js';
 import { emptyFolder } from '../support/paths.js';
 
 let root: string;
@@ -91,4 +91,20 @@ describe('the stamp of an .onnx file', () => {
     expect(await changes(model, () => writeFile(join(bundle, 'notes.txt'), 'a note'))).toBe(false);
     expect(await changes(model, () => writeFile(join(bundle, 'other.onnx'), 'another model'))).toBe(false);
   });
+});
+
+test('the stamp of an ensemble changes with each of its members, and is empty while one is away', async () => {
+  const other = join(root, 'other');
+  await mkdir(other);
+  await writeFile(join(other, 'config.json'), 'config');
+  const source = `${bundle}#frozen, ${other}`;
+  const before = await modelStamp(source);
+  expect(before).not.toBe('');
+  await writeFile(join(other, 'config.json'), 'another config');
+  const after = await modelStamp(source);
+  expect(after).not.toBe(before);
+  await writeFile(join(bundle, 'config.json'), 'a third config');
+  expect(await modelStamp(source)).not.toBe(after);
+  await rm(other, { recursive: true });
+  expect(await modelStamp(source)).toBe('');
 });

@@ -6,6 +6,7 @@ import { multiplications } from '#src/model/graph/cost.js';
 import { freezeNorms, groupNorms } from '#src/model/graph/freeze.js';
 import { inputsOf } from '#src/model/graph/graph.js';
 import { simplify } from '#src/model/graph/simplify.js';
+import { isQuantised } from '#src/model/int8/places.js';
 
 type Config = Record<string, unknown>;
 const parse = (config: Config) => parseArchitecture(config, 'config.json');
@@ -50,6 +51,29 @@ test('every norm of the patch can be frozen, those behind a transposed convoluti
   expect(groupNorms(frozen)).toEqual([]);
   const transposed = frozen.nodes.find(node => node.op === 'convTranspose');
   expect(transposed).toMatchObject({ batchNorm: { name: 'decoder.blocks.0.block.1.1', groups: 64 } });
+});
+
+test('what stays float32 in int8', () => {
+  const bytes = (model: string) => {
+    const graph = simplify(network(of(model, R18)));
+    return graph.nodes.flatMap(node => (node.op === 'conv' ? [[node.name, isQuantised(node)] as const] : []));
+  };
+  const float = (model: string) => bytes(model).flatMap(([name, quantised]) => (quantised ? [] : [name]));
+  // Transposed convolutions are no convolutions here, and never bytes.
+  expect(float('Linknet')).toEqual(['segmentation_head.0']);
+  expect(float('MAnet')).toEqual([
+    'decoder.center.top_conv',
+    'decoder.center.center_conv',
+    ...[0, 1, 2, 3].flatMap(block =>
+      ['SE_hl.1', 'SE_hl.3', 'SE_ll.1', 'SE_ll.3'].map(name => `decoder.blocks.${block}.${name}`),
+    ),
+    'segmentation_head.0',
+  ]);
+  expect(float('PSPNet')).toEqual(
+    [0, 1, 2, 3].map(i => `decoder.psp.blocks.${i}.pool.1.0`).concat('segmentation_head.0'),
+  );
+  expect(float('DeepLabV3Plus')).toContain('decoder.block2.0.0');
+  expect(float('DeepLabV3Plus')).not.toContain('decoder.block2.0.1');
 });
 
 test('the cost of what decoders add', () => {

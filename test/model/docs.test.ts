@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest';
 import { parseArchitecture } from '#src/model/architecture/config.js';
+import { DECODERS } from '#src/model/architecture/decoder/decoders.js';
 import { ENCODERS } from '#src/model/architecture/encoder/encoders.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { multiplications } from '#src/model/graph/cost.js';
+import { decoderFigures } from '../engine/decoder-figures.js';
 import { encoderFigures, TRIED } from '../engine/encoder-figures.js';
 import { expectGenerated, markdownTable } from '../support/generated-docs.js';
 
@@ -28,7 +30,7 @@ const FAMILIES: readonly (readonly [string, RegExp])[] = [
   ],
 ];
 
-it('docs/models.md lists every encoder, with what encoder-table.ts measured', async () => {
+it('docs/models.md lists every encoder and decoder, with what encoder-table.ts and decoder-table.ts measured', async () => {
   const { about, deltas, timed } = await encoderFigures();
   const names = [...ENCODERS.keys()];
   const familyOf = (name: string) => FAMILIES.filter(([, pattern]) => pattern.test(name));
@@ -43,26 +45,42 @@ it('docs/models.md lists every encoder, with what encoder-table.ts measured', as
   const speeds = TRIED.filter(name => name in timed).map(name => {
     const graph = buildNetwork(parseArchitecture({ _model_class: 'FPN', encoder_name: name }, name));
     const parameters = [...graph.parameters.values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
-    const { seconds, times, int8 } = timed[name]!;
+    const { patchesPerSecond, times, int8 } = timed[name]!;
     return [
       `\`${name}\``,
       (parameters / 1e6).toFixed(1),
       (multiplications(graph, 512) / 1e9).toFixed(1),
-      (1 / seconds).toPrecision(2),
+      patchesPerSecond.toPrecision(2),
       times.toFixed(2),
       `${int8.times.toFixed(2)} ×`,
       int8.mean.toFixed(3),
       `${(int8.agreement * 100).toFixed(1)} %`,
     ];
   });
+  const decoders = await decoderFigures();
+  const rows = Object.keys(DECODERS).map(name => {
+    const graph = buildNetwork(parseArchitecture({ _model_class: name }, name));
+    const own = Object.entries(decoders.deltas).filter(([key]) => key.startsWith(`${name.toLowerCase()}-`));
+    const known = decoders.timed[name];
+    return [
+      `\`${name}\``,
+      own.length === 0 ? 'see [engines.md](engines.md)' : Math.max(...own.map(([, delta]) => delta)).toExponential(0),
+      (multiplications(graph, 512) / 1e9).toFixed(1),
+      ...(known ? [known.patchesPerSecond.toPrecision(2), known.times.toFixed(2)] : ['', '']),
+      ...(known ? [`${known.int8.times.toFixed(2)} ×`, known.int8.mean.toFixed(3)] : ['', '']),
+      known ? `${(known.int8.agreement * 100).toFixed(1)} %` : '',
+    ];
+  });
+  const columns = ['GMAC, 512 px', 'patches/s and core', '÷ FPN', 'int8', 'mean \\|Δlogit\\|', 'pixels that agree'];
   await expectGenerated('models.md', {
+    decoders: `${decoders.about}:\n\n${markdownTable(['decoder', 'max \\|Δlogit\\| ÷ range', ...columns], rows)}`,
     encoders: markdownTable(['encoders', 'max \\|Δlogit\\| ÷ range'], encoders),
     'encoder-speeds': `${about}:\n\n${markdownTable(
       [
         'FPN on',
         'million parameters',
         'GMAC, 512 px',
-        'patches/s',
+        'patches/s and core',
         '÷ resnet34',
         'int8',
         'mean \\|Δlogit\\|',

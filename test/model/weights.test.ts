@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Decision, decisionOf } from '#src/model/decision.js';
 import { buildGraph } from '#src/model/graph/builder.js';
-import type { ConvNode } from '#src/model/graph/graph.js';
+import type { ConvNode, ConvTransposeNode } from '#src/model/graph/graph.js';
 import { foldedConv, foldedNorm, parameterProblems } from '#src/model/weights.js';
 
 /** A 1 × 1 convolution of `input` channels with a batch normalisation, and its numbers. */
@@ -52,6 +52,31 @@ test('a folded convolution equals convolution, then normalisation', async () => 
       },
     ),
   );
+});
+
+test("a transposed convolution's kernel [in, out, k, k] is scaled by its second axis, by statistics of groups too", async () => {
+  const node = {
+    op: 'convTranspose',
+    input: { id: 0, channels: 2, stride: 2 },
+    name: 'up',
+    kernel: 2,
+    stride: 2,
+    padding: 0,
+    bias: true,
+    batchNorm: { name: 'norm', epsilon: 0, groups: 2 },
+  } as const satisfies ConvTransposeNode;
+  const tensors: Record<string, readonly number[]> = {
+    'up.weight': new Array<number>(2 * 4 * 4).fill(1),
+    'up.bias': [1, 2, 3, 4],
+    'norm.weight': [1, 2, 3, 4],
+    'norm.bias': [0, 0, 0, 10],
+    'norm.running_mean': [1, 2],
+    'norm.running_var': [4, 0.25],
+  };
+  const { kernel, bias } = await foldedConv(node, { read: async name => Float32Array.from(tensors[name]!) });
+  const scales = [0.5, 1, 6, 8];
+  expect([...kernel]).toEqual([0, 1].flatMap(() => scales.flatMap(scale => [scale, scale, scale, scale])));
+  expect([...bias!]).toEqual([0, 1, 6, 26]);
 });
 
 test('a norm with nothing to fold into is a scale and a shift', async () => {

@@ -56,6 +56,19 @@ describe.each(SCAN_ORDERS)('DICOM parts written by %s', order => {
 });
 
 describe('a DICOM slide', () => {
+  it('whose instances are called without an extension, as an archive exports them, is known by its content', async () => {
+    const { path: made } = await simulateScan(SLIDE, await emptyFolder(), {
+      ...{ as: 'dicom', order: 'rows', rate: 0, partTiles: 50 },
+    });
+    const { results, out } = await watchFor(1, {}, async folder => {
+      const into = join(folder, ID);
+      await mkdir(into);
+      for (const [index, name] of readdirSync(made).entries()) await deliver(join(made, name), into, `I000${index}`);
+    });
+    expect(results[0]).toMatchObject({ id: ID, state: 'completed', summary: { source: { file: ID } } });
+    expect(await maskOf(out, ID)).toEqual(await finishedMask(SLIDE, ID));
+  });
+
   it('has masks on the bus before its last part is written', async () => {
     const { path: made } = await simulateScan(SLIDE, await emptyFolder(), {
       ...{ as: 'dicom', order: 'rows', rate: 0, partTiles: 20 },

@@ -1,12 +1,26 @@
+import { once } from 'node:events';
 import { appendFile, copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 import { finishedMask, happened, kinds, maskOf, masks, scan, watchFor } from './live-support.js';
 
 const ID = 'CMU-1-Small-Region';
 const NAME = `${ID}.svs`;
+
+/** Lets the first half of the slide be written; the scanner stops when a mask of it is out. */
+async function halfScan(folder: string, signal: AbortSignal): Promise<void> {
+  const first = new AbortController();
+  const masked = happened('mask', signal);
+  let tiles = 0;
+  const onTile = async () => {
+    if (++tiles < 65) return;
+    await masked;
+    first.abort();
+  };
+  const both = AbortSignal.any([signal, first.signal]);
+  await expect(scan({ rate: 400, onTile })(folder, both)).rejects.toThrow();
+}
 
 describe('tiles that never come', () => {
   it('are missing once a marker says that the scan is over', async () => {
@@ -76,9 +90,14 @@ describe('a slide that arrives whole', () => {
 describe('starting again', () => {
   it('goes on with a slide that grew on meanwhile, publishing no mask twice', async () => {
     const [folder, out] = [await emptyFolder(), await emptyFolder()];
-    const stop = new AbortController();
-    const scanning = scan({ rate: 60 })(folder, stop.signal);
-    const first = await watchFor(0, { folder, out }, () => sleep(1500));
+    const resumed = new AbortController();
+    let tiles = 0;
+    const onTile = async () => {
+      if (++tiles === 65) await once(resumed.signal, 'abort');
+    };
+    const scanning = scan({ rate: 400, onTile })(folder, new AbortController().signal);
+    const first = await watchFor(0, { folder, out }, (_, signal) => happened('mask', signal));
+    resumed.abort();
     await scanning;
     const second = await watchFor(1, { folder, out }, async () => undefined);
     expect(masks(first.events).length).toBeGreaterThan(0);
@@ -103,11 +122,7 @@ describe('starting again', () => {
 describe('another scan of the same name', () => {
   it('that replaces a growing slide is a new run, and subscribers are told', async () => {
     const { results, events, out } = await watchFor(2, {}, async (folder, signal) => {
-      const first = new AbortController();
-      const scanning = scan({ rate: 60 })(folder, AbortSignal.any([signal, first.signal])).catch(() => undefined);
-      await sleep(1500);
-      first.abort();
-      await scanning;
+      await halfScan(folder, signal);
       const whole = join(folder, 'next.part');
       await copyFile(SLIDE, whole);
       await rename(whole, join(folder, NAME));
@@ -124,13 +139,8 @@ describe('another scan of the same name', () => {
       2,
       { config: { 'incomplete-after': 5 } },
       async (folder, signal) => {
-        const path = join(folder, NAME);
-        const first = new AbortController();
-        const scanning = scan({ rate: 60 })(folder, AbortSignal.any([signal, first.signal])).catch(() => undefined);
-        await sleep(1500);
-        first.abort();
-        await scanning;
-        await writeFile(path, await readFile(SLIDE));
+        await halfScan(folder, signal);
+        await writeFile(join(folder, NAME), await readFile(SLIDE));
       },
     );
     expect(results.map(({ state }) => state)).toEqual(['incomplete', 'completed']);
@@ -141,11 +151,7 @@ describe('another scan of the same name', () => {
 
   it('may be deleted while it grows', async () => {
     const { results } = await watchFor(1, {}, async (folder, signal) => {
-      const first = new AbortController();
-      const scanning = scan({ rate: 60 })(folder, AbortSignal.any([signal, first.signal])).catch(() => undefined);
-      await sleep(1500);
-      first.abort();
-      await scanning;
+      await halfScan(folder, signal);
       await rm(join(folder, NAME));
     });
     expect(results[0]).toMatchObject({ state: 'incomplete', reason: 'gone' });

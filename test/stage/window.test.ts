@@ -74,7 +74,7 @@ async function course(
   while (!(isDone && flying.length === 0)) {
     if (!isDone) asked ??= ask();
     for (let turn = 0; turn < 20; turn++) await Promise.resolve();
-    mostInside = Math.max(mostInside, session.inside);
+    mostInside = Math.max(mostInside, session.presence.inside);
     const [done] = flying.splice(pick(flying.length), 1);
     if (!done) {
       await asked;
@@ -141,7 +141,7 @@ describe('whatever the order in which patches become ready and the engine ends t
           expect(mostInside).toBeLessThanOrEqual(cols + 3 + 2 * slots);
           expect(mostOpen).toBeLessThanOrEqual(2 * (cols + 3) + 11 * slots);
           expect(free).toBe(slots);
-          expect(session.inside).toBe(0);
+          expect(session.presence.inside).toBe(0);
         }),
         { numRuns: 30 },
       );
@@ -191,8 +191,8 @@ describe('whatever the order in which patches become ready and the engine ends t
               (other, i) => comes[i] || Math.abs(ref.col - other.col) > 1 || Math.abs(ref.row - other.row) > 1,
             );
           expect(sorted(settled)).toEqual([...refs.keys()].filter(i => comes[i] && whole(refs[i]!)));
-        expect(free).toBe(slots);
-          expect(session.inside).toBe(0);
+          expect(free).toBe(slots);
+          expect(session.presence.inside).toBe(0);
         },
       ),
       { numRuns: 30 },
@@ -217,12 +217,12 @@ test('a slide that fails lets go of those that wait', async () => {
       inferred: { bits: new Uint8Array(), scores: new Float32Array(64 * 64) },
     });
   }
-  expect(session.inside).toBe(3);
+  expect(session.presence.inside).toBe(3);
   expect(credits.free).toBe(4);
   session.failure = new Error('no room');
   await source.next();
   await session.drained;
-  expect(session.inside).toBe(0);
+  expect(session.presence.inside).toBe(0);
   expect(out).toEqual([]);
 });
 

@@ -9,7 +9,8 @@ import type { Padding } from '../graph/graph.js';
  *   matrices  [rows, columns]
  *   stacks    [matrices, rows, columns]
  *
- * No word says where in memory an element is, so that a back end keeps images channels first or channels last.
+ * No word says where in memory an element is, so that a back end keeps images channels first or channels last; 'reshape' means PyTorch's
+ * order whatever the back end's own is.
  */
 export interface Term {
   readonly id: number;
