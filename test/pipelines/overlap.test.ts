@@ -189,9 +189,11 @@ describe('what cannot be', () => {
     });
   });
 
-  it('half of the size that the model states is the most', async () => {
-    const parts = await open({ out: await emptyFolder(), overlap: 320 });
-    expect(await run(parts)).toMatchObject({ state: 'failed', error: { code: 'CONFIG_INVALID' } });
+  it('half of the size that the model states is the most, which is known before there is a slide', async () => {
+    await expect(open({ out: await emptyFolder(), overlap: 320 })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/half of 512/),
+    });
   });
 
   it('workers give masks, and none to blend', async () => {
