@@ -24,10 +24,14 @@ function another(name: OptionName): string | number | boolean {
   return usual === min ? Math.min(max, min + multipleOf) : min;
 }
 
+/** What is refused beside --overlap; see test/pipelines/overlap.test.ts. */
+const EXCLUDED_BY_OVERLAP = ['margin', 'open-area', 'close-area'] as const;
+
 describe('the config file', () => {
   it('can state any of the options, in YAML and in JSON, beside which the defaults stay', async () => {
     await fc.assert(
       fc.asyncProperty(fc.subarray(names), fc.boolean(), async (chosen, json) => {
+        fc.pre(!(chosen.includes('overlap') && EXCLUDED_BY_OVERLAP.some(name => chosen.includes(name))));
         const stated = Object.fromEntries(chosen.map(name => [name, another(name)]));
         const path = await fileWith(json ? JSON.stringify(stated) : stringify(stated));
         const { config, settings } = await loadConfig({ config: path }, {});

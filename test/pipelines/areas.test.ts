@@ -27,7 +27,8 @@ it('masks, areas and polygons agree on what was taken out and filled, after an i
     ...first.parts.bus,
     publish: async (event: BusEvent) => {
       await first.parts.bus.publish(event);
-      if (maskEvents(first.events).length === 9) abort.abort();
+      // Events are published several at a time.
+      if (maskEvents(first.events).length >= 9) abort.abort();
     },
   };
   const cut = await lastValueFrom(segmentSlides(of(task), { ...first.parts, bus }, abort.signal));

@@ -178,6 +178,8 @@ describe('overlap', () => {
 describe('what cannot be', () => {
   it.each([
     [{ overlap: '0.25', margin: '32' }, /blended or cropped, not both/],
+    [{ overlap: '0.25', 'open-area': '40' }, /not opened or closed by area/],
+    [{ overlap: '0.25', 'close-area': '40' }, /not opened or closed by area/],
     [{ overlap: '0.7' }, /more than half of a patch/],
     [{ overlap: '1' }, /multiple of 32/],
     [{ overlap: '100' }, /multiple of 32/],
