@@ -2,11 +2,16 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take longest, longest first: started last, one of them would run on alone beside an idle core. */
 const SLOW = [
+  'train/parity.test.ts',
   'engine/parity.test.ts',
   'cli/commands.test.ts',
   'pipelines/growing.test.ts',
   'cli/engine-life.test.ts',
   'cli/doctor.test.ts',
+  'engine/decoder-parity.test.ts',
+  'cli/model.test.ts',
+  'cli/replay.test.ts',
+  'train/refusals.test.ts',
   'engine/telemetry.test.ts',
   'pipelines/kills.test.ts',
   'engine/freeze.test.ts',
