@@ -97,12 +97,13 @@ export function segmentLive(
   });
   const isUrgent = matcher(config.urgent);
   const failures = new KnownFailures();
+  const completed = new Set<string>();
   const taskOf = async (arrival: Arrival<WholeSlide | LiveSlide>): Promise<SlideTask> => {
     const { path } = arrival;
     const base = idBelow(root, path);
     const urgent = isUrgent(relative(root, path));
     const hasFailedBefore = (code: ErrorCode): boolean => failures.repeats(path, code);
-    const task = { path, id: base, urgent, presence: folder, hasFailedBefore };
+    const task = { path, id: base, urgent, presence: folder, hasFailedBefore, wasCompleted: completed.has(path) };
     try {
       const isSame = 'opened' in arrival ? { isSame: isRunOf(arrival.opened) } : {};
       const named = { source: sourceOf(path), base, ...isSame };
@@ -121,13 +122,12 @@ export function segmentLive(
   };
   const slidesAtOnce = parts.fits ? FITTED_AT_ONCE : Math.max(parts.slidesAtOnce, LIVE_SLIDES_AT_ONCE);
   const tasks = from(arrivals).pipe(concatMap(taskOf));
-  return segmentSlides(tasks, { ...parts, slidesAtOnce }, signal).pipe(filter(isNews(failures)));
+  return segmentSlides(tasks, { ...parts, slidesAtOnce }, signal).pipe(filter(isNews(failures, completed)));
 }
 
 /** A slide that was completed here and whose file was touched afterwards, to no effect, is not worth a word; nor is one that was
- * written anew before its turn came, nor one that fails as it did before. */
-function isNews(failures: KnownFailures): (result: SlideResult) => boolean {
-  const completed = new Set<string>();
+ * written anew before its turn came, nor one that fails as it did before. Adds to the paths of what was completed. */
+function isNews(failures: KnownFailures, completed: Set<string>): (result: SlideResult) => boolean {
   return result => {
     if (result.state === 'failed') return result.repeated !== true;
     const isOvertaken = result.state === 'incomplete' && result.expected === 0;

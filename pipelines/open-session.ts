@@ -43,6 +43,10 @@ export async function openSession(
     const plan = planOf(info, parts.config, model.model);
     const key = runKey(info, plan, model, parts);
     const growth = growthAt(slide, plan.level, task);
+    if (task.wasCompleted && isDone(key, growth, parts.ledger)) {
+      await letGo();
+      return undefined;
+    }
     let run = await openRun(key, growth, parts);
     if (run.state.state === 'completed' && task.wantsResults && !(await readSummary(folder))) {
       parts.say(`${info.id}: was done before, but its results are gone from ${folder}: it is done again`);
@@ -128,6 +132,14 @@ function runKey(info: SlideInfo, plan: PatchPlan, { segmenter }: ServingModel, {
       ...(areas.some(pixels => pixels > 0) ? ['areas', ...areas] : []),
     ]),
   };
+}
+
+/** True of a slide that was completed by this plan, by whichever model, and holds the same now. */
+function isDone({ slide, fingerprint, plan }: RunKey, growth: RunGrowth | undefined, ledger: Ledger): boolean {
+  const known = ledger.find(slide);
+  if (known?.state !== 'completed' || known.plan !== plan) return false;
+  if (known.fingerprint === fingerprint) return true;
+  return growth !== undefined && known.growth === growth.identity && known.finished === growth.content();
 }
 
 /** A slide has one run in the ledger: opening it under another key forgets what was done. */

@@ -22,6 +22,8 @@ export interface SlideTask {
   hasFailedBefore?(code: ErrorCode): boolean;
   /** Done again where it was done before and its results are gone; without it they stay gone, as somebody wanted it. */
   readonly wantsResults?: boolean;
+  /** It was completed since this start: as long as it holds the same, it stays as it is, whatever model is in force now. */
+  readonly wasCompleted?: boolean;
   /** Gets a larger share of the graph than other slides. */
   readonly urgent?: boolean;
   /** Opens the truth, for a slide that has one. */

@@ -65,6 +65,8 @@ export interface KnownRun {
   readonly finished?: string | undefined;
   /** Its name in events. */
   readonly said?: string | undefined;
+  /** RunKey.plan; undefined of a run that is known by its summary alone. */
+  readonly plan?: string | undefined;
 }
 
 /** Which slide a name means: two slides never share one. Names that differ only in case are one, as they are in some folders. */

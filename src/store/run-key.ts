@@ -47,6 +47,9 @@ export const knownRun = (stored: StoredRun): KnownRun => ({
   growth: stored.growth,
   finished: stored.finished,
   said: stored.said?.run,
+  plan: keyParts(stored)[3],
 });
 
-const keyFingerprint = ({ key }: StoredRun): string => (JSON.parse(key) as string[])[1]!;
+const keyFingerprint = (stored: StoredRun): string => keyParts(stored)[1]!;
+
+const keyParts = ({ key }: StoredRun): readonly string[] => JSON.parse(key) as string[];

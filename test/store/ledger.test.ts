@@ -92,6 +92,7 @@ describe.each<[string, () => Promise<Ledger>]>([
       fingerprint: 'f',
       growth: 'inode 7',
       finished: 'all',
+      plan: KEY.plan,
     });
     expect(ledger.find('slide_2')).toBeUndefined();
   });
