@@ -6,6 +6,7 @@ import { connect } from '@nats-io/transport-node';
 import { lastValueFrom, of, tap, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Parts } from '#pipelines/parts.js';
+import { Retries } from '#pipelines/retries.js';
 import { segmentSlides } from '#pipelines/segment.js';
 import type { SlideResult } from '#pipelines/slide-result.js';
 import { openWorkBus } from '#pipelines/work-bus.js';
@@ -13,6 +14,8 @@ import { type TaskResult, type WorkOptions, work } from '#pipelines/worker.js';
 import type { Config } from '#src/config/options.js';
 import { StromaflowError } from '#src/errors.js';
 import type { BusEvent } from '#src/event/bus.js';
+import { connectNatsBus } from '#src/event/nats-bus.js';
+import { DeadLetters } from '#src/event/stream/dead-letters.js';
 import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
 import { openManager, setupStreams } from '#src/event/stream/setup.js';
 import { openSlide } from '#src/slide/open.js';
@@ -362,7 +365,7 @@ describe('whatever dies', () => {
 describe('what cannot be done', () => {
   it('a task that ends every worker is reported after so many times, patch by patch, and the rest is done', async () => {
     const server = await openServer();
-    const { parts, events } = await openIngest(server);
+    const { parts, events, out } = await openIngest(server);
     const running = segment(parts);
     for (const _ of [1, 2]) await dieOfFirst(server);
     const worker = await startWorker(server, undefined, { tries: 2 });
@@ -377,6 +380,26 @@ describe('what cannot be done', () => {
       error: { code: 'ENGINE_FAILED', message: expect.stringContaining('never finished') },
     });
     expect(worker.results.some(({ state }) => state === 'given-up')).toBe(true);
+
+    // Put back, they make the slide what one process makes of it: it is over, and is opened once more.
+    const operator = await connectNatsBus({ url: server.url, publish: 'jetstream' });
+    closing.push(() => operator.close());
+    const store = new DeadLetters(operator, await openManager(operator.connection), 'stroma.v1');
+    const found = await store.list({ kind: 'poison' });
+    expect(found.map(({ standing }) => standing)).toEqual(letters.map(() => 'open'));
+    await store.retry(found);
+    const retries = new Retries({ ...parts, bus: await bus({ ...COMMON, nats: server.url }) });
+    closing.push(() => retries.close());
+    await retries.begin(
+      result => expect(result).toEqual({ state: 'again', slide: 'slide', patches: found.length }),
+      error => expect.fail(error.message),
+    );
+    // Of one graph the stage is in use once: the next start has another.
+    await parts.close();
+    const next = await openIngest(server, { out });
+    expect(await segment(next.parts)).toMatchObject({ state: 'completed', summary: { patches: { failed: 0 } } });
+    expect(await files(join(out, 'slide'))).toEqual((await expected).files);
+    expect(await store.list()).toEqual([]);
   });
 
   it('a slide that no worker can reach is reported, not waited for', async () => {
