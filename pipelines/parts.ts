@@ -123,6 +123,8 @@ export async function openParts(
     const slots = new CreditPool(arena.shape.slots);
     const rule = tissueRule(config);
     const workers = nats && handOut(config, nats, rule, given.root ?? process.cwd());
+    // What stays is let go of with its slide, or with the next start.
+    await workers?.sweep((slide, run) => isOpen(ledger, slide, run)).catch(() => undefined);
     return {
       config,
       models,
@@ -148,6 +150,11 @@ export async function openParts(
     await close();
     throw error;
   }
+}
+
+function isOpen(ledger: Ledger, slide: string, run: string): boolean {
+  const known = ledger.find(slide);
+  return known?.state === 'open' && known.said === run;
 }
 
 /** A batch in each of the engine's lanes, the others filling. */

@@ -31,7 +31,8 @@ export interface WorkOptions {
 export interface TaskResult {
   readonly slide: string;
   readonly patches: number;
-  readonly state: 'done' | 'put-back' | 'given-up';
+  /** 'void': nobody waits for it any more. */
+  readonly state: 'done' | 'put-back' | 'given-up' | 'void';
   readonly error?: StromaflowError;
 }
 
@@ -84,6 +85,12 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
   const doOne = async (taken: TakenTask): Promise<TaskResult> => {
     const { task, tries } = taken;
     const about = { slide: task.slide, patches: task.patches.length };
+    const isVoid = (await slides.briefOf(taken).catch(() => null)) === undefined;
+    if (isVoid) {
+      slides.forget(keyOf(taken));
+      await taken.done();
+      return { ...about, state: 'void' };
+    }
     if (tries > options.tries) {
       const message = `${task.slide}: a task of ${about.patches} patches was begun ${tries - 1} times and never finished`;
       const error = new StromaflowError('ENGINE_FAILED', message, {
@@ -162,7 +169,7 @@ const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.v
 class OpenSlides {
   readonly #parts: Parts;
   readonly #mounted: string | undefined;
-  readonly #briefs = new Map<string, Promise<Brief>>();
+  readonly #briefs = new Map<string, Promise<Brief | undefined>>();
   readonly #sessions = new Map<string, Promise<SlideSession>>();
 
   constructor(parts: Parts, mounted: string | undefined) {
@@ -170,11 +177,12 @@ class OpenSlides {
     this.#mounted = mounted;
   }
 
-  async briefOf(taken: TakenTask): Promise<Brief> {
+  /** Undefined where it is gone. */
+  async briefOf(taken: TakenTask): Promise<Brief | undefined> {
     const run = keyOf(taken);
     const known = this.#briefs.get(run);
     if (known) return known;
-    const brief = taken.brief().then(parts => readBrief(parts, this.#mounted));
+    const brief = taken.brief().then(parts => parts && readBrief(parts, this.#mounted));
     this.#briefs.set(run, brief);
     brief.catch(() => this.#briefs.delete(run));
     return brief;
@@ -212,7 +220,9 @@ class OpenSlides {
   async #begin(taken: TakenTask): Promise<SlideSession> {
     const { readers, models, events } = this.#parts;
     const { run } = taken.task;
-    const { info, source, plan, rule } = await this.briefOf(taken);
+    const brief = await this.briefOf(taken);
+    if (!brief) throw new StromaflowError('EVENTS_STREAM', `${taken.task.slide}: its brief is not in the stream`);
+    const { info, source, plan, rule } = brief;
     const reader = await readers.open({ info, source }, plan, rule);
     const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };
     return new SlideSession({

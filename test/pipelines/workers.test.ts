@@ -20,6 +20,9 @@ import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
 import { openManager, setupStreams } from '#src/event/stream/setup.js';
 import { openSlide } from '#src/slide/open.js';
 import { createMemoryLedger } from '#src/store/memory-ledger.js';
+import { briefEvents } from '#src/tasks/brief.js';
+import { Leftovers } from '#src/tasks/leftovers.js';
+import { taskEvent, WorkSubjects } from '#src/tasks/task.js';
 import { TaskQueue } from '#src/tasks/task-queue.js';
 import { startNatsServer, type TestNatsServer } from '../support/nats-server.js';
 import { RecordingObserver } from '../support/observer.js';
@@ -170,7 +173,7 @@ describe('ingest and workers', () => {
     expect(await files(join(out, 'slide'))).toEqual(one.files);
     expect(workers.flatMap(({ results }) => results).every(({ state }) => state === 'done')).toBe(true);
     expect(parts.credits.free).toBe(parts.credits.total);
-    // Done is done: nothing is left in the queues.
+    // Done is done: nothing is left in the queues, nor of what workers read the slide by.
     await eventually(async () => (await queued(server)) === 0);
   });
 
@@ -219,7 +222,7 @@ describe('ingest and workers', () => {
       timeoutSeconds: 1,
     });
     await queue.open();
-    await eventually(async () => (await queued(server)) > 0);
+    await eventually(async () => (await queued(server, ['tasks'])) > 0);
     expect(await queue.backlog()).toEqual({ waiting: 0, inHand: 0 });
     expect(isOver).toBe(false);
     await startWorker(server);
@@ -233,6 +236,10 @@ describe('a slide that grows', () => {
       const server = await openServer();
       const worker = await startWorker(server);
       const config = { ...COMMON, nats: server.url, role: 'ingest' };
+      const versions = new Set<string>();
+      const listener = await connect({ servers: server.url });
+      closing.push(() => listener.close());
+      listener.subscribe('stroma.v1.*.*.brief.>', { callback: (_, { subject }) => void versions.add(subject) });
       const { results, out, events } = await watchFor(1, { config }, async (folder, signal) => {
         // The scanner waits with half of the slide for the first mask.
         const first = as === 'growing-tiff' ? happened('mask', signal) : undefined;
@@ -247,6 +254,9 @@ describe('a slide that grows', () => {
       expect(await maskOf(out, 'CMU-1-Small-Region')).toEqual(await finishedMask(SLIDE, 'CMU-1-Small-Region'));
       expect(masks(events).size).toBeGreaterThan(10);
       expect(worker.results.length).toBeGreaterThan(3);
+      // Each growth was told of; what was superseded is gone with the tasks that named it, and the last with the slide.
+      expect(versions.size).toBeGreaterThan(2);
+      expect(await queued(server, ['tasks', 'briefs'])).toBe(0);
     });
 });
 
@@ -354,11 +364,24 @@ describe('whatever dies', () => {
     stop.abort();
     expect(await running).toMatchObject({ state: 'interrupted' });
     await first.parts.close();
+    // It will go on: its briefs stay. Of a run that nobody knows nothing does.
+    const subjects = new WorkSubjects('stroma.v1', { site: 'site', scanner: 'scanner' });
+    const other = await bus({ ...COMMON, nats: server.url });
+    for (const event of briefEvents(subjects, { slide: 'gone', run: 'r', version: 1 }, Buffer.from('brief')))
+      await other.publish(event);
+    await other.publish(
+      taskEvent(subjects, '7', { slide: 'gone', run: 'r', brief: { version: 1, parts: 1 }, patches: [[0, 0]] }),
+    );
+    const leftovers = new Leftovers(other.connection, 'stroma.v1', subjects);
+    expect((await leftovers.runs()).map(({ slide }) => slide).toSorted()).toEqual(['gone', 'slide']);
     const second = await openIngest(server, { out });
+    expect((await leftovers.runs()).map(({ slide }) => slide)).toEqual(['slide']);
+    await other.close();
     expect(await segment(second.parts)).toMatchObject({ state: 'completed' });
     const one = await expected;
     expect(masks([...first.events, ...second.events])).toEqual(one.masks);
     expect(await files(join(out, 'slide'))).toEqual(one.files);
+    await eventually(async () => (await queued(server)) === 0);
   });
 });
 
@@ -438,11 +461,11 @@ async function dieOfFirst(server: TestNatsServer): Promise<void> {
   await connection.close();
 }
 
-async function queued(server: TestNatsServer): Promise<number> {
+async function queued(server: TestNatsServer, kinds = ['tasks', 'outcomes', 'briefs']): Promise<number> {
   const nc = await connect({ servers: server.url });
   const manager = await openManager(nc);
   const counts = await Promise.all(
-    ['tasks', 'outcomes'].map(async kind => (await manager.streams.info(`stroma_v1_${kind}`)).state.messages),
+    kinds.map(async kind => (await manager.streams.info(`stroma_v1_${kind}`)).state.messages),
   );
   await nc.close();
   return counts.reduce((sum, count) => sum + count, 0);
