@@ -9,13 +9,11 @@ import { infer } from '../src/stage/infer.js';
 import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
 import { read } from '../src/stage/read.js';
-import { type DuePatch, SlideSession } from '../src/stage/session.js';
-import { createMemoryLedger } from '../src/store/memory-ledger.js';
-import { openNoOutput } from '../src/store/no-output.js';
-import { type Brief, readBrief } from '../src/tasks/brief.js';
+import type { DuePatch, SlideSession } from '../src/stage/session.js';
 import { outcomeEvents, type PatchResult } from '../src/tasks/task.js';
 import type { TakenTask, TaskQueue } from '../src/tasks/task-queue.js';
 import type { Parts } from './parts.js';
+import { WorkerSlides } from './worker-slides.js';
 
 export interface WorkOptions {
   readonly queue: TaskQueue;
@@ -36,8 +34,6 @@ export interface TaskResult {
   readonly error?: StromaflowError;
 }
 
-/** Slides held open, of those that tasks were for last. */
-const OPEN_SLIDES = 8;
 const PUT_BACK_MS = 2000;
 
 /**
@@ -51,7 +47,7 @@ const PUT_BACK_MS = 2000;
 export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): Observable<TaskResult> {
   const { credits, observer, config } = parts;
   const due = new FairQueue<DuePatch>();
-  const slides = new OpenSlides(parts, options.mounted);
+  const slides = new WorkerSlides(parts, options.mounted);
   const collected = new Map<PatchRef, (patch: SettledPatch) => void>();
   const whole = new AbortController();
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
@@ -86,11 +82,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     const { task, tries } = taken;
     const about = { slide: task.slide, patches: task.patches.length };
     const isVoid = (await slides.briefOf(taken).catch(() => null)) === undefined;
-    if (isVoid) {
-      slides.forget(keyOf(taken));
-      await taken.done();
-      return { ...about, state: 'void' };
-    }
+    if (isVoid) return giveBack(taken);
     if (tries > options.tries) {
       const message = `${task.slide}: a task of ${about.patches} patches was begun ${tries - 1} times and never finished`;
       const error = new StromaflowError('ENGINE_FAILED', message, {
@@ -98,7 +90,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       });
       return giveUp(taken, 'infer', error);
     }
-    let session: SlideSession;
+    let session: SlideSession | undefined;
     try {
       session = await slides.open(taken);
     } catch (cause) {
@@ -107,10 +99,11 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       taken.putBack(PUT_BACK_MS * tries);
       return { ...about, state: 'put-back', error };
     }
+    if (!session) return giveBack(taken);
     const settled = await segment(session, taken);
     if (session.failure) {
       const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
-      slides.forget(keyOf(taken));
+      slides.forget(taken);
       taken.putBack(PUT_BACK_MS);
       // An engine that is gone takes no other task either.
       if (error.code === 'ENGINE_FAILED') throw error;
@@ -119,6 +112,14 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     await say(taken, settled.map(resultOf));
     await taken.done();
     return { ...about, state: 'done' };
+  };
+
+  /** Whoever wanted it wants it no more, or hands it out again. */
+  const giveBack = async (taken: TakenTask): Promise<TaskResult> => {
+    const { slide, patches } = taken.task;
+    slides.forget(taken);
+    await taken.done();
+    return { slide, patches: patches.length, state: 'void' };
   };
 
   /** The dead letter of each patch is on its way before the task is gone. */
@@ -145,15 +146,15 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       for await (const taken of options.queue.take(signal)) subscriber.next(await doOne(taken));
     };
     void Promise.all(Array.from({ length: options.lanes }, lane))
-      .then(
-        () => subscriber.complete(),
-        error => subscriber.error(error),
-      )
       .finally(async () => {
         due.close();
         whole.abort();
         await slides.close();
-      });
+      })
+      .then(
+        () => subscriber.complete(),
+        error => subscriber.error(error),
+      );
   });
   return merge(graph.pipe(ignoreElements()), done$);
 }
@@ -161,75 +162,4 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
 function resultOf({ record, mask, failure }: SettledPatch): PatchResult {
   if (mask) return { record, png: encodeMaskPng({ width: mask.side, height: mask.side, bits: mask.bits }) };
   return { record, ...(failure ? { failure } : {}) };
-}
-
-const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.version}`;
-
-/** The slides that tasks are for, opened in the reader threads; those of long ago are closed. */
-class OpenSlides {
-  readonly #parts: Parts;
-  readonly #mounted: string | undefined;
-  readonly #briefs = new Map<string, Promise<Brief | undefined>>();
-  readonly #sessions = new Map<string, Promise<SlideSession>>();
-
-  constructor(parts: Parts, mounted: string | undefined) {
-    this.#parts = parts;
-    this.#mounted = mounted;
-  }
-
-  /** Undefined where it is gone. */
-  async briefOf(taken: TakenTask): Promise<Brief | undefined> {
-    const run = keyOf(taken);
-    const known = this.#briefs.get(run);
-    if (known) return known;
-    const brief = taken.brief().then(parts => parts && readBrief(parts, this.#mounted));
-    this.#briefs.set(run, brief);
-    brief.catch(() => this.#briefs.delete(run));
-    return brief;
-  }
-
-  async open(taken: TakenTask): Promise<SlideSession> {
-    const run = keyOf(taken);
-    let session = this.#sessions.get(run);
-    if (session) this.#sessions.delete(run);
-    else session = this.#begin(taken);
-    // The last asked for stands last.
-    this.#sessions.set(run, session);
-    session.catch(() => this.forget(run));
-    for (const oldest of [...this.#sessions.keys()].slice(0, -OPEN_SLIDES)) this.forget(oldest);
-    return session;
-  }
-
-  forget(run: string): void {
-    const session = this.#sessions.get(run);
-    this.#sessions.delete(run);
-    this.#briefs.delete(run);
-    void session
-      ?.then(async open => {
-        open.endOfDue();
-        await open.drained;
-        await open.close();
-      })
-      .catch(() => undefined);
-  }
-
-  async close(): Promise<void> {
-    for (const run of [...this.#sessions.keys()]) this.forget(run);
-  }
-
-  async #begin(taken: TakenTask): Promise<SlideSession> {
-    const { readers, models, events } = this.#parts;
-    const { run } = taken.task;
-    const brief = await this.briefOf(taken);
-    if (!brief) throw new StromaflowError('EVENTS_STREAM', `${taken.task.slide}: its brief is not in the stream`);
-    const { info, source, plan, rule } = brief;
-    const reader = await readers.open({ info, source }, plan, rule);
-    const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };
-    return new SlideSession({
-      ...{ slide: info, plan, reader, events, runToken: run },
-      output: await openNoOutput({ folder: '' }),
-      run: await createMemoryLedger().run(key),
-      model: models.current,
-    });
-  }
 }
