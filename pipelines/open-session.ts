@@ -57,7 +57,8 @@ export async function openSession(
       return undefined;
     }
     const source = task.live?.sourceFor(plan.level) ?? slide.source;
-    const reader = await readers.open({ info, source }, plan, tissueRule);
+    const remote = slide.remote && { remote: slide.remote };
+    const reader = await readers.open({ info, source, ...remote }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
     const opening = parts.openOutput({
@@ -88,6 +89,7 @@ export async function openSession(
       events,
       model,
       lost,
+      ...(slide.remote ? { traffic: () => slide.remote!.traffic } : {}),
       ...tilesOf(slide, plan.level, task, run),
       ...folderOf(task),
       ...(labels ? { labels } : {}),

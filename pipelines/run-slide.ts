@@ -7,6 +7,7 @@ import type { PatchPlan } from '../src/read/patch.js';
 import { patchRef, patchRefs } from '../src/read/plan.js';
 import { sampleFileAt } from '../src/slide/file-samples.js';
 import { fileAt } from '../src/slide/open.js';
+import type { OpenedSlide } from '../src/slide/slide.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { DuePatch, SlideSession } from '../src/stage/session.js';
@@ -36,12 +37,14 @@ export async function runSlide(
   const { path, id } = task;
   let session: SlideSession | undefined;
   let taken: TakenModel | undefined;
+  let slide: OpenedSlide | undefined;
   let again = false;
   try {
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
     if (task.whole && !(await task.whole.isSame(signal))) return overtaken(task, 'replaced');
     const opened = await whileThere(task, signal, async () => {
-      const slide = await task.open(signal);
+      slide?.remote?.close();
+      slide = await task.open(signal);
       const folder = join(parts.config.out, slide.info.id);
       taken ??= await takeModel(slide, task, parts, signal);
       const giveUp = patience(signal, DRAIN_SECONDS);
@@ -75,6 +78,7 @@ export async function runSlide(
     return { path, id, state: 'failed', error: failure };
   } finally {
     await session?.close().catch(() => undefined);
+    slide?.remote?.close();
     await taken?.release();
     await task.live?.close();
     task.whole?.close(again);

@@ -10,7 +10,7 @@ import { patchRefs } from '../read/plan.js';
 import type { SlideHandle } from '../read/reader-pool.js';
 import type { SlideNote } from '../slide/note.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
-import type { SlideInfo, TileSourceDescription } from '../slide/slide.js';
+import type { RemoteTraffic, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
@@ -77,6 +77,8 @@ export interface SessionParts {
   readonly sparse?: () => boolean;
   /** Of a slide in a folder that is watched. */
   readonly folder?: SourceFolder;
+  /** Of a slide at an address: what was asked of its server so far. */
+  readonly traffic?: () => RemoteTraffic;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
 }
@@ -106,6 +108,7 @@ export class SlideSession {
   readonly model: SessionParts['model'];
   readonly labels: PatchLabels | undefined;
   readonly folder: SourceFolder | undefined;
+  readonly traffic: (() => RemoteTraffic) | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
   readonly #sparse: () => boolean;
   readonly aggregate: RunningAggregate;
@@ -134,6 +137,7 @@ export class SlideSession {
     this.model = parts.model;
     this.labels = parts.labels;
     this.folder = parts.folder;
+    this.traffic = parts.traffic;
     this.#tiles = parts.tiles;
     this.#sparse = parts.sparse ?? (() => false);
     this.aggregate = new RunningAggregate(parts.plan);

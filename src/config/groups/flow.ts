@@ -60,6 +60,15 @@ export const FLOW = {
     group: 'flow',
     help: 'without a sign of life of its worker for so long a task is given to another',
   },
+  'http-timeout': {
+    type: 'integer',
+    unit: 's',
+    default: 30,
+    min: 1,
+    max: 600,
+    group: 'flow',
+    help: 'of a slide at an address: without a byte for so long a request is given up and made again, four times at most',
+  },
   'task-tries': {
     type: 'integer',
     unit: 'times',
