@@ -21,7 +21,7 @@ const BLOCKED: Parameters<typeof fromCustomClient>[1] & { blockSize: number; cac
 
 /**
  * A TIFF's bytes through geotiff.js: its blocks, each fetched once as long as it is kept, neighbouring ones with one request. What it asks
- * for goes through our own client, which checks each answer; of a failure it tells nothing but that there was one.
+ * for goes through our own client, which checks each answer. A failure is final: whoever opens the file anew begins anew.
  */
 export class RemoteBlocks {
   readonly #ranges: HttpRanges;
@@ -31,12 +31,10 @@ export class RemoteBlocks {
   /** @throws SLIDE_REMOTE, SLIDE_CHANGED; SLIDE_UNREADABLE for what does not begin as a TIFF does. */
   static async open(ranges: HttpRanges, shown: string): Promise<RemoteBlocks> {
     const client = new Client(ranges);
-    try {
-      const tiff = await fromCustomClient(client, BLOCKED);
-      return new RemoteBlocks(ranges, tiff, client);
-    } catch (error) {
-      throw client.failure ?? (await notTiff(ranges, shown, error));
-    }
+    const beginning = fromCustomClient(client, BLOCKED).catch(async error => {
+      throw await notTiff(ranges, shown, error);
+    });
+    return new RemoteBlocks(ranges, await client.unlessFailed(beginning), client);
   }
 
   private constructor(ranges: HttpRanges, tiff: GeoTIFF, client: Client) {
@@ -58,15 +56,13 @@ export class RemoteBlocks {
    */
   async read(parts: readonly ByteRange[]): Promise<Uint8Array[]> {
     for (let tries = 1; ; tries++) {
-      this.#client.failure = undefined;
       try {
-        const found = await this.#tiff.source.fetch([...parts]);
+        const found = await this.#client.unlessFailed(this.#tiff.source.fetch([...parts]));
         return found.map(bytes => new Uint8Array(bytes));
       } catch (error) {
-        const failure = this.#client.failure as unknown;
         // Blocks that others pushed out of the cache meanwhile are missing, too.
-        if (failure === undefined && tries < 3) continue;
-        throw failure ?? error;
+        if (error instanceof StromaflowError || !(error instanceof Error) || tries === 3) throw error;
+        if (!/^Request failed/.test(error.message)) throw error;
       }
     }
   }
@@ -89,15 +85,27 @@ async function notTiff(ranges: HttpRanges, shown: string, cause: unknown): Promi
   return new StromaflowError('SLIDE_UNREADABLE', message, { cause, fix: NO_TIFF_FIX });
 }
 
-/** What geotiff.js asks a server through. */
+/**
+ * What geotiff.js asks a server through. It hears of no failure: of one that two of its callers share nobody might take notice, which ends the
+ * process. Whoever waits for geotiff.js waits through `unlessFailed`.
+ */
 class Client extends BaseClient {
   readonly #ranges: HttpRanges;
-  /** Why a request failed last. */
-  failure: unknown;
+  #failure: { readonly error: unknown } | undefined;
+  readonly #waiting = new Set<(error: unknown) => void>();
 
   constructor(ranges: HttpRanges) {
     super('');
     this.#ranges = ranges;
+  }
+
+  /** What it comes to, or the first failure. */
+  unlessFailed<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure) reject(this.#failure.error);
+      this.#waiting.add(reject);
+      work.then(resolve, reject).finally(() => this.#waiting.delete(reject));
+    });
   }
 
   override async request(options?: RequestInit): Promise<BaseResponse> {
@@ -108,8 +116,10 @@ class Client extends BaseClient {
       const bytes = await this.#ranges.read(Number(start), Number(last) + 1);
       return new Part(bytes, Number(start), this.#ranges.revision!.size);
     } catch (error) {
-      this.failure = error;
-      throw error;
+      this.#failure ??= { error };
+      for (const reject of this.#waiting) reject(error);
+      this.#waiting.clear();
+      return new Promise<never>(() => undefined);
     }
   }
 }

@@ -33,8 +33,8 @@ const MOST_WAIT_MS = 30_000;
 
 /**
  * One file on a web server, read by ranges. Every answer is held against the first: another ETag, time or size means that the file was
- * written anew, and from then on nothing is read any more. What may pass (429, 5xx, a connection that breaks or stalls, an answer cut
- * short) is tried again, later each time.
+ * written anew. What may pass (429, 5xx, a connection that breaks or stalls, an answer cut
+ * short) is tried again, later each time. What fails in the end is final: nothing is read any more.
  */
 export class HttpRanges {
   readonly traffic: { -readonly [name in keyof RemoteTraffic]: number } = { requests: 0, repeated: 0, bytes: 0 };
@@ -103,7 +103,7 @@ export class HttpRanges {
           // A signed target that expired says 403; the address itself may lead to a new one.
           this.#target = this.#address.url;
           waitMs = 0;
-        } else if (!passing) {
+        } else if (!passing || tries >= retries) {
           this.#over = failure;
           throw failure;
         }
@@ -128,8 +128,8 @@ export class HttpRanges {
       const response = await fetch(this.#target, {
         signal: AbortSignal.any([this.#signal, stalled.signal]),
         headers: {
+          // With it fetch asks for no compression.
           range: `bytes=${start}-${last}`,
-          'accept-encoding': 'identity',
           'user-agent': 'stromaflow',
           // Weak ones never match by the rules of If-Match; they are compared here.
           ...(known?.validator.startsWith('"') ? { 'if-match': known.validator } : {}),
