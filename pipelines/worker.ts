@@ -1,8 +1,12 @@
 import { connect, filter, ignoreElements, map, merge, Observable, tap } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../src/errors.js';
 import { encodeMaskPng } from '../src/mask/png.js';
-import type { PatchRef } from '../src/read/patch.js';
+import type { PatchPlan, PatchRef } from '../src/read/patch.js';
 import { patchRef } from '../src/read/plan.js';
+import type { SlideHandle } from '../src/read/reader-pool.js';
+import { endsSlide } from '../src/slide/ends-slide.js';
+import { isAddress } from '../src/slide/remote/address.js';
+import type { OpenedSlide } from '../src/slide/slide.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
@@ -13,16 +17,15 @@ import { type DuePatch, SlideSession } from '../src/stage/session.js';
 import { createMemoryLedger } from '../src/store/memory-ledger.js';
 import { openNoOutput } from '../src/store/no-output.js';
 import { type Brief, readBrief } from '../src/tasks/brief.js';
+import { type Reach, reachSlide } from '../src/tasks/reach-slide.js';
 import { outcomeEvents, type PatchResult } from '../src/tasks/task.js';
 import type { TakenTask, TaskQueue } from '../src/tasks/task-queue.js';
 import type { Parts } from './parts.js';
 
-export interface WorkOptions {
+export interface WorkOptions extends Reach {
   readonly queue: TaskQueue;
   /** Tasks in hand at a time: one is read while another is segmented. */
   readonly lanes: number;
-  /** Where the folder of the slides is here; undefined: where it is for ingest. */
-  readonly mounted: string | undefined;
   /** Times that a task is begun. */
   readonly tries: number;
 }
@@ -50,7 +53,7 @@ const PUT_BACK_MS = 2000;
 export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): Observable<TaskResult> {
   const { credits, observer, config } = parts;
   const due = new FairQueue<DuePatch>();
-  const slides = new OpenSlides(parts, options.mounted);
+  const slides = new OpenSlides(parts, options);
   const collected = new Map<PatchRef, (patch: SettledPatch) => void>();
   const whole = new AbortController();
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
@@ -96,7 +99,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       session = await slides.open(taken);
     } catch (cause) {
       const error = toStromaflowError(cause, 'SLIDE_UNREADABLE', task.slide);
-      if (tries === options.tries) return giveUp(taken, 'read', error);
+      if (tries === options.tries || error.code === 'SLIDE_CHANGED') return giveUp(taken, 'read', error);
       taken.putBack(PUT_BACK_MS * tries);
       return { ...about, state: 'put-back', error };
     }
@@ -104,7 +107,10 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     if (session.failure) {
       const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
       slides.forget(keyOf(taken));
-      taken.putBack(PUT_BACK_MS);
+      // Nobody can read what is not there any more.
+      const isFinal = error.code === 'SLIDE_CHANGED' || (endsSlide(error) && tries === options.tries);
+      if (isFinal) return giveUp(taken, 'read', error);
+      taken.putBack(PUT_BACK_MS * tries);
       // An engine that is gone takes no other task either.
       if (error.code === 'ENGINE_FAILED') throw error;
       return { ...about, state: 'put-back', error };
@@ -161,20 +167,22 @@ const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.v
 /** The slides that tasks are for, opened in the reader threads; those of long ago are closed. */
 class OpenSlides {
   readonly #parts: Parts;
-  readonly #mounted: string | undefined;
+  readonly #reach: Reach;
   readonly #briefs = new Map<string, Promise<Brief>>();
   readonly #sessions = new Map<string, Promise<SlideSession>>();
 
-  constructor(parts: Parts, mounted: string | undefined) {
+  constructor(parts: Parts, reach: Reach) {
     this.#parts = parts;
-    this.#mounted = mounted;
+    this.#reach = reach;
   }
 
   async briefOf(taken: TakenTask): Promise<Brief> {
     const run = keyOf(taken);
     const known = this.#briefs.get(run);
     if (known) return known;
-    const brief = taken.brief().then(parts => readBrief(parts, this.#mounted));
+    const { mounted } = this.#reach;
+    const folder = mounted !== undefined && isAddress(mounted) ? undefined : mounted;
+    const brief = taken.brief().then(parts => readBrief(parts, folder));
     this.#briefs.set(run, brief);
     brief.catch(() => this.#briefs.delete(run));
     return brief;
@@ -212,8 +220,10 @@ class OpenSlides {
   async #begin(taken: TakenTask): Promise<SlideSession> {
     const { readers, models, events } = this.#parts;
     const { run } = taken.task;
-    const { info, source, plan, rule } = await this.briefOf(taken);
-    const reader = await readers.open({ info, source }, plan, rule);
+    const { plan, rule, ...brief } = await this.briefOf(taken);
+    const slide = await reachSlide(brief, this.#reach);
+    const { info } = slide;
+    const reader = await openReader(readers, slide, plan, rule);
     const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };
     return new SlideSession({
       ...{ slide: info, plan, reader, events, runToken: run },
@@ -221,5 +231,32 @@ class OpenSlides {
       run: await createMemoryLedger().run(key),
       model: models.current,
     });
+  }
+}
+
+/** Whoever closes the reader closes what it fetches through. */
+async function openReader(
+  readers: Parts['readers'],
+  slide: OpenedSlide,
+  plan: PatchPlan,
+  rule: Brief['rule'],
+): Promise<SlideHandle> {
+  const { remote } = slide;
+  try {
+    const reader = await readers.open(slide, plan, rule);
+    return {
+      read: (ref, slot, signal) => reader.read(ref, slot, signal),
+      reopen: openings => reader.reopen(openings),
+      get openings() {
+        return reader.openings;
+      },
+      close: async () => {
+        await reader.close();
+        remote?.close();
+      },
+    };
+  } catch (error) {
+    remote?.close();
+    throw error;
   }
 }

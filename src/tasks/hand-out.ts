@@ -216,11 +216,15 @@ export class HandOut implements Workers {
     }
     const inGraph = { left: found.length, message };
     this.#settledAt = performance.now();
+    // All of them before any fails its session, which abandons what is waited for.
+    for (const { patch } of found) this.#waiting.delete(keyOf(patch));
     for (const { patch, result } of found) {
-      this.#waiting.delete(keyOf(patch));
       let settled: SettledPatch;
       try {
         settled = settle(patch, result);
+        // What was done before and what comes now would be of two files.
+        const { error } = result.failure ?? {};
+        if (error?.code === 'SLIDE_CHANGED') patch.session.failure ??= error;
       } catch (error) {
         patch.session.failure ??= toStromaflowError(error, 'EVENT_INVALID', patch.session.slide.id);
         settled = { ...patch, record: result.record };

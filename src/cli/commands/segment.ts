@@ -4,10 +4,11 @@ import { segmentSlides } from '../../../pipelines/segment.js';
 import { slideTasks } from '../../../pipelines/slide-tasks.js';
 import { StromaflowError } from '../../errors.js';
 import { fileAt } from '../../slide/open.js';
-import { isAddress, withoutSecrets } from '../../slide/remote/address.js';
+import { isAddress, parseAddress, withoutSecrets } from '../../slide/remote/address.js';
 import { type Command, FIT, GRAPH, INGEST, TRUTH } from '../command.js';
 import { runGraph } from '../run-graph.js';
 import { slideLabels } from '../slide-labels.js';
+import type { Terminal } from '../terminal.js';
 
 export const segment: Command = {
   usage: 'segment <slide...>',
@@ -25,6 +26,7 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
     const args =
       config.role === 'ingest' ? context.args.map(path => (isAddress(path) ? path : resolve(path))) : context.args;
     if (args.length === 1 && !isAddress(args[0]!)) await checkExists(args[0]!);
+    if (config.role === 'ingest') tellOfSecrets(context.args, context.terminal);
     const labels = await slideLabels(
       config,
       context.terminal,
@@ -36,6 +38,14 @@ labels (--labels, or --positive and labels beside the slides) the aggregates hav
     return runGraph(context, graph, labels);
   },
 };
+
+/** Signatures and passwords stay here: what workers are told stands in a stream. */
+function tellOfSecrets(args: readonly string[], { problem }: Pick<Terminal, 'problem'>): void {
+  for (const address of args.filter(isAddress).filter(arg => parseAddress(arg).hasSecret))
+    problem(
+      `${withoutSecrets(address)}: workers are not told its signature or password: give them an address of their own with --source`,
+    );
+}
 
 /** Before a model is loaded for nothing. */
 async function checkExists(path: string): Promise<void> {

@@ -29,9 +29,9 @@ export const FLOW = {
   },
   source: {
     type: 'path',
-    unit: 'folder',
+    unit: 'folder or address',
     group: 'flow',
-    help: 'of a worker: where the folder that ingest watches, or is given slides from, is mounted here (default: the same path)',
+    help: 'of a worker: where the folder that ingest watches, or is given slides from, is mounted here, or served by a web server: https://… with what it takes to be let in (default: the same path)',
   },
   'task-patches': {
     type: 'integer',

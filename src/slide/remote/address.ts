@@ -70,6 +70,14 @@ export function withoutSecrets(path: string): string {
   }
 }
 
+/** The address of what lies below another, with the same signature and password. @param path parts with / between them, not encoded */
+export function addressBelow(base: SlideAddress, path: string): SlideAddress {
+  const url = new URL(base.url);
+  url.pathname = `${url.pathname.replace(/\/$/, '')}/${path.split('/').map(encodeURIComponent).join('/')}`;
+  const { authorization, hasSecret } = base;
+  return { ...parseAddress(url.href), authorization, hasSecret };
+}
+
 /** The last part of an address, as a file would be called. */
 export const fileNameAt = (shown: string): string => decoded(new URL(shown).pathname.split('/').at(-1) || 'slide');
 

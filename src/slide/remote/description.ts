@@ -1,3 +1,4 @@
+import type { TileSourceDescription } from '../slide.js';
 import type { TiffLevel } from '../tiff/description.js';
 import type { Revision } from './answers.js';
 
@@ -13,3 +14,10 @@ export type RemoteTiffDescription = {
   /** Through which the thread that opened it fetches; absent in what other machines are told. */
   readonly memory?: SharedArrayBuffer;
 };
+
+/** A description as other machines are told it: they fetch by themselves. */
+export function toldElsewhere(source: TileSourceDescription): TileSourceDescription {
+  if (source.kind !== REMOTE_TIFF_KIND) return source;
+  const { memory: _, ...told } = source;
+  return told as TileSourceDescription;
+}
