@@ -6,6 +6,7 @@ import { openSlide, slideAt, slideIdAt } from '../src/slide/open.js';
 import { isAddress, parseAddress, withoutSecrets } from '../src/slide/remote/address.js';
 import type { RangeOptions } from '../src/slide/remote/ranges.js';
 import { splitScene } from '../src/slide/scene-path.js';
+import type { RemoteTraffic } from '../src/slide/slide.js';
 import { splitRegion } from '../src/slide/tile-folder/find-tiles.js';
 import { SlideNames, sourceAt } from '../src/store/slide-names.js';
 import type { Parts } from './parts.js';
@@ -27,17 +28,21 @@ interface Place {
  * counts. Names do not depend on the order of the paths.
  *
  * @param say hears, a line each, of what is not done twice and of what is not called by its file.
+ * @param asked by address, what its server was asked before
  */
 export async function nameSlides(
   paths: readonly string[],
   { config, ledger }: Pick<Parts, 'config' | 'ledger'>,
   say: (line: string) => void,
+  asked: ReadonlyMap<string, RemoteTraffic> = new Map(),
 ): Promise<SlideTask[]> {
   const places = distinct(paths.map(placeOf), say);
   const names = new SlideNames(ledger, config.out);
   const remote = remoteOptions(config);
-  const open = (path: string, id?: string, signal?: AbortSignal) =>
-    openSlide(path, { mpp: config.mpp, id, signal, remote });
+  const open = (path: string, id?: string, signal?: AbortSignal) => {
+    const before = asked.get(path);
+    return openSlide(path, { mpp: config.mpp, id, signal, remote: { ...remote, ...(before && { before }) } });
+  };
   const ids = new Map<Place, string>();
   for (const place of places.toSorted((a, b) => (a.source < b.source ? -1 : 1))) {
     const { at, source } = place;

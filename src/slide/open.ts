@@ -11,7 +11,7 @@ import { fileNameAt, isAddress, parseAddress } from './remote/address.js';
 import { openRemoteSlide, remoteScenes } from './remote/open-remote.js';
 import type { RangeOptions } from './remote/ranges.js';
 import { splitScene } from './scene-path.js';
-import type { OpenedSlide, SlideInfo } from './slide.js';
+import type { OpenedSlide, RemoteTraffic, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { readTiffFacts, type TiffReading } from './tiff/open-tiff.js';
 import { isTiff, readBytes, unreadable } from './tiff/probe.js';
@@ -115,16 +115,17 @@ export function slideIdAt(path: string): string {
   return isFolder ? slideId(`${resolve(path)}.`) : `${slideId(splitScene(path).file)}${sceneSuffix(path)}`;
 }
 
-/** The slides in a TIFF at an address, as scenesAt tells them of a file. @throws as openSlide does */
+/** The slides in a TIFF at an address, as scenesAt tells them of a file, and what was asked to know them. @throws as openSlide does */
 export async function scenesAtAddress(
   text: string,
   options: Pick<OpenOptions, 'remote' | 'signal'> = {},
-): Promise<readonly string[]> {
+): Promise<{ readonly slides: readonly string[]; readonly traffic?: RemoteTraffic }> {
   const address = parseAddress(text);
   // As of files, by their names.
-  if (address.scene !== undefined || splitScene(`${address.shown}#1`).scene === undefined) return [text];
-  const scenes = await remoteScenes(address, { ...options.remote, signal: options.signal });
-  return scenes.length > 1 ? scenes.map(scene => `${text.replace(/#.*$/, '')}#${scene}`) : [text];
+  if (address.scene !== undefined || splitScene(`${address.shown}#1`).scene === undefined) return { slides: [text] };
+  const { scenes, traffic } = await remoteScenes(address, { ...options.remote, signal: options.signal });
+  const slides = scenes.length > 1 ? scenes.map(scene => `${text.replace(/#.*$/, '')}#${scene}`) : [text];
+  return { slides, traffic };
 }
 
 /** Scenes of one file are slides of their own. */

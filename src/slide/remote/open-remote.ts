@@ -1,6 +1,6 @@
 import { StromaflowError } from '../../errors.js';
 import { readHere } from '../readable.js';
-import type { OpenedSlide, SlideInfo } from '../slide.js';
+import type { OpenedSlide, RemoteTraffic, SlideInfo } from '../slide.js';
 import { withSpacing } from '../slide-facts.js';
 import type { TiffDescription } from '../tiff/description.js';
 import { readScenes, readTiffFacts } from '../tiff/open-tiff.js';
@@ -59,20 +59,21 @@ export async function openRemoteSlide(
 
 const HERE = 'at an address OpenSlide is not asked: copy the slide to a folder if OpenSlide reads it';
 
-/** Numbers of the scenes of tissue in a TIFF at an address; none where it is one slide. */
+/** Numbers of the scenes of tissue in a TIFF at an address, none where it is one slide, and what was asked for that. */
 export async function remoteScenes(
   address: SlideAddress,
   { signal, ...options }: RemoteOptions = {},
-): Promise<readonly number[]> {
+): Promise<{ readonly scenes: readonly number[]; readonly traffic: RemoteTraffic }> {
   const file = await RemoteFile.open(address, options, signal);
   try {
     const { size } = file.revision;
-    return await parseFetched(
+    const scenes = await parseFetched(
       address.shown,
       size,
       parts => file.read(parts),
       bytes => readScenes(bytes, address.shown, size),
     );
+    return { scenes, traffic: { ...file.traffic } };
   } finally {
     file.close();
   }

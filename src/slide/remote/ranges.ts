@@ -23,6 +23,8 @@ export interface RangeOptions {
   readonly retries?: number;
   /** Requests under way at a time. */
   readonly atOnce?: number;
+  /** What was asked before for the same slide: it counts, too. */
+  readonly before?: RemoteTraffic;
   /** What the file must be; undefined: what the first answer says. */
   readonly revision?: Revision;
 }
@@ -40,7 +42,7 @@ export class HttpRanges {
   readonly traffic: { -readonly [name in keyof RemoteTraffic]: number } = { requests: 0, repeated: 0, bytes: 0 };
   readonly #address: SlideAddress;
   readonly #signal: AbortSignal;
-  readonly #options: Required<Omit<RangeOptions, 'revision'>>;
+  readonly #options: Required<Omit<RangeOptions, 'revision' | 'before'>>;
   #revision: Revision | undefined;
   /** Where the address leads to; signed targets of a redirection expire before it does. */
   #target: URL;
@@ -50,12 +52,13 @@ export class HttpRanges {
   readonly #waiting: (() => void)[] = [];
 
   /** @param signal ends what is under way. */
-  constructor(address: SlideAddress, signal: AbortSignal, { revision, ...options }: RangeOptions = {}) {
+  constructor(address: SlideAddress, signal: AbortSignal, { revision, before, ...options }: RangeOptions = {}) {
     this.#address = address;
     this.#target = address.url;
     this.#signal = signal;
     this.#options = { ...DEFAULTS, ...options };
     this.#revision = revision;
+    Object.assign(this.traffic, before);
   }
 
   /** Known after the first answer. */
