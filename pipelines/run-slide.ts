@@ -77,6 +77,7 @@ export async function runSlide(
     await reportFailure(task, session, failure, parts);
     return { path, id, state: 'failed', error: failure };
   } finally {
+    if (session) await parts.workers?.over(session);
     await session?.close().catch(() => undefined);
     slide?.remote?.close();
     await taken?.release();

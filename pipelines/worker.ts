@@ -34,7 +34,8 @@ export interface WorkOptions extends Reach {
 export interface TaskResult {
   readonly slide: string;
   readonly patches: number;
-  readonly state: 'done' | 'put-back' | 'given-up';
+  /** 'void': nobody waits for it any more. */
+  readonly state: 'done' | 'put-back' | 'given-up' | 'void';
   readonly error?: StromaflowError;
 }
 
@@ -87,6 +88,12 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
   const doOne = async (taken: TakenTask): Promise<TaskResult> => {
     const { task, tries } = taken;
     const about = { slide: task.slide, patches: task.patches.length };
+    const isVoid = (await slides.briefOf(taken).catch(() => null)) === undefined;
+    if (isVoid) {
+      slides.forget(keyOf(taken));
+      await taken.done();
+      return { ...about, state: 'void' };
+    }
     if (tries > options.tries) {
       const message = `${task.slide}: a task of ${about.patches} patches was begun ${tries - 1} times and never finished`;
       const error = new StromaflowError('ENGINE_FAILED', message, {
@@ -168,7 +175,7 @@ const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.v
 class OpenSlides {
   readonly #parts: Parts;
   readonly #reach: Reach;
-  readonly #briefs = new Map<string, Promise<Brief>>();
+  readonly #briefs = new Map<string, Promise<Brief | undefined>>();
   readonly #sessions = new Map<string, Promise<SlideSession>>();
 
   constructor(parts: Parts, reach: Reach) {
@@ -176,13 +183,14 @@ class OpenSlides {
     this.#reach = reach;
   }
 
-  async briefOf(taken: TakenTask): Promise<Brief> {
+  /** Undefined where it is gone. */
+  async briefOf(taken: TakenTask): Promise<Brief | undefined> {
     const run = keyOf(taken);
     const known = this.#briefs.get(run);
     if (known) return known;
     const { mounted } = this.#reach;
     const folder = mounted !== undefined && isAddress(mounted) ? undefined : mounted;
-    const brief = taken.brief().then(parts => readBrief(parts, folder));
+    const brief = taken.brief().then(parts => parts && readBrief(parts, folder));
     this.#briefs.set(run, brief);
     brief.catch(() => this.#briefs.delete(run));
     return brief;
@@ -220,8 +228,10 @@ class OpenSlides {
   async #begin(taken: TakenTask): Promise<SlideSession> {
     const { readers, models, events } = this.#parts;
     const { run } = taken.task;
-    const { plan, rule, ...brief } = await this.briefOf(taken);
-    const slide = await reachSlide(brief, this.#reach);
+    const brief = await this.briefOf(taken);
+    if (!brief) throw new StromaflowError('EVENTS_STREAM', `${taken.task.slide}: its brief is not in the stream`);
+    const { plan, rule, ...told } = brief;
+    const slide = await reachSlide(told, this.#reach);
     const { info } = slide;
     const reader = await openReader(readers, slide, plan, rule);
     const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };

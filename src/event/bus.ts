@@ -1,22 +1,9 @@
+import type { BusEvent } from './bus-event.js';
 import type { KeptEvents } from './stream/kept-events.js';
 
 /** Port of the event bus. The event contract (subjects, types, payloads) stands above it, in contract.ts. */
 
-/** One CloudEvent 1.0 in NATS binary mode: attributes become `ce-` headers, `data` is the payload. */
-export interface BusEvent {
-  readonly subject: string;
-  /** ce-id and Nats-Msg-Id: equal for equal effects, so that repeats can be dropped. */
-  readonly id: string;
-  readonly type: string;
-  readonly source: string;
-  /** RFC 3339. */
-  readonly time: string;
-  /** MIME type of `data`. */
-  readonly contentType: string;
-  /** CloudEvents extension attributes: lower-case letters and digits only. */
-  readonly extensions: Readonly<Record<string, string>>;
-  readonly data: Uint8Array;
-}
+export type { BusEvent } from './bus-event.js';
 
 export interface EventBus {
   /** For people: 'nats://127.0.0.1:4222 (server 2.9.10)' or 'in process'. */

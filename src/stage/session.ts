@@ -113,6 +113,8 @@ export class SlideSession {
   readonly #sparse: () => boolean;
   readonly aggregate: RunningAggregate;
   readonly startedAt = performance.now();
+  /** Revision that this start began with. */
+  readonly openedAt: number;
   /** Outcomes of earlier starts that stand. */
   readonly resumed: readonly PatchRecord[];
   /** Patches that got an outcome lately. */
@@ -142,6 +144,7 @@ export class SlideSession {
     this.#sparse = parts.sparse ?? (() => false);
     this.aggregate = new RunningAggregate(parts.plan);
     this.#revision = parts.run.state.revision;
+    this.openedAt = this.#revision;
     const place = ({ col, row }: PatchRecord): number => row * this.plan.cols + col;
     const lost = new Set(parts.lost?.map(place));
     const again: readonly PatchRecord['outcome'][] = ['failed', 'missing'];
