@@ -20,6 +20,9 @@ import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
 import type { Workers } from '../src/tasks/workers.js';
+import { openTracer } from '../src/trace/open-tracer.js';
+import type { Tracer } from '../src/trace/tracer.js';
+import { VERSION } from '../src/version.js';
 import { openBus } from './buses.js';
 import { NormFits } from './fit-norms.js';
 import { engineLanes, modelOf, openModelOfWorkers, openModels } from './models.js';
@@ -37,6 +40,8 @@ export interface Parts extends ModelParts {
   /** Who segments, where this process does not. */
   readonly workers?: Workers;
   readonly bus: EventBus;
+  /** Where traces are wanted. */
+  readonly tracer?: Tracer;
   readonly events: Events;
   readonly observer: PipelineObserver;
   /** Where a slide's results go. */
@@ -70,6 +75,8 @@ export async function openParts(
     readonly bus?: EventBus;
     readonly ledger?: Ledger;
     readonly probabilities?: boolean;
+    /** Hears what is wrong with traces, which ends nothing. @default nobody */
+    readonly onTraces?: (problem: StromaflowError) => void;
     /** The folder that slides are found in; workers may have it elsewhere. @default the working directory */
     readonly root?: string;
   } = {},
@@ -97,6 +104,8 @@ export async function openParts(
       throw new StromaflowError('CONFIG_INVALID', `--${met} does not go with --role ingest`, {
         fix: 'leave it off: workers answer patch by patch, and know nothing of those that touch one',
       });
+    const traced = await openTracer(config.otlp, aboutOf(config), given.onTraces ?? (() => undefined));
+    const tracer = traced && keep(traced);
     const arena = allocateArena(config, model);
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
@@ -125,6 +134,7 @@ export async function openParts(
       slots,
       ...(workers ? { workers } : {}),
       bus,
+      ...(tracer ? { tracer } : {}),
       events,
       ledger,
       tissueRule: rule,
@@ -141,6 +151,14 @@ export async function openParts(
     throw error;
   }
 }
+
+/** Of all spans: what makes them, and nothing of the host. */
+const aboutOf = ({ site, scanner, role }: Config) => ({
+  'service.version': VERSION,
+  'stromaflow.site': site,
+  'stromaflow.scanner': scanner,
+  'stromaflow.role': role,
+});
 
 /** A batch in each of the engine's lanes, the others filling. */
 const WAITING_BATCHES = 2;

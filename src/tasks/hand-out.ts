@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { JsMsg } from '@nats-io/jetstream';
 import { Observable, type OperatorFunction } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { traced } from '../event/bus.js';
 import { decodeMaskPng } from '../mask/png.js';
 import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
@@ -59,6 +60,7 @@ export class HandOut implements Workers {
   }
 
   onAgain: (tasks: number) => void = () => undefined;
+  onTask: (patches: readonly CreditedPatch[]) => void = () => undefined;
 
   /** Patches that are out. */
   get backlog(): number {
@@ -145,7 +147,9 @@ export class HandOut implements Workers {
     handed.timer = undefined;
     const patches = handed.open;
     handed.open = [];
-    if (patches.length > 0) void this.#publish(handed, patches);
+    if (patches.length === 0) return;
+    this.onTask(patches);
+    void this.#publish(handed, patches);
   }
 
   async #publish(handed: Handed, patches: readonly CreditedPatch[]): Promise<void> {
@@ -155,7 +159,8 @@ export class HandOut implements Workers {
     try {
       const places = patches.map(({ ref: { col, row } }) => [col, row] as const);
       const task = { slide: slide.id, run, brief: await this.#briefs.name(session), patches: places };
-      await bus.publish(taskEvent(subjects, engine.modelVersion, task), session.failed);
+      const event = taskEvent(subjects, engine.modelVersion, task);
+      await bus.publish(traced(event, session.trace?.traceparent), session.failed);
     } catch (error) {
       this.#failSession(session, error);
     }
