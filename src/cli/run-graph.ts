@@ -146,7 +146,8 @@ export async function runGraph(
         toArray(),
       ),
     );
-    if (results.length > 1 && !quiet) {
+    // Whoever stops a service wants to know what it did, were it nothing.
+    if ((log || results.length > 1) && !quiet) {
       const closing = closingOf(results);
       terminal.line(closingLine(closing));
       terminal.json({ event: 'over', ...closing });
