@@ -1,5 +1,6 @@
 import { connect, filter, ignoreElements, map, merge, Observable, tap } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../src/errors.js';
+import { traced } from '../src/event/bus.js';
 import { encodeMaskPng } from '../src/mask/png.js';
 import type { PatchPlan, PatchRef } from '../src/read/patch.js';
 import { patchRef } from '../src/read/plan.js';
@@ -12,8 +13,10 @@ import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
 import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
+import { PatchTraces } from '../src/stage/patch-traces.js';
 import { read } from '../src/stage/read.js';
 import { type DuePatch, SlideSession } from '../src/stage/session.js';
+import { SlideTrace } from '../src/stage/slide-trace.js';
 import { createMemoryLedger } from '../src/store/memory-ledger.js';
 import { openNoOutput } from '../src/store/no-output.js';
 import { type Brief, readBrief } from '../src/tasks/brief.js';
@@ -52,7 +55,8 @@ const PUT_BACK_MS = 2000;
  * Goes on until the signal aborts, and then finishes what is in hand. Rejects when the engine is gone for good.
  */
 export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): Observable<TaskResult> {
-  const { credits, observer, config } = parts;
+  const { credits, observer, config, tracer } = parts;
+  const traces = new PatchTraces(tracer);
   const due = new FairQueue<DuePatch>();
   const slides = new OpenSlides(parts, options);
   const collected = new Map<PatchRef, (patch: SettledPatch) => void>();
@@ -61,14 +65,17 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
 
   const graph = credit(due, credits, observer, whole.signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
-    read(observer),
+    traces.stage('read', read(observer)),
     connect(patch$ =>
       merge(
-        patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),
+        patch$.pipe(
+          filter(hasTissue),
+          traces.stage('segment', infer({ delayMs: config['batch-delay'], observer, traces })),
+        ),
         patch$.pipe(filter(lacksTissue)),
       ),
     ),
-    outcome(),
+    traces.lastStage('outcome', outcome()),
     tap(patch => {
       credits.release(patch.slot);
       patch.session.leave();
@@ -110,6 +117,8 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       taken.putBack(PUT_BACK_MS * tries);
       return { ...about, state: 'put-back', error };
     }
+    if (tracer && session.trace?.traceparent !== taken.traceparent)
+      session.trace = taken.traceparent === undefined ? undefined : SlideTrace.below(tracer, taken.traceparent);
     const settled = await segment(session, taken);
     if (session.failure) {
       const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
@@ -141,9 +150,12 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     return { slide: task.slide, patches: task.patches.length, state: 'given-up', error };
   };
 
-  const say = async ({ task, outcomeSubject, source }: TakenTask, results: readonly PatchResult[]): Promise<void> => {
+  const say = async (
+    { task, outcomeSubject, source, traceparent }: TakenTask,
+    results: readonly PatchResult[],
+  ): Promise<void> => {
     const events = outcomeEvents(outcomeSubject, source, { slide: task.slide, run: task.run, results });
-    await Promise.all(events.map(event => parts.bus.publish(event)));
+    await Promise.all(events.map(event => parts.bus.publish(traced(event, traceparent))));
   };
 
   const done$ = new Observable<TaskResult>(subscriber => {

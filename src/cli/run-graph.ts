@@ -85,6 +85,7 @@ export async function runGraph(
       ...(ledger && { ledger }),
       ...(root !== undefined && { root }),
       probabilities,
+      onTraces: ({ line }) => terminal.problem(line),
     });
     cleanUps.push(() => bare.close());
     const { bus, models } = bare;

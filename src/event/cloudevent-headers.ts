@@ -18,7 +18,7 @@ export function encodeHeaderValue(value: string): string {
   );
 }
 
-/** Headers of an event, `Nats-Msg-Id` first. Throws RangeError on an extension name CloudEvents does not allow. */
+/** Headers of an event, `Nats-Msg-Id` first; a `traceparent` under its own name too. Throws RangeError on an extension name CloudEvents does not allow. */
 export function toHeaders(event: BusEvent): HeaderEntry[] {
   const attributes: Record<string, string> = {
     specversion: '1.0',
@@ -36,7 +36,10 @@ export function toHeaders(event: BusEvent): HeaderEntry[] {
   const entries = Object.entries(attributes).map(
     ([name, value]): HeaderEntry => [`ce-${name}`, encodeHeaderValue(value)],
   );
-  return [['Nats-Msg-Id', encodeHeaderValue(event.id)], ...entries];
+  const { traceparent } = event.extensions;
+  // Where whoever traces NATS, and knows nothing of CloudEvents, looks for it.
+  const plain: HeaderEntry[] = traceparent === undefined ? [] : [['traceparent', encodeHeaderValue(traceparent)]];
+  return [['Nats-Msg-Id', encodeHeaderValue(event.id)], ...entries, ...plain];
 }
 
 /** Reads an event back, or undefined when the message is not a binary-mode CloudEvent 1.x. Header names in any case. */

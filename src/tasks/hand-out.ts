@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { JsMsg } from '@nats-io/jetstream';
 import { Observable, type OperatorFunction } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { traced } from '../event/bus.js';
 import { decodeMaskPng } from '../mask/png.js';
 import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
@@ -69,6 +70,7 @@ export class HandOut implements Workers {
   }
 
   onAgain: (tasks: number) => void = () => undefined;
+  onTask: (patches: readonly CreditedPatch[]) => void = () => undefined;
 
   /** Patches that are out. */
   get backlog(): number {
@@ -173,7 +175,9 @@ export class HandOut implements Workers {
     handed.timer = undefined;
     const patches = handed.open;
     handed.open = [];
-    if (patches.length > 0) void this.#publish(handed, patches);
+    if (patches.length === 0) return;
+    this.onTask(patches);
+    void this.#publish(handed, patches);
   }
 
   async #publish(handed: Handed, patches: readonly CreditedPatch[]): Promise<void> {
@@ -185,7 +189,8 @@ export class HandOut implements Workers {
       const brief = await this.#briefs.name(session, patches.length);
       for (const patch of patches) this.#versions.set(keyOf(patch), brief.version);
       const task = { slide: slide.id, run, brief, patches: places };
-      await bus.publish(taskEvent(subjects, engine.modelVersion, task), session.failed);
+      const event = taskEvent(subjects, engine.modelVersion, task);
+      await bus.publish(traced(event, session.trace?.traceparent), session.failed);
     } catch (error) {
       this.#failSession(session, error);
     }

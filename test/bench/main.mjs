@@ -1,4 +1,4 @@
-// `npm run bench [-- live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
@@ -9,6 +9,7 @@ import { benchReplay } from './replay.mjs';
 import { benchScale } from './scale.mjs';
 import { benchShift } from './shift.mjs';
 import { FIXTURE } from './support.mjs';
+import { benchTraces } from './traces.mjs';
 import { benchTrain } from './train.mjs';
 
 const STARTER = new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url).pathname;
@@ -41,6 +42,7 @@ const BENCHES = {
   },
   shift: () => benchShift({ model: values.model, say }),
   train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +(values.threads ?? 2), say }),
+  traces: () => benchTraces({ slide: FIXTURE, rounds: +values.rounds, say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);
