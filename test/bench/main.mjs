@@ -1,5 +1,6 @@
-// `npm run bench [-- live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
+import { benchGraph } from './graph.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
@@ -18,6 +19,9 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     n: { type: 'string', default: '100' },
+    patches: { type: 'string', default: '20000' },
+    masks: { type: 'string', default: 'smooth,ragged' },
+    readers: { type: 'string' },
     growing: { type: 'boolean', default: false },
     finished: { type: 'boolean', default: false },
     side: { type: 'string', default: '512' },
@@ -32,6 +36,10 @@ const say = text => values.json || console.log(text);
 
 const BENCHES = {
   ratios: () => benchRatios(say),
+  graph: () => {
+    const readers = values.readers ? { readers: +values.readers } : {};
+    return benchGraph({ patches: +values.patches, kinds: values.masks.split(','), ...readers, say });
+  },
   replay: () => benchReplay({ slide: FIXTURE, say }),
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
