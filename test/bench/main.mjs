@@ -1,5 +1,6 @@
-// `npm run bench [-- live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale [--seeds 3] [--only events] | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished] | chaos --seeds 20 [--first 1] [--only 'the server is killed']] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
+import { benchChaos } from './chaos.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
@@ -17,6 +18,9 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     n: { type: 'string', default: '100' },
+    seeds: { type: 'string' },
+    first: { type: 'string', default: '1' },
+    only: { type: 'string' },
     growing: { type: 'boolean', default: false },
     finished: { type: 'boolean', default: false },
     side: { type: 'string', default: '512' },
@@ -34,13 +38,27 @@ const BENCHES = {
   replay: () => benchReplay({ slide: FIXTURE, say }),
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
-  scale: () => benchScale({ slide: FIXTURE, say }),
+  scale: () => {
+    const only = values.only === undefined ? {} : { only: values.only };
+    return benchScale({ slide: FIXTURE, chaos: +(values.seeds ?? 3), ...only, say });
+  },
   norms: () => {
     const engines = values.engines?.split(',');
     return benchNorms({ rounds: +values.rounds, threads: +(values.threads ?? 1), say, ...(engines && { engines }) });
   },
   shift: () => benchShift({ model: values.model, say }),
   train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +(values.threads ?? 2), say }),
+  chaos: () =>
+    benchChaos({
+      slide: FIXTURE,
+      seeds: +(values.seeds ?? 20),
+      first: +values.first,
+      ...(values.only === undefined ? {} : { only: [values.only] }),
+      onProgress: ({ seed, lost, doubled, of, troubles, seconds }) => {
+        const what = lost + doubled > 0 ? ` ${JSON.stringify(of)}` : '';
+        say(`  seed ${seed}: ${lost} lost, ${doubled} doubled${what}, ${seconds.toFixed(0)} s: ${troubles.join(', ')}`);
+      },
+    }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);
