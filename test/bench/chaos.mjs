@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openHosts } from './hosts.mjs';
 import { freePort, generator, openServer, openWire, setUp, startChild } from './share.mjs';
 import { withFolder } from './support.mjs';
 
@@ -26,21 +27,28 @@ const CONFIG = {
   'task-tries': 100,
 };
 
+/** 108 patches, each as long in the engine as four of 128 px. */
+const SMALL = { 'patch-size': 256, batch: 1, 'task-patches': 2 };
+
 /**
  * Real processes (ingest, three workers), a real nats-server, each process with a clock of its own; per seed five things go wrong, and everything is
  * held against an undisturbed run: `lost` counts patches without their line or their message in the stream, files that differ, and slides that were not completed;
  * `doubled` patches with more than one.
  *
- * @param only names of TROUBLE, for one of them alone
+ * @param only names of TROUBLE, for some of them alone
+ * @param order names of TROUBLE, in this order instead of any
+ * @param small fewer patches and two workers
+ * @param hosts each process is on a host of its own, in a network namespace; else each has a wire of its own to the server
+ * @param outage seconds that a network is away; about, where each time is another
  */
-export async function benchChaos({ slide, seeds, first = 1, only, onProgress = () => undefined }) {
+export async function benchChaos({ slide, seeds, first = 1, onProgress = () => undefined, ...how }) {
   const result = { seeds: 0, troubles: 0, lost: 0, doubled: 0 };
   await withFolder(async folder => {
-    const control = await through({ slide, folder: join(folder, 'control') });
+    const control = await through({ slide, folder: join(folder, 'control'), small: how.small });
     if (control.kept.size !== control.patches.segmented || control.lines.size !== control.patches.expected)
       throw new Error('the undisturbed run is not whole');
     for (let seed = first; seed < first + seeds; seed++) {
-      const seen = await through({ slide, folder: join(folder, `seed-${seed}`), seed, only });
+      const seen = await through({ slide, folder: join(folder, `seed-${seed}`), seed, ...how });
       const { lost, doubled, of } = compare(seen, control);
       result.seeds += 1;
       result.troubles += seen.troubles.length;
@@ -71,24 +79,34 @@ function compare(seen, control) {
 }
 
 /** A slide from beginning to end; with a seed things go wrong. */
-async function through({ slide, folder, seed, only }) {
+async function through({
+  slide,
+  folder,
+  seed,
+  only,
+  order,
+  small,
+  hosts = false,
+  troubles = order?.length ?? TROUBLES,
+  outage,
+}) {
   const began = performance.now();
   const random = generator(seed ?? 0);
-  const server = await openServer(folder, { port: await freePort() });
-  const wires = [];
+  const network = hosts ? onHosts() : byWires();
+  const server = await openServer(folder, { port: await freePort(), ...network.server });
   const running = new Set();
   const setup = await setUp(server.url);
   const stopSlow = seed === undefined ? async () => undefined : await subscribeSlowly(server.url);
   const clock = () => (seed === undefined ? 0 : Math.round((random() - 0.5) * 2 * DAY_MS));
   const start = async role => {
-    const wire = await openWire(server.url);
-    wires.push(wire);
+    const wire = await network.attach(server.url);
     const own = role === 'ingest' ? { slide } : {};
     const child = startChild({
       role,
       nats: wire.url,
+      within: wire.within ?? [],
       out: join(folder, role),
-      config: CONFIG,
+      config: { ...CONFIG, ...(small ? SMALL : {}) },
       serviceMs: SERVICE_MS,
       clockMs: clock(),
       ...own,
@@ -100,19 +118,19 @@ async function through({ slide, folder, seed, only }) {
   };
   try {
     const state = {
-      ...{ random, server, start, manager: setup.manager },
+      ...{ random, server, start, outage, network, manager: setup.manager },
       ingest: await start('ingest'),
-      workers: await Promise.all(Array.from({ length: WORKERS }, () => start('worker'))),
+      workers: await Promise.all(Array.from({ length: small ? 2 : WORKERS }, () => start('worker'))),
       troubles: [],
       masks: 0,
     };
     const { total } = await countMasks(state, seed === undefined ? undefined : 0);
     if (seed !== undefined) {
       const names = only ?? Object.keys(TROUBLE);
-      for (let i = 0; i < TROUBLES; i++) {
+      for (let i = 0; i < troubles; i++) {
         // Some of the patches are done between two of them; all of them before the last would leave nothing to disturb.
-        if ((await countMasks(state, Math.floor((total * (i + random())) / (TROUBLES + 1)))).isOver) break;
-        const name = names[Math.floor(random() * names.length)];
+        if ((await countMasks(state, Math.floor((total * (i + random())) / (troubles + 1)))).isOver) break;
+        const name = order?.[i] ?? names[Math.floor(random() * names.length)];
         state.troubles.push(name);
         await TROUBLE[name](state);
       }
@@ -134,8 +152,8 @@ async function through({ slide, folder, seed, only }) {
     }
     await stopSlow();
     await setup.close().catch(() => undefined);
-    for (const wire of wires) await wire.close();
     await server.kill();
+    await network.close();
   }
 }
 
@@ -215,7 +233,7 @@ const TROUBLE = {
     const all = [state.ingest, ...state.workers];
     const some = all.filter(() => state.random() < 0.5);
     for (const { wire } of some) wire.cut();
-    await sleep(500 + state.random() * 3000);
+    await sleep(state.outage === undefined ? 500 + state.random() * 3000 : state.outage * 1000);
     const isReset = state.random() < 0.5;
     for (const { wire } of some) wire.mend(isReset);
   },
@@ -227,6 +245,33 @@ const TROUBLE = {
     await state.manager.streams.update(config.name, config);
   },
 };
+
+/** Every process on this host, each with a wire of its own to the server. */
+function byWires() {
+  const wires = [];
+  return {
+    server: {},
+    attach: async url => {
+      const wire = await openWire(url);
+      wires.push(wire);
+      return wire;
+    },
+    close: async () => {
+      for (const wire of wires) await wire.close();
+    },
+  };
+}
+
+/** The server and every process on a host of its own. */
+function onHosts() {
+  const hosts = openHosts();
+  const { address, within } = hosts.add();
+  return {
+    server: { host: address, within },
+    attach: async url => ({ ...hosts.add(), url }),
+    close: async () => hosts.close(),
+  };
+}
 
 /** One that takes nothing of what it is sent: the server has to let it go. */
 async function subscribeSlowly(url) {

@@ -1,4 +1,4 @@
-// `npm run bench [-- live | scale [--seeds 3] [--only events] | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished] | chaos --seeds 20 [--first 1] [--only 'the server is killed']] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale [--seeds 3] [--only events] | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished] | chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchChaos } from './chaos.mjs';
 import { benchIdle } from './idle.mjs';
@@ -21,6 +21,8 @@ const { values, positionals } = parseArgs({
     seeds: { type: 'string' },
     first: { type: 'string', default: '1' },
     only: { type: 'string' },
+    hosts: { type: 'boolean', default: false },
+    outage: { type: 'string' },
     growing: { type: 'boolean', default: false },
     finished: { type: 'boolean', default: false },
     side: { type: 'string', default: '512' },
@@ -53,7 +55,9 @@ const BENCHES = {
       slide: FIXTURE,
       seeds: +(values.seeds ?? 20),
       first: +values.first,
-      ...(values.only === undefined ? {} : { only: [values.only] }),
+      hosts: values.hosts,
+      ...(values.outage === undefined ? {} : { outage: +values.outage }),
+      ...(values.only === undefined ? {} : { only: values.only.split(',') }),
       onProgress: ({ seed, lost, doubled, of, troubles, seconds }) => {
         const what = lost + doubled > 0 ? ` ${JSON.stringify(of)}` : '';
         say(`  seed ${seed}: ${lost} lost, ${doubled} doubled${what}, ${seconds.toFixed(0)} s: ${troubles.join(', ')}`);
