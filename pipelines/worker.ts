@@ -1,5 +1,6 @@
 import { connect, filter, ignoreElements, map, merge, Observable, tap } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../src/errors.js';
+import { traced } from '../src/event/bus.js';
 import { encodeMaskPng } from '../src/mask/png.js';
 import type { PatchPlan, PatchRef } from '../src/read/patch.js';
 import { patchRef } from '../src/read/plan.js';
@@ -12,8 +13,10 @@ import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
 import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
+import { PatchTraces } from '../src/stage/patch-traces.js';
 import { read } from '../src/stage/read.js';
 import { type DuePatch, SlideSession } from '../src/stage/session.js';
+import { SlideTrace } from '../src/stage/slide-trace.js';
 import { createMemoryLedger } from '../src/store/memory-ledger.js';
 import { openNoOutput } from '../src/store/no-output.js';
 import { type Brief, readBrief } from '../src/tasks/brief.js';
@@ -34,7 +37,8 @@ export interface WorkOptions extends Reach {
 export interface TaskResult {
   readonly slide: string;
   readonly patches: number;
-  readonly state: 'done' | 'put-back' | 'given-up';
+  /** 'void': nobody waits for it any more. */
+  readonly state: 'done' | 'put-back' | 'given-up' | 'void';
   readonly error?: StromaflowError;
 }
 
@@ -51,7 +55,8 @@ const PUT_BACK_MS = 2000;
  * Goes on until the signal aborts, and then finishes what is in hand. Rejects when the engine is gone for good.
  */
 export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): Observable<TaskResult> {
-  const { credits, observer, config } = parts;
+  const { credits, observer, config, tracer } = parts;
+  const traces = new PatchTraces(tracer);
   const due = new FairQueue<DuePatch>();
   const slides = new OpenSlides(parts, options);
   const collected = new Map<PatchRef, (patch: SettledPatch) => void>();
@@ -60,14 +65,17 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
 
   const graph = credit(due, credits, observer, whole.signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
-    read(observer),
+    traces.stage('read', read(observer)),
     connect(patch$ =>
       merge(
-        patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),
+        patch$.pipe(
+          filter(hasTissue),
+          traces.stage('segment', infer({ delayMs: config['batch-delay'], observer, traces })),
+        ),
         patch$.pipe(filter(lacksTissue)),
       ),
     ),
-    outcome(),
+    traces.lastStage('outcome', outcome()),
     tap(patch => {
       credits.release(patch.slot);
       patch.session.leave();
@@ -87,6 +95,12 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
   const doOne = async (taken: TakenTask): Promise<TaskResult> => {
     const { task, tries } = taken;
     const about = { slide: task.slide, patches: task.patches.length };
+    const isVoid = (await slides.briefOf(taken).catch(() => null)) === undefined;
+    if (isVoid) {
+      slides.forget(keyOf(taken));
+      await taken.done();
+      return { ...about, state: 'void' };
+    }
     if (tries > options.tries) {
       const message = `${task.slide}: a task of ${about.patches} patches was begun ${tries - 1} times and never finished`;
       const error = new StromaflowError('ENGINE_FAILED', message, {
@@ -103,6 +117,8 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       taken.putBack(PUT_BACK_MS * tries);
       return { ...about, state: 'put-back', error };
     }
+    if (tracer && session.trace?.traceparent !== taken.traceparent)
+      session.trace = taken.traceparent === undefined ? undefined : SlideTrace.below(tracer, taken.traceparent);
     const settled = await segment(session, taken);
     if (session.failure) {
       const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
@@ -134,9 +150,12 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     return { slide: task.slide, patches: task.patches.length, state: 'given-up', error };
   };
 
-  const say = async ({ task, outcomeSubject, source }: TakenTask, results: readonly PatchResult[]): Promise<void> => {
+  const say = async (
+    { task, outcomeSubject, source, traceparent }: TakenTask,
+    results: readonly PatchResult[],
+  ): Promise<void> => {
     const events = outcomeEvents(outcomeSubject, source, { slide: task.slide, run: task.run, results });
-    await Promise.all(events.map(event => parts.bus.publish(event)));
+    await Promise.all(events.map(event => parts.bus.publish(traced(event, traceparent))));
   };
 
   const done$ = new Observable<TaskResult>(subscriber => {
@@ -168,7 +187,7 @@ const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.v
 class OpenSlides {
   readonly #parts: Parts;
   readonly #reach: Reach;
-  readonly #briefs = new Map<string, Promise<Brief>>();
+  readonly #briefs = new Map<string, Promise<Brief | undefined>>();
   readonly #sessions = new Map<string, Promise<SlideSession>>();
 
   constructor(parts: Parts, reach: Reach) {
@@ -176,13 +195,14 @@ class OpenSlides {
     this.#reach = reach;
   }
 
-  async briefOf(taken: TakenTask): Promise<Brief> {
+  /** Undefined where it is gone. */
+  async briefOf(taken: TakenTask): Promise<Brief | undefined> {
     const run = keyOf(taken);
     const known = this.#briefs.get(run);
     if (known) return known;
     const { mounted } = this.#reach;
     const folder = mounted !== undefined && isAddress(mounted) ? undefined : mounted;
-    const brief = taken.brief().then(parts => readBrief(parts, folder));
+    const brief = taken.brief().then(parts => parts && readBrief(parts, folder));
     this.#briefs.set(run, brief);
     brief.catch(() => this.#briefs.delete(run));
     return brief;
@@ -220,8 +240,10 @@ class OpenSlides {
   async #begin(taken: TakenTask): Promise<SlideSession> {
     const { readers, models, events } = this.#parts;
     const { run } = taken.task;
-    const { plan, rule, ...brief } = await this.briefOf(taken);
-    const slide = await reachSlide(brief, this.#reach);
+    const brief = await this.briefOf(taken);
+    if (!brief) throw new StromaflowError('EVENTS_STREAM', `${taken.task.slide}: its brief is not in the stream`);
+    const { plan, rule, ...told } = brief;
+    const slide = await reachSlide(told, this.#reach);
     const { info } = slide;
     const reader = await openReader(readers, slide, plan, rule);
     const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };

@@ -52,6 +52,10 @@ export const ERRORS = {
   },
   EVENTS_GAP: { exit: 1, fix: 'read again from the start (from: all), or keep events longer in the stream' },
   EVENT_INVALID: { exit: 1, fix: 'publish events as docs/events.md describes them, or use another subject prefix' },
+  TRACES_UNSENT: {
+    exit: 1,
+    fix: 'check that the collector takes OTLP over HTTP there; the run goes on, without what was not sent',
+  },
   PORT_IN_USE: { exit: 1, fix: 'choose another --port, or 0 for a free one' },
   OUTPUT_FULL: { exit: 1, fix: 'free space on the disk of --out and start again; finished patches are kept' },
   OUTPUT_FAILED: { exit: 1, fix: 'check that the folder of --out can be written' },

@@ -19,7 +19,7 @@ export function encodeHeaderValue(value: string): string {
   );
 }
 
-/** Headers of an event, `Nats-Msg-Id` first. Throws RangeError on an extension name CloudEvents does not allow. */
+/** Headers of an event, `Nats-Msg-Id` first; a `traceparent` under its own name too. Throws RangeError on an extension name CloudEvents does not allow. */
 export function toHeaders(event: BusEvent): HeaderEntry[] {
   const id = encodeHeaderValue(event.id);
   const entries: HeaderEntry[] = [
@@ -36,6 +36,9 @@ export function toHeaders(event: BusEvent): HeaderEntry[] {
       throw new RangeError(`'${name}' is no CloudEvents extension attribute`);
     entries.push([`ce-${name}`, encodeHeaderValue(value)]);
   }
+  const { traceparent } = event.extensions;
+  // Where whoever traces NATS, and knows nothing of CloudEvents, looks for it.
+  if (traceparent !== undefined) entries.push(['traceparent', encodeHeaderValue(traceparent)]);
   return entries;
 }
 

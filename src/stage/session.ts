@@ -17,6 +17,7 @@ import { RunningAggregate } from './aggregate.js';
 import { type Lack, lackOf } from './lack.js';
 import { Presence } from './presence.js';
 import { RateMeter } from './rate.js';
+import type { SlideTrace } from './slide-trace.js';
 
 /** Port of the truth for a slide that has labels. */
 export interface PatchLabels {
@@ -81,6 +82,8 @@ export interface SessionParts {
   readonly traffic?: () => RemoteTraffic;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
+  /** Where what is done for it is traced. */
+  readonly trace?: SlideTrace | undefined;
 }
 
 /** A patch that is due: its pixels exist and it has no outcome yet. */
@@ -109,10 +112,14 @@ export class SlideSession {
   readonly labels: PatchLabels | undefined;
   readonly folder: SourceFolder | undefined;
   readonly traffic: (() => RemoteTraffic) | undefined;
+  /** Of a worker's slide it is another whenever the process that hands out is another. */
+  trace: SlideTrace | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
   readonly #sparse: () => boolean;
   readonly aggregate: RunningAggregate;
   readonly startedAt = performance.now();
+  /** Revision that this start began with. */
+  readonly openedAt: number;
   /** Outcomes of earlier starts that stand. */
   readonly resumed: readonly PatchRecord[];
   /** Patches that got an outcome lately. */
@@ -138,10 +145,12 @@ export class SlideSession {
     this.labels = parts.labels;
     this.folder = parts.folder;
     this.traffic = parts.traffic;
+    this.trace = parts.trace;
     this.#tiles = parts.tiles;
     this.#sparse = parts.sparse ?? (() => false);
     this.aggregate = new RunningAggregate(parts.plan);
     this.#revision = parts.run.state.revision;
+    this.openedAt = this.#revision;
     const place = ({ col, row }: PatchRecord): number => row * this.plan.cols + col;
     const lost = new Set(parts.lost?.map(place));
     const again: readonly PatchRecord['outcome'][] = ['failed', 'missing'];

@@ -1,4 +1,4 @@
-// `npm run bench [-- live | scale [--seeds 3] [--only events] | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished] | chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale [--seeds 3] [--only events] | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished] | chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchChaos } from './chaos.mjs';
 import { benchIdle } from './idle.mjs';
@@ -10,6 +10,7 @@ import { benchReplay } from './replay.mjs';
 import { benchScale } from './scale.mjs';
 import { benchShift } from './shift.mjs';
 import { FIXTURE } from './support.mjs';
+import { benchTraces } from './traces.mjs';
 import { benchTrain } from './train.mjs';
 
 const STARTER = new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url).pathname;
@@ -63,6 +64,7 @@ const BENCHES = {
         say(`  seed ${seed}: ${lost} lost, ${doubled} doubled${what}, ${seconds.toFixed(0)} s: ${troubles.join(', ')}`);
       },
     }),
+  traces: () => benchTraces({ slide: FIXTURE, rounds: +values.rounds, say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);

@@ -41,7 +41,10 @@ go to others after --task-timeout.`,
     const bus = await openWorkBus(config);
     const cleanUps: (() => Promise<void>)[] = [() => status.close(), () => bus.close()];
     try {
-      const parts = await openParts(config, { bus, ledger: createMemoryLedger() });
+      const parts = await openParts(config, {
+        ...{ bus, ledger: createMemoryLedger() },
+        onTraces: ({ line }) => terminal.problem(line),
+      });
       cleanUps.push(() => parts.close());
       const { info } = parts.models.current.segmenter;
       terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
