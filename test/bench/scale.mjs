@@ -34,7 +34,8 @@ const NULL = {
 const SHARED = { ...NULL, 'task-patches': 4 };
 
 const CPU = { engine: 'cpu', threads: 1, isolation: 'thread', batch: 4, readers: 1, 'keep-empty': true };
-const COST_ROUNDS = 3;
+const COST_ROUNDS = 2;
+const TWICE = ['before', 'slide'];
 
 /** Seconds without a sign of life after which a worker's tasks are given to others. */
 const TASK_TIMEOUT = 5;
@@ -228,7 +229,7 @@ async function wellEnded(child) {
   if (code !== 0) throw new Error(`${child.role} ended with ${code}: ${errors} ${JSON.stringify(child.events.at(-1))}`);
 }
 
-/** Processor time from when a slide is opened until its files are written, of one process and of ingest with a worker. */
+/** Processor time from when a slide is opened until its files are written, of one process and of ingest with a worker, which did one before. */
 async function cost(folder, slide, say) {
   const ratios = [];
   for (let round = 0; round < COST_ROUNDS; round++) {
@@ -238,11 +239,12 @@ async function cost(folder, slide, say) {
         nats,
         out: join(folder, `alone-${round}`),
         slide,
+        ids: TWICE,
         config: { ...CPU, nats },
         quiet: true,
       });
       await wellEnded(child);
-      return spent(child, 'opened', 'over');
+      return spent(child, child);
     });
     const shared = await withServer(join(folder, `cost-${round}`), 'memory', async nats => {
       const worker = startChild({ role: 'worker', nats, out: join(folder, `worker-${round}`), config: CPU });
@@ -252,13 +254,14 @@ async function cost(folder, slide, say) {
         nats,
         out: join(folder, `ingest-${round}`),
         slide,
+        ids: TWICE,
         config: CPU,
         quiet: true,
       });
       await wellEnded(ingest);
       worker.kill('SIGTERM');
       await worker.exited;
-      return { ingest: spent(ingest, 'opened', 'over'), worker: spent(worker, 'taken', 'done') };
+      return { ingest: spent(ingest, ingest), worker: spent(worker, ingest) };
     });
     const both = shared.ingest + shared.worker;
     ratios.push(both / alone);
@@ -269,10 +272,11 @@ async function cost(folder, slide, say) {
   return { costRatio: median(ratios) };
 }
 
-/** Seconds of processor time from the first event of a name to the last of another. */
-function spent({ events }, from, to) {
-  const begin = events.find(({ event }) => event === from);
-  const end = events.findLast(({ event }) => event === to);
+/** Seconds of processor time of a process between the opening of the second slide by whoever has it and the last it tells of that. */
+function spent({ events }, owner) {
+  const { at } = owner.events.findLast(({ event }) => event === 'opened');
+  const begin = events.find(one => one.at >= at && (one.event === 'opened' || one.event === 'taken'));
+  const end = events.findLast(({ event }) => event === 'over' || event === 'done');
   return (end.cpu - begin.cpu) / 1e6;
 }
 

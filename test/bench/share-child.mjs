@@ -1,5 +1,5 @@
 // One of those that share a slide, made to be measured, stopped and killed. Its argument is JSON: role (alone, ingest or worker), nats, out, and
-// for who has the slide `slide`, `id`; more options under `config`, `serviceMs` that a batch takes at least, `clockMs` that its clock is off.
+// for who has the slide `slide`, `ids` (it is done once under each); more options under `config`, `serviceMs` that a batch takes at least, `clockMs` that its clock is off.
 // Says one JSON value a line on what happens, with its processor time so far in µs.
 import { lastValueFrom, of, tap, toArray } from 'rxjs';
 import { keepEvents } from '#pipelines/keep-events.js';
@@ -18,7 +18,7 @@ const {
   nats,
   out,
   slide,
-  id = 'slide',
+  ids = ['slide'],
   config: more = {},
   serviceMs = 0,
   clockMs = 0,
@@ -52,12 +52,15 @@ async function haveSlide() {
       void session.drained.then(() => say('drained'));
     },
   };
-  const task = { path: slide, id, open: () => openSlide(slide, { id, mpp: more.mpp }) };
   const keeping = keepEvents(opened);
   await keeping.compared;
   say('ready');
   const told = quiet ? parts : { ...parts, bus: telling(opened.bus) };
-  const [result] = await lastValueFrom(segmentSlides(of(task), told, stop.signal).pipe(toArray()));
+  let result;
+  for (const id of ids) {
+    const task = { path: slide, id, open: () => openSlide(slide, { id, mpp: more.mpp }) };
+    [result] = await lastValueFrom(segmentSlides(of(task), told, stop.signal).pipe(toArray()));
+  }
   await keeping.settled();
   await keeping.stop();
   say('over', { state: result.state, code: result.error?.code, message: result.error?.message });
