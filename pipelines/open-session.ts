@@ -15,6 +15,7 @@ import type { SlideTrace } from '../src/stage/slide-trace.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import { readSummary } from '../src/store/finished-slides.js';
 import type { Ledger, RunGrowth, RunLedger } from '../src/store/ledger.js';
+import type { Outlines } from '../src/store/slide-files.js';
 import type { Parts } from './parts.js';
 import { planOf } from './plan-of.js';
 import type { SlideTask } from './slide-task.js';
@@ -74,6 +75,7 @@ export async function openSession(
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
       minArea: parts.config['min-area'],
       minHole: parts.config['min-hole'],
+      outlines: parts.config.outlines as Outlines,
     });
     const output = deferredOutput(folder, opening);
     opened.push(output);

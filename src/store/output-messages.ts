@@ -9,7 +9,12 @@ export type OutputRequest =
   | { readonly op: 'open'; readonly options: SlideFilesOptions }
   | { readonly op: 'resume'; readonly records: readonly PatchRecord[] }
   | { readonly op: 'patch'; readonly record: PatchRecord; readonly bits?: Uint8Array }
-  | { readonly op: 'finish'; readonly summary: SlideSummary; readonly dicomSeg?: SegmentedSeries }
+  | {
+      readonly op: 'finish';
+      readonly summary: SlideSummary;
+      readonly dicomSeg?: SegmentedSeries;
+      readonly askedAt: number;
+    }
   | { readonly op: 'close' };
 
 export type OutputReply =

@@ -65,7 +65,7 @@ export interface SlideSummary extends Aggregate {
     readonly dropped: number;
     readonly rule: unknown;
   };
-  /** Seconds, and patches per second, of the start that finished the slide. */
+  /** Seconds, and patches per second, of the start that finished the slide; `seconds` include `finishSeconds`, what the final files took. */
   readonly timings: Readonly<Record<string, number>>;
   /** Of Stromaflow, Node and what matters besides. */
   readonly versions: Readonly<Record<string, string>>;
@@ -109,6 +109,10 @@ export interface SlideFilesSummary {
     /** µm²; 0: none was left out or filled. */
     readonly minArea: number;
     readonly minHole: number;
+    /** Along the pixels' edges, or smoothed within half a pixel: see docs/outputs.md. */
+    readonly outlines?: 'edges' | 'smooth';
+    /** All files, where one would be too large; the first is `file`. */
+    readonly parts?: readonly string[];
   };
   readonly overview: { readonly file: string; readonly width: number; readonly height: number };
   readonly patches: { readonly file: string; readonly lines: number };

@@ -1,6 +1,8 @@
-// `npm run bench [-- live | scale [--seeds 3] [--only events] | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished] | chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `scale [--seeds 3] [--only events]` shares work over NATS, `chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]` while things go wrong.
 import { parseArgs } from 'node:util';
 import { benchChaos } from './chaos.mjs';
+import { benchGraph } from './graph.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
@@ -24,6 +26,9 @@ const { values, positionals } = parseArgs({
     only: { type: 'string' },
     hosts: { type: 'boolean', default: false },
     outage: { type: 'string' },
+    patches: { type: 'string', default: '20000' },
+    masks: { type: 'string', default: 'smooth,ragged' },
+    readers: { type: 'string' },
     growing: { type: 'boolean', default: false },
     finished: { type: 'boolean', default: false },
     side: { type: 'string', default: '512' },
@@ -38,6 +43,10 @@ const say = text => values.json || console.log(text);
 
 const BENCHES = {
   ratios: () => benchRatios(say),
+  graph: () => {
+    const readers = values.readers ? { readers: +values.readers } : {};
+    return benchGraph({ patches: +values.patches, kinds: values.masks.split(','), ...readers, say });
+  },
   replay: () => benchReplay({ slide: FIXTURE, say }),
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
