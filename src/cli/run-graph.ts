@@ -155,6 +155,11 @@ export async function runGraph(
         toArray(),
       ),
     );
+    // What the server lost meanwhile is there again before this ends.
+    if (!signal.aborted) {
+      const interrupted = new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+      await Promise.race([keeping.settled(), interrupted]);
+    }
     // Whoever stops a service wants to know what it did, were it nothing.
     if ((log || results.length > 1) && !quiet) {
       const closing = closingOf(results);
