@@ -61,7 +61,16 @@ export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-ca', 'na
 export const STREAMS: readonly OptionName[] = ['stream-days', 'stream-bytes', 'stream-replicas', 'stream-storage'];
 export const EVENTS: readonly OptionName[] = [...NATS, 'publish', 'prefix', 'site', 'scanner', 'aggregate-interval'];
 export const STATUS: readonly OptionName[] = ['host', 'port', 'token-file', 'access-log', 'otlp'];
-export const OUTPUT: readonly OptionName[] = ['out', 'fresh', 'zarr', 'mask-tiff', 'dicom-seg', 'min-area', 'min-hole'];
+export const OUTPUT: readonly OptionName[] = [
+  'out',
+  'fresh',
+  'zarr',
+  'mask-tiff',
+  'probabilities',
+  'dicom-seg',
+  'min-area',
+  'min-hole',
+];
 export const WATCHING: readonly OptionName[] = [
   'settle',
   'poll',

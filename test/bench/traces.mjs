@@ -27,7 +27,9 @@ export function benchTraces({ slide: small, rounds, say }) {
     const collector = spawn(process.execPath, ['-e', COLLECTOR], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [port] = await once(collector.stdout, 'data');
     const open = async (name, otlp) =>
-      openParts(await configWith({ out: join(folder, name), 'keep-empty': true, engine: 'null', ...(otlp && { otlp }) }));
+      openParts(
+        await configWith({ out: join(folder, name), 'keep-empty': true, engine: 'null', ...(otlp && { otlp }) }),
+      );
     const graphs = { without: await open('without'), traced: await open('traced', `http://127.0.0.1:${Number(port)}`) };
     try {
       const seen = { without: [], traced: [] };
