@@ -32,6 +32,8 @@ export class SlideView {
   #frame = 0;
   #frames = 0;
   #counting: number | undefined;
+  /** Of the overlay: asking the browser for it at every frame would make it lay out the page. */
+  #size: { readonly width: number; readonly height: number };
   /** The view that is on the canvas. */
   #drawn = '';
 
@@ -39,6 +41,7 @@ export class SlideView {
   constructor(slide: Slide, restart: () => void) {
     this.#slide = slide;
     this.#status = slide;
+    this.#size = sizeOf(this.#overlay);
     const { shape, mask, probability, codes } = slide;
     this.#measure = new Measure(shape?.mpp ?? 1);
     this.#tools = new Tools(
@@ -84,9 +87,14 @@ export class SlideView {
     this.#events.addEventListener('slide', ({ data }) => this.#take(JSON.parse(data) as Status));
     this.#events.addEventListener('patches', ({ data }) => this.#change(JSON.parse(data) as Changes));
     this.#events.addEventListener('reset', restart);
-    new ResizeObserver(() => this.redraw()).observe(byId('stage'));
+    this.#resize.observe(byId('stage'));
     this.redraw();
   }
+
+  readonly #resize = new ResizeObserver(() => {
+    this.#size = sizeOf(this.#overlay);
+    this.redraw();
+  });
 
   /** Frames that were drawn. */
   get frames(): number {
@@ -103,9 +111,9 @@ export class SlideView {
 
   get view(): View | undefined {
     const { shape } = this.#slide;
-    const { clientWidth, clientHeight } = this.#overlay;
-    if (!shape || !this.#viewer || clientWidth === 0) return undefined;
-    return viewOf(this.#viewer, shape.width, clientWidth, clientHeight);
+    const { width, height } = this.#size;
+    if (!shape || !this.#viewer || width === 0) return undefined;
+    return viewOf(this.#viewer, shape.width, width, height);
   }
 
   get #layers(): TileLayer[] {
@@ -143,6 +151,7 @@ export class SlideView {
   close(): void {
     this.#over.abort();
     this.#events.close();
+    this.#resize.disconnect();
     for (const layer of this.#layers) layer.close();
     clearTimeout(this.#counting);
     this.#viewer?.destroy();
@@ -285,6 +294,8 @@ export class SlideView {
     byId('scale-bar').style.width = `${(um / mpp) * view.scale}px`;
   }
 }
+
+const sizeOf = ({ clientWidth, clientHeight }: HTMLElement) => ({ width: clientWidth, height: clientHeight });
 
 const saveAs =
   (name: string) =>

@@ -1,4 +1,4 @@
-// `npm run bench [-- live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
@@ -11,6 +11,7 @@ import { benchShift } from './shift.mjs';
 import { FIXTURE } from './support.mjs';
 import { benchTraces } from './traces.mjs';
 import { benchTrain } from './train.mjs';
+import { benchViewers } from './viewers.mjs';
 
 const STARTER = new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url).pathname;
 const { values, positionals } = parseArgs({
@@ -26,6 +27,8 @@ const { values, positionals } = parseArgs({
     engines: { type: 'string' },
     model: { type: 'string', default: STARTER },
     rounds: { type: 'string', default: '15' },
+    part: { type: 'string' },
+    seconds: { type: 'string', default: '10' },
   },
 });
 const say = text => values.json || console.log(text);
@@ -43,6 +46,7 @@ const BENCHES = {
   shift: () => benchShift({ model: values.model, say }),
   train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +(values.threads ?? 2), say }),
   traces: () => benchTraces({ slide: FIXTURE, rounds: +values.rounds, say }),
+  viewers: () => benchViewers({ part: values.part, seconds: +values.seconds, rounds: +values.rounds, say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);
