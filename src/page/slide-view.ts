@@ -32,6 +32,8 @@ export class SlideView {
   #frame = 0;
   #frames = 0;
   #counting: number | undefined;
+  /** Threshold and view that were counted last. */
+  #counted = '';
   /** Of the overlay: asking the browser for it at every frame would make it lay out the page. */
   #size: { readonly width: number; readonly height: number };
   /** The view that is on the canvas. */
@@ -267,23 +269,26 @@ export class SlideView {
     this.#drawScale(view);
   }
 
-  /** What is above the threshold is counted when the view rests: it is nobody's result, and says so. */
+  /** What is above the threshold is counted when the view rests: it is nobody's result, and that is said all the time. */
   #countAbove(): void {
     const isShown = this.#probabilities !== undefined && this.#tools.style.shape === 'probability';
     byId('cut').hidden = !isShown;
     clearTimeout(this.#counting);
     if (!isShown) return;
     const { threshold } = this.#tools.style;
-    const published = this.#slide.probability!.threshold;
-    byId('cut-text').textContent = `${threshold.toFixed(2)} (the mask: ${published.toFixed(2)})`;
+    const say = (what: string): void => {
+      const published = this.#slide.probability!.threshold.toFixed(2);
+      byId('cut-text').textContent = `${threshold.toFixed(2)}${what}, not what was published (${published})`;
+    };
+    const what = `${threshold} ${this.#drawn}`;
+    if (what !== this.#counted) say('');
     this.#counting = window.setTimeout(() => {
       const { view } = this;
       const pixels = view && this.#probabilities?.above(view, devicePixelRatio);
       if (pixels === undefined) return;
       const { mpp, grid } = this.#slide.shape!;
-      const mm2 = pixels * ((mpp * grid.downsample) / 1000) ** 2;
-      const what = `p > ${threshold.toFixed(2)}: ${mm2.toFixed(3)} mm² in view, not what was published`;
-      byId('cut-text').textContent = `${what} (the mask: ${published.toFixed(2)})`;
+      say(`: ${(pixels * ((mpp * grid.downsample) / 1000) ** 2).toFixed(3)} mm² in view`);
+      this.#counted = what;
     }, COUNT_MS);
   }
 

@@ -27,18 +27,22 @@ export class ProbabilityReader {
    * @param segmented of each patch of the area, row by row: 0 where it is not segmented, else its version
    */
   tile(level: number, area: PatchArea, segmented: Uint16Array): Uint8Array {
-    const { core } = this.#grid;
+    const { core, width, height } = this.#grid;
     const side = core / 2 ** level;
     const stride = core * 2 + 1;
+    // Past the slide's edge nothing is known.
+    const right = Math.ceil(width / 2 ** level) - area.col * side;
+    const bottom = Math.ceil(height / 2 ** level) - area.row * side;
     const rows = new Uint8Array(stride * core);
     for (const [i, version] of segmented.entries()) {
       if (version === 0) continue;
       const [x, y] = [i % area.cols, Math.floor(i / area.cols)];
       const raster = this.#raster(level, area.col + x, area.row + y, version);
       if (!raster) continue;
-      for (let line = 0, from = 0; line < side; line++)
-        for (let to = (y * side + line) * stride + 1 + x * side * 2, end = to + side * 2; to < end; to += 2) {
-          rows[to] = raster[from++]!;
+      const across = Math.min(side, right - x * side);
+      for (let line = 0; line < Math.min(side, bottom - y * side); line++)
+        for (let i = 0, to = (y * side + line) * stride + 1 + x * side * 2; i < across; i++, to += 2) {
+          rows[to] = raster[line * side + i]!;
           rows[to + 1] = 255;
         }
     }
