@@ -12,8 +12,8 @@ import type { OmeZarrVersion } from './zarr-metadata.js';
 /** Port of a slide's files. Rejects with OUTPUT_FULL or OUTPUT_FAILED. */
 export interface SlideOutput {
   readonly folder: string;
-  /** Resolved once the patch's mask and line are in their files. The same patch may come again and replaces itself. */
-  patch(ref: PatchRef, record: PatchRecord, mask?: PatchMask): Promise<void>;
+  /** `probabilities`: patchSize² bytes, round(255 p), kept where that was asked for. Resolved once the patch's mask and line are in their files. The same patch may come again and replaces itself. */
+  patch(ref: PatchRef, record: PatchRecord, mask?: PatchMask, probabilities?: Uint8Array): Promise<void>;
   /**
    * Takes up what earlier starts did, before the first patch. Resolves to the records whose stored mask is lost or
    * damaged (after a power failure, or by somebody's hand): those patches must be done again.
@@ -46,6 +46,8 @@ export interface SlideOutputOptions {
   readonly outlines?: Outlines;
   /** Write mask.tif too. */
   readonly maskTiff?: boolean;
+  /** Keep probabilities too, and say that masks are cut at this, 0–1. */
+  readonly threshold?: number | undefined;
   /** Aborts opening and resuming. */
   readonly signal?: AbortSignal;
 }
@@ -53,12 +55,12 @@ export interface SlideOutputOptions {
 /** Starts the slide's output thread and lays out its folder. */
 export async function openSlideOutput(options: SlideOutputOptions): Promise<SlideOutput> {
   const { folder, plan, overview, fresh, omeZarr = '0.4', minArea = 0, minHole = 0, signal } = options;
-  const { maskTiff = false, outlines = 'auto' } = options;
+  const { maskTiff = false, outlines = 'auto', threshold } = options;
   signal?.throwIfAborted();
   const thread = new OutputThread(folder);
   await unlessAborted(thread, signal, {
     op: 'open',
-    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole, outlines, maskTiff },
+    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole, outlines, maskTiff, threshold },
   });
   let unpainted: readonly PatchRecord[] = [];
   return {
@@ -66,8 +68,9 @@ export async function openSlideOutput(options: SlideOutputOptions): Promise<Slid
     get unpainted() {
       return unpainted;
     },
-    async patch(_ref, record, mask) {
-      await thread.ask({ op: 'patch', record, ...(mask ? { bits: mask.bits } : {}) });
+    async patch(_ref, record, mask, probabilities) {
+      const kept = threshold !== undefined && probabilities ? { probabilities } : {};
+      await thread.ask({ op: 'patch', record, ...(mask ? { bits: mask.bits } : {}), ...kept });
     },
     async resume(records) {
       const { resumed } = await unlessAborted(thread, signal, { op: 'resume', records: [...records] });

@@ -20,7 +20,7 @@ async function answer(request: OutputRequest): Promise<OutputReply> {
   if (request.op === 'resume') return { resumed: files.resume(request.records) };
   if (request.op === 'finish')
     return { summary: await files.finish(request.summary, request.dicomSeg, request.askedAt) };
-  if (request.op === 'patch') files.patch(request.record, request.bits);
+  if (request.op === 'patch') files.patch(request.record, request.bits, request.probabilities);
   else files.close();
   return {};
 }
