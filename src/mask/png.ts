@@ -20,7 +20,7 @@ const MAX_PIXELS = 1 << 28;
  * A mask as a 1-bit greyscale PNG (0 black, 1 white): IHDR depth 1, one IDAT, filter 0 (PNG 3rd ed. §11.2, §12.7).
  * Packed rows are what PNG stores, so the only work is deflate, at its fastest level.
  */
-export function encodeMaskPng(mask: BitMask): Uint8Array {
+export function encodeMaskPng(mask: BitMask): Uint8Array<ArrayBuffer> {
   const { width, height, bits } = mask;
   const stride = rowBytes(width);
   if (width < 1 || height < 1 || bits.length !== stride * height) {
@@ -41,7 +41,7 @@ export function encodeMaskPng(mask: BitMask): Uint8Array {
 }
 
 /** Signature and chunks, each with its length and CRC. */
-export function assemblePng(chunks: readonly (readonly [type: string, data: Uint8Array])[]): Uint8Array {
+export function assemblePng(chunks: readonly (readonly [type: string, data: Uint8Array])[]): Uint8Array<ArrayBuffer> {
   const total = chunks.reduce((sum, [, data]) => sum + 12 + data.length, SIGNATURE.length);
   const out = new Uint8Array(total);
   const view = new DataView(out.buffer);
