@@ -1,10 +1,11 @@
-// `npm run bench [-- graph [--patches 20000] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 import { parseArgs } from 'node:util';
 import { benchGraph } from './graph.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
 import { benchNorms } from './norms.mjs';
+import { benchPeers } from './peers.mjs';
 import { benchRatios } from './ratios.mjs';
 import { benchReplay } from './replay.mjs';
 import { benchScale } from './scale.mjs';
@@ -28,7 +29,8 @@ const { values, positionals } = parseArgs({
     threads: { type: 'string' },
     engines: { type: 'string' },
     model: { type: 'string', default: STARTER },
-    rounds: { type: 'string', default: '15' },
+    rounds: { type: 'string' },
+    slides: { type: 'string' },
   },
 });
 const say = text => values.json || console.log(text);
@@ -43,9 +45,19 @@ const BENCHES = {
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
   scale: () => benchScale({ slide: FIXTURE, say }),
+  peers: () => {
+    const counts = values.threads ? { threads: values.threads.split(',').map(Number) } : {};
+    const slides = values.slides ? { slides: values.slides.split(';') } : {};
+    return benchPeers({ rounds: +(values.rounds ?? 5), ...counts, ...slides, say });
+  },
   norms: () => {
     const engines = values.engines?.split(',');
-    return benchNorms({ rounds: +values.rounds, threads: +(values.threads ?? 1), say, ...(engines && { engines }) });
+    return benchNorms({
+      rounds: +(values.rounds ?? 15),
+      threads: +(values.threads ?? 1),
+      say,
+      ...(engines && { engines }),
+    });
   },
   shift: () => benchShift({ model: values.model, say }),
   train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +(values.threads ?? 2), say }),
