@@ -29,6 +29,8 @@ const LONGEST_LENGTH_CODE = 7;
 /** Zeros one after the other: 3 to 10, 11 to 138. */
 const [FEW_ZEROS, MANY_ZEROS] = [17, 18];
 
+const NO_WORDS = new Uint32Array(0);
+
 /** Reuses its tables: one instance serves one thread. */
 export class RunDeflate {
   /** Literals as they are, matches as 256 + their length. */
@@ -67,10 +69,17 @@ export class RunDeflate {
     const uses = this.#uses;
     uses.fill(0);
     const end = bytes.length;
+    const words = bytes.byteOffset % 4 === 0 ? new Uint32Array(bytes.buffer, bytes.byteOffset, end >> 2) : NO_WORDS;
+    const wordsEnd = words.length * 4;
     let count = 0;
     for (let at = 0; at < end; ) {
       const value = bytes[at]!;
       let to = at + 1;
+      while (to < end && (to & 3) !== 0 && bytes[to] === value) to++;
+      if ((to & 3) === 0 && to < wordsEnd) {
+        const word = Math.imul(value, 0x01010101) >>> 0;
+        while (to < wordsEnd && words[to >> 2] === word) to += 4;
+      }
       while (to < end && bytes[to] === value) to++;
       tokens[count++] = value;
       uses[value]! += 1;
