@@ -1,4 +1,5 @@
 import type { ServingModel } from '../src/engine/model-switch.js';
+import { traced } from '../src/event/bus.js';
 import { modelTag, runToken } from '../src/event/contract.js';
 import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth-of.js';
@@ -10,6 +11,7 @@ import type { SlideNote } from '../src/slide/note.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { kept } from '../src/stage/announce.js';
 import { type SessionParts, SlideSession } from '../src/stage/session.js';
+import type { SlideTrace } from '../src/stage/slide-trace.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import { readSummary } from '../src/store/finished-slides.js';
 import type { Ledger, RunGrowth, RunLedger } from '../src/store/ledger.js';
@@ -33,6 +35,7 @@ export async function openSession(
   parts: Parts,
   { model, notes }: Pick<TakenModel, 'model' | 'notes'>,
   giveUp: AbortSignal,
+  trace?: SlideTrace,
 ): Promise<SlideSession | undefined> {
   const { bus, events, readers, tissueRule } = parts;
   const info = notes.length > 0 ? withNotes(slide.info, notes) : slide.info;
@@ -58,7 +61,8 @@ export async function openSession(
       return undefined;
     }
     const source = task.live?.sourceFor(plan.level) ?? slide.source;
-    const reader = await readers.open({ info, source }, plan, tissueRule);
+    const remote = slide.remote && { remote: slide.remote };
+    const reader = await readers.open({ info, source, ...remote }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
     const opening = parts.openOutput({
@@ -90,11 +94,13 @@ export async function openSession(
       events,
       model,
       lost,
+      ...(slide.remote ? { traffic: () => slide.remote!.traffic } : {}),
+      trace,
       ...tilesOf(slide, plan.level, task, run),
       ...folderOf(task),
       ...(labels ? { labels } : {}),
     });
-    const event = events.slide('opened', describe(session));
+    const event = traced(events.slide('opened', describe(session)), trace?.traceparent);
     const { model: name, modelVersion } = session.engine;
     const { said: before } = run.state;
     const said = { ...before, plan, model: name, modelVersion, run: session.runToken, opened: kept(event) };

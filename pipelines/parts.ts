@@ -16,10 +16,14 @@ import { CreditPool } from '../src/stage/credit.js';
 import type { ReadPatch } from '../src/stage/item.js';
 import { combineObservers, type PipelineObserver } from '../src/stage/observer.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
+import type { Turns } from '../src/stage/turns.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
 import type { Workers } from '../src/tasks/workers.js';
+import { openTracer } from '../src/trace/open-tracer.js';
+import type { Tracer } from '../src/trace/tracer.js';
+import { VERSION } from '../src/version.js';
 import { openBus } from './buses.js';
 import { NormFits } from './fit-norms.js';
 import { engineLanes, modelOf, openModelOfWorkers, openModels } from './models.js';
@@ -36,7 +40,16 @@ export interface Parts extends ModelParts {
   readonly slots: CreditPool;
   /** Who segments, where this process does not. */
   readonly workers?: Workers;
+  /** Requests to try again what failed; absent: nobody can ask. */
+  readonly retries?: {
+    /** Whoever opens a slide does it in its turn, by its name in lower case. */
+    readonly turns: Turns;
+    /** Told of a slide that is to be opened once more. */
+    onAgain: (slide: string) => void;
+  };
   readonly bus: EventBus;
+  /** Where traces are wanted. */
+  readonly tracer?: Tracer;
   readonly events: Events;
   readonly observer: PipelineObserver;
   /** Where a slide's results go. */
@@ -70,6 +83,8 @@ export async function openParts(
     readonly bus?: EventBus;
     readonly ledger?: Ledger;
     readonly probabilities?: boolean;
+    /** Hears what is wrong with traces, which ends nothing. @default nobody */
+    readonly onTraces?: (problem: StromaflowError) => void;
     /** The folder that slides are found in; workers may have it elsewhere. @default the working directory */
     readonly root?: string;
   } = {},
@@ -97,6 +112,8 @@ export async function openParts(
       throw new StromaflowError('CONFIG_INVALID', `--${met} does not go with --role ingest`, {
         fix: 'leave it off: workers answer patch by patch, and know nothing of those that touch one',
       });
+    const traced = await openTracer(config.otlp, aboutOf(config), given.onTraces ?? (() => undefined));
+    const tracer = traced && keep(traced);
     const arena = allocateArena(config, model);
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
@@ -115,6 +132,8 @@ export async function openParts(
     const slots = new CreditPool(arena.shape.slots);
     const rule = tissueRule(config);
     const workers = nats && handOut(config, nats, rule, given.root ?? process.cwd());
+    // What stays is let go of with its slide, or with the next start.
+    await workers?.sweep((slide, run) => isOpen(ledger, slide, run)).catch(() => undefined);
     return {
       config,
       models,
@@ -125,6 +144,7 @@ export async function openParts(
       slots,
       ...(workers ? { workers } : {}),
       bus,
+      ...(tracer ? { tracer } : {}),
       events,
       ledger,
       tissueRule: rule,
@@ -141,6 +161,19 @@ export async function openParts(
     throw error;
   }
 }
+
+function isOpen(ledger: Ledger, slide: string, run: string): boolean {
+  const known = ledger.find(slide);
+  return known?.state === 'open' && known.said === run;
+}
+
+/** Of all spans: what makes them, and nothing of the host. */
+const aboutOf = ({ site, scanner, role }: Config) => ({
+  'service.version': VERSION,
+  'stromaflow.site': site,
+  'stromaflow.scanner': scanner,
+  'stromaflow.role': role,
+});
 
 /** A batch in each of the engine's lanes, the others filling. */
 const WAITING_BATCHES = 2;

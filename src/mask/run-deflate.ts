@@ -1,6 +1,7 @@
 /**
  * Deflate (RFC 1951) for what consists of runs of equal bytes, as masks do: literals, and matches at distance 1, in one block with a Huffman code of its
- * own. On masks it packs as well as zlib with Z_RLE, in a fraction of the time: zlib sets up a quarter of a megabyte for each call.
+ * own. It packs masks as well as zlib with Z_RLE in the same time, and asks for no memory: zlib sets up a quarter of a megabyte for each call, which the
+ * garbage collector has to keep up with.
  */
 
 /** Length codes 257 to 285: the shortest match each stands for, and its extra bits. */

@@ -1,18 +1,22 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { toStromaflowError } from '../errors.js';
-import type { BusEvent, EventBus } from '../event/bus.js';
+import { type BusEvent, type EventBus, traced } from '../event/bus.js';
+import { deathKind } from '../event/dead-letter-kind.js';
 import { encodeMaskPng } from '../mask/png.js';
 import type { SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
+import type { PatchTraces } from './patch-traces.js';
 
 /**
  * Publishes each mask, and a dead letter for each patch that failed, and goes on once the bus has it. A slide whose
  * events cannot be published, or not before `giveUp`, fails as a whole and is taken up again on the next start.
+ * `traces`: what the events are part of.
  */
 export function publish(
   bus: EventBus,
   observer: PipelineObserver,
   giveUp: AbortSignal,
+  traces?: PatchTraces,
 ): OperatorFunction<SettledPatch, SettledPatch> {
   return mergeMap(async patch => {
     const { session } = patch;
@@ -21,7 +25,7 @@ export function publish(
     const startedAt = performance.now();
     observer.entered('publish');
     try {
-      await bus.publish(event, giveUp);
+      await bus.publish(traced(event, traces?.traceparentOf(patch)), giveUp);
       observer.left('publish', 'ok', (performance.now() - startedAt) / 1000);
     } catch (error) {
       session.failure ??= toStromaflowError(error, 'BUS_PUBLISH', session.slide.id);
@@ -41,7 +45,8 @@ function eventOf({ session, ref, record, mask, failure }: SettledPatch): BusEven
     const { stage, attempts, error } = failure;
     const { code, message, fix } = error;
     const { slide, ...patch } = ref;
-    return events.dlq({ slide, run, stage, patch, attempts, error: { code, message, fix } });
+    const kind = deathKind(code);
+    return events.dlq({ slide, run, stage, patch, attempts, kind, error: { code, message, fix } }, session.openedAt);
   }
   return undefined;
 }

@@ -2,7 +2,7 @@ import type { Aggregate } from '../event/payloads.js';
 import type { SeamCounts } from '../mask/seams.js';
 import type { Padding } from '../read/patch.js';
 import type { SlideNote } from '../slide/note.js';
-import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
+import type { AxisSpacing, RemoteTraffic, SlideBounds } from '../slide/slide.js';
 
 /** summary.json: what a slide's run found, and everything needed to say how. */
 export interface SlideSummary extends Aggregate {
@@ -26,6 +26,8 @@ export interface SlideSummary extends Aggregate {
     /** The scanned part of the frame, where the format states one; mask.geojson has its corner as origin. */
     readonly bounds?: SlideBounds;
     readonly fingerprint: string;
+    /** Of a slide at an address: what was asked of its server in the start that finished the slide. */
+    readonly http?: RemoteTraffic;
     /** Acquisition facts; never patient data. */
     readonly properties: Readonly<Record<string, string>>;
   };
