@@ -1,4 +1,5 @@
 import { toStromaflowError } from '../src/errors.js';
+import { traced } from '../src/event/bus.js';
 import { modelTag } from '../src/event/contract.js';
 import type { Growth } from '../src/live/live-slide.js';
 import { DICOM_KIND } from '../src/slide/dicom/description.js';
@@ -34,6 +35,7 @@ export async function finish(
   const { live } = task;
   const { bus, events } = parts;
   const { run, lack } = session;
+  const within = session.trace?.traceparent;
   const aggregate = session.nextAggregate(lack === undefined);
   const found = summarise(session, aggregate, parts);
   const { source, note } = await segmentedSeries(session, parts);
@@ -41,7 +43,7 @@ export async function finish(
   await publishAggregate(session, aggregate, bus, giveUp);
   const told = summary.notes.length > 0 ? { notes: summary.notes } : {};
   if (lack) {
-    const ending = events.slide('incomplete', { ...finished(session), ...told, reason: lack });
+    const ending = traced(events.slide('incomplete', { ...finished(session), ...told, reason: lack }), within);
     await bus.publish(ending, giveUp);
     const said = saidBesides(session, bus, { ending: kept(ending) });
     await run.update({ ...run.state, ...said, ...(live && { tilesSeen: live.tiles.seen }), state: 'incomplete' });
@@ -50,7 +52,7 @@ export async function finish(
   }
   const seamScore = summary.seams?.score ?? undefined;
   const seams = seamScore === undefined ? {} : { seamScore };
-  const ending = events.slide('completed', { ...finished(session), ...told, ...seams });
+  const ending = traced(events.slide('completed', { ...finished(session), ...told, ...seams }), within);
   await bus.publish(ending, giveUp);
   const growth = growingOf(task);
   const said = saidBesides(session, bus, { ending: kept(ending) });
@@ -109,7 +111,8 @@ export async function suspend(session: SlideSession, task: SlideTask, { bus, eve
   const giveUp = AbortSignal.timeout(REPORT_MS);
   try {
     await publishProgress(session, bus, giveUp);
-    const ending = events.slide('incomplete', { ...finished(session), reason });
+    const within = session.trace?.traceparent;
+    const ending = traced(events.slide('incomplete', { ...finished(session), reason }), within);
     await bus.publish(ending, giveUp);
     await run.update({ ...run.state, ...saidBesides(session, bus, { ending: kept(ending) }) });
   } catch {

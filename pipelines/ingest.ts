@@ -4,6 +4,7 @@ import { announce } from '../src/stage/announce.js';
 import { credit } from '../src/stage/credit.js';
 import type { SettledPatch } from '../src/stage/item.js';
 import { tellDrops } from '../src/stage/outcome.js';
+import { PatchTraces } from '../src/stage/patch-traces.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import { publish } from '../src/stage/publish.js';
 import { score } from '../src/stage/score.js';
@@ -21,19 +22,21 @@ import type { Parts } from './parts.js';
  */
 export function handOutPatches(
   due: AsyncIterable<DuePatch>,
-  { bus, config, credits, observer }: Parts,
+  { bus, config, credits, observer, tracer }: Parts,
   workers: Workers,
   signal: AbortSignal,
 ): Observable<SettledPatch> {
   const giveUp = patience(signal, DRAIN_SECONDS);
+  const traces = new PatchTraces(tracer, 'task', 'workers');
+  workers.onTask = patches => traces.batched(patches);
   return credit(due, credits, observer, signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
-    workers.stage(signal),
+    traces.stage('workers', workers.stage(signal)),
     tellDrops(observer),
     score(),
-    store(observer),
-    publish(bus, observer, giveUp),
-    acknowledge(credits, observer),
+    traces.stage('store', store(observer)),
+    traces.stage('publish', publish(bus, observer, giveUp, traces)),
+    traces.lastStage('acknowledge', acknowledge(credits, observer)),
     tap(patch => workers.left(patch)),
     announce(bus, config['aggregate-interval'], giveUp),
   );

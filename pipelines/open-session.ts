@@ -1,4 +1,5 @@
 import type { ServingModel } from '../src/engine/model-switch.js';
+import { traced } from '../src/event/bus.js';
 import { modelTag, runToken } from '../src/event/contract.js';
 import type { TileCounts } from '../src/event/payloads.js';
 import { growthOf } from '../src/live/growth-of.js';
@@ -10,9 +11,11 @@ import type { SlideNote } from '../src/slide/note.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
 import { kept } from '../src/stage/announce.js';
 import { type SessionParts, SlideSession } from '../src/stage/session.js';
+import type { SlideTrace } from '../src/stage/slide-trace.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import { readSummary } from '../src/store/finished-slides.js';
 import type { Ledger, RunGrowth, RunLedger } from '../src/store/ledger.js';
+import type { Outlines } from '../src/store/slide-files.js';
 import type { Parts } from './parts.js';
 import { planOf } from './plan-of.js';
 import type { SlideTask } from './slide-task.js';
@@ -32,6 +35,7 @@ export async function openSession(
   parts: Parts,
   { model, notes }: Pick<TakenModel, 'model' | 'notes'>,
   giveUp: AbortSignal,
+  trace?: SlideTrace,
 ): Promise<SlideSession | undefined> {
   const { bus, events, readers, tissueRule } = parts;
   const info = notes.length > 0 ? withNotes(slide.info, notes) : slide.info;
@@ -57,9 +61,11 @@ export async function openSession(
       return undefined;
     }
     const source = task.live?.sourceFor(plan.level) ?? slide.source;
-    const reader = await readers.open({ info, source }, plan, tissueRule);
+    const remote = slide.remote && { remote: slide.remote };
+    const reader = await readers.open({ info, source, ...remote }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
+    const keptThreshold = parts.config.probabilities ? model.segmenter.info.threshold : undefined;
     const opening = parts.openOutput({
       folder,
       slide: info,
@@ -67,9 +73,11 @@ export async function openSession(
       overview: reader.overview,
       fresh,
       maskTiff: parts.config['mask-tiff'],
+      threshold: keptThreshold,
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
       minArea: parts.config['min-area'],
       minHole: parts.config['min-hole'],
+      outlines: parts.config.outlines as Outlines,
     });
     const output = deferredOutput(folder, opening);
     opened.push(output);
@@ -88,11 +96,14 @@ export async function openSession(
       events,
       model,
       lost,
+      ...(slide.remote ? { traffic: () => slide.remote!.traffic } : {}),
+      keptThreshold,
+      trace,
       ...tilesOf(slide, plan.level, task, run),
       ...folderOf(task),
       ...(labels ? { labels } : {}),
     });
-    const event = events.slide('opened', describe(session));
+    const event = traced(events.slide('opened', describe(session)), trace?.traceparent);
     const { model: name, modelVersion } = session.engine;
     const { said: before } = run.state;
     const said = { ...before, plan, model: name, modelVersion, run: session.runToken, opened: kept(event) };

@@ -21,6 +21,9 @@ import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
 import type { Workers } from '../src/tasks/workers.js';
+import { openTracer } from '../src/trace/open-tracer.js';
+import type { Tracer } from '../src/trace/tracer.js';
+import { VERSION } from '../src/version.js';
 import { openBus } from './buses.js';
 import { NormFits } from './fit-norms.js';
 import { engineLanes, modelOf, openModelOfWorkers, openModels } from './models.js';
@@ -45,6 +48,8 @@ export interface Parts extends ModelParts {
     onAgain: (slide: string) => void;
   };
   readonly bus: EventBus;
+  /** Where traces are wanted. */
+  readonly tracer?: Tracer;
   readonly events: Events;
   readonly observer: PipelineObserver;
   /** Where a slide's results go. */
@@ -78,6 +83,8 @@ export async function openParts(
     readonly bus?: EventBus;
     readonly ledger?: Ledger;
     readonly probabilities?: boolean;
+    /** Hears what is wrong with traces, which ends nothing. @default nobody */
+    readonly onTraces?: (problem: StromaflowError) => void;
     /** The folder that slides are found in; workers may have it elsewhere. @default the working directory */
     readonly root?: string;
   } = {},
@@ -105,10 +112,16 @@ export async function openParts(
       throw new StromaflowError('CONFIG_INVALID', `--${met} does not go with --role ingest`, {
         fix: 'leave it off: workers answer patch by patch, and know nothing of those that touch one',
       });
+    const traced = await openTracer(config.otlp, aboutOf(config), given.onTraces ?? (() => undefined));
+    const tracer = traced && keep(traced);
     const arena = allocateArena(config, model);
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
-    const { probabilities = false } = given;
+    if (config.probabilities && isIngest)
+      throw new StromaflowError('CONFIG_INVALID', '--probabilities does not go with --role ingest', {
+        fix: 'leave it off: workers answer with masks',
+      });
+    const probabilities = given.probabilities || config.probabilities;
     const setup = { config, arena, probabilities, onEvent };
     const fits = config['fit-norm'] === undefined ? undefined : new NormFits(model, setup);
     const nats = isIngest ? keep(await openWorkBus(config)) : undefined;
@@ -135,6 +148,7 @@ export async function openParts(
       slots,
       ...(workers ? { workers } : {}),
       bus,
+      ...(tracer ? { tracer } : {}),
       events,
       ledger,
       tissueRule: rule,
@@ -156,6 +170,14 @@ function isOpen(ledger: Ledger, slide: string, run: string): boolean {
   const known = ledger.find(slide);
   return known?.state === 'open' && known.said === run;
 }
+
+/** Of all spans: what makes them, and nothing of the host. */
+const aboutOf = ({ site, scanner, role }: Config) => ({
+  'service.version': VERSION,
+  'stromaflow.site': site,
+  'stromaflow.scanner': scanner,
+  'stromaflow.role': role,
+});
 
 /** A batch in each of the engine's lanes, the others filling. */
 const WAITING_BATCHES = 2;

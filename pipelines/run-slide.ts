@@ -1,16 +1,21 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type StromaflowError, toStromaflowError } from '../src/errors.js';
+import { traced } from '../src/event/bus.js';
+import { modelTag } from '../src/event/contract.js';
 import { duePatches, type ReadyPatch } from '../src/live/due-patches.js';
 import type { LiveSlide } from '../src/live/live-slide.js';
 import type { PatchPlan } from '../src/read/patch.js';
 import { patchRef, patchRefs } from '../src/read/plan.js';
 import { sampleFileAt } from '../src/slide/file-samples.js';
 import { fileAt } from '../src/slide/open.js';
+import type { OpenedSlide } from '../src/slide/slide.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { DuePatch, SlideSession } from '../src/stage/session.js';
+import { SlideTrace } from '../src/stage/slide-trace.js';
 import { inWindow } from '../src/stage/window.js';
+import type { Attributes } from '../src/trace/tracer.js';
 import { finish, REPORT_MS, reasonOf, suspend } from './end-slide.js';
 import { openSession } from './open-session.js';
 import type { Parts } from './parts.js';
@@ -33,23 +38,43 @@ export async function runSlide(
   parts: Parts,
   signal: AbortSignal,
 ): Promise<SlideResult> {
+  const { tracer } = parts;
+  if (!tracer) return run(task, due, parts, signal);
+  const trace = SlideTrace.begin(tracer, { 'stromaflow.slide': task.id });
+  const result = await run(task, due, parts, signal, trace);
+  const reason = 'reason' in result ? { 'stromaflow.reason': result.reason } : {};
+  trace.end({ 'stromaflow.state': result.state, ...reason }, result.state === 'failed' ? result.error.code : undefined);
+  return result;
+}
+
+async function run(
+  task: SlideTask,
+  due: FairQueue<DuePatch>,
+  parts: Parts,
+  signal: AbortSignal,
+  trace?: SlideTrace,
+): Promise<SlideResult> {
   const { path, id } = task;
   let session: SlideSession | undefined;
   let taken: TakenModel | undefined;
+  let slide: OpenedSlide | undefined;
   let again = false;
   try {
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
     if (task.whole && !(await task.whole.isSame(signal))) return overtaken(task, 'replaced');
+    const opening = trace?.part('open');
     const opened = await whileThere(task, signal, async () => {
-      const slide = await task.open(signal);
+      slide?.remote?.close();
+      slide = await task.open(signal);
       const folder = join(parts.config.out, slide.info.id);
       taken ??= await takeModel(slide, task, parts, signal);
       const giveUp = patience(signal, DRAIN_SECONDS);
-      return { folder, session: await openSession(slide, folder, task, parts, taken, giveUp) };
-    });
+      return { folder, session: await openSession(slide, folder, task, parts, taken, giveUp, trace) };
+    }).finally(() => opening?.end());
     const { folder } = opened;
     session = opened.session;
     if (!session) return { path, id, state: 'done-before', folder };
+    trace?.know(aboutSlide(session));
     parts.onOpened(session);
     if (!signal.aborted) {
       due.add(duePatchesOf(session, task, taken, parts, signal), task.urgent ? URGENT_SHARE : 1);
@@ -61,8 +86,13 @@ export async function runSlide(
       again = true;
       return await suspend(session, task, parts);
     }
-    await repaint(session, parts, signal);
-    return { path, id, folder, ...(await finish(session, task, parts, patience(signal, DRAIN_SECONDS))) };
+    const finishing = trace?.part('finish');
+    try {
+      await repaint(session, parts, signal);
+      return { path, id, folder, ...(await finish(session, task, parts, patience(signal, DRAIN_SECONDS))) };
+    } finally {
+      finishing?.end();
+    }
   } catch (error) {
     const failure = toStromaflowError(error, 'SLIDE_UNREADABLE', path);
     if (signal.aborted && !session) return { path, id, state: 'interrupted', done: 0, expected: 0 };
@@ -75,12 +105,30 @@ export async function runSlide(
     return { path, id, state: 'failed', error: failure };
   } finally {
     if (session) await parts.workers?.over(session);
+    if (session) trace?.know(countsOf(session));
     await session?.close().catch(() => undefined);
+    slide?.remote?.close();
     await taken?.release();
     await task.live?.close();
     task.whole?.close(again);
   }
 }
+
+const aboutSlide = ({ slide, runToken, engine, resumedPatches, grows }: SlideSession): Attributes => ({
+  'stromaflow.run': runToken,
+  'stromaflow.format': slide.format,
+  'stromaflow.model': modelTag(engine),
+  'stromaflow.resumed_patches': resumedPatches,
+  'stromaflow.grows': grows,
+});
+
+const countsOf = ({ aggregate }: SlideSession): Attributes =>
+  Object.fromEntries(
+    Object.entries(aggregate.counts(aggregate.complete)).map(([outcome, patches]) => [
+      `stromaflow.patches.${outcome}`,
+      patches,
+    ]),
+  );
 
 /** What was written anew, moved or deleted before its session began is no slide that failed. */
 const overtaken = ({ path, id }: SlideTask, reason: LiveReason): SlideResult => ({
@@ -168,7 +216,8 @@ async function reportFailure(
 ): Promise<void> {
   const run = session ? { run: session.runToken } : {};
   const failed = { slide: task.id, ...run, error: { code, message, fix } };
-  const event = events.slide('failed', failed, session ? String(session.revision) : contentOfFailed(task));
+  const content = session ? String(session.revision) : contentOfFailed(task);
+  const event = traced(events.slide('failed', failed, content), session?.trace?.traceparent);
   await bus.publish(event, AbortSignal.timeout(REPORT_MS)).catch(() => undefined);
 }
 

@@ -20,6 +20,7 @@ import { filterAreas } from '../src/stage/filter-areas.js';
 import { infer } from '../src/stage/infer.js';
 import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
+import { PatchTraces } from '../src/stage/patch-traces.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import { publish } from '../src/stage/publish.js';
 import { pull } from '../src/stage/pull.js';
@@ -36,7 +37,7 @@ import type { SlideTask } from './slide-task.js';
 
 /**
  * The graph every use shares: due patches in, outcomes out. It never fails because of a patch or a slide, holds at most
- * as many patches as there are credits, and after an abort lets out what is inside.
+ * as many patches as there are credits, and after an abort lets out what is inside. `traces.stage` keeps a stage's time where traces are wanted.
  *
  *     due ─credit→ read → [afterRead] → tissue? ─yes→ infer (batch → segment) ─┐
  *                                          └────────────no─────────────────────┴→ [blend] → outcome → [filterAreas] → score → store → publish → acknowledge → announce
@@ -47,18 +48,22 @@ export function segmentPatches(
   signal: AbortSignal,
 ): Observable<SettledPatch> {
   const { bus, config, credits, observer } = parts;
+  const traces = new PatchTraces(parts.tracer);
   const giveUp = patience(signal, DRAIN_SECONDS);
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
 
   const read$ = credit(due, credits, observer, signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
-    read(observer, signal),
+    traces.stage('read', read(observer, signal)),
     parts.afterRead ?? identity<Observable<ReadPatch>>,
   );
   return read$.pipe(
     connect(patch$ =>
       merge(
-        patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),
+        patch$.pipe(
+          filter(hasTissue),
+          traces.stage('segment', infer({ delayMs: config['batch-delay'], observer, traces })),
+        ),
         patch$.pipe(filter(lacksTissue)),
       ),
     ),
@@ -66,9 +71,9 @@ export function segmentPatches(
     outcome(observer),
     filterAreas(credits, observer),
     score(),
-    store(observer),
-    publish(bus, observer, giveUp),
-    acknowledge(credits, observer),
+    traces.stage('store', store(observer)),
+    traces.stage('publish', publish(bus, observer, giveUp, traces)),
+    traces.lastStage('acknowledge', acknowledge(credits, observer)),
     announce(bus, config['aggregate-interval'], giveUp),
   );
 }

@@ -1,10 +1,15 @@
 import { StromaflowError } from '../src/errors.js';
+import type { PatchPlan } from '../src/read/patch.js';
+import type { SlideHandle } from '../src/read/reader-pool.js';
+import { isAddress } from '../src/slide/remote/address.js';
 import type { ShippedDescription } from '../src/slide/shipped-source.js';
+import type { OpenedSlide } from '../src/slide/slide.js';
 import { levelsOf } from '../src/slide/stored-bytes.js';
 import { SlideSession } from '../src/stage/session.js';
 import { createMemoryLedger } from '../src/store/memory-ledger.js';
 import { openNoOutput } from '../src/store/no-output.js';
 import { type Brief, mountBrief, movePaths, readBrief } from '../src/tasks/brief.js';
+import { type Reach, reachSlide } from '../src/tasks/reach-slide.js';
 import type { TakenTask } from '../src/tasks/task-queue.js';
 import { TileMirror } from '../src/tasks/tile-mirror.js';
 import type { Parts } from './parts.js';
@@ -31,7 +36,7 @@ interface Mirrored {
 /** The slides that tasks are for, opened in the reader threads; those of long ago are closed. */
 export class WorkerSlides {
   readonly #parts: Parts;
-  readonly #mounted: string | undefined;
+  readonly #reach: Reach;
   readonly #briefs = new Map<string, Promise<Brief | undefined>>();
   readonly #open = new Map<string, Promise<OpenSlide>>();
   /** By run: what one brief's tasks brought, those of the next have. */
@@ -39,10 +44,9 @@ export class WorkerSlides {
   readonly #closing = new Set<Promise<void>>();
   #shippedBytes = 0;
 
-  /** @param mounted where the folder of the slides is here. */
-  constructor(parts: Parts, mounted: string | undefined) {
+  constructor(parts: Parts, reach: Reach) {
     this.#parts = parts;
-    this.#mounted = mounted;
+    this.#reach = reach;
   }
 
   /** Bytes of tiles that came. */
@@ -117,8 +121,12 @@ export class WorkerSlides {
     if (!brief) throw new StromaflowError('EVENTS_STREAM', `${taken.task.slide}: its brief is not in the stream`);
     const shipped = isShipped ? await this.#mirror(run, brief) : undefined;
     try {
-      const { info, source, plan, rule } = shipped ? brief : mountBrief(brief, this.#mounted);
-      const reader = await readers.open({ info, source: shipped?.description ?? source }, plan, rule);
+      const { plan, rule } = brief;
+      const slide = shipped
+        ? { info: brief.info, source: shipped.description }
+        : await reachSlide(mountBrief(brief, this.#folder), this.#reach);
+      const { info } = slide;
+      const reader = await openReader(readers, slide, plan, rule);
       const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };
       const session = new SlideSession({
         ...{ slide: info, plan, reader, events, runToken: run },
@@ -131,6 +139,12 @@ export class WorkerSlides {
       await this.#leaveMirror(run);
       throw error;
     }
+  }
+
+  /** Where the slides' folder is mounted. */
+  get #folder(): string | undefined {
+    const { mounted } = this.#reach;
+    return mounted !== undefined && isAddress(mounted) ? undefined : mounted;
   }
 
   async #mirror(run: string, brief: Brief): Promise<NonNullable<OpenSlide['shipped']>> {
@@ -153,5 +167,32 @@ export class WorkerSlides {
     if (!mirrored || --mirrored.users > 0) return;
     this.#mirrors.delete(run);
     await (await mirrored.mirror.catch(() => undefined))?.remove();
+  }
+}
+
+/** Whoever closes the reader closes what it fetches through. */
+async function openReader(
+  readers: Parts['readers'],
+  slide: OpenedSlide,
+  plan: PatchPlan,
+  rule: Brief['rule'],
+): Promise<SlideHandle> {
+  const { remote } = slide;
+  try {
+    const reader = await readers.open(slide, plan, rule);
+    return {
+      read: (ref, slot, signal) => reader.read(ref, slot, signal),
+      reopen: openings => reader.reopen(openings),
+      get openings() {
+        return reader.openings;
+      },
+      close: async () => {
+        await reader.close();
+        remote?.close();
+      },
+    };
+  } catch (error) {
+    remote?.close();
+    throw error;
   }
 }

@@ -1,26 +1,29 @@
 import { connect, filter, ignoreElements, map, merge, Observable, tap } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../src/errors.js';
+import { traced } from '../src/event/bus.js';
 import { encodeMaskPng } from '../src/mask/png.js';
 import type { PatchRef } from '../src/read/patch.js';
 import { patchRef } from '../src/read/plan.js';
+import { endsSlide } from '../src/slide/ends-slide.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
 import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.js';
 import { outcome } from '../src/stage/outcome.js';
+import { PatchTraces } from '../src/stage/patch-traces.js';
 import { read } from '../src/stage/read.js';
 import type { DuePatch, SlideSession } from '../src/stage/session.js';
+import { SlideTrace } from '../src/stage/slide-trace.js';
+import type { Reach } from '../src/tasks/reach-slide.js';
 import { outcomeEvents, type PatchResult } from '../src/tasks/task.js';
 import type { TakenTask, TaskQueue } from '../src/tasks/task-queue.js';
 import type { Parts } from './parts.js';
 import { WorkerSlides } from './worker-slides.js';
 
-export interface WorkOptions {
+export interface WorkOptions extends Reach {
   readonly queue: TaskQueue;
   /** Tasks in hand at a time: one is read while another is segmented. */
   readonly lanes: number;
-  /** Where the folder of the slides is here; undefined: where it is for ingest. */
-  readonly mounted: string | undefined;
   /** Times that a task is begun. */
   readonly tries: number;
 }
@@ -45,23 +48,27 @@ const PUT_BACK_MS = 2000;
  * Goes on until the signal aborts, and then finishes what is in hand. Rejects when the engine is gone for good.
  */
 export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): Observable<TaskResult> {
-  const { credits, observer, config } = parts;
+  const { credits, observer, config, tracer } = parts;
+  const traces = new PatchTraces(tracer);
   const due = new FairQueue<DuePatch>();
-  const slides = new WorkerSlides(parts, options.mounted);
+  const slides = new WorkerSlides(parts, options);
   const collected = new Map<PatchRef, (patch: SettledPatch) => void>();
   const whole = new AbortController();
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
 
   const graph = credit(due, credits, observer, whole.signal).pipe(
     map(({ item, slot }) => ({ ...item, slot })),
-    read(observer),
+    traces.stage('read', read(observer)),
     connect(patch$ =>
       merge(
-        patch$.pipe(filter(hasTissue), infer({ delayMs: config['batch-delay'], observer })),
+        patch$.pipe(
+          filter(hasTissue),
+          traces.stage('segment', infer({ delayMs: config['batch-delay'], observer, traces })),
+        ),
         patch$.pipe(filter(lacksTissue)),
       ),
     ),
-    outcome(),
+    traces.lastStage('outcome', outcome()),
     tap(patch => {
       credits.release(patch.slot);
       patch.session.leave();
@@ -95,16 +102,21 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       session = await slides.open(taken);
     } catch (cause) {
       const error = toStromaflowError(cause, 'SLIDE_UNREADABLE', task.slide);
-      if (tries === options.tries) return giveUp(taken, 'read', error);
+      if (tries === options.tries || error.code === 'SLIDE_CHANGED') return giveUp(taken, 'read', error);
       taken.putBack(PUT_BACK_MS * tries);
       return { ...about, state: 'put-back', error };
     }
     if (!session) return giveBack(taken);
+    if (tracer && session.trace?.traceparent !== taken.traceparent)
+      session.trace = taken.traceparent === undefined ? undefined : SlideTrace.below(tracer, taken.traceparent);
     const settled = await segment(session, taken);
     if (session.failure) {
       const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
       slides.forget(taken);
-      taken.putBack(PUT_BACK_MS);
+      // Nobody can read what is not there any more.
+      const isFinal = error.code === 'SLIDE_CHANGED' || (endsSlide(error) && tries === options.tries);
+      if (isFinal) return giveUp(taken, 'read', error);
+      taken.putBack(PUT_BACK_MS * tries);
       // An engine that is gone takes no other task either.
       if (error.code === 'ENGINE_FAILED') throw error;
       return { ...about, state: 'put-back', error };
@@ -136,9 +148,12 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     return { slide: task.slide, patches: task.patches.length, state: 'given-up', error };
   };
 
-  const say = async ({ task, outcomeSubject, source }: TakenTask, results: readonly PatchResult[]): Promise<void> => {
+  const say = async (
+    { task, outcomeSubject, source, traceparent }: TakenTask,
+    results: readonly PatchResult[],
+  ): Promise<void> => {
     const events = outcomeEvents(outcomeSubject, source, { slide: task.slide, run: task.run, results });
-    await Promise.all(events.map(event => parts.bus.publish(event)));
+    await Promise.all(events.map(event => parts.bus.publish(traced(event, traceparent))));
   };
 
   const done$ = new Observable<TaskResult>(subscriber => {

@@ -13,6 +13,14 @@ export const ERRORS = {
   SLIDE_UNSUPPORTED: { exit: 1, fix: 'convert the slide to a tiled TIFF of 8-bit RGB' },
   SLIDE_NO_MPP: { exit: 1, fix: 'give the spacing of the finest level with --mpp <µm per pixel>' },
   SLIDE_SPACING: { exit: 1, fix: 'choose a coarser --spacing or a model trained at the spacing of this slide' },
+  SLIDE_REMOTE: {
+    exit: 1,
+    fix: 'check the address and its server, then start the same command again: what is done is kept',
+  },
+  SLIDE_CHANGED: {
+    exit: 1,
+    fix: 'nothing more of it is read; start the same command again: the slide is then done anew, as it is now',
+  },
   OPENSLIDE_FAILED: {
     exit: 1,
     fix: 'install OpenSlide 4.0.1 or newer, or convert the slide to a tiled TIFF; other slides are not affected',
@@ -44,6 +52,10 @@ export const ERRORS = {
   },
   EVENTS_GAP: { exit: 1, fix: 'read again from the start (from: all), or keep events longer in the stream' },
   EVENT_INVALID: { exit: 1, fix: 'publish events as docs/events.md describes them, or use another subject prefix' },
+  TRACES_UNSENT: {
+    exit: 1,
+    fix: 'check that the collector takes OTLP over HTTP there; the run goes on, without what was not sent',
+  },
   PORT_IN_USE: { exit: 1, fix: 'choose another --port, or 0 for a free one' },
   OUTPUT_FULL: { exit: 1, fix: 'free space on the disk of --out and start again; finished patches are kept' },
   OUTPUT_FAILED: { exit: 1, fix: 'check that the folder of --out can be written' },

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 const ROOMS = [
   'codec',
   'process',
+  'trace',
   'slide',
   'read',
   'mask',

@@ -68,5 +68,6 @@ export function closingLine(closing: Closing): string {
   const said = (list: readonly (readonly [number, string])[]): string =>
     list.flatMap(([count, what]) => (count > 0 ? [`${count} ${what}`] : [])).join(', ');
   const lost = said(losses);
-  return `${slides} slides: ${said(states)}${lost ? `; not in the results: ${lost}` : ''}`;
+  if (slides === 0) return 'no slides';
+  return `${slides} ${slides === 1 ? 'slide' : 'slides'}: ${said(states)}${lost ? `; not in the results: ${lost}` : ''}`;
 }

@@ -21,6 +21,8 @@ export interface Command {
   /** Longer help, shown under the options. */
   readonly notes?: string;
   readonly options: readonly OptionName[];
+  /** Its arguments may be addresses, http:// or https://. */
+  readonly takesAddresses?: true;
   /** Resolves to the exit status: 0 done, 1 failed, 130 interrupted. Rejects with a StromaflowError. */
   run(context: CommandContext): Promise<number>;
 }
@@ -67,8 +69,18 @@ export const INGEST: readonly OptionName[] = [
 export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-nkey', 'nats-ca', 'nats-cert', 'nats-key'];
 export const STREAMS: readonly OptionName[] = ['stream-days', 'stream-bytes', 'stream-replicas', 'stream-storage'];
 export const EVENTS: readonly OptionName[] = [...NATS, 'publish', 'prefix', 'site', 'scanner', 'aggregate-interval'];
-export const STATUS: readonly OptionName[] = ['host', 'port', 'token-file', 'access-log'];
-export const OUTPUT: readonly OptionName[] = ['out', 'fresh', 'zarr', 'mask-tiff', 'dicom-seg', 'min-area', 'min-hole'];
+export const STATUS: readonly OptionName[] = ['host', 'port', 'token-file', 'access-log', 'otlp'];
+export const OUTPUT: readonly OptionName[] = [
+  'out',
+  'fresh',
+  'zarr',
+  'mask-tiff',
+  'probabilities',
+  'dicom-seg',
+  'min-area',
+  'min-hole',
+  'outlines',
+];
 export const WATCHING: readonly OptionName[] = [
   'settle',
   'poll',

@@ -85,6 +85,7 @@ export async function runGraph(
       ...(ledger && { ledger }),
       ...(root !== undefined && { root }),
       probabilities,
+      onTraces: ({ line }) => terminal.problem(line),
     });
     cleanUps.push(() => bare.close());
     const { bus, models } = bare;
@@ -154,7 +155,13 @@ export async function runGraph(
         toArray(),
       ),
     );
-    if (results.length > 1 && !quiet) {
+    // What the server lost meanwhile is there again before this ends.
+    if (!signal.aborted) {
+      const interrupted = new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+      await Promise.race([keeping.settled(), interrupted]);
+    }
+    // Whoever stops a service wants to know what it did, were it nothing.
+    if ((log || results.length > 1) && !quiet) {
       const closing = closingOf(results);
       terminal.line(closingLine(closing));
       terminal.json({ event: 'over', ...closing });

@@ -5,6 +5,14 @@ import type { KeptEvents } from './stream/kept-events.js';
 
 export type { BusEvent } from './bus-event.js';
 
+/**
+ * The event as part of a trace, by CloudEvents' extension for distributed tracing; `traceparent` absent: as it is.
+ * Source: cloudevents/spec, extensions/distributed-tracing.md.
+ */
+export function traced(event: BusEvent, traceparent: string | undefined): BusEvent {
+  return traceparent === undefined ? event : { ...event, extensions: { ...event.extensions, traceparent } };
+}
+
 export interface EventBus {
   /** For people: 'nats://127.0.0.1:4222 (server 2.9.10)' or 'in process'. */
   readonly description: string;

@@ -16,6 +16,8 @@ interface Envelope {
   readonly source: string;
   /** RFC 3339. */
   readonly time: string;
+  /** W3C Trace Context, where the publisher traces: spans of whoever handles the event go below it. */
+  readonly traceparent?: string;
 }
 
 /** A mask: headers as numbers, and its pixels. */
@@ -51,7 +53,8 @@ export type StromaEvent = MaskEvent | AggregateEvent | SlideEvent | DeadLetterEv
  */
 export function decodeEvent(event: BusEvent): StromaEvent | undefined {
   const { id, subject, source, time, type } = event;
-  const envelope: Envelope = { id, subject, source, time };
+  const { traceparent } = event.extensions;
+  const envelope: Envelope = { id, subject, source, time, ...(traceparent === undefined ? {} : { traceparent }) };
   if (type === EVENT_TYPES.mask) return decodeMask(envelope, event);
   if (type === EVENT_TYPES.aggregate) {
     const aggregate = payload<Aggregate>(eventSchemas.aggregate, event);

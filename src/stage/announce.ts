@@ -1,6 +1,6 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { toStromaflowError } from '../errors.js';
-import type { BusEvent, EventBus } from '../event/bus.js';
+import { type BusEvent, type EventBus, traced } from '../event/bus.js';
 import type { Aggregate } from '../event/payloads.js';
 import type { Said, SaidEvent } from '../store/ledger.js';
 import type { SettledPatch } from './item.js';
@@ -42,7 +42,7 @@ export async function publishProgress(session: SlideSession, bus: EventBus, give
   const fraction = settled / patches.expected;
   const { slide, runToken: run, events } = session;
   const progress = { slide: slide.id, run, revision, patches, fraction, patchesPerSecond, etaSeconds };
-  await bus.publish(events.slide('progress', progress), giveUp);
+  await bus.publish(traced(events.slide('progress', progress), session.trace?.traceparent), giveUp);
 }
 
 /** Its revision is on record before anybody sees it, so that a restart never uses it again. */
@@ -52,8 +52,8 @@ export async function publishAggregate(
   bus: EventBus,
   giveUp: AbortSignal,
 ): Promise<void> {
-  const { run, runToken, events } = session;
-  const event = events.aggregate(aggregate, runToken);
+  const { run, runToken, events, trace } = session;
+  const event = traced(events.aggregate(aggregate, runToken), trace?.traceparent);
   const said = saidBesides(session, bus, { aggregate: kept(event) });
   await run.update({ ...run.state, revision: aggregate.revision, ...said });
   await bus.publish(event, giveUp);

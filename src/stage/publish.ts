@@ -1,19 +1,22 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { toStromaflowError } from '../errors.js';
-import type { BusEvent, EventBus } from '../event/bus.js';
+import { type BusEvent, type EventBus, traced } from '../event/bus.js';
 import { deathKind } from '../event/dead-letter-kind.js';
 import { encodeMaskPng } from '../mask/png.js';
 import type { SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
+import type { PatchTraces } from './patch-traces.js';
 
 /**
  * Publishes each mask, and a dead letter for each patch that failed, and goes on once the bus has it. A slide whose
  * events cannot be published, or not before `giveUp`, fails as a whole and is taken up again on the next start.
+ * `traces`: what the events are part of.
  */
 export function publish(
   bus: EventBus,
   observer: PipelineObserver,
   giveUp: AbortSignal,
+  traces?: PatchTraces,
 ): OperatorFunction<SettledPatch, SettledPatch> {
   return mergeMap(async patch => {
     const { session } = patch;
@@ -22,7 +25,7 @@ export function publish(
     const startedAt = performance.now();
     observer.entered('publish');
     try {
-      await bus.publish(event, giveUp);
+      await bus.publish(traced(event, traces?.traceparentOf(patch)), giveUp);
       observer.left('publish', 'ok', (performance.now() - startedAt) / 1000);
     } catch (error) {
       session.failure ??= toStromaflowError(error, 'BUS_PUBLISH', session.slide.id);
@@ -35,7 +38,7 @@ export function publish(
 function eventOf({ session, ref, record, mask, failure }: SettledPatch): BusEvent | undefined {
   const { events, plan, engine, runToken: run } = session;
   if (mask) {
-    const png = encodeMaskPng({ width: mask.side, height: mask.side, bits: mask.bits });
+    const { side, bits, png = encodeMaskPng({ width: side, height: side, bits }) } = mask;
     return events.mask({ ref, record, png, plan, engine, run });
   }
   if (failure) {

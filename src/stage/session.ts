@@ -10,13 +10,14 @@ import { patchRefs } from '../read/plan.js';
 import type { SlideHandle } from '../read/reader-pool.js';
 import type { SlideNote } from '../slide/note.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
-import type { SlideInfo, TileSourceDescription } from '../slide/slide.js';
+import type { RemoteTraffic, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
 import { type Lack, lackOf } from './lack.js';
 import { Presence } from './presence.js';
 import { RateMeter } from './rate.js';
+import type { SlideTrace } from './slide-trace.js';
 
 /** Port of the truth for a slide that has labels. */
 export interface PatchLabels {
@@ -77,8 +78,14 @@ export interface SessionParts {
   readonly sparse?: () => boolean;
   /** Of a slide in a folder that is watched. */
   readonly folder?: SourceFolder;
+  /** Of a slide at an address: what was asked of its server so far. */
+  readonly traffic?: () => RemoteTraffic;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
+  /** Probabilities are kept, and masks are cut at this, 0–1. */
+  readonly keptThreshold?: number | undefined;
+  /** Where what is done for it is traced. */
+  readonly trace?: SlideTrace | undefined;
 }
 
 /** A patch that is due: its pixels exist and it has no outcome yet. */
@@ -106,6 +113,10 @@ export class SlideSession {
   readonly model: SessionParts['model'];
   readonly labels: PatchLabels | undefined;
   readonly folder: SourceFolder | undefined;
+  readonly traffic: (() => RemoteTraffic) | undefined;
+  readonly keptThreshold: number | undefined;
+  /** Of a worker's slide it is another whenever the process that hands out is another. */
+  trace: SlideTrace | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
   readonly #sparse: () => boolean;
   readonly aggregate: RunningAggregate;
@@ -136,6 +147,9 @@ export class SlideSession {
     this.model = parts.model;
     this.labels = parts.labels;
     this.folder = parts.folder;
+    this.traffic = parts.traffic;
+    this.keptThreshold = parts.keptThreshold;
+    this.trace = parts.trace;
     this.#tiles = parts.tiles;
     this.#sparse = parts.sparse ?? (() => false);
     this.aggregate = new RunningAggregate(parts.plan);

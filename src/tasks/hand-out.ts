@@ -56,6 +56,7 @@ export class HandOut implements Workers {
   }
 
   onAgain: (tasks: number) => void = () => undefined;
+  onTask: (patches: readonly CreditedPatch[]) => void = () => undefined;
 
   /** Bytes of tiles that were shipped since the start. */
   get shippedBytes(): number {
@@ -160,7 +161,9 @@ export class HandOut implements Workers {
     handed.timer = undefined;
     const patches = handed.open;
     handed.open = [];
-    if (patches.length > 0) void this.#publish(handed, patches);
+    if (patches.length === 0) return;
+    this.onTask(patches);
+    void this.#publish(handed, patches);
   }
 
   async #publish({ session }: Handed, patches: readonly CreditedPatch[]): Promise<void> {
@@ -231,11 +234,15 @@ export class HandOut implements Workers {
     }
     const inGraph = { left: found.length, message };
     this.#settledAt = performance.now();
+    // All of them before any fails its session, which abandons what is waited for.
+    for (const { patch } of found) this.#noLongerWaits(patch);
     for (const { patch, result } of found) {
-      this.#noLongerWaits(patch);
       let settled: SettledPatch;
       try {
         settled = settle(patch, result);
+        // What was done before and what comes now would be of two files.
+        const { error } = result.failure ?? {};
+        if (error?.code === 'SLIDE_CHANGED') patch.session.failure ??= error;
       } catch (error) {
         patch.session.failure ??= toStromaflowError(error, 'EVENT_INVALID', patch.session.slide.id);
         settled = { ...patch, record: result.record };

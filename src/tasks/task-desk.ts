@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/nats-core';
-import type { EventBus } from '../event/bus.js';
+import { type EventBus, traced } from '../event/bus.js';
 import type { CreditedPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
 import type { Brief } from './brief.js';
@@ -63,7 +63,8 @@ export class TaskDesk {
     const places = patches.map(({ ref: { col, row } }) => [col, row] as const);
     const shipped = this.#tiles ? { shipped: true as const } : {};
     const task = { slide: slide.id, run, brief, patches: places, ...shipped };
-    await bus.publish(taskEvent(subjects, engine.modelVersion, task), session.failed);
+    const event = taskEvent(subjects, engine.modelVersion, task);
+    await bus.publish(traced(event, session.trace?.traceparent), session.failed);
   }
 
   /** A patch has its outcome. */

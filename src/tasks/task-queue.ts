@@ -29,6 +29,8 @@ function noMessage(error: unknown): undefined {
 export interface TakenTask {
   readonly task: Task;
   readonly source: string;
+  /** Of the slide, where whoever hands out traces. */
+  readonly traceparent: string | undefined;
   /** How often it was begun, this time included. */
   readonly tries: number;
   readonly outcomeSubject: string;
@@ -131,6 +133,7 @@ export class TaskQueue {
     return {
       task,
       source: message.headers?.get('ce-source') ?? '',
+      traceparent: message.headers?.get('ce-traceparent') || undefined,
       tries: message.info.deliveryCount,
       outcomeSubject: outcome,
       brief: () => this.#brief(task, brief),

@@ -10,6 +10,8 @@ export interface Workers {
   readonly shippedBytes: number;
   /** Told when tasks that got lost were handed out again. */
   onAgain: (tasks: number) => void;
+  /** Told of each task, and before it is handed out. */
+  onTask: (patches: readonly CreditedPatch[]) => void;
   /** The operator; of one object one may be in use. `signal`: what is out is waited for no longer. */
   stage(signal: AbortSignal): OperatorFunction<CreditedPatch, SettledPatch>;
   /** The patch has left the graph, on record or not. */

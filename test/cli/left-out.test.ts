@@ -83,6 +83,11 @@ describe('the closing line', () => {
     expect(closingLine(closingOf([result('a', sparse), result('b', {})]))).toBe('2 slides: 2 completed');
   });
 
+  it('has a word for one slide, and for none', () => {
+    expect(closingLine(closingOf([result('a', {})]))).toBe('1 slide: 1 completed');
+    expect(closingLine(closingOf([]))).toBe('no slides');
+  });
+
   it('takes the last word on a slide that came again', () => {
     const closing = closingOf([result('d', lost, 'incomplete'), result('b', {}), result('d', {})]);
     expect(closingLine(closing)).toBe('2 slides: 2 completed');

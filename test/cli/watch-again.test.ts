@@ -26,7 +26,7 @@ it('still shows, when it is started again, what it finished, and in which folder
   const { slides: before } = await first.status();
   const grid = await first.get('slides/slide/grid');
   first.running.process.kill('SIGINT');
-  await first.running.finished;
+  expect((await first.running.finished).stdout).toMatch(/^\S+ 1 slide: 1 completed$/m);
 
   const again = await start();
   const { slides, folder: watched } = await again.status();

@@ -129,7 +129,7 @@ describe('the library in a browser, over WebSocket', () => {
         const whole = await connected.slideMask('slide');
         const { width, height, complete, masks } = whole;
         const pixels = await hash(whole.toArray());
-        // The page packs without zlib; what it packed is the same picture.
+        // The page has no zlib; what it packed and read back is the same picture.
         const packed = await hash(decodeMaskPng(whole.toPng()).bits);
         await connected.close();
         return { seen, width, height, complete, masks, pixels, packed };

@@ -28,6 +28,12 @@ export const OUTPUT = {
     group: 'output',
     help: 'write mask.tif too, a pyramidal TIFF with 2 where there is stroma: for ASAP, QuPath and TIGER',
   },
+  probabilities: {
+    type: 'boolean',
+    default: false,
+    group: 'output',
+    help: 'keep what the model said before it was cut to a mask, as probability.ome.zarr: for the threshold in the viewer',
+  },
   'dicom-seg': {
     type: 'choice',
     choices: ['auto', 'off'],
@@ -50,5 +56,12 @@ export const OUTPUT = {
     min: 0,
     group: 'output',
     help: 'holes smaller than this are filled in mask.geojson and counted; 0 keeps all',
+  },
+  outlines: {
+    type: 'choice',
+    choices: ['auto', 'edges', 'smooth'],
+    default: 'auto',
+    group: 'output',
+    help: 'outlines in mask.geojson: edges follow the pixels, smooth ones have a tenth of the corners and stay within half a pixel; auto takes smooth for masks of more than 2^28 pixels',
   },
 } as const satisfies Record<string, OptionSpec>;

@@ -29,4 +29,10 @@ export const STATUS = {
     group: 'status',
     help: 'file that gets a line of JSON for each request to the status endpoint',
   },
+  otlp: {
+    type: 'string',
+    unit: 'url',
+    group: 'status',
+    help: 'collector that gets traces by OTLP over HTTP, such as http://127.0.0.1:4318 (default: OTEL_EXPORTER_OTLP_ENDPOINT, else none)',
+  },
 } as const satisfies Record<string, OptionSpec>;

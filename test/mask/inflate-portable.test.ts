@@ -1,37 +1,44 @@
-import { crc32, deflateRawSync, deflateSync, inflateSync } from 'node:zlib';
+import { crc32, deflateRawSync, deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import * as portable from '#src/mask/deflate-portable.js';
+import * as portable from '#src/mask/inflate-portable.js';
 import { THOROUGH } from '../support/thorough.js';
 
 /** Data that compresses and data that does not. */
 const data = fc.oneof(
   fc.uint8Array({ maxLength: 3000 }),
-  fc.array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 5 }), fc.integer({ min: 1, max: 400 })), { maxLength: 20 }).map(
-    runs => Uint8Array.from(runs.flatMap(([bytes, count]) => Array.from({ length: count }, () => [...bytes]).flat())),
-  ),
+  fc
+    .array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 5 }), fc.integer({ min: 1, max: 400 })), { maxLength: 20 })
+    .map(runs =>
+      Uint8Array.from(runs.flatMap(([bytes, count]) => Array.from({ length: count }, () => [...bytes]).flat())),
+    ),
 );
 const numRuns = THOROUGH ? 2000 : 100;
 const plain = (bytes: Uint8Array): Uint8Array => Uint8Array.from(bytes);
 
-describe('deflate without zlib', () => {
+describe('inflate without zlib', () => {
   it('inflates what zlib deflates, by every level and strategy', () => {
-    const property = fc.property(data, fc.integer({ min: 0, max: 9 }), fc.integer({ min: 0, max: 4 }), (bytes, level, strategy) => {
-      const packed = deflateSync(bytes, { level, strategy });
-      expect(plain(portable.inflateSync(packed, { maxOutputLength: bytes.length }))).toEqual(plain(bytes));
-      if (bytes.length > 0) expect(() => portable.inflateSync(packed, { maxOutputLength: bytes.length - 1 })).toThrow(RangeError);
-    });
+    const property = fc.property(
+      data,
+      fc.integer({ min: 0, max: 9 }),
+      fc.integer({ min: 0, max: 4 }),
+      (bytes, level, strategy) => {
+        const packed = deflateSync(bytes, { level, strategy });
+        expect(plain(portable.inflateSync(packed, { maxOutputLength: bytes.length }))).toEqual(plain(bytes));
+        if (bytes.length > 0)
+          expect(() => portable.inflateSync(packed, { maxOutputLength: bytes.length - 1 })).toThrow(RangeError);
+      },
+    );
     fc.assert(property, { numRuns });
   });
 
-  it('deflates what zlib inflates, beyond one block too', () => {
-    const property = fc.property(data, bytes => {
-      expect(plain(inflateSync(portable.deflateSync(bytes)))).toEqual(plain(bytes));
-      expect(portable.crc32(bytes)).toBe(crc32(bytes));
-    });
-    fc.assert(property, { numRuns });
-    const large = Uint8Array.from({ length: 200_000 }, (_, i) => i * i);
-    expect(plain(inflateSync(portable.deflateSync(large)))).toEqual(large);
+  it('has the same check sums', () => {
+    fc.assert(
+      fc.property(data, bytes => {
+        expect(portable.crc32(bytes)).toBe(crc32(bytes));
+      }),
+      { numRuns },
+    );
   });
 
   it('gives the data, or says that it is damaged, for any damage; never other data', () => {

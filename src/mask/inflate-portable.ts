@@ -22,25 +22,6 @@ function adler32(data: Uint8Array): number {
   return ((b << 16) | a) >>> 0;
 }
 
-const MOST_STORED = 65_535;
-
-/** A zlib stream (RFC 1950) of stored blocks: as large as its data, and any reader inflates it. */
-export function deflateSync(data: Uint8Array, _options?: object): Uint8Array {
-  const blocks = Math.max(1, Math.ceil(data.length / MOST_STORED));
-  const out = new Uint8Array(2 + blocks * 5 + data.length + 4);
-  out.set([0x78, 0x01]);
-  let to = 2;
-  for (let block = 0; block < blocks; block++) {
-    const part = data.subarray(block * MOST_STORED, (block + 1) * MOST_STORED);
-    const { length } = part;
-    out.set([block === blocks - 1 ? 1 : 0, length & 255, length >> 8, ~length & 255, (~length >> 8) & 255], to);
-    out.set(part, to + 5);
-    to += 5 + length;
-  }
-  new DataView(out.buffer).setUint32(to, adler32(data));
-  return out;
-}
-
 /** Codes by their lengths (RFC 1951, 3.2.2): how many there are of each length, and symbols in their order. */
 interface Codes {
   readonly counts: Uint16Array;

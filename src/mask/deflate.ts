@@ -1,2 +1,0 @@
-/** What PNG needs of zlib. Browsers get deflate-portable.ts in its place (package.json, imports). */
-export { crc32, deflateSync, inflateSync } from 'node:zlib';
