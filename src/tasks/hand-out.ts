@@ -42,8 +42,8 @@ export class HandOut implements Workers {
   readonly #waiting = new Map<string, CreditedPatch>();
   /** Runs whose every patch has an outcome. */
   readonly #over = new Set<string>();
-  /** Outcomes in the graph: patches of each that have not left it. */
-  readonly #inGraph = new Map<CreditedPatch, { left: number; readonly message: JsMsg }>();
+  /** Outcomes in the graph: patches of each that have not left it, by place: stages hand on other objects. */
+  readonly #inGraph = new Map<string, { left: number; readonly message: JsMsg }>();
   #isInterrupted = false;
   #settledAt = performance.now();
   #emit: (patch: SettledPatch) => void = () => undefined;
@@ -111,9 +111,9 @@ export class HandOut implements Workers {
 
   /** The patch has left the graph, on record or not. */
   left(patch: SettledPatch): void {
-    const outcome = this.#inGraph.get(patch);
+    const outcome = this.#inGraph.get(keyOf(patch));
     if (!outcome) return;
-    this.#inGraph.delete(patch);
+    this.#inGraph.delete(keyOf(patch));
     outcome.left -= 1;
     if (outcome.left === 0) outcome.message.ack();
     this.#abandonRest();
@@ -247,7 +247,7 @@ export class HandOut implements Workers {
         patch.session.failure ??= toStromaflowError(error, 'EVENT_INVALID', patch.session.slide.id);
         settled = { ...patch, record: result.record };
       }
-      this.#inGraph.set(settled, inGraph);
+      this.#inGraph.set(keyOf(settled), inGraph);
       this.#emit(settled);
     }
     this.#ended();
