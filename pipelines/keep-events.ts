@@ -43,7 +43,7 @@ export function keepEvents(
   } = {},
 ): Keeping {
   const { kept } = parts.bus;
-  if (!kept) return { compared: Promise.resolve(), stop: async () => undefined };
+  if (!kept) return { compared: Promise.resolve(), settled: async () => undefined, stop: async () => undefined };
   const stop = new AbortController();
   let work: Promise<void> = Promise.resolve();
   const look = (): void => {
@@ -61,6 +61,13 @@ export function keepEvents(
   look();
   return {
     compared: work,
+    async settled() {
+      // One may begin while another is waited for.
+      for (let last: Promise<void> | undefined; last !== work && !stop.signal.aborted; ) {
+        last = work;
+        await last;
+      }
+    },
     async stop() {
       stop.abort(new StromaflowError('INTERRUPTED', 'the comparison of the streams with the ledger was ended'));
       forget();
@@ -72,6 +79,8 @@ export function keepEvents(
 export interface Keeping {
   /** Resolves after the first comparison, whatever came of it. */
   readonly compared: Promise<void>;
+  /** Resolves when no comparison is under way: what was found missing is published. */
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 

@@ -73,12 +73,20 @@ export function segmentLive(
   const series = new SeriesIndex(root);
   const names = new SlideNames(ledger, config.out);
   const sourceOf = sourcesBelow(root, place ?? realpathSync(root), series);
+  const paths = new Map<string, string>();
+  const revisits = new Set<string>();
+  if (parts.retries)
+    parts.retries.onAgain = slide => {
+      const path = paths.get(slide);
+      if (path !== undefined) revisits.add(path);
+    };
   const arrivals = watchFolder(root, {
     pollSeconds: config.poll,
     settleSeconds: config.settle,
     mode,
     folder,
     parts: series,
+    revisits,
     open: (path, facts) => {
       const spacing = config.spacing ?? parts.models.current.model.spacing;
       const name = names.known(sourceOf(path));
@@ -109,6 +117,7 @@ export function segmentLive(
       const named = { source: sourceOf(path), base, ...isSame };
       const isNew = names.known(named.source) === undefined;
       const id = await names.give(named);
+      paths.set(id, path);
       const line = isNew ? names.explain(named, id) : undefined;
       if (line !== undefined) say(line);
       if ('error' in arrival) return { ...task, id, open: () => Promise.reject(arrival.error) };

@@ -15,6 +15,7 @@ import type { SlideTrace } from '../src/stage/slide-trace.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import { readSummary } from '../src/store/finished-slides.js';
 import type { Ledger, RunGrowth, RunLedger } from '../src/store/ledger.js';
+import type { Outlines } from '../src/store/slide-files.js';
 import type { Parts } from './parts.js';
 import { planOf } from './plan-of.js';
 import type { SlideTask } from './slide-task.js';
@@ -60,7 +61,8 @@ export async function openSession(
       return undefined;
     }
     const source = task.live?.sourceFor(plan.level) ?? slide.source;
-    const reader = await readers.open({ info, source }, plan, tissueRule);
+    const remote = slide.remote && { remote: slide.remote };
+    const reader = await readers.open({ info, source, ...remote }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
     const keptThreshold = parts.config.probabilities ? model.segmenter.info.threshold : undefined;
@@ -75,6 +77,7 @@ export async function openSession(
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
       minArea: parts.config['min-area'],
       minHole: parts.config['min-hole'],
+      outlines: parts.config.outlines as Outlines,
     });
     const output = deferredOutput(folder, opening);
     opened.push(output);
@@ -94,6 +97,7 @@ export async function openSession(
       model,
       lost,
       keptThreshold,
+      ...(slide.remote ? { traffic: () => slide.remote!.traffic } : {}),
       trace,
       ...tilesOf(slide, plan.level, task, run),
       ...folderOf(task),

@@ -16,6 +16,7 @@ import { CreditPool } from '../src/stage/credit.js';
 import type { ReadPatch } from '../src/stage/item.js';
 import { combineObservers, type PipelineObserver } from '../src/stage/observer.js';
 import type { PatchLabels, SlideSession } from '../src/stage/session.js';
+import type { Turns } from '../src/stage/turns.js';
 import type { Ledger } from '../src/store/ledger.js';
 import { openLedger } from '../src/store/lmdb-ledger.js';
 import { openSlideOutput } from '../src/store/output.js';
@@ -39,6 +40,13 @@ export interface Parts extends ModelParts {
   readonly slots: CreditPool;
   /** Who segments, where this process does not. */
   readonly workers?: Workers;
+  /** Requests to try again what failed; absent: nobody can ask. */
+  readonly retries?: {
+    /** Whoever opens a slide does it in its turn, by its name in lower case. */
+    readonly turns: Turns;
+    /** Told of a slide that is to be opened once more. */
+    onAgain: (slide: string) => void;
+  };
   readonly bus: EventBus;
   /** Where traces are wanted. */
   readonly tracer?: Tracer;
@@ -128,6 +136,8 @@ export async function openParts(
     const slots = new CreditPool(arena.shape.slots);
     const rule = tissueRule(config);
     const workers = nats && handOut(config, nats, rule, given.root ?? process.cwd());
+    // What stays is let go of with its slide, or with the next start.
+    await workers?.sweep((slide, run) => isOpen(ledger, slide, run)).catch(() => undefined);
     return {
       config,
       models,
@@ -154,6 +164,11 @@ export async function openParts(
     await close();
     throw error;
   }
+}
+
+function isOpen(ledger: Ledger, slide: string, run: string): boolean {
+  const known = ledger.find(slide);
+  return known?.state === 'open' && known.said === run;
 }
 
 /** Of all spans: what makes them, and nothing of the host. */

@@ -9,6 +9,7 @@ import type { PatchPlan } from '../src/read/patch.js';
 import { patchRef, patchRefs } from '../src/read/plan.js';
 import { sampleFileAt } from '../src/slide/file-samples.js';
 import { fileAt } from '../src/slide/open.js';
+import type { OpenedSlide } from '../src/slide/slide.js';
 import type { FairQueue } from '../src/stage/fair-queue.js';
 import { DRAIN_SECONDS, patience } from '../src/stage/patience.js';
 import type { DuePatch, SlideSession } from '../src/stage/session.js';
@@ -56,13 +57,15 @@ async function run(
   const { path, id } = task;
   let session: SlideSession | undefined;
   let taken: TakenModel | undefined;
+  let slide: OpenedSlide | undefined;
   let again = false;
   try {
     if (signal.aborted) return { path, id, state: 'interrupted', done: 0, expected: 0 };
     if (task.whole && !(await task.whole.isSame(signal))) return overtaken(task, 'replaced');
     const opening = trace?.part('open');
     const opened = await whileThere(task, signal, async () => {
-      const slide = await task.open(signal);
+      slide?.remote?.close();
+      slide = await task.open(signal);
       const folder = join(parts.config.out, slide.info.id);
       taken ??= await takeModel(slide, task, parts, signal);
       const giveUp = patience(signal, DRAIN_SECONDS);
@@ -101,8 +104,10 @@ async function run(
     await reportFailure(task, session, failure, parts);
     return { path, id, state: 'failed', error: failure };
   } finally {
+    if (session) await parts.workers?.over(session);
     if (session) trace?.know(countsOf(session));
     await session?.close().catch(() => undefined);
+    slide?.remote?.close();
     await taken?.release();
     await task.live?.close();
     task.whole?.close(again);

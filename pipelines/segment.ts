@@ -98,7 +98,7 @@ export function segmentSlides(
       },
     );
   const due = new FairQueue<DuePatch>({ signal, dropped: patch => patch.session.leave() });
-  const turns = new Turns();
+  const turns = parts.retries?.turns ?? new Turns();
   // Whatever gives out tasks: one slide's results, run and name are never two sessions' at the same time.
   const run = (task: SlideTask) => turns.take(task.id.toLowerCase(), () => runSlide(task, due, parts, signal));
   const results = isObservable(tasks)

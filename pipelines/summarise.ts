@@ -48,6 +48,7 @@ export function summarise(session: SlideSession, aggregate: Aggregate, parts: Pa
       height,
       ...(slide.bounds ? { bounds: slide.bounds } : {}),
       fingerprint: slide.fingerprint,
+      ...(session.traffic ? { http: { ...session.traffic() } } : {}),
       properties: slide.properties,
     },
     plan: {

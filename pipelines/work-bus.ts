@@ -2,6 +2,7 @@ import type { Config } from '../src/config/options.js';
 import { StromaflowError } from '../src/errors.js';
 import { connectNatsBus, type NatsBus } from '../src/event/nats-bus.js';
 import type { TissueRule } from '../src/read/tissue.js';
+import { toldElsewhere } from '../src/slide/remote/description.js';
 import { HandOut } from '../src/tasks/hand-out.js';
 import { WorkSubjects } from '../src/tasks/task.js';
 import { natsOptions } from './buses.js';
@@ -25,6 +26,6 @@ export function handOut(config: Config, bus: NatsBus, rule: TissueRule | null, r
     subjects: new WorkSubjects(prefix, { site, scanner }),
     patches: config['task-patches'],
     delayMs: config['batch-delay'],
-    briefOf: ({ slide: info, source, plan }) => ({ info, source: source!, plan, rule, root }),
+    briefOf: ({ slide: info, source, plan }) => ({ info, source: toldElsewhere(source!), plan, rule, root }),
   });
 }

@@ -2,8 +2,12 @@ import { connect, filter, ignoreElements, map, merge, Observable, tap } from 'rx
 import { StromaflowError, toStromaflowError } from '../src/errors.js';
 import { traced } from '../src/event/bus.js';
 import { encodeMaskPng } from '../src/mask/png.js';
-import type { PatchRef } from '../src/read/patch.js';
+import type { PatchPlan, PatchRef } from '../src/read/patch.js';
 import { patchRef } from '../src/read/plan.js';
+import type { SlideHandle } from '../src/read/reader-pool.js';
+import { endsSlide } from '../src/slide/ends-slide.js';
+import { isAddress } from '../src/slide/remote/address.js';
+import type { OpenedSlide } from '../src/slide/slide.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
@@ -16,16 +20,15 @@ import { SlideTrace } from '../src/stage/slide-trace.js';
 import { createMemoryLedger } from '../src/store/memory-ledger.js';
 import { openNoOutput } from '../src/store/no-output.js';
 import { type Brief, readBrief } from '../src/tasks/brief.js';
+import { type Reach, reachSlide } from '../src/tasks/reach-slide.js';
 import { outcomeEvents, type PatchResult } from '../src/tasks/task.js';
 import type { TakenTask, TaskQueue } from '../src/tasks/task-queue.js';
 import type { Parts } from './parts.js';
 
-export interface WorkOptions {
+export interface WorkOptions extends Reach {
   readonly queue: TaskQueue;
   /** Tasks in hand at a time: one is read while another is segmented. */
   readonly lanes: number;
-  /** Where the folder of the slides is here; undefined: where it is for ingest. */
-  readonly mounted: string | undefined;
   /** Times that a task is begun. */
   readonly tries: number;
 }
@@ -34,7 +37,8 @@ export interface WorkOptions {
 export interface TaskResult {
   readonly slide: string;
   readonly patches: number;
-  readonly state: 'done' | 'put-back' | 'given-up';
+  /** 'void': nobody waits for it any more. */
+  readonly state: 'done' | 'put-back' | 'given-up' | 'void';
   readonly error?: StromaflowError;
 }
 
@@ -54,7 +58,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
   const { credits, observer, config, tracer } = parts;
   const traces = new PatchTraces(tracer);
   const due = new FairQueue<DuePatch>();
-  const slides = new OpenSlides(parts, options.mounted);
+  const slides = new OpenSlides(parts, options);
   const collected = new Map<PatchRef, (patch: SettledPatch) => void>();
   const whole = new AbortController();
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
@@ -91,6 +95,12 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
   const doOne = async (taken: TakenTask): Promise<TaskResult> => {
     const { task, tries } = taken;
     const about = { slide: task.slide, patches: task.patches.length };
+    const isVoid = (await slides.briefOf(taken).catch(() => null)) === undefined;
+    if (isVoid) {
+      slides.forget(keyOf(taken));
+      await taken.done();
+      return { ...about, state: 'void' };
+    }
     if (tries > options.tries) {
       const message = `${task.slide}: a task of ${about.patches} patches was begun ${tries - 1} times and never finished`;
       const error = new StromaflowError('ENGINE_FAILED', message, {
@@ -103,7 +113,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       session = await slides.open(taken);
     } catch (cause) {
       const error = toStromaflowError(cause, 'SLIDE_UNREADABLE', task.slide);
-      if (tries === options.tries) return giveUp(taken, 'read', error);
+      if (tries === options.tries || error.code === 'SLIDE_CHANGED') return giveUp(taken, 'read', error);
       taken.putBack(PUT_BACK_MS * tries);
       return { ...about, state: 'put-back', error };
     }
@@ -113,7 +123,10 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     if (session.failure) {
       const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
       slides.forget(keyOf(taken));
-      taken.putBack(PUT_BACK_MS);
+      // Nobody can read what is not there any more.
+      const isFinal = error.code === 'SLIDE_CHANGED' || (endsSlide(error) && tries === options.tries);
+      if (isFinal) return giveUp(taken, 'read', error);
+      taken.putBack(PUT_BACK_MS * tries);
       // An engine that is gone takes no other task either.
       if (error.code === 'ENGINE_FAILED') throw error;
       return { ...about, state: 'put-back', error };
@@ -173,20 +186,23 @@ const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.v
 /** The slides that tasks are for, opened in the reader threads; those of long ago are closed. */
 class OpenSlides {
   readonly #parts: Parts;
-  readonly #mounted: string | undefined;
-  readonly #briefs = new Map<string, Promise<Brief>>();
+  readonly #reach: Reach;
+  readonly #briefs = new Map<string, Promise<Brief | undefined>>();
   readonly #sessions = new Map<string, Promise<SlideSession>>();
 
-  constructor(parts: Parts, mounted: string | undefined) {
+  constructor(parts: Parts, reach: Reach) {
     this.#parts = parts;
-    this.#mounted = mounted;
+    this.#reach = reach;
   }
 
-  async briefOf(taken: TakenTask): Promise<Brief> {
+  /** Undefined where it is gone. */
+  async briefOf(taken: TakenTask): Promise<Brief | undefined> {
     const run = keyOf(taken);
     const known = this.#briefs.get(run);
     if (known) return known;
-    const brief = taken.brief().then(parts => readBrief(parts, this.#mounted));
+    const { mounted } = this.#reach;
+    const folder = mounted !== undefined && isAddress(mounted) ? undefined : mounted;
+    const brief = taken.brief().then(parts => parts && readBrief(parts, folder));
     this.#briefs.set(run, brief);
     brief.catch(() => this.#briefs.delete(run));
     return brief;
@@ -224,8 +240,12 @@ class OpenSlides {
   async #begin(taken: TakenTask): Promise<SlideSession> {
     const { readers, models, events } = this.#parts;
     const { run } = taken.task;
-    const { info, source, plan, rule } = await this.briefOf(taken);
-    const reader = await readers.open({ info, source }, plan, rule);
+    const brief = await this.briefOf(taken);
+    if (!brief) throw new StromaflowError('EVENTS_STREAM', `${taken.task.slide}: its brief is not in the stream`);
+    const { plan, rule, ...told } = brief;
+    const slide = await reachSlide(told, this.#reach);
+    const { info } = slide;
+    const reader = await openReader(readers, slide, plan, rule);
     const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };
     return new SlideSession({
       ...{ slide: info, plan, reader, events, runToken: run },
@@ -233,5 +253,32 @@ class OpenSlides {
       run: await createMemoryLedger().run(key),
       model: models.current,
     });
+  }
+}
+
+/** Whoever closes the reader closes what it fetches through. */
+async function openReader(
+  readers: Parts['readers'],
+  slide: OpenedSlide,
+  plan: PatchPlan,
+  rule: Brief['rule'],
+): Promise<SlideHandle> {
+  const { remote } = slide;
+  try {
+    const reader = await readers.open(slide, plan, rule);
+    return {
+      read: (ref, slot, signal) => reader.read(ref, slot, signal),
+      reopen: openings => reader.reopen(openings),
+      get openings() {
+        return reader.openings;
+      },
+      close: async () => {
+        await reader.close();
+        remote?.close();
+      },
+    };
+  } catch (error) {
+    remote?.close();
+    throw error;
   }
 }

@@ -13,6 +13,14 @@ export const ERRORS = {
   SLIDE_UNSUPPORTED: { exit: 1, fix: 'convert the slide to a tiled TIFF of 8-bit RGB' },
   SLIDE_NO_MPP: { exit: 1, fix: 'give the spacing of the finest level with --mpp <µm per pixel>' },
   SLIDE_SPACING: { exit: 1, fix: 'choose a coarser --spacing or a model trained at the spacing of this slide' },
+  SLIDE_REMOTE: {
+    exit: 1,
+    fix: 'check the address and its server, then start the same command again: what is done is kept',
+  },
+  SLIDE_CHANGED: {
+    exit: 1,
+    fix: 'nothing more of it is read; start the same command again: the slide is then done anew, as it is now',
+  },
   OPENSLIDE_FAILED: {
     exit: 1,
     fix: 'install OpenSlide 4.0.1 or newer, or convert the slide to a tiled TIFF; other slides are not affected',

@@ -21,6 +21,8 @@ export interface Command {
   /** Longer help, shown under the options. */
   readonly notes?: string;
   readonly options: readonly OptionName[];
+  /** Its arguments may be addresses, http:// or https://. */
+  readonly takesAddresses?: true;
   /** Resolves to the exit status: 0 done, 1 failed, 130 interrupted. Rejects with a StromaflowError. */
   run(context: CommandContext): Promise<number>;
 }
@@ -70,6 +72,7 @@ export const OUTPUT: readonly OptionName[] = [
   'dicom-seg',
   'min-area',
   'min-hole',
+  'outlines',
 ];
 export const WATCHING: readonly OptionName[] = [
   'settle',

@@ -2,6 +2,7 @@ import { Command as CommanderCommand, CommanderError, Option } from 'commander';
 import { loadConfig } from '../config/load.js';
 import { environmentName, OPTIONS, type OptionName, type OptionSpec } from '../config/options.js';
 import { StromaflowError } from '../errors.js';
+import { isAddress, withoutSecrets } from '../slide/remote/address.js';
 import type { Command } from './command.js';
 import { interruptible } from './interrupt.js';
 import { createTerminal, type Terminal } from './terminal.js';
@@ -73,6 +74,7 @@ function addCommand(
       });
       try {
         const args = parameters.slice(0, -2).flat() as string[];
+        refuseAddresses(command, args);
         const { signal } = interrupt;
         done(await command.run({ args, config, loaded, terminal, signal }));
       } finally {
@@ -81,6 +83,16 @@ function addCommand(
       }
     });
   for (const name of command.options) sub.addOption(describeOption(name));
+}
+
+/** An address may hold a password: it is not shown. */
+function refuseAddresses({ usage, takesAddresses }: Command, args: readonly unknown[]): void {
+  const address = args.find((arg): arg is string => typeof arg === 'string' && isAddress(arg));
+  if (takesAddresses || address === undefined) return;
+  const name = usage.replace(/ [<[].*$/, '');
+  throw new StromaflowError('USAGE', `${withoutSecrets(address)}: ${name} takes no address`, {
+    fix: 'stromaflow segment reads a whole slide at an address; for all else copy it to a folder',
+  });
 }
 
 /** 'labels check <set>' stands below `labels`, which is made with the first of its commands. */

@@ -1,6 +1,7 @@
 import { relative } from 'node:path';
 import type { SlideResult } from '../../pipelines/slide-result.js';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import type { RemoteTraffic } from '../slide/slide.js';
 import { AREAS_FILE, type AreasCsv } from '../store/areas-csv.js';
 import { readSummary } from '../store/finished-slides.js';
 import type { SlideSummary } from '../store/summary.js';
@@ -82,6 +83,8 @@ function found({ area, patches }: SlideSummary): string {
 
 function printFiles(summary: SlideSummary, folder: string, terminal: Terminal): void {
   printLeftOut(summary, terminal);
+  const { http } = summary.source;
+  if (http) terminal.line(`  ${httpLine(http)}`);
   const sieved = sievedLine(summary);
   if (sieved !== undefined) terminal.line(`  ${sieved}`);
   terminal.line(
@@ -95,6 +98,11 @@ function printLeftOut(summary: SlideSummary, terminal: Terminal): void {
   const left = leftOut(summary);
   if (left) terminal.line(`  ${leftOutLine(left)}`);
   for (const note of summary.notes ?? []) if (!isSaid(note)) terminal.line(`  note: ${note.message}`);
+}
+
+function httpLine({ requests, repeated, bytes }: RemoteTraffic): string {
+  const again = repeated > 0 ? `, ${repeated} of them made again` : '';
+  return `read over HTTP: ${(bytes / 1e6).toFixed(1)} MB with ${requests} requests${again}`;
 }
 
 function withLeftOut(summary: SlideSummary): SlideSummary & { leftOut?: LeftOut } {

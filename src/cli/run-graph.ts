@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { concatMap, lastValueFrom, type Observable, toArray } from 'rxjs';
 import { keepEvents } from '../../pipelines/keep-events.js';
 import { openParts, type Parts } from '../../pipelines/parts.js';
+import { Retries, type RetryResult } from '../../pipelines/retries.js';
 import type { SlideResult } from '../../pipelines/slide-result.js';
+import { toStromaflowError } from '../errors.js';
 import { describeEvent } from '../event/describe.js';
 import type { Model } from '../model/model.js';
 import { combineObservers } from '../stage/observer.js';
@@ -101,6 +103,12 @@ export async function runGraph(
     cleanUps.unshift(() => keeping.stop());
     // Before slides are opened anew, so that nothing of an earlier run comes to stand behind a new one.
     await keeping.compared;
+    const retries = new Retries(bare);
+    cleanUps.unshift(() => retries.close());
+    await retries.begin(
+      result => terminal.line(`retry      ${retryLine(result)}`),
+      error => terminal.problem(toStromaflowError(error, 'EVENTS_STREAM').line),
+    );
     if (bare.workers) bare.workers.onAgain = metrics.sharing.handsOut(bare.workers);
     const progress = new ProgressCounter();
     const openLabels = labelsFor?.(models.current.model);
@@ -108,6 +116,7 @@ export async function runGraph(
     const parts = {
       ...watched(bare, metrics, board, progress, terminal, service, shelf),
       ...(openLabels && { openLabels }),
+      retries,
     };
     const supervision = superviseEngine(
       bare.engineEvents,
@@ -146,6 +155,11 @@ export async function runGraph(
         toArray(),
       ),
     );
+    // What the server lost meanwhile is there again before this ends.
+    if (!signal.aborted) {
+      const interrupted = new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }));
+      await Promise.race([keeping.settled(), interrupted]);
+    }
     // Whoever stops a service wants to know what it did, were it nothing.
     if ((log || results.length > 1) && !quiet) {
       const closing = closingOf(results);
@@ -179,6 +193,13 @@ function watched(
       shelf?.opened(session);
     },
   };
+}
+
+function retryLine(result: RetryResult): string {
+  const { slide } = result;
+  if (result.state === 'again') return `${slide}: ${result.patches} patches that failed are due again`;
+  if (result.state === 'whole') return `${slide}: nothing of it failed`;
+  return `${slide}: ${result.state === 'unknown' ? 'is not in this ledger' : 'has another run now'}; nothing is tried again`;
 }
 
 /** A patch that is given up on is said at once, not only counted in the end. */

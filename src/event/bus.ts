@@ -1,22 +1,9 @@
+import type { BusEvent } from './bus-event.js';
 import type { KeptEvents } from './stream/kept-events.js';
 
 /** Port of the event bus. The event contract (subjects, types, payloads) stands above it, in contract.ts. */
 
-/** One CloudEvent 1.0 in NATS binary mode: attributes become `ce-` headers, `data` is the payload. */
-export interface BusEvent {
-  readonly subject: string;
-  /** ce-id and Nats-Msg-Id: equal for equal effects, so that repeats can be dropped. */
-  readonly id: string;
-  readonly type: string;
-  readonly source: string;
-  /** RFC 3339. */
-  readonly time: string;
-  /** MIME type of `data`. */
-  readonly contentType: string;
-  /** CloudEvents extension attributes: lower-case letters and digits only. */
-  readonly extensions: Readonly<Record<string, string>>;
-  readonly data: Uint8Array;
-}
+export type { BusEvent } from './bus-event.js';
 
 /**
  * The event as part of a trace, by CloudEvents' extension for distributed tracing; `traceparent` absent: as it is.

@@ -13,6 +13,7 @@ const CORE = new Set(['specversion', 'id', 'type', 'source', 'time', 'dataconten
 const ATTRIBUTE = /^[a-z0-9]{1,20}$/;
 
 export function encodeHeaderValue(value: string): string {
+  if (/^[!#$&-~]*$/.test(value)) return value;
   return value.replace(/[^\x21-\x7e]|["%]/gu, char =>
     Array.from(new TextEncoder().encode(char), byte => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
   );
@@ -20,26 +21,25 @@ export function encodeHeaderValue(value: string): string {
 
 /** Headers of an event, `Nats-Msg-Id` first; a `traceparent` under its own name too. Throws RangeError on an extension name CloudEvents does not allow. */
 export function toHeaders(event: BusEvent): HeaderEntry[] {
-  const attributes: Record<string, string> = {
-    specversion: '1.0',
-    id: event.id,
-    source: event.source,
-    type: event.type,
-    time: event.time,
-    datacontenttype: event.contentType,
-  };
+  const id = encodeHeaderValue(event.id);
+  const entries: HeaderEntry[] = [
+    ['Nats-Msg-Id', id],
+    ['ce-specversion', '1.0'],
+    ['ce-id', id],
+    ['ce-source', encodeHeaderValue(event.source)],
+    ['ce-type', encodeHeaderValue(event.type)],
+    ['ce-time', encodeHeaderValue(event.time)],
+    ['ce-datacontenttype', encodeHeaderValue(event.contentType)],
+  ];
   for (const [name, value] of Object.entries(event.extensions)) {
     if (!ATTRIBUTE.test(name) || CORE.has(name))
       throw new RangeError(`'${name}' is no CloudEvents extension attribute`);
-    attributes[name] = value;
+    entries.push([`ce-${name}`, encodeHeaderValue(value)]);
   }
-  const entries = Object.entries(attributes).map(
-    ([name, value]): HeaderEntry => [`ce-${name}`, encodeHeaderValue(value)],
-  );
   const { traceparent } = event.extensions;
   // Where whoever traces NATS, and knows nothing of CloudEvents, looks for it.
-  const plain: HeaderEntry[] = traceparent === undefined ? [] : [['traceparent', encodeHeaderValue(traceparent)]];
-  return [['Nats-Msg-Id', encodeHeaderValue(event.id)], ...entries, ...plain];
+  if (traceparent !== undefined) entries.push(['traceparent', encodeHeaderValue(traceparent)]);
+  return entries;
 }
 
 /** Reads an event back, or undefined when the message is not a binary-mode CloudEvent 1.x. Header names in any case. */

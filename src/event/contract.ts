@@ -15,7 +15,8 @@ export interface Events {
   slide<S extends SlideState>(state: S, payload: SlidePayloads[S], content?: string): BusEvent;
   mask(mask: MaskInput): BusEvent;
   aggregate(aggregate: Aggregate, run: string): BusEvent;
-  dlq(letter: DeadLetter): BusEvent;
+  /** @param occasion revision of the run when this start took it up: what failed again later is another letter. */
+  dlq(letter: DeadLetter, occasion?: number): BusEvent;
 }
 
 export interface MaskInput {
@@ -119,13 +120,14 @@ export function createEvents(options: EventsOptions): Events {
         },
       );
     },
-    dlq(letter) {
+    dlq(letter, occasion) {
       const { slide, run, stage, patch } = letter;
+      const since = occasion === undefined ? '' : `/${occasion}`;
       const place = patch ? `${patch.level}/${patch.col}/${patch.row}` : 'slide';
       return event(
         { kind: 'dlq', stage, slide },
         {
-          id: `${slide}@${run}/dlq/${stage}/${place}/${letter.attempts}`,
+          id: `${slide}@${run}/dlq/${stage}/${place}/${letter.attempts}${since}`,
           type: EVENT_TYPES.dlq(stage),
           extensions: { slide, run },
           ...json(letter),

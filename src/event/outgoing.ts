@@ -1,15 +1,44 @@
-import { headers as createHeaders, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core';
+import type { MsgHdrs, NatsConnection } from '@nats-io/nats-core';
 import { StromaflowError } from '../errors.js';
 import type { BusEvent } from './bus.js';
-import { toHeaders } from './cloudevent-headers.js';
+import { type HeaderEntry, toHeaders } from './cloudevent-headers.js';
 
 /** Most events, and bytes, sent but not yet confirmed. Bytes bound what a lost connection makes us send again. */
 export const WINDOW = { events: 1024, bytes: 8 * 2 ** 20 };
 
+/**
+ * An event's headers as they go on the wire. nats-core writes the same text out of a map, whose names it checks and whose values it collects one by
+ * one: a third of what publishing takes. It asks its own kind of headers for nothing but this.
+ */
+export class WireHeaders {
+  #text: string;
+
+  /** @param entries of printable ASCII, `Nats-Msg-Id` first. */
+  constructor(entries: readonly HeaderEntry[]) {
+    let text = 'NATS/1.0\r\n';
+    for (const [name, value] of entries) text += `${name}: ${value}\r\n`;
+    this.#text = `${text}\r\n`;
+  }
+
+  /** Bytes, a character each. */
+  get length(): number {
+    return this.#text.length;
+  }
+
+  /** The server then takes it for another message. */
+  setMessageId(id: string): void {
+    this.#text = this.#text.replace(/^(NATS\/1\.0\r\nNats-Msg-Id: )[^\r]*/, (_, before) => `${before}${id}`);
+  }
+
+  encode(): Uint8Array {
+    return Buffer.from(this.#text, 'latin1');
+  }
+}
+
 /** An event on its way to a server. */
 export interface Outgoing {
   readonly event: BusEvent;
-  readonly headers: MsgHdrs;
+  readonly headers: WireHeaders;
   /** On the wire, headers included. */
   readonly bytes: number;
   settled: boolean;
@@ -53,7 +82,8 @@ export function send(nc: NatsConnection, { event, headers, bytes, settle }: Outg
     return false;
   }
   try {
-    nc.publish(event.subject, event.data, { headers, ...(reply === undefined ? {} : { reply }) });
+    const options = { headers: headers as unknown as MsgHdrs };
+    nc.publish(event.subject, event.data, reply === undefined ? options : { ...options, reply });
     return true;
   } catch (error) {
     settle(publishError(event, error instanceof Error ? error.message : String(error), error));
@@ -61,15 +91,9 @@ export function send(nc: NatsConnection, { event, headers, bytes, settle }: Outg
   }
 }
 
-function encode(event: BusEvent): { headers: MsgHdrs; bytes: number } {
-  const headers = createHeaders();
-  // "NATS/1.0\r\n", then "name: value\r\n" each, then "\r\n": all ASCII, so a character is a byte.
-  let bytes = 'NATS/1.0\r\n\r\n'.length + event.data.byteLength;
-  for (const [name, value] of toHeaders(event)) {
-    headers.set(name, value);
-    bytes += name.length + value.length + ': \r\n'.length;
-  }
-  return { headers, bytes };
+function encode(event: BusEvent): { headers: WireHeaders; bytes: number } {
+  const headers = new WireHeaders(toHeaders(event));
+  return { headers, bytes: headers.length + event.data.byteLength };
 }
 
 export function publishError(event: BusEvent, detail: string, cause?: unknown, fix?: string): StromaflowError {

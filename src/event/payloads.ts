@@ -1,3 +1,4 @@
+import type { DeathKind } from './dead-letter-kind.js';
 import type { DlqStage } from './subjects.js';
 
 /** What the events say. JSON numbers are finite; a value that does not exist yet is null, never NaN or a guess. */
@@ -189,6 +190,8 @@ export interface DeadLetter {
   };
   /** Attempts made, ≥ 1. */
   readonly attempts: number;
+  /** What trying again can do for it; absent before 0.2. */
+  readonly kind?: DeathKind;
   readonly error: EventError;
 }
 

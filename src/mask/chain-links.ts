@@ -2,20 +2,22 @@ import type { Chains } from './chains.js';
 import type { Components } from './components.js';
 import { growInts } from './grow.js';
 
-/** Which chain goes on where another ends: a hash table over the points where chains start. */
+/** Which chain goes on where another ends, of chains that make up whole boundaries: a hash table over the points where they start. */
 export class ChainLinks {
   readonly #chains: Chains;
+  readonly #ids: Int32Array;
   readonly #mask: number;
   /** Chain + 1, or 0; linear probing. */
   readonly #table: Int32Array;
 
-  constructor(chains: Chains) {
+  constructor(chains: Chains, ids: Int32Array) {
     this.#chains = chains;
+    this.#ids = ids;
     let size = 1024;
-    while (size < chains.length * 2) size *= 2;
+    while (size < ids.length * 2) size *= 2;
     this.#mask = size - 1;
     this.#table = new Int32Array(size);
-    for (let chain = 0; chain < chains.length; chain++) {
+    for (const chain of ids) {
       if (chains.isClosed(chain)) continue;
       let slot = this.#slot(chains.startKey(chain));
       while (this.#table[slot] !== 0) slot = (slot + 1) & this.#mask;
@@ -54,10 +56,16 @@ export class ChainLinks {
     return found > 1;
   }
 
-  /** One chain of every closed boundary, grouped by region, regions in the order of their first pixel. */
-  *boundaries(components: Components): Generator<Int32Array> {
+  /**
+   * One chain of every closed boundary, grouped by region, regions in the order of the row of patches that they end in (which take up `pixels`
+   * each), then of their first pixel.
+   */
+  *boundaries(components: Components, pixels: number): Generator<Int32Array> {
     const heads = this.#heads();
-    const keys = Float64Array.from(heads, head => components.key(this.#chains.component(head)));
+    const keys = Float64Array.from(heads, head => {
+      const component = this.#chains.component(head);
+      return components.row(component) * pixels + components.key(component);
+    });
     const sorted = keys.slice().sort();
     // A counting sort by each key's first place among the sorted ones: millions of heads are too many for a Map.
     const next = new Int32Array(heads.length);
@@ -77,7 +85,7 @@ export class ChainLinks {
     const chains = this.#chains;
     const seen = new Uint8Array(chains.length);
     const heads = growInts();
-    for (let head = 0; head < chains.length; head++) {
+    for (const head of this.#ids) {
       if (seen[head] !== 0) continue;
       heads.push(head);
       for (let chain = head; seen[chain] === 0; chain = this.next(chain)) {

@@ -100,10 +100,50 @@ export class Chains {
     return this.#headings.data[chain]! >> 2;
   }
 
+  /** Bytes of all edges. */
+  get codeBytes(): number {
+    return this.#code.length;
+  }
+
+  /** Bytes of a chain's edges. */
+  size(chain: number): number {
+    return this.#endOf(chain) - this.#offset.data[chain]!;
+  }
+
+  #endOf(chain: number): number {
+    return chain + 1 < this.length ? this.#offset.data[chain + 1]! : this.#code.length;
+  }
+
+  /**
+   * Forgets all chains but these, in ascending order; they are numbered anew by their places in the list.
+   *
+   * @param component what their components are called from now on
+   */
+  retain(chains: Int32Array, component: (id: number) => number): void {
+    let at = 0;
+    for (let i = 0; i < chains.length; i++) {
+      const chain = chains[i]!;
+      const [from, to] = [this.#offset.data[chain]!, this.#endOf(chain)];
+      this.#startKey.data[i] = this.#startKey.data[chain]!;
+      this.#endKey.data[i] = this.#endKey.data[chain]!;
+      this.#component.data[i] = component(this.#component.data[chain]!);
+      this.#headings.data[i] = this.#headings.data[chain]!;
+      this.#code.data.copyWithin(at, from, to);
+      this.#offset.data[i] = at;
+      at += to - from;
+    }
+    for (const list of [this.#startKey, this.#endKey, this.#component, this.#headings, this.#offset]) {
+      list.length = chains.length;
+      list.fit(chains.length);
+    }
+    this.#code.length = at;
+    this.#code.fit(at);
+  }
+
   /** Calls `edge` with (heading, length, turn) for every edge in order; the last one's turn is 0 in an open chain. */
   walk(chain: number, edge: (heading: number, length: number, turn: number) => void): void {
     const code = this.#code.data;
-    const end = chain + 1 < this.length ? this.#offset.data[chain + 1]! : this.#code.length;
+    const end = this.#endOf(chain);
     let heading = this.firstHeading(chain);
     for (let at = this.#offset.data[chain]!; at < end; ) {
       let value = 0;

@@ -15,20 +15,22 @@ interface Border {
 
 /**
  * The lines between patches. Where both sides of a line are set there is no boundary, and the regions are one; where
- * only one is, there is an edge. A line is settled and forgotten as soon as both its patches are known.
+ * only one is, there is an edge. A line is settled and forgotten as soon as both its patches are known; beyond the grid there are none.
  */
 export class PatchBorders {
   readonly #chains: Chains;
-  readonly #components: Components;
+  #components: Components;
   readonly #core: number;
   readonly #cols: number;
+  readonly #rows: number;
   readonly #pending = new Map<number, Border>();
 
-  constructor(chains: Chains, components: Components, core: number, cols: number) {
+  constructor(chains: Chains, components: Components, core: number, cols: number, rows: number) {
     this.#chains = chains;
     this.#components = components;
     this.#core = core;
     this.#cols = cols;
+    this.#rows = rows;
   }
 
   /** Takes the four sides of a patch. */
@@ -55,11 +57,24 @@ export class PatchBorders {
     this.#pending.clear();
   }
 
+  /** The same regions, counted anew. */
+  rename(components: Components, component: (id: number) => number): void {
+    this.#components = components;
+    const renamed = new Set<Runs>();
+    for (const { before = NONE, after = NONE } of this.#pending.values())
+      for (const runs of [before, after]) {
+        if (renamed.has(runs)) continue;
+        renamed.add(runs);
+        for (let i = 2; i < runs.length; i += 3) runs[i] = component(runs[i]!);
+      }
+  }
+
   #side(col: number, row: number, vertical: boolean, which: keyof Border, runs: Runs): void {
     const key = (row * (this.#cols + 1) + col) * 2 + (vertical ? 1 : 0);
     const border = this.#pending.get(key) ?? {};
     border[which] = runs;
-    if (border.before && border.after) {
+    const isOuter = vertical ? col === 0 || col === this.#cols : row === 0 || row === this.#rows;
+    if (isOuter || (border.before && border.after)) {
       this.#pending.delete(key);
       this.#settle(key, border);
     } else {

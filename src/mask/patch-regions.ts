@@ -28,13 +28,15 @@ export class PatchRegions {
     this.#rowOf = new Int32Array(side + 1);
   }
 
-  /** Labels a patch; `key(x, y)` names a region by its first pixel in reading order. Returns false when all is clear. */
-  load(bits: Uint8Array, components: Components, key: (x: number, y: number) => number): boolean {
+  /**
+   * Labels a patch in a row of patches; `key(x, y)` names a region by its first pixel in reading order. Returns false when all is clear.
+   */
+  load(bits: Uint8Array, components: Components, row: number, key: (x: number, y: number) => number): boolean {
     this.#findRuns(bits);
     if (this.#start.length === 0) return false;
     this.labels.fill(0);
     this.#joinRuns();
-    this.#paint(components, key);
+    this.#paint(components, row, key);
     return true;
   }
 
@@ -125,7 +127,7 @@ export class PatchRegions {
     return at;
   }
 
-  #paint(components: Components, key: (x: number, y: number) => number): void {
+  #paint(components: Components, patchRow: number, key: (x: number, y: number) => number): void {
     this.#first.clear();
     for (let i = 0; i < this.#parent.length; i++) this.#first.push(0);
     for (let y = 0; y < this.side; y++) {
@@ -133,7 +135,7 @@ export class PatchRegions {
       for (let run = this.#rowOf[y]!; run < this.#rowOf[y + 1]!; run++) {
         const root = this.#find(this.#region.data[run]!);
         const x = this.#start.data[run]!;
-        if (this.#first.data[root] === 0) this.#first.data[root] = components.add(key(x, y)) + 1;
+        if (this.#first.data[root] === 0) this.#first.data[root] = components.add(key(x, y), patchRow) + 1;
         this.labels.fill(this.#first.data[root]!, row + x, row + this.#end.data[run]!);
       }
     }

@@ -1,8 +1,8 @@
 import { DX, DY } from './chains.js';
 import { growInts } from './grow.js';
 
-/** A simple closed ring of pixel edges: x, y, x, y, … of its corners, the first not repeated at the end. */
-export type Ring = Int32Array;
+/** A simple closed ring: x, y, x, y, … of its corners, the first not repeated at the end. Along pixel edges unless it was smoothed. */
+export type Ring = Int32Array | Float64Array;
 
 /**
  * Twice-free signed area in pixels by the shoelace formula, of which only vertical edges count: Σ x · Δy.

@@ -3,6 +3,8 @@ export interface PolygonOptions {
   readonly minArea?: number;
   /** Holes smaller than this are filled; in plan pixels, 0 keeps all. */
   readonly minHole?: number;
+  /** Outlines are smoothed (outline.ts) and stay within a mask of this size in plan pixels; undefined: they follow the pixels' edges. */
+  readonly smooth?: { readonly width: number; readonly height: number } | undefined;
 }
 
 /** What polygons lack, or have too much, against the mask; areas in plan pixels. */

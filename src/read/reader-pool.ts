@@ -4,6 +4,7 @@ import type { OpenedSlide } from '../slide/slide.js';
 import { createOverview, type OverviewCanvas } from './overview.js';
 import type { PatchPlan, PatchRef } from './patch.js';
 import type { ReadOutcome } from './patch-reader.js';
+import { ReadAhead } from './read-ahead.js';
 import { type ReaderJob, ReaderThread } from './reader-thread.js';
 import type { TissueRule } from './tissue.js';
 
@@ -102,11 +103,16 @@ export class ReaderPool {
       await Promise.allSettled(this.#threads.map(thread => thread.close(number)));
       throw failure.reason;
     }
+    const ahead = slide.remote && new ReadAhead(slide.remote, slide.source, plan);
     let openings = 1;
     let reopening: Promise<unknown> = Promise.resolve();
     return {
       overview,
-      read: (ref, slot, signal) => this.#read(number, plan, ref, slot, signal),
+      read: (ref, slot, signal) => {
+        const done = ahead?.begin(ref);
+        const reading = this.#read(number, plan, ref, slot, signal);
+        return done ? reading.finally(done) : reading;
+      },
       get openings() {
         return openings;
       },

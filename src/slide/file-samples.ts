@@ -16,13 +16,27 @@ const PIECE = 4096;
  * @returns 16 hex digits.
  */
 export function sampleFile(fd: number, size: number): string {
-  const digest = createHash('sha256').update(`${size} `);
-  digest.update(readBytes(fd, 0, Math.min(HEAD, size)));
+  return sampleOf(
+    size,
+    samplePieces(size).map(({ offset, length }) => readBytes(fd, offset, length)),
+  );
+}
+
+export type FilePieces = readonly { readonly offset: number; readonly length: number }[];
+
+/** Where those bytes lie in a file of a size, in their order. */
+export function samplePieces(size: number): FilePieces {
+  const head = { offset: 0, length: Math.min(HEAD, size) };
   const rest = size - HEAD - PIECE;
-  if (rest <= PIECES * PIECE) digest.update(readBytes(fd, HEAD, Math.max(0, size - HEAD)));
-  else
-    for (let piece = 0; piece < PIECES; piece++)
-      digest.update(readBytes(fd, HEAD + Math.round((piece * rest) / (PIECES - 1)), PIECE));
+  if (rest <= PIECES * PIECE) return size > HEAD ? [head, { offset: HEAD, length: size - HEAD }] : [head];
+  const places = Array.from({ length: PIECES }, (_, piece) => HEAD + Math.round((piece * rest) / (PIECES - 1)));
+  return [head, ...places.map(offset => ({ offset, length: PIECE }))];
+}
+
+/** The name, of those bytes. */
+export function sampleOf(size: number, pieces: readonly Uint8Array[]): string {
+  const digest = createHash('sha256').update(`${size} `);
+  for (const piece of pieces) digest.update(piece);
   return digest.digest('hex').slice(0, 16);
 }
 

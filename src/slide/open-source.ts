@@ -3,6 +3,7 @@ import type { DicomDescription } from './dicom/description.js';
 import type { GrowingDicomDescription } from './dicom/growing-dicom-source.js';
 import type { NdTiffDescription } from './ndtiff/description.js';
 import type { OpenSlideDescription } from './openslide/openslide-source.js';
+import type { RemoteTiffDescription } from './remote/description.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
 import type { TiffDescription } from './tiff/description.js';
 import type { TileFolderDescription } from './tile-folder/tile-set.js';
@@ -14,6 +15,10 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
   tiff: async description => {
     const { TiffSource } = await import('./tiff/tiff-source.js');
     return TiffSource.open(description as TiffDescription);
+  },
+  'remote-tiff': async description => {
+    const { openRemoteTiff } = await import('./remote/remote-tiff-source.js');
+    return openRemoteTiff(description as RemoteTiffDescription);
   },
   dicom: async description => {
     const { DicomSource } = await import('./dicom/dicom-source.js');

@@ -7,8 +7,11 @@ import { holdsDicom, readDicomFacts } from './dicom/open-dicom.js';
 import { sampleFile } from './file-samples.js';
 import { MAGIC_BYTES, openSlideFormat, openSlideInstead } from './openslide/instead.js';
 import { whoeverReads, withoutDoubted } from './readable.js';
+import { fileNameAt, isAddress, parseAddress } from './remote/address.js';
+import { openRemoteSlide, remoteScenes } from './remote/open-remote.js';
+import type { RangeOptions } from './remote/ranges.js';
 import { splitScene } from './scene-path.js';
-import type { OpenedSlide, SlideInfo } from './slide.js';
+import type { OpenedSlide, RemoteTraffic, SlideInfo } from './slide.js';
 import { type SlideFacts, withSpacing } from './slide-facts.js';
 import { readTiffFacts, type TiffReading } from './tiff/open-tiff.js';
 import { isTiff, readBytes, unreadable } from './tiff/probe.js';
@@ -23,21 +26,26 @@ export interface OpenOptions {
   readonly growing?: boolean | undefined;
   /** Tries tiles, so that whoever reads them opens the slide; of a growing file not unless given. */
   readonly tried?: boolean | undefined;
+  /** How a server is asked, for a slide at an address. */
+  readonly remote?: RangeOptions | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * Opens a slide: TIFF and DICOM (a file of a series, or its folder) by our own readers; what they cannot read by OpenSlide,
- * where it is installed. Checks everything but the pixels; of those a few tiles are tried, unless the file is growing.
+ * where it is installed; TIFF at an address, http:// or https://. Checks everything but the pixels; of those a few tiles are tried, unless the file is growing.
  *
  * @throws FILE_NOT_FOUND, SLIDE_UNREADABLE (no slide, or damaged), SLIDE_TRUNCATED (ends before its last tile),
- * SLIDE_UNSUPPORTED (a compression, layout or kind of tile that cannot be decoded), SLIDE_NO_MPP (no spacing and none given), OPENSLIDE_FAILED.
+ * SLIDE_UNSUPPORTED (a compression, layout or kind of tile that cannot be decoded), SLIDE_NO_MPP (no spacing and none given), OPENSLIDE_FAILED;
+ * of an address SLIDE_REMOTE, SLIDE_CHANGED, CONFIG_INVALID.
  */
 export async function openSlide(path: string, options: OpenOptions = {}): Promise<OpenedSlide> {
   const { id, signal } = options;
   signal?.throwIfAborted();
   if (id !== undefined && !/^[A-Za-z0-9_-]{1,200}$/.test(id))
     throw new StromaflowError('CONFIG_INVALID', `slide id "${id}": only letters, digits, _ and - are allowed`);
+  if (isAddress(path))
+    return openRemoteSlide(parseAddress(path), id ?? slideIdAt(path), { ...options.remote, mpp: options.mpp, signal });
   const fd = openFile(fileAt(path));
   try {
     const stats = fstatSync(fd);
@@ -96,11 +104,28 @@ export const slideAt = (path: string): string => findTilesOrNone(path) ?? path;
 
 /** The id of the slide at a path: from the name of its file, or of the folder that holds its tiles or instances. */
 export function slideIdAt(path: string): string {
+  if (isAddress(path)) {
+    const { shown, scene } = parseAddress(path);
+    return `${slideId(fileNameAt(shown))}${scene === undefined ? '' : `-scene${scene}`}`;
+  }
   const tiles = findTilesOrNone(path);
   // Folders have no extension to drop.
   if (tiles !== undefined) return slideId(`${tilesName(tiles)}.`);
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   return isFolder ? slideId(`${resolve(path)}.`) : `${slideId(splitScene(path).file)}${sceneSuffix(path)}`;
+}
+
+/** The slides in a TIFF at an address, as scenesAt tells them of a file, and what was asked to know them. @throws as openSlide does */
+export async function scenesAtAddress(
+  text: string,
+  options: Pick<OpenOptions, 'remote' | 'signal'> = {},
+): Promise<{ readonly slides: readonly string[]; readonly traffic?: RemoteTraffic }> {
+  const address = parseAddress(text);
+  // As of files, by their names.
+  if (address.scene !== undefined || splitScene(`${address.shown}#1`).scene === undefined) return { slides: [text] };
+  const { scenes, traffic } = await remoteScenes(address, { ...options.remote, signal: options.signal });
+  const slides = scenes.length > 1 ? scenes.map(scene => `${text.replace(/#.*$/, '')}#${scene}`) : [text];
+  return { slides, traffic };
 }
 
 /** Scenes of one file are slides of their own. */

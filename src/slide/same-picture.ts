@@ -1,4 +1,5 @@
 import { StromaflowError } from '../errors.js';
+import { endsSlide } from './ends-slide.js';
 import type { LevelGeometry, TileSource } from './slide.js';
 
 /** Places that are compared: so many across and down. */
@@ -120,7 +121,7 @@ class CellMeans {
     try {
       this.#isThere = (await this.#source.readTile(this.#level, col, row, this.#tile)) === 'decoded';
     } catch (error) {
-      if (!(error instanceof StromaflowError)) throw error;
+      if (!(error instanceof StromaflowError) || endsSlide(error)) throw error;
       this.#isThere = false;
     }
     return this.#isThere;

@@ -57,12 +57,33 @@ export type TileSourceDescription = { readonly kind: string; readonly path: stri
   Record<string, unknown>
 >;
 
+/** What was asked of a server and came. */
+export interface RemoteTraffic {
+  /** Repeated ones included. */
+  readonly requests: number;
+  readonly repeated: number;
+  /** Bytes of content. */
+  readonly bytes: number;
+}
+
+/** A slide's file that is fetched from a server by this process, for all its threads. */
+export interface RemoteBytes {
+  /** So far. */
+  readonly traffic: RemoteTraffic;
+  /** Fetches parts that will be read; settles when they are there, or cannot be had. */
+  ahead(parts: readonly { readonly offset: number; readonly length: number }[]): Promise<void>;
+  /** Ends all reading. */
+  close(): void;
+}
+
 /** A slide opened on the main thread: facts for the plan, and a description for the reader threads. */
 export interface OpenedSlide {
   readonly info: SlideInfo;
   readonly source: TileSourceDescription;
   /** How the tiles of a level stand; absent where nobody but the reader finds out. */
   stored?(level: number): StoredTiles;
+  /** Of a slide at an address; whoever opened the slide closes it. */
+  readonly remote?: RemoteBytes;
 }
 
 /** Tiles of a level: those that its slide lists, those that are there, and those that finer levels have instead. */

@@ -2,9 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ForeignTileError } from '../codec/foreign-tile.js';
 import { fromWire, StromaflowError, type WireError } from '../errors.js';
+import { endsSlide } from './ends-slide.js';
 import { NDTIFF_KIND } from './ndtiff/description.js';
 import { openTileSource } from './open-source.js';
 import { statFileBelow } from './regular-file.js';
+import { REMOTE_TIFF_KIND } from './remote/description.js';
 import { compareLevels, type Likeness } from './same-picture.js';
 import type { LevelGeometry, SlideBounds, TileSource, TileSourceDescription } from './slide.js';
 import type { TiffLevel } from './tiff/description.js';
@@ -44,7 +46,8 @@ export async function tryTiles(
   const places = levels.map((level, index) => placesIn(storedIn(description, index), level, within));
   const slow = levels.some(({ tileWidth, tileHeight }) => tileWidth * tileHeight > QUICK_PIXELS);
   // OpenSlide reads in a process of its own, whatever the size.
-  if (slow && description.kind !== 'openslide') return tryInThread({ description, places }, signal);
+  const waits = description.kind === REMOTE_TIFF_KIND;
+  if ((slow && description.kind !== 'openslide') || waits) return tryInThread({ description, places }, signal);
   return tryHere({ description, places }, signal);
 }
 
@@ -86,7 +89,9 @@ export async function tryHere({ description, places }: Trial, signal?: AbortSign
 
 /** Levels that nothing but their size says to be one. */
 export const bySize = ({ kind, levels }: TileSourceDescription): number[] =>
-  kind === 'tiff' ? (levels as readonly TiffLevel[]).flatMap((level, index) => (level.bySize ? [index] : [])) : [];
+  kind === 'tiff' || kind === REMOTE_TIFF_KIND
+    ? (levels as readonly TiffLevel[]).flatMap((level, index) => (level.bySize ? [index] : []))
+    : [];
 
 async function findUnlike(
   source: TileSource,
@@ -129,7 +134,7 @@ async function problemOf(read: () => unknown): Promise<'none' | StromaflowError>
     await read();
     return 'none';
   } catch (error) {
-    if (!(error instanceof StromaflowError) || error.code === 'OPENSLIDE_FAILED') throw error;
+    if (!(error instanceof StromaflowError) || endsSlide(error)) throw error;
     return error;
   }
 }
@@ -172,7 +177,7 @@ function storedIn(description: TileSourceDescription, level: number): ((tile: nu
     const { offsets } = (levels as readonly { offsets: Float64Array }[])[level]!;
     return tile => offsets[tile]! > 0;
   }
-  if (kind !== 'tiff' && kind !== 'dicom') return undefined;
+  if (kind !== 'tiff' && kind !== REMOTE_TIFF_KIND && kind !== 'dicom') return undefined;
   const listed = (levels as readonly { byteCounts?: Float64Array; parts?: Int32Array }[])[level];
   const { byteCounts, parts } = listed ?? {};
   if (byteCounts) return tile => byteCounts[tile]! > 0;

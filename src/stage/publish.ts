@@ -1,6 +1,7 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { toStromaflowError } from '../errors.js';
 import { type BusEvent, type EventBus, traced } from '../event/bus.js';
+import { deathKind } from '../event/dead-letter-kind.js';
 import { encodeMaskPng } from '../mask/png.js';
 import type { SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
@@ -44,7 +45,8 @@ function eventOf({ session, ref, record, mask, failure }: SettledPatch): BusEven
     const { stage, attempts, error } = failure;
     const { code, message, fix } = error;
     const { slide, ...patch } = ref;
-    return events.dlq({ slide, run, stage, patch, attempts, error: { code, message, fix } });
+    const kind = deathKind(code);
+    return events.dlq({ slide, run, stage, patch, attempts, kind, error: { code, message, fix } }, session.openedAt);
   }
   return undefined;
 }

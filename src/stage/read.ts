@@ -1,6 +1,7 @@
 import { mergeMap, type OperatorFunction } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../errors.js';
 import type { ReadOutcome } from '../read/reader-pool.js';
+import { endsSlide } from '../slide/ends-slide.js';
 import type { CreditedPatch, ReadPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
 import type { SlideSession } from './session.js';
@@ -24,7 +25,7 @@ export function read(
     } catch (cause) {
       observer.left('read', 'failed', (performance.now() - startedAt) / 1000);
       const error = toStromaflowError(cause, 'SLIDE_UNREADABLE');
-      if (error.code === 'OPENSLIDE_FAILED') patch.session.failure ??= error;
+      if (endsSlide(error)) patch.session.failure ??= error;
       return { ...patch, read: { outcome: 'failed', error } };
     }
   };

@@ -10,7 +10,7 @@ import { patchRefs } from '../read/plan.js';
 import type { SlideHandle } from '../read/reader-pool.js';
 import type { SlideNote } from '../slide/note.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
-import type { SlideInfo, TileSourceDescription } from '../slide/slide.js';
+import type { RemoteTraffic, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import type { RunLedger } from '../store/ledger.js';
 import type { SlideOutput } from '../store/output.js';
 import { RunningAggregate } from './aggregate.js';
@@ -78,6 +78,8 @@ export interface SessionParts {
   readonly sparse?: () => boolean;
   /** Of a slide in a folder that is watched. */
   readonly folder?: SourceFolder;
+  /** Of a slide at an address: what was asked of its server so far. */
+  readonly traffic?: () => RemoteTraffic;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
   /** Probabilities are kept, and masks are cut at this, 0–1. */
@@ -112,12 +114,15 @@ export class SlideSession {
   readonly labels: PatchLabels | undefined;
   readonly folder: SourceFolder | undefined;
   readonly keptThreshold: number | undefined;
+  readonly traffic: (() => RemoteTraffic) | undefined;
   /** Of a worker's slide it is another whenever the process that hands out is another. */
   trace: SlideTrace | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
   readonly #sparse: () => boolean;
   readonly aggregate: RunningAggregate;
   readonly startedAt = performance.now();
+  /** Revision that this start began with. */
+  readonly openedAt: number;
   /** Outcomes of earlier starts that stand. */
   readonly resumed: readonly PatchRecord[];
   /** Patches that got an outcome lately. */
@@ -143,11 +148,13 @@ export class SlideSession {
     this.labels = parts.labels;
     this.folder = parts.folder;
     this.keptThreshold = parts.keptThreshold;
+    this.traffic = parts.traffic;
     this.trace = parts.trace;
     this.#tiles = parts.tiles;
     this.#sparse = parts.sparse ?? (() => false);
     this.aggregate = new RunningAggregate(parts.plan);
     this.#revision = parts.run.state.revision;
+    this.openedAt = this.#revision;
     const place = ({ col, row }: PatchRecord): number => row * this.plan.cols + col;
     const lost = new Set(parts.lost?.map(place));
     const again: readonly PatchRecord['outcome'][] = ['failed', 'missing'];

@@ -14,7 +14,7 @@ export interface AskedQueue {
   readonly standstills: number;
 }
 
-const TASK_STATES = ['done', 'put-back', 'given-up'] as const;
+const TASK_STATES = ['done', 'put-back', 'given-up', 'void'] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
 export interface SharingMetrics {
@@ -70,7 +70,7 @@ export function createSharingMetrics(registry: Registry): SharingMetrics {
       });
       const tasks = new Counter({
         name: 'stromaflow_tasks_total',
-        help: 'Tasks that this worker is over with: done, put back for another try, given up.',
+        help: 'Tasks that this worker is over with: done, put back for another try, given up, or void: nobody waited for them any more.',
         labelNames: ['state'],
         registers,
       });

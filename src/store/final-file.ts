@@ -8,47 +8,90 @@ export const PARTIAL = '.partial';
 const FLUSH_CHARS = 1 << 18;
 
 /**
- * Writes a file that is either there as a whole or not at all: in `partialFolder` as `partialName`, synced, renamed, the folder synced.
- * Returns what `write` returns. Throws OUTPUT_FULL or OUTPUT_FAILED, after removing the partial file.
+ * A file that is either there as a whole or not at all: it grows as `partialName` in `partialFolder`; `seal` syncs it, `commit` renames it and
+ * syncs the folder. Throws OUTPUT_FULL or OUTPUT_FAILED.
  */
+export class FinalFile {
+  readonly #path: string;
+  readonly #partial: string;
+  #file: number | undefined;
+  #pending = '';
+
+  constructor(
+    folder: string,
+    name: string,
+    partialFolder: string = join(folder, PARTIAL),
+    partialName: string = basename(name),
+  ) {
+    this.#path = join(folder, name);
+    this.#partial = join(partialFolder, partialName);
+    withOutputErrors(this.#path, () => {
+      mkdirSync(partialFolder, { recursive: true });
+      this.#file = openSync(this.#partial, 'w');
+    });
+  }
+
+  put(data: string | Uint8Array): void {
+    if (typeof data === 'string') {
+      this.#pending += data;
+      if (this.#pending.length < FLUSH_CHARS) return;
+    }
+    withOutputErrors(this.#path, () => {
+      this.#flush();
+      if (typeof data !== 'string') writeAll(this.#file!, data);
+    });
+  }
+
+  #flush(): void {
+    if (this.#pending !== '') writeAll(this.#file!, Buffer.from(this.#pending));
+    this.#pending = '';
+  }
+
+  /** It is whole, and on the disk. */
+  seal(): void {
+    if (this.#file === undefined) return;
+    withOutputErrors(this.#path, () => {
+      this.#flush();
+      fsyncSync(this.#file!);
+      closeSync(this.#file!);
+      this.#file = undefined;
+    });
+  }
+
+  /** Seals it and puts it in its place. */
+  commit(): void {
+    this.seal();
+    withOutputErrors(this.#path, () => {
+      renameSync(this.#partial, this.#path);
+      syncFolder(dirname(this.#path));
+    });
+  }
+
+  /** Removes what was written. */
+  discard(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+    rmSync(this.#partial, { force: true });
+  }
+}
+
+/** Writes such a file at once and returns what `write` returns; after a failure nothing is left of it. */
 export function writeFinal<T>(
   folder: string,
   name: string,
   write: (put: (data: string | Uint8Array) => void) => T,
-  partialFolder: string = join(folder, PARTIAL),
-  partialName: string = basename(name),
+  partialFolder?: string,
+  partialName?: string,
 ): T {
-  const partial = join(partialFolder, partialName);
-  return withOutputErrors(join(folder, name), () => {
-    mkdirSync(partialFolder, { recursive: true });
-    const file = openSync(partial, 'w');
-    let pending = '';
-    const flush = (): void => {
-      if (pending !== '') writeAll(file, Buffer.from(pending));
-      pending = '';
-    };
-    try {
-      const result = write(data => {
-        if (typeof data === 'string') {
-          pending += data;
-          if (pending.length >= FLUSH_CHARS) flush();
-        } else {
-          flush();
-          writeAll(file, data);
-        }
-      });
-      flush();
-      fsyncSync(file);
-      renameSync(partial, join(folder, name));
-      syncFolder(dirname(join(folder, name)));
-      return result;
-    } catch (error) {
-      rmSync(partial, { force: true });
-      throw error;
-    } finally {
-      closeSync(file);
-    }
-  });
+  const file = new FinalFile(folder, name, partialFolder, partialName);
+  try {
+    const result = withOutputErrors(join(folder, name), () => write(data => file.put(data)));
+    file.commit();
+    return result;
+  } catch (error) {
+    file.discard();
+    throw error;
+  }
 }
 
 function writeAll(file: number, data: Uint8Array): void {

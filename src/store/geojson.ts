@@ -1,67 +1,148 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { MaskPolygon } from '../mask/polygons.js';
 import type { Ring } from '../mask/rings.js';
 import type { PatchPlan } from '../read/patch.js';
 import { STROMA_RGB } from './colours.js';
-import { writeFinal } from './final-file.js';
+import { FinalFile } from './final-file.js';
 
 export const POLYGON_FILE = 'mask.geojson';
+
+/** Files are no larger than this, so that viewers open them. */
+export const PART_BYTES = 100e6;
+
+const HEAD = '{"type":"FeatureCollection","features":[';
+const TAIL = '\n]}\n';
 
 export interface PolygonCounts {
   readonly polygons: number;
   readonly holes: number;
   /** mm². */
   readonly areaMm2: number;
+  /** Names of the files, where one would be too large. */
+  readonly parts?: readonly string[];
 }
 
 /**
  * Streams polygons into a GeoJSON FeatureCollection as QuPath imports it: one annotation of class Stroma a polygon,
  * coordinates in level-0 pixels, from the corner of the scanned part where the slide states one: QuPath shows no more. An annotation's id depends on the slide and its place only, so that a run repeated
- * gives the same file.
+ * gives the same file. What would make a file larger than `most` bytes goes on in another, mask-2.geojson and so on; a polygon is never cut.
  */
-export function writeGeoJson(folder: string, plan: PatchPlan, polygons: Iterable<MaskPolygon>): PolygonCounts {
-  return writeFinal(folder, POLYGON_FILE, put => {
-    let count = 0;
-    let holes = 0;
-    let pixels = 0;
-    put('{"type":"FeatureCollection","features":[');
-    for (const polygon of polygons) {
-      put(`${count === 0 ? '' : ','}\n${feature(polygon, plan)}`);
-      count++;
-      holes += polygon.holes.length;
-      pixels += polygon.area;
-    }
-    put('\n]}\n');
-    return { polygons: count, holes, areaMm2: (pixels * plan.mpp ** 2) / 1e6 };
-  });
+export class PolygonFiles {
+  readonly #folder: string;
+  readonly #plan: PatchPlan;
+  readonly #most: number;
+  readonly #files: FinalFile[] = [];
+  #bytes = 0;
+  #inFile = 0;
+  #polygons = 0;
+  #holes = 0;
+  #pixels = 0;
+
+  /** @param most bytes of a file */
+  constructor(folder: string, plan: PatchPlan, most = PART_BYTES) {
+    this.#folder = folder;
+    this.#plan = plan;
+    this.#most = most;
+  }
+
+  write(polygon: MaskPolygon): void {
+    const pieces = feature(polygon, this.#plan);
+    const bytes = pieces.reduce((sum, piece) => sum + piece.length, FEATURE_EXTRA);
+    if (this.#files.length === 0 || (this.#inFile > 0 && this.#bytes + bytes + TAIL.length > this.#most)) this.#next();
+    const file = this.#files.at(-1)!;
+    file.put(this.#inFile === 0 ? '\n' : ',\n');
+    for (const piece of pieces) file.put(piece);
+    this.#bytes += bytes;
+    this.#inFile += 1;
+    this.#polygons += 1;
+    this.#holes += polygon.holes.length;
+    this.#pixels += polygon.area;
+  }
+
+  /** Puts the files in their places, once nothing of them lacks; those of an earlier end that there are more of are removed. */
+  finish(): PolygonCounts {
+    if (this.#files.length === 0) this.#next();
+    this.#end();
+    const parts = this.#files.map((_, i) => partName(i));
+    for (const file of this.#files) file.commit();
+    for (const name of otherParts(this.#folder)) if (!parts.includes(name)) rmSync(join(this.#folder, name));
+    return {
+      ...{ polygons: this.#polygons, holes: this.#holes, areaMm2: (this.#pixels * this.#plan.mpp ** 2) / 1e6 },
+      ...(parts.length > 1 ? { parts } : {}),
+    };
+  }
+
+  /** Removes what was written. */
+  discard(): void {
+    for (const file of this.#files) file.discard();
+  }
+
+  #next(): void {
+    this.#end();
+    const file = new FinalFile(this.#folder, partName(this.#files.length));
+    this.#files.push(file);
+    file.put(HEAD);
+    this.#bytes = HEAD.length;
+    this.#inFile = 0;
+  }
+
+  #end(): void {
+    const file = this.#files.at(-1);
+    file?.put(TAIL);
+    file?.seal();
+  }
 }
 
-function feature({ exterior, holes, area }: MaskPolygon, plan: PatchPlan): string {
-  const rings = [exterior, ...holes].map(ring => ringText(ring, plan)).join(',');
+const partName = (index: number): string => (index === 0 ? POLYGON_FILE : `mask-${index + 1}.geojson`);
+
+/** Names of files in a folder that hold what the first had no room for. */
+export const otherParts = (folder: string): string[] =>
+  readdirSync(folder).filter(name => /^mask-\d+\.geojson$/.test(name));
+
+/** Separator, and the bytes of µ beyond its one character. */
+const FEATURE_EXTRA = 3;
+
+/** In pieces: the outline of a large region may be longer than a string can be. */
+function feature({ exterior, holes, area, corner }: MaskPolygon, plan: PatchPlan): string[] {
   const measured = Math.round(area * plan.mpp ** 2 * 1000) / 1000;
-  return (
-    `{"type":"Feature","id":"${annotationId(plan.slide, exterior)}",` +
-    `"geometry":{"type":"Polygon","coordinates":[${rings}]},` +
-    `"properties":{"objectType":"annotation","classification":{"name":"Stroma","color":[${STROMA_RGB.join(',')}]},` +
-    `"measurements":{"Area µm^2":${measured}}}}`
+  const pieces = [
+    `{"type":"Feature","id":"${annotationId(plan.slide, corner)}","geometry":{"type":"Polygon","coordinates":[`,
+  ];
+  for (const ring of [exterior, ...holes]) {
+    if (pieces.length > 1) pieces.push(',');
+    ringText(ring, plan, pieces);
+  }
+  pieces.push(
+    `]},"properties":{"objectType":"annotation","classification":{"name":"Stroma","color":[${STROMA_RGB.join(',')}]},` +
+      `"measurements":{"Area µm^2":${measured}}}}`,
   );
+  return pieces;
 }
+
+const PIECE_CHARS = 1 << 16;
 
 /** Plan pixels become level-0 pixels, to a hundredth; the last column ends where the slide does. */
-function ringText(ring: Ring, { downsample, slideWidth, slideHeight, bounds }: PatchPlan): string {
+function ringText(ring: Ring, { downsample, slideWidth, slideHeight, bounds }: PatchPlan, pieces: string[]): void {
   const { x: left, y: top } = bounds ?? { x: 0, y: 0 };
   const placed = (value: number, limit: number, origin: number): number =>
     Math.round((Math.min(limit, value * downsample) - origin) * 100) / 100;
   const point = (i: number): string =>
     `[${placed(ring[i]!, slideWidth, left)},${placed(ring[i + 1]!, slideHeight, top)}]`;
   let text = '[';
-  for (let i = 0; i < ring.length; i += 2) text += `${point(i)},`;
-  return `${text}${point(0)}]`;
+  for (let i = 0; i < ring.length; i += 2) {
+    text += `${point(i)},`;
+    if (text.length < PIECE_CHARS) continue;
+    pieces.push(text);
+    text = '';
+  }
+  pieces.push(`${text}${point(0)}]`);
 }
 
 /** A name-based UUID (RFC 9562 §5.8, version 8) of the slide and the polygon's topmost left corner. */
-function annotationId(slide: string, ring: Ring): string {
-  const hash = createHash('sha1').update(`${slide} ${ring[0]} ${ring[1]}`).digest();
+function annotationId(slide: string, [x, y]: MaskPolygon['corner']): string {
+  const hash = createHash('sha1').update(`${slide} ${x} ${y}`).digest();
   hash[6] = (hash[6]! & 0x0f) | 0x80;
   hash[8] = (hash[8]! & 0x3f) | 0x80;
   const hex = hash.toString('hex', 0, 16);

@@ -14,7 +14,12 @@ export type OutputRequest =
       readonly bits?: Uint8Array;
       readonly probabilities?: Uint8Array;
     }
-  | { readonly op: 'finish'; readonly summary: SlideSummary; readonly dicomSeg?: SegmentedSeries }
+  | {
+      readonly op: 'finish';
+      readonly summary: SlideSummary;
+      readonly dicomSeg?: SegmentedSeries;
+      readonly askedAt: number;
+    }
   | { readonly op: 'close' };
 
 export type OutputReply =

@@ -5,6 +5,7 @@ import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../read/patch.
 import type { SlideInfo } from '../slide/slide.js';
 import type { SegmentedSeries } from './dicom-seg.js';
 import type { OutputReply, OutputRequest } from './output-messages.js';
+import type { Outlines } from './slide-files.js';
 import type { SlideSummary } from './summary.js';
 import type { OmeZarrVersion } from './zarr-metadata.js';
 
@@ -41,6 +42,8 @@ export interface SlideOutputOptions {
   readonly minArea?: number;
   /** Holes smaller than this are filled in mask.geojson; µm², default 0 (none). */
   readonly minHole?: number;
+  /** How outlines of polygons are drawn; default 'auto'. */
+  readonly outlines?: Outlines;
   /** Write mask.tif too. */
   readonly maskTiff?: boolean;
   /** Keep probabilities too, and say that masks are cut at this, 0–1. */
@@ -52,12 +55,12 @@ export interface SlideOutputOptions {
 /** Starts the slide's output thread and lays out its folder. */
 export async function openSlideOutput(options: SlideOutputOptions): Promise<SlideOutput> {
   const { folder, plan, overview, fresh, omeZarr = '0.4', minArea = 0, minHole = 0, signal } = options;
-  const { maskTiff = false, threshold } = options;
+  const { maskTiff = false, outlines = 'auto', threshold } = options;
   signal?.throwIfAborted();
   const thread = new OutputThread(folder);
   await unlessAborted(thread, signal, {
     op: 'open',
-    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole, maskTiff, threshold },
+    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole, outlines, maskTiff, threshold },
   });
   let unpainted: readonly PatchRecord[] = [];
   return {
@@ -75,8 +78,9 @@ export async function openSlideOutput(options: SlideOutputOptions): Promise<Slid
       return resumed?.lost ?? [];
     },
     async finish(summary, dicomSeg) {
+      const askedAt = performance.timeOrigin + performance.now();
       const written =
-        (await thread.ask({ op: 'finish', summary, ...(dicomSeg ? { dicomSeg } : {}) })).summary ?? summary;
+        (await thread.ask({ op: 'finish', summary, askedAt, ...(dicomSeg ? { dicomSeg } : {}) })).summary ?? summary;
       await thread.end();
       return written;
     },

@@ -7,14 +7,19 @@ import { SlideFiles } from './slide-files.js';
 
 let files: SlideFiles | undefined;
 
+/** Of what is done between two requests: the next one is told. */
+let failure: { readonly error: unknown } | undefined;
+
 async function answer(request: OutputRequest): Promise<OutputReply> {
   if (request.op === 'open') {
     files = new SlideFiles(request.options);
     return {};
   }
   if (!files) throw new Error('not open');
+  if (failure && request.op === 'patch') throw failure.error;
   if (request.op === 'resume') return { resumed: files.resume(request.records) };
-  if (request.op === 'finish') return { summary: await files.finish(request.summary, request.dicomSeg) };
+  if (request.op === 'finish')
+    return { summary: await files.finish(request.summary, request.dicomSeg, request.askedAt) };
   if (request.op === 'patch') files.patch(request.record, request.bits, request.probabilities);
   else files.close();
   return {};
@@ -28,5 +33,8 @@ parentPort?.on('message', (request: OutputRequest) => {
     .catch((error): OutputReply => ({ error: toWire(error, 'OUTPUT_FAILED') }))
     .then(reply => parentPort?.postMessage(reply))
     // Whoever waits for a patch's mask on disk does not wait for its polygons.
-    .then(() => files?.catchUp());
+    .then(() => files?.catchUp())
+    .catch(error => {
+      failure = { error };
+    });
 });

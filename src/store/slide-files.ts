@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { popcount } from '../mask/bits.js';
-import { MaskPolygons } from '../mask/polygons.js';
+import { type MaskPolygon, MaskPolygons } from '../mask/polygons.js';
 import { MaskPyramid } from '../mask/reduce.js';
 import { SeamCounter } from '../mask/seams.js';
 import type { OverviewCanvas } from '../read/overview.js';
@@ -10,7 +10,7 @@ import { patchRefs, validSize } from '../read/plan.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
 import { DICOM_SEG, type SegmentedSeries, writeDicomSeg } from './dicom-seg.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
-import { POLYGON_FILE, type PolygonCounts, writeGeoJson } from './geojson.js';
+import { otherParts, POLYGON_FILE, type PolygonCounts, PolygonFiles } from './geojson.js';
 import { MASK_TIFF, writeMaskTiff } from './mask-tiff.js';
 import { OVERVIEW_FILE, renderOverview } from './overview.js';
 import { OverviewMask } from './overview-mask.js';
@@ -22,6 +22,12 @@ import { MASK_STORE, MaskStore } from './zarr.js';
 import type { OmeZarrVersion } from './zarr-metadata.js';
 
 export const SUMMARY_FILE = 'summary.json';
+
+/** How outlines of polygons are drawn: along the pixels' edges, or within half a pixel of them. */
+export type Outlines = 'auto' | 'edges' | 'smooth';
+
+/** Pixels of a mask, a thousand patches of 512: outlines along pixel edges may take 100 MB from here on. */
+const SMOOTH_FROM = 2 ** 28;
 
 export interface SlideFilesOptions {
   /** The slide's own folder. */
@@ -35,6 +41,8 @@ export interface SlideFilesOptions {
   /** Polygons, or holes, smaller than these many µm² are left out, or filled. */
   readonly minArea: number;
   readonly minHole: number;
+  /** Outlines of polygons; 'auto': 'smooth' where the mask has more than SMOOTH_FROM pixels. */
+  readonly outlines: Outlines;
   /** Also as mask.tif. @default false */
   readonly maskTiff?: boolean;
   /** Keep probabilities, whose masks are cut at this. */
@@ -62,9 +70,10 @@ export class SlideFiles {
   readonly #lines: PatchLines;
   readonly #records = new Map<number, PatchRecord>();
   #polygons: MaskPolygons;
+  #polygonFiles: PolygonFiles;
   #seams: SeamCounter;
-  /** Masks that are written and whose polygons are still to be traced. */
-  readonly #untraced: { readonly col: number; readonly row: number; readonly bits: Uint8Array }[] = [];
+  /** Patches that are written and whose polygons are still to be traced; without bits where none is set. */
+  readonly #untraced: { readonly col: number; readonly row: number; readonly bits?: Uint8Array }[] = [];
   /** A mask was replaced, which neither polygons nor sums can forget: both are made anew from the store at the end. */
   #stale = false;
 
@@ -74,7 +83,16 @@ export class SlideFiles {
     withOutputErrors(folder, () => {
       mkdirSync(folder, { recursive: true });
       if (!fresh) return;
-      for (const file of [MASK_TIFF, DICOM_SEG, POLYGON_FILE, OVERVIEW_FILE, PATCHES_FILE, SUMMARY_FILE, PARTIAL]) {
+      for (const file of [
+        ...otherParts(folder),
+        MASK_TIFF,
+        DICOM_SEG,
+        POLYGON_FILE,
+        OVERVIEW_FILE,
+        PATCHES_FILE,
+        SUMMARY_FILE,
+        PARTIAL,
+      ]) {
         rmSync(join(folder, file), { recursive: true, force: true });
       }
     });
@@ -85,6 +103,7 @@ export class SlideFiles {
     this.#pixels = new OverviewPixels(folder, plan, overview, fresh);
     this.#lines = new PatchLines(folder, plan);
     this.#polygons = this.#noPolygons();
+    this.#polygonFiles = new PolygonFiles(folder, plan);
     this.#seams = new SeamCounter(plan);
   }
 
@@ -115,14 +134,13 @@ export class SlideFiles {
   patch(record: PatchRecord, bits: Uint8Array | undefined, probabilities?: Uint8Array): void {
     this.catchUp();
     const { col, row } = record;
-    // What is done again was counted before.
-    const again = this.#records.get(this.#key(record))?.outcome === 'segmented';
-    const clear = !this.#polygons.has(col, row);
-    this.#stale ||= again && clear && (bits !== undefined || record.outcome !== 'segmented');
-    if (!bits && !again) this.#addClear(record);
-    if (bits) this.#writeMask(record, bits);
+    const before = this.#records.get(this.#key(record));
+    if (before) this.#replace(before, record, bits);
+    else if (bits) this.#addMask(record, bits);
+    else this.#addClear(record);
+    if (!before && bits) this.#store.write(col, row, this.#pyramid);
     // A start that was killed may have written a mask and not its record, and this time the patch came to nothing.
-    else if (!this.#options.fresh || this.#records.has(this.#key(record))) this.#removeMask(record);
+    else if (!bits && (before || !this.#options.fresh)) this.#store.remove(col, row);
     if (probabilities) this.#probabilities?.write(col, row, probabilities, record.missingAt);
     else this.#probabilities?.remove(col, row);
     this.#pixels.save(col, row);
@@ -130,51 +148,71 @@ export class SlideFiles {
     this.#lines.append(record);
   }
 
-  /** Traces what was not traced yet. */
+  /** Traces what was not traced yet, and writes the polygons that nothing to come can change. */
   catchUp(): void {
-    for (const { col, row, bits } of this.#untraced.splice(0)) this.#polygons.add(col, row, bits);
+    if (this.#untraced.length === 0) return;
+    for (const { col, row, bits } of this.#untraced.splice(0))
+      if (bits) this.#polygons.add(col, row, bits);
+      else this.#polygons.addClear(col, row);
+    this.#orAnew(() => this.#writePolygons(this.#polygons.closed()));
   }
 
-  #writeMask(record: PatchRecord, bits: Uint8Array): void {
-    const { col, row } = record;
-    if (this.#polygons.has(col, row)) {
-      const before = this.#store.read(col, row);
-      if (before && Buffer.compare(before, bits) === 0) return;
+  #writePolygons(polygons: Iterable<MaskPolygon>): void {
+    for (const polygon of polygons) this.#polygonFiles.write(polygon);
+  }
+
+  /** Polygons that were given out and could not be written have to be traced anew. */
+  #orAnew<T>(write: () => T): T {
+    try {
+      return write();
+    } catch (error) {
       this.#stale = true;
-      this.#load(col, row, bits);
-    } else {
-      this.#addMask(record, bits);
+      throw error;
     }
-    this.#store.write(col, row, this.#pyramid);
   }
 
-  #removeMask({ col, row }: PatchRecord): void {
-    this.#stale ||= this.#polygons.has(col, row);
-    this.#store.remove(col, row);
+  /** What is done again was counted before. */
+  #replace(before: PatchRecord, record: PatchRecord, bits: Uint8Array | undefined): void {
+    const { col, row } = record;
+    const segmented = record.outcome === 'segmented';
+    this.#stale ||= segmented !== (before.outcome === 'segmented') || (!bits && before.stromaPixels > 0);
+    if (!bits) return;
+    const stored = this.#store.read(col, row);
+    if (stored && Buffer.compare(stored, bits) === 0) return;
+    this.#stale = true;
+    this.#load(col, row, bits);
+    this.#store.write(col, row, this.#pyramid);
   }
 
   /**
    * Writes the files that need the whole slide, summary.json last.
    *
    * @param dicomSeg what DICOM segmentations are of; undefined: none are written.
+   * @param askedAt milliseconds since 1970 up to which `timings` of the summary reach; what passed since is added to them.
    */
-  async finish(summary: SlideSummary, dicomSeg?: SegmentedSeries): Promise<SlideSummary> {
+  async finish(
+    summary: SlideSummary,
+    dicomSeg?: SegmentedSeries,
+    askedAt = performance.timeOrigin + performance.now(),
+  ): Promise<SlideSummary> {
     const { folder, plan, overview, minArea, minHole, maskTiff } = this.#options;
     if (this.#stale) this.#rebuild();
     this.catchUp();
     const lines = this.#lines.rewrite(this.#records.values());
-    const polygons = this.#writePolygons();
+    const polygons = this.#finishPolygons();
     const picture = await renderOverview(overview, this.#mask.coverage(), summary, this.#blankAreas());
     writeFinal(folder, OVERVIEW_FILE, put => put(picture.png));
     if (maskTiff) writeMaskTiff(folder, plan, this.#store);
     if (dicomSeg) writeDicomSeg(folder, plan, this.#store, dicomSeg, summary);
     const outputs: SlideFilesSummary = {
       mask: { file: MASK_STORE, levels: this.#store.levels.length, omeZarr: this.#store.version },
-      polygons: { file: POLYGON_FILE, ...polygons, minArea, minHole },
+      polygons: { file: POLYGON_FILE, ...polygons, minArea, minHole, outlines: this.#isSmooth ? 'smooth' : 'edges' },
       overview: { file: OVERVIEW_FILE, width: picture.width, height: picture.height },
       patches: { file: PATCHES_FILE, lines },
     };
-    const complete: SlideSummary = { ...summary, seams: this.#seams.counts(), outputs };
+    const finishSeconds = (performance.timeOrigin + performance.now() - askedAt) / 1000;
+    const timings = withFinish(summary.timings, finishSeconds);
+    const complete: SlideSummary = { ...summary, timings, seams: this.#seams.counts(), outputs };
     writeFinal(folder, SUMMARY_FILE, put => put(`${JSON.stringify(complete, null, 2)}\n`));
     this.close();
     if (summary.state === 'completed') {
@@ -184,13 +222,17 @@ export class SlideFiles {
   }
 
   close(): void {
+    this.#polygonFiles.discard();
     this.#lines.close();
     this.#pixels.close();
   }
 
-  #writePolygons(): PolygonCounts & SievedPolygons {
-    const { folder, plan } = this.#options;
-    const counts = writeGeoJson(folder, plan, this.#polygons.polygons());
+  #finishPolygons(): PolygonCounts & SievedPolygons {
+    const { plan } = this.#options;
+    const counts = this.#orAnew(() => {
+      this.#writePolygons(this.#polygons.polygons());
+      return this.#polygonFiles.finish();
+    });
     const { dropped, droppedArea, filled, filledArea } = this.#polygons.sieved;
     const mm2 = (pixels: number): number => (pixels * plan.mpp ** 2) / 1e6;
     return { ...counts, dropped, droppedMm2: mm2(droppedArea), filled, filledMm2: mm2(filledArea) };
@@ -199,7 +241,13 @@ export class SlideFiles {
   #noPolygons(): MaskPolygons {
     const { plan, minArea, minHole } = this.#options;
     const pixel = plan.mpp ** 2;
-    return new MaskPolygons(plan, { minArea: minArea / pixel, minHole: minHole / pixel });
+    const smooth = this.#isSmooth ? { width: plan.width, height: plan.height } : undefined;
+    return new MaskPolygons(plan, { minArea: minArea / pixel, minHole: minHole / pixel, smooth });
+  }
+
+  get #isSmooth(): boolean {
+    const { plan, outlines } = this.#options;
+    return outlines === 'auto' ? plan.width * plan.height > SMOOTH_FROM : outlines === 'smooth';
   }
 
   /** Patches without an outcome, that failed or are missing, and missing parts of others, as rectangles of the canvas. */
@@ -234,8 +282,11 @@ export class SlideFiles {
   }
 
   #rebuild(): void {
+    const { folder, plan } = this.#options;
     this.#polygons = this.#noPolygons();
-    this.#seams = new SeamCounter(this.#options.plan);
+    this.#polygonFiles.discard();
+    this.#polygonFiles = new PolygonFiles(folder, plan);
+    this.#seams = new SeamCounter(plan);
     this.#untraced.length = 0;
     this.#mask.clear();
     for (const record of this.#records.values()) {
@@ -256,6 +307,7 @@ export class SlideFiles {
 
   /** A patch in which the model saw no stroma is a mask too. */
   #addClear({ col, row, outcome, stromaPixels }: PatchRecord): void {
+    this.#untraced.push({ col, row });
     if (outcome === 'segmented' && stromaPixels === 0) this.#seams.add(col, row, undefined);
   }
 
@@ -267,4 +319,11 @@ export class SlideFiles {
   #key({ col, row }: PatchRecord): number {
     return row * this.#options.plan.cols + col;
   }
+}
+
+/** Of a run that went on for so long after it was asked to end. */
+function withFinish(timings: SlideSummary['timings'], finishSeconds: number): SlideSummary['timings'] {
+  const { seconds: before = 0, patchesPerSecond = 0 } = timings;
+  const seconds = before + finishSeconds;
+  return { ...timings, seconds, finishSeconds, patchesPerSecond: (patchesPerSecond * before) / seconds };
 }

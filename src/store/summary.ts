@@ -2,7 +2,7 @@ import type { Aggregate } from '../event/payloads.js';
 import type { SeamCounts } from '../mask/seams.js';
 import type { Padding } from '../read/patch.js';
 import type { SlideNote } from '../slide/note.js';
-import type { AxisSpacing, SlideBounds } from '../slide/slide.js';
+import type { AxisSpacing, RemoteTraffic, SlideBounds } from '../slide/slide.js';
 
 /** summary.json: what a slide's run found, and everything needed to say how. */
 export interface SlideSummary extends Aggregate {
@@ -26,6 +26,8 @@ export interface SlideSummary extends Aggregate {
     /** The scanned part of the frame, where the format states one; mask.geojson has its corner as origin. */
     readonly bounds?: SlideBounds;
     readonly fingerprint: string;
+    /** Of a slide at an address: what was asked of its server in the start that finished the slide. */
+    readonly http?: RemoteTraffic;
     /** Acquisition facts; never patient data. */
     readonly properties: Readonly<Record<string, string>>;
   };
@@ -63,7 +65,7 @@ export interface SlideSummary extends Aggregate {
     readonly dropped: number;
     readonly rule: unknown;
   };
-  /** Seconds, and patches per second, of the start that finished the slide. */
+  /** Seconds, and patches per second, of the start that finished the slide; `seconds` include `finishSeconds`, what the final files took. */
   readonly timings: Readonly<Record<string, number>>;
   /** Of Stromaflow, Node and what matters besides. */
   readonly versions: Readonly<Record<string, string>>;
@@ -107,6 +109,10 @@ export interface SlideFilesSummary {
     /** µm²; 0: none was left out or filled. */
     readonly minArea: number;
     readonly minHole: number;
+    /** Along the pixels' edges, or smoothed within half a pixel: see docs/outputs.md. */
+    readonly outlines?: 'edges' | 'smooth';
+    /** All files, where one would be too large; the first is `file`. */
+    readonly parts?: readonly string[];
   };
   readonly overview: { readonly file: string; readonly width: number; readonly height: number };
   readonly patches: { readonly file: string; readonly lines: number };

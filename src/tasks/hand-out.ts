@@ -8,6 +8,7 @@ import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
 import type { Brief } from './brief.js';
 import { BriefBoard } from './brief-board.js';
+import { Leftovers } from './leftovers.js';
 import { areQueuesEmpty, type OutcomeQueue, readOutcomes } from './outcomes.js';
 import { type PatchResult, readOutcome, taskEvent } from './task.js';
 import type { Workers } from './workers.js';
@@ -41,9 +42,12 @@ const PATIENCE = 1800;
 export class HandOut implements Workers {
   readonly #options: HandOutOptions;
   readonly #briefs: BriefBoard;
+  readonly #leftovers: Leftovers;
   readonly #stop = new AbortController();
   readonly #handed = new Map<string, Handed>();
   readonly #waiting = new Map<string, CreditedPatch>();
+  /** The brief that the task of a waiting patch names. */
+  readonly #versions = new Map<string, number>();
   /** Runs whose every patch has an outcome. */
   readonly #over = new Set<string>();
   /** Outcomes in the graph: patches of each that have not left it. */
@@ -56,7 +60,13 @@ export class HandOut implements Workers {
 
   constructor(options: HandOutOptions) {
     this.#options = options;
-    this.#briefs = new BriefBoard(options.bus, options.subjects, options.briefOf);
+    const { bus, subjects, briefOf, connection, prefix } = options;
+    const leftovers = new Leftovers(connection, prefix, subjects);
+    this.#leftovers = leftovers;
+    this.#briefs = new BriefBoard(bus, subjects, briefOf, ({ slide, runToken }, version) => {
+      // What stays is let go of with the run.
+      leftovers.dropBrief(slide.id, runToken, version).catch(() => undefined);
+    });
   }
 
   onAgain: (tasks: number) => void = () => undefined;
@@ -86,6 +96,7 @@ export class HandOut implements Workers {
         const receiving = readOutcomes(this.#options, message => this.#onOutcome(message), stopped).catch(error => {
           if (!stopped.aborted) this.#fail(error);
         });
+        this.#tasksMade = this.#options.bus.kept?.createdOf('tasks') ?? '';
         const watch = setInterval(() => void this.#look(), LOOK_MS);
         const forget = this.#options.bus.kept?.onRestored(() => this.#restored());
         const subscription = source.subscribe({
@@ -115,6 +126,23 @@ export class HandOut implements Workers {
     outcome.left -= 1;
     if (outcome.left === 0) outcome.message.ack();
     this.#abandonRest();
+  }
+
+  async over({ slide, run, runToken }: SlideSession): Promise<void> {
+    // An open run goes on with the next start, and what workers do meanwhile counts.
+    if (run.state.state === 'open') return;
+    this.#over.add(runToken);
+    if (this.#options.bus.connected) await this.#leftovers.drop(slide.id, runToken).catch(() => undefined);
+  }
+
+  /**
+   * Lets go of what earlier starts left of runs that nobody will go on with. To be called before slides are opened.
+   *
+   * @param isOpen whether a run will go on.
+   */
+  async sweep(isOpen: (slide: string, run: string) => boolean): Promise<void> {
+    for (const { slide, run } of await this.#leftovers.runs())
+      if (!isOpen(slide, run)) await this.#leftovers.drop(slide, run);
   }
 
   #add(patch: CreditedPatch): void {
@@ -158,7 +186,9 @@ export class HandOut implements Workers {
     const { slide, runToken: run, engine } = session;
     try {
       const places = patches.map(({ ref: { col, row } }) => [col, row] as const);
-      const task = { slide: slide.id, run, brief: await this.#briefs.name(session), patches: places };
+      const brief = await this.#briefs.name(session, patches.length);
+      for (const patch of patches) this.#versions.set(keyOf(patch), brief.version);
+      const task = { slide: slide.id, run, brief, patches: places };
       const event = taskEvent(subjects, engine.modelVersion, task);
       await bus.publish(traced(event, session.trace?.traceparent), session.failed);
     } catch (error) {
@@ -188,12 +218,20 @@ export class HandOut implements Workers {
     if (!this.#waiting.has(keyOf(patch))) return;
     // Whoever hears of it abandons all that is out of this slide, this patch too.
     session.failure ??= failure;
-    if (!this.#waiting.delete(keyOf(patch))) return;
+    if (!this.#noLongerWaits(patch)) return;
     const { level, col, row } = ref;
     const none = { validPixels: 0, tissuePixels: 0, stromaPixels: 0 };
     // Of a slide that failed nothing is kept: it leaves the graph to give its credit back.
     this.#emit({ ...patch, record: { level, col, row, outcome: 'failed', ...none } });
     this.#ended();
+  }
+
+  #noLongerWaits(patch: CreditedPatch): boolean {
+    const key = keyOf(patch);
+    const version = this.#versions.get(key);
+    this.#versions.delete(key);
+    if (version !== undefined) this.#briefs.back(patch.session, version);
+    return this.#waiting.delete(key);
   }
 
   #onOutcome(message: JsMsg): void {
@@ -221,11 +259,15 @@ export class HandOut implements Workers {
     }
     const inGraph = { left: found.length, message };
     this.#settledAt = performance.now();
+    // All of them before any fails its session, which abandons what is waited for.
+    for (const { patch } of found) this.#noLongerWaits(patch);
     for (const { patch, result } of found) {
-      this.#waiting.delete(keyOf(patch));
       let settled: SettledPatch;
       try {
         settled = settle(patch, result);
+        // What was done before and what comes now would be of two files.
+        const { error } = result.failure ?? {};
+        if (error?.code === 'SLIDE_CHANGED') patch.session.failure ??= error;
       } catch (error) {
         patch.session.failure ??= toStromaflowError(error, 'EVENT_INVALID', patch.session.slide.id);
         settled = { ...patch, record: result.record };
@@ -241,13 +283,12 @@ export class HandOut implements Workers {
   /** The streams are there again; where that of the tasks is another one, they are handed out again. */
   #restored(): void {
     const created = this.#options.bus.kept?.createdOf('tasks') ?? '';
-    if (this.#tasksMade !== '' && this.#tasksMade !== created) this.#again();
+    if (this.#tasksMade !== created) this.#again();
     this.#tasksMade = created;
   }
 
   /** Nothing comes back although something is out: where the queues are empty it is lost. */
   async #look(): Promise<void> {
-    if (this.#tasksMade === '') this.#restored();
     if (this.#waiting.size === 0 || performance.now() - this.#settledAt < LOOK_MS) return;
     try {
       if ((await areQueuesEmpty(this.#options)) && this.#waiting.size > 0) this.#again();

@@ -18,6 +18,7 @@ export interface TaskQueueOptions {
 }
 
 const STANDSTILL_SECONDS = 60;
+const NO_MESSAGE = 10037;
 
 /** A task in hand. */
 export interface TakenTask {
@@ -28,8 +29,8 @@ export interface TakenTask {
   /** How often it was begun, this time included. */
   readonly tries: number;
   readonly outcomeSubject: string;
-  /** Messages of its slide's brief. Rejects with EVENTS_STREAM where they are gone. */
-  brief(): Promise<readonly Uint8Array[]>;
+  /** Messages of its slide's brief; undefined where they are gone, and with them whoever wanted the task done. */
+  brief(): Promise<readonly Uint8Array[] | undefined>;
   /** Done for good, and the server knows. */
   done(): Promise<void>;
   /** Puts it back, for after so many milliseconds. */
@@ -141,12 +142,14 @@ export class TaskQueue {
     };
   }
 
-  async #brief({ slide, brief }: Task, subject: (part: number) => string): Promise<Uint8Array[]> {
+  async #brief({ brief }: Task, subject: (part: number) => string): Promise<Uint8Array[] | undefined> {
     const parts: Uint8Array[] = [];
     for (let part = 0; part < brief.parts; part++) {
       const query = { last_by_subj: subject(part) };
-      const message = await this.#manager!.streams.getMessage(this.#names.briefs.name, query).catch(() => null);
-      if (!message) throw new StromaflowError('EVENTS_STREAM', `${slide}: its brief is not in the stream`);
+      const message = await this.#manager!.streams.getMessage(this.#names.briefs.name, query).catch(error => {
+        if ((error as { code?: unknown }).code !== NO_MESSAGE) throw error;
+      });
+      if (!message) return undefined;
       parts.push(message.data);
     }
     return parts;

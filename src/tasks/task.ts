@@ -53,9 +53,18 @@ export class WorkSubjects {
     return `${this.#base}.brief.${slide}.${run}.${version}.${part}`;
   }
 
+  /** Pattern of a run's briefs, or of the parts of one. */
+  briefs(slide: string, run: string, version: number | '*' = '*'): string {
+    return `${this.#base}.brief.${slide}.${run}.${version}.*`;
+  }
+
+  get allBriefs(): string {
+    return `${this.#base}.brief.>`;
+  }
+
   /** The model stands in it, so that a worker gets what its own model can do and leaves the rest. */
-  task(modelVersion: string, slide: string): string {
-    return `${this.#base}.task.${escapeToken(modelVersion)}.${slide}`;
+  task(modelVersion: string | '*', slide: string): string {
+    return `${this.#base}.task.${modelVersion === '*' ? '*' : escapeToken(modelVersion)}.${slide}`;
   }
 
   outcome(slide: string): string {

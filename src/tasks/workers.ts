@@ -1,5 +1,6 @@
 import type { OperatorFunction } from 'rxjs';
 import type { CreditedPatch, SettledPatch } from '../stage/item.js';
+import type { SlideSession } from '../stage/session.js';
 
 /** Port of those who read and segment patches elsewhere. */
 export interface Workers {
@@ -13,4 +14,6 @@ export interface Workers {
   stage(signal: AbortSignal): OperatorFunction<CreditedPatch, SettledPatch>;
   /** The patch has left the graph, on record or not. */
   left(patch: SettledPatch): void;
+  /** Nobody will ask for its patches before it is opened again: what is kept for workers of a run that is over is let go of. Never rejects. */
+  over(session: SlideSession): Promise<void>;
 }

@@ -144,6 +144,14 @@ export class Candidates {
       if (!candidate.settled && !candidate.busy) Object.assign(candidate, startedOver());
   }
 
+  /** What was handed on is tried again, as soon as nobody works on it: false until then. */
+  revisit(path: string): boolean {
+    const known = this.#known.get(path);
+    if (known?.busy) return false;
+    if (known) Object.assign(known, startedOver(), { settled: false });
+    return true;
+  }
+
   /** Those that may be tried. */
   *open(): Generator<Candidate> {
     const now = performance.now();

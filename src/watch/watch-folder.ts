@@ -53,6 +53,8 @@ export interface WatchOptions<T> {
    * it never will be. Until `until` resolves, the file's changes are the opener's to see; true asks for another try.
    */
   readonly open: (path: string, facts: CandidateFacts) => Promise<OpenedCandidate<T> | undefined>;
+  /** Paths that are to be opened once more although nothing changed; each is taken out when it is. */
+  readonly revisits?: Set<string>;
   readonly signal: AbortSignal;
 }
 
@@ -74,7 +76,7 @@ export const usesEvents = (root: string, mode: WatchMode): boolean =>
  * @throws StromaflowError FILE_NOT_FOUND when the folder itself cannot be read at the start
  */
 export async function* watchFolder<T>(root: string, options: WatchOptions<T>): AsyncIterable<Arrival<T>> {
-  const { pollSeconds, mode = 'auto', ignored = () => false, signal } = options;
+  const { pollSeconds, mode = 'auto', ignored = () => false, revisits = new Set<string>(), signal } = options;
   const folder = options.folder ?? new WatchedFolder(root, path => ignored(relative(root, path)));
   const candidates = new Candidates(options.parts);
   const alarm = new Alarm();
@@ -103,6 +105,7 @@ export async function* watchFolder<T>(root: string, options: WatchOptions<T>): A
         if (events) hints.follow(folder.tree.folders);
         const asked = candidates.toStat(files).filter(path => !folder.wasAway(path));
         candidates.notice(files, await statFiles(asked));
+        for (const path of revisits) if (candidates.revisit(path)) revisits.delete(path);
         for (const candidate of candidates.open()) {
           if (signal.aborted) return;
           if (folder.wasAway(candidate.seen.path)) continue;

@@ -16,9 +16,10 @@ const ASCII = 2;
  * @param {string} from a tiled JPEG slide
  * @param {string} to file to write
  * @param {number} times copies along each axis
+ * @param {{ shared?: boolean }} options shared: every copy of a tile lies at the same place of the file, which is then no larger than one
  * @returns {Promise<{ width: number, height: number, bytes: number }>}
  */
-export async function makeLargeSlide(from, to, times) {
+export async function makeLargeSlide(from, to, times, { shared = false } = {}) {
   const { info, source } = await openSlide(from);
   const [level] = source.levels;
   const cols = Math.floor(level.width / level.tileWidth);
@@ -31,14 +32,20 @@ export async function makeLargeSlide(from, to, times) {
     const offsets = new BigUint64Array(cols * rows * times * times);
     const counts = new Uint32Array(offsets.length);
     let position = 16;
+    const place = (row, col) => row * cols * times + col;
     for (let row = 0; row < rows * times; row++) {
       const line = [];
       for (let col = 0; col < cols * times; col++) {
+        if (shared && (row >= rows || col >= cols)) {
+          offsets[place(row, col)] = offsets[place(row % rows, col % cols)];
+          counts[place(row, col)] = counts[place(row % rows, col % cols)];
+          continue;
+        }
         const tile = (row % rows) * level.cols + (col % cols);
         const bytes = Buffer.alloc(level.byteCounts[tile]);
         await input.read(bytes, 0, bytes.length, level.offsets[tile]);
-        offsets[row * cols * times + col] = BigInt(position);
-        counts[row * cols * times + col] = bytes.length;
+        offsets[place(row, col)] = BigInt(position);
+        counts[place(row, col)] = bytes.length;
         line.push(bytes);
         position += bytes.length;
       }

@@ -1,5 +1,8 @@
-// `npm run bench [-- live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `scale [--seeds 3] [--only events]` shares work over NATS, `chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]` while things go wrong.
 import { parseArgs } from 'node:util';
+import { benchChaos } from './chaos.mjs';
+import { benchGraph } from './graph.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
@@ -19,6 +22,14 @@ const { values, positionals } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     n: { type: 'string', default: '100' },
+    seeds: { type: 'string' },
+    first: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    hosts: { type: 'boolean', default: false },
+    outage: { type: 'string' },
+    patches: { type: 'string', default: '20000' },
+    masks: { type: 'string', default: 'smooth,ragged' },
+    readers: { type: 'string' },
     growing: { type: 'boolean', default: false },
     finished: { type: 'boolean', default: false },
     side: { type: 'string', default: '512' },
@@ -35,16 +46,36 @@ const say = text => values.json || console.log(text);
 
 const BENCHES = {
   ratios: () => benchRatios(say),
+  graph: () => {
+    const readers = values.readers ? { readers: +values.readers } : {};
+    return benchGraph({ patches: +values.patches, kinds: values.masks.split(','), ...readers, say });
+  },
   replay: () => benchReplay({ slide: FIXTURE, say }),
   idle: () => benchIdle({ slide: FIXTURE, say }),
   live: () => benchLive({ slide: FIXTURE, say }),
-  scale: () => benchScale({ slide: FIXTURE, say }),
+  scale: () => {
+    const only = values.only === undefined ? {} : { only: values.only };
+    return benchScale({ slide: FIXTURE, chaos: +(values.seeds ?? 3), ...only, say });
+  },
   norms: () => {
     const engines = values.engines?.split(',');
     return benchNorms({ rounds: +values.rounds, threads: +(values.threads ?? 1), say, ...(engines && { engines }) });
   },
   shift: () => benchShift({ model: values.model, say }),
   train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +(values.threads ?? 2), say }),
+  chaos: () =>
+    benchChaos({
+      slide: FIXTURE,
+      seeds: +(values.seeds ?? 20),
+      first: +values.first,
+      hosts: values.hosts,
+      ...(values.outage === undefined ? {} : { outage: +values.outage }),
+      ...(values.only === undefined ? {} : { only: values.only.split(',') }),
+      onProgress: ({ seed, lost, doubled, of, troubles, seconds }) => {
+        const what = lost + doubled > 0 ? ` ${JSON.stringify(of)}` : '';
+        say(`  seed ${seed}: ${lost} lost, ${doubled} doubled${what}, ${seconds.toFixed(0)} s: ${troubles.join(', ')}`);
+      },
+    }),
   traces: () => benchTraces({ slide: FIXTURE, rounds: +values.rounds, say }),
   viewers: () => benchViewers({ part: values.part, seconds: +values.seconds, rounds: +values.rounds, say }),
   kills: async () => {

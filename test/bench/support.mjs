@@ -24,12 +24,15 @@ export const configWith = async options => ({
   ...options,
 });
 
-/** The same parts, whose engine takes longer over each batch. */
-export function slowedBy(ms, parts) {
+/** The same parts, whose engine takes longer over each batch. @param oneByOne a batch waits for the one before */
+export function slowedBy(ms, parts, oneByOne = false) {
   const { current } = parts.models;
   const { segmenter } = current;
+  let last = Promise.resolve();
   const segment = async (slots, signal) => {
-    await sleep(ms);
+    const turn = oneByOne ? last.then(() => sleep(ms)) : sleep(ms);
+    last = turn;
+    await turn;
     return segmenter.segment(slots, signal);
   };
   const model = { ...current, segmenter: { info: segmenter.info, segment, close: () => segmenter.close() } };

@@ -19,8 +19,8 @@ function connection(max_payload = 1 << 20) {
   const pings: { readonly covers: number; readonly answer: (error?: Error) => void }[] = [];
   const nc = {
     info: { max_payload },
-    publish(_subject: string, _data: Uint8Array, { headers }: { headers: { get(name: string): string } }) {
-      sent.push(headers.get('ce-id'));
+    publish(_subject: string, _data: Uint8Array, { headers }: { headers: { encode(): Uint8Array } }) {
+      sent.push(/\r\nce-id: ([^\r]*)\r\n/.exec(Buffer.from(headers.encode()).toString())![1]!);
     },
     flush: () =>
       new Promise<void>((resolve, reject) =>

@@ -194,10 +194,11 @@ describe('polygons of a mask', () => {
         p => p.area,
       );
     };
-    expect(areas({})).toEqual([16, 1, 1, 4]);
+    // What ends in the upper row of patches comes first.
+    expect(areas({})).toEqual([1, 1, 16, 4]);
     expect(areas({ minArea: 4 })).toEqual([16, 4]);
-    expect(areas({ minHole: 10 })).toEqual([25, 1, 1, 4]);
-    expect(areas({ minHole: 9 })).toEqual([16, 1, 1, 4]);
+    expect(areas({ minHole: 10 })).toEqual([1, 1, 25, 4]);
+    expect(areas({ minHole: 9 })).toEqual([1, 1, 16, 4]);
     expect(areas({ minArea: 17, minHole: 10 })).toEqual([25]);
     expect(areas({ minArea: 17 })).toEqual([]);
   });
@@ -206,10 +207,10 @@ describe('polygons of a mask', () => {
     const limit = fc.integer({ min: 0, max: 40 });
     fc.assert(
       fc.property(masks, limit, limit, ({ grid, bytes, order }, minArea, minHole) => {
-        const expected = [...polygonise(grid, bytes, order).polygons()].flatMap(({ exterior, holes }) => {
+        const expected = [...polygonise(grid, bytes, order).polygons()].flatMap(({ exterior, holes, corner }) => {
           const kept = holes.filter(hole => -ringArea(hole) >= minHole);
           const area = kept.reduce((sum, hole) => sum + ringArea(hole), ringArea(exterior));
-          return area < minArea ? [] : [{ exterior, holes: kept, area }];
+          return area < minArea ? [] : [{ exterior, holes: kept, area, corner }];
         });
         const sieved = polygonise(grid, bytes, order, { minArea, minHole });
         const polygons = [...sieved.polygons()];
@@ -246,6 +247,54 @@ describe('polygons of a mask', () => {
     expect([...sieved.polygons()]).toEqual([]);
     expect(sieved.sieved.dropped).toBe([...all.polygons()].length);
     expect(sieved.sieved.droppedArea).toBe(specks.reduce((a, b) => a + b, 0));
+  });
+
+  it('are given out as rows of patches close, once each, in one order, and held no longer', () => {
+    fc.assert(
+      fc.property(masks, ({ grid, bytes, order }) => {
+        const width = grid.core * grid.cols;
+        const streamed = (places: readonly number[]) => {
+          const polygons = new MaskPolygons(grid);
+          const out: MaskPolygon[] = [];
+          for (const index of places) {
+            const [col, row] = [index % grid.cols, Math.floor(index / grid.cols)];
+            const at = (x: number, y: number) => bytes[(row * grid.core + y) * width + col * grid.core + x] === 1;
+            const bits = fromFunction(grid.core, grid.core, at);
+            if (bits.some(byte => byte !== 0)) polygons.add(col, row, bits);
+            else polygons.addClear(col, row);
+            out.push(...polygons.closed());
+          }
+          expect([...polygons.polygons()]).toEqual([]);
+          return out;
+        };
+        const given = streamed(order);
+        expect(flat(given)).toEqual(flat(polygonise(grid, bytes, order).polygons()));
+        expect(flat(streamed(order.toSorted((a, b) => a - b)))).toEqual(flat(given));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('hold no more of a long mask than of a short one', () => {
+    const core = 32;
+    const held = (rows: number): number => {
+      const random = mulberry(5);
+      const polygons = new MaskPolygons({ core, cols: 2, rows });
+      let most = 0;
+      for (let row = 0; row < rows; row++)
+        for (let col = 0; col < 2; col++) {
+          polygons.add(
+            col,
+            row,
+            fromFunction(core, core, () => random() < 0.4),
+          );
+          for (const { area } of polygons.closed()) expect(area).toBeGreaterThan(0);
+          most = Math.max(most, polygons.bytes);
+        }
+      return most;
+    };
+    // Tables double, and what is done with is forgotten when it is half of them.
+    expect(held(120)).toBeLessThan(held(30) * 2.5);
   });
 
   it('take neither a patch twice, nor one outside, nor one after the end', () => {

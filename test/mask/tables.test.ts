@@ -26,7 +26,7 @@ describe('Grow', () => {
 });
 
 describe('Components', () => {
-  it('join as sets do, each with the smallest key of its members, in whatever order they are joined', () => {
+  it('join as sets do, each with the smallest key and the last row of its members, in whatever order they are joined', () => {
     const input = fc.record({
       keys: fc.uniqueArray(fc.nat(10 ** 9), { minLength: 1, maxLength: 40 }),
       joins: fc.array(fc.tuple(fc.nat(39), fc.nat(39)), { maxLength: 60 }),
@@ -34,7 +34,7 @@ describe('Components', () => {
     fc.assert(
       fc.property(input, ({ keys, joins }) => {
         const components = new Components();
-        for (const [i, key] of keys.entries()) expect(components.add(key)).toBe(i);
+        for (const [i, key] of keys.entries()) expect(components.add(key, key % 7)).toBe(i);
         let sets = keys.map((_, i) => new Set([i]));
         for (const [a, b] of joins.map(pair => pair.map(i => i % keys.length) as [number, number])) {
           components.union(a, b);
@@ -45,6 +45,8 @@ describe('Components', () => {
         for (const set of sets) {
           const smallest = Math.min(...[...set].map(i => keys[i]!));
           for (const i of set) expect(components.key(i)).toBe(smallest);
+          const last = Math.max(...[...set].map(i => keys[i]! % 7));
+          for (const i of set) expect(components.row(i)).toBe(last);
           expect(new Set([...set].map(i => components.find(i))).size).toBe(1);
         }
         expect(new Set(keys.map((_, i) => components.find(i))).size).toBe(sets.length);
@@ -111,7 +113,10 @@ describe('ChainLinks', () => {
     put(chains, [5, 2], [5, 5], DOWN);
     put(chains, [5, 5], [9, 5], RIGHT);
     put(chains, [5, 5], [1, 5], LEFT);
-    const links = new ChainLinks(chains);
+    const links = new ChainLinks(
+      chains,
+      Int32Array.from({ length: chains.length }, (_, i) => i),
+    );
     expect(links.next(0)).toBe(2);
     expect([links.touching(5 * 100 + 5), links.touching(2 * 100 + 5), links.touching(0)]).toEqual([true, false, false]);
   });
@@ -119,7 +124,12 @@ describe('ChainLinks', () => {
   it('do not go on from a boundary that ends in the open', () => {
     const chains = new Chains(100);
     put(chains, [0, 0], [4, 0], RIGHT);
-    expect(() => new ChainLinks(chains).next(0)).toThrow('in the open');
+    expect(() =>
+      new ChainLinks(
+        chains,
+        Int32Array.from({ length: chains.length }, (_, i) => i),
+      ).next(0),
+    ).toThrow('in the open');
   });
 
   it('find each of many starting points among tens of thousands, far apart as on a slide', () => {
@@ -128,7 +138,10 @@ describe('ChainLinks', () => {
     const place = (i: number): [number, number] => [(i * 7919) % 400_000, (i * 104_729) % 300_000];
     const many = 20_000;
     for (let i = 0; i < many; i++) put(chains, place(i), place((i + 1) % many), RIGHT);
-    const links = new ChainLinks(chains);
+    const links = new ChainLinks(
+      chains,
+      Int32Array.from({ length: chains.length }, (_, i) => i),
+    );
     for (let i = 0; i < many; i++) expect(links.next(i)).toBe((i + 1) % many);
   });
 });

@@ -6,6 +6,7 @@ import { connect } from '@nats-io/transport-node';
 import { lastValueFrom, of, tap, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Parts } from '#pipelines/parts.js';
+import { Retries } from '#pipelines/retries.js';
 import { segmentSlides } from '#pipelines/segment.js';
 import type { SlideResult } from '#pipelines/slide-result.js';
 import { openWorkBus } from '#pipelines/work-bus.js';
@@ -13,10 +14,15 @@ import { type TaskResult, type WorkOptions, work } from '#pipelines/worker.js';
 import type { Config } from '#src/config/options.js';
 import { StromaflowError } from '#src/errors.js';
 import type { BusEvent } from '#src/event/bus.js';
+import { connectNatsBus } from '#src/event/nats-bus.js';
+import { DeadLetters } from '#src/event/stream/dead-letters.js';
 import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
 import { openManager, setupStreams } from '#src/event/stream/setup.js';
 import { openSlide } from '#src/slide/open.js';
 import { createMemoryLedger } from '#src/store/memory-ledger.js';
+import { briefEvents } from '#src/tasks/brief.js';
+import { Leftovers } from '#src/tasks/leftovers.js';
+import { taskEvent, WorkSubjects } from '#src/tasks/task.js';
 import { TaskQueue } from '#src/tasks/task-queue.js';
 import { startNatsServer, type TestNatsServer } from '../support/nats-server.js';
 import { RecordingObserver } from '../support/observer.js';
@@ -167,7 +173,7 @@ describe('ingest and workers', () => {
     expect(await files(join(out, 'slide'))).toEqual(one.files);
     expect(workers.flatMap(({ results }) => results).every(({ state }) => state === 'done')).toBe(true);
     expect(parts.credits.free).toBe(parts.credits.total);
-    // Done is done: nothing is left in the queues.
+    // Done is done: nothing is left in the queues, nor of what workers read the slide by.
     await eventually(async () => (await queued(server)) === 0);
   });
 
@@ -216,7 +222,7 @@ describe('ingest and workers', () => {
       timeoutSeconds: 1,
     });
     await queue.open();
-    await eventually(async () => (await queued(server)) > 0);
+    await eventually(async () => (await queued(server, ['tasks'])) > 0);
     expect(await queue.backlog()).toEqual({ waiting: 0, inHand: 0 });
     expect(isOver).toBe(false);
     await startWorker(server);
@@ -230,6 +236,10 @@ describe('a slide that grows', () => {
       const server = await openServer();
       const worker = await startWorker(server);
       const config = { ...COMMON, nats: server.url, role: 'ingest' };
+      const versions = new Set<string>();
+      const listener = await connect({ servers: server.url });
+      closing.push(() => listener.close());
+      listener.subscribe('stroma.v1.*.*.brief.>', { callback: (_, { subject }) => void versions.add(subject) });
       const { results, out, events } = await watchFor(1, { config }, async (folder, signal) => {
         // The scanner waits with half of the slide for the first mask.
         const first = as === 'growing-tiff' ? happened('mask', signal) : undefined;
@@ -244,6 +254,9 @@ describe('a slide that grows', () => {
       expect(await maskOf(out, 'CMU-1-Small-Region')).toEqual(await finishedMask(SLIDE, 'CMU-1-Small-Region'));
       expect(masks(events).size).toBeGreaterThan(10);
       expect(worker.results.length).toBeGreaterThan(3);
+      // Each growth was told of; what was superseded is gone with the tasks that named it, and the last with the slide.
+      expect(versions.size).toBeGreaterThan(2);
+      expect(await queued(server, ['tasks', 'briefs'])).toBe(0);
     });
 });
 
@@ -351,18 +364,31 @@ describe('whatever dies', () => {
     stop.abort();
     expect(await running).toMatchObject({ state: 'interrupted' });
     await first.parts.close();
+    // It will go on: its briefs stay. Of a run that nobody knows nothing does.
+    const subjects = new WorkSubjects('stroma.v1', { site: 'site', scanner: 'scanner' });
+    const other = await bus({ ...COMMON, nats: server.url });
+    for (const event of briefEvents(subjects, { slide: 'gone', run: 'r', version: 1 }, Buffer.from('brief')))
+      await other.publish(event);
+    await other.publish(
+      taskEvent(subjects, '7', { slide: 'gone', run: 'r', brief: { version: 1, parts: 1 }, patches: [[0, 0]] }),
+    );
+    const leftovers = new Leftovers(other.connection, 'stroma.v1', subjects);
+    expect((await leftovers.runs()).map(({ slide }) => slide).toSorted()).toEqual(['gone', 'slide']);
     const second = await openIngest(server, { out });
+    expect((await leftovers.runs()).map(({ slide }) => slide)).toEqual(['slide']);
+    await other.close();
     expect(await segment(second.parts)).toMatchObject({ state: 'completed' });
     const one = await expected;
     expect(masks([...first.events, ...second.events])).toEqual(one.masks);
     expect(await files(join(out, 'slide'))).toEqual(one.files);
+    await eventually(async () => (await queued(server)) === 0);
   });
 });
 
 describe('what cannot be done', () => {
   it('a task that ends every worker is reported after so many times, patch by patch, and the rest is done', async () => {
     const server = await openServer();
-    const { parts, events } = await openIngest(server);
+    const { parts, events, out } = await openIngest(server);
     const running = segment(parts);
     for (const _ of [1, 2]) await dieOfFirst(server);
     const worker = await startWorker(server, undefined, { tries: 2 });
@@ -377,6 +403,26 @@ describe('what cannot be done', () => {
       error: { code: 'ENGINE_FAILED', message: expect.stringContaining('never finished') },
     });
     expect(worker.results.some(({ state }) => state === 'given-up')).toBe(true);
+
+    // Put back, they make the slide what one process makes of it: it is over, and is opened once more.
+    const operator = await connectNatsBus({ url: server.url, publish: 'jetstream' });
+    closing.push(() => operator.close());
+    const store = new DeadLetters(operator, await openManager(operator.connection), 'stroma.v1');
+    const found = await store.list({ kind: 'poison' });
+    expect(found.map(({ standing }) => standing)).toEqual(letters.map(() => 'open'));
+    await store.retry(found);
+    const retries = new Retries({ ...parts, bus: await bus({ ...COMMON, nats: server.url }) });
+    closing.push(() => retries.close());
+    await retries.begin(
+      result => expect(result).toEqual({ state: 'again', slide: 'slide', patches: found.length }),
+      error => expect.fail(error.message),
+    );
+    // Of one graph the stage is in use once: the next start has another.
+    await parts.close();
+    const next = await openIngest(server, { out });
+    expect(await segment(next.parts)).toMatchObject({ state: 'completed', summary: { patches: { failed: 0 } } });
+    expect(await files(join(out, 'slide'))).toEqual((await expected).files);
+    expect(await store.list()).toEqual([]);
   });
 
   it('a slide that no worker can reach is reported, not waited for', async () => {
@@ -415,11 +461,11 @@ async function dieOfFirst(server: TestNatsServer): Promise<void> {
   await connection.close();
 }
 
-async function queued(server: TestNatsServer): Promise<number> {
+async function queued(server: TestNatsServer, kinds = ['tasks', 'outcomes', 'briefs']): Promise<number> {
   const nc = await connect({ servers: server.url });
   const manager = await openManager(nc);
   const counts = await Promise.all(
-    ['tasks', 'outcomes'].map(async kind => (await manager.streams.info(`stroma_v1_${kind}`)).state.messages),
+    kinds.map(async kind => (await manager.streams.info(`stroma_v1_${kind}`)).state.messages),
   );
   await nc.close();
   return counts.reduce((sum, count) => sum + count, 0);

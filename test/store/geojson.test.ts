@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { MaskPolygons } from '#src/mask/polygons.js';
-import { writeGeoJson } from '#src/store/geojson.js';
+import { PolygonFiles } from '#src/store/geojson.js';
 import { maskedSlide, temporaryFolder } from './slide-fixture.js';
 
 interface Annotation {
@@ -22,7 +22,9 @@ function written(options: Parameters<typeof maskedSlide>[0]) {
   const slide = maskedSlide(options);
   const polygons = new MaskPolygons(slide.plan);
   for (const { ref, mask } of slide.patches) if (mask) polygons.add(ref.col, ref.row, mask.bits);
-  const counts = writeGeoJson(folder.path, slide.plan, polygons.polygons());
+  const files = new PolygonFiles(folder.path, slide.plan);
+  for (const polygon of polygons.polygons()) files.write(polygon);
+  const counts = files.finish();
   const json = JSON.parse(readFileSync(join(folder.path, 'mask.geojson'), 'utf8'));
   return { slide, counts, type: json.type as string, features: json.features as Annotation[] };
 }
@@ -31,6 +33,31 @@ const signedArea = (ring: readonly [number, number][]): number =>
   ring.slice(1).reduce((sum, [x, y], i) => sum + (ring[i]![0] * y - x * ring[i]![1]) / 2, 0);
 
 describe('polygons as GeoJSON', () => {
+  it('go on in further files where one would be too large, none of them cut, and a shorter end leaves none behind', () => {
+    const slide = maskedSlide({ width: 300, height: 200 });
+    const write = (most?: number) => {
+      const polygons = new MaskPolygons(slide.plan);
+      for (const { ref, mask } of slide.patches) if (mask) polygons.add(ref.col, ref.row, mask.bits);
+      const files = new PolygonFiles(folder.path, slide.plan, most);
+      for (const polygon of polygons.polygons()) files.write(polygon);
+      return files.finish();
+    };
+    const read = (name: string) => JSON.parse(readFileSync(join(folder.path, name), 'utf8')).features as Annotation[];
+    const whole = write();
+    expect(whole.parts).toBeUndefined();
+    const all = read('mask.geojson');
+    const most = 6000;
+    const { parts = [], ...counts } = write(most);
+    expect(counts).toEqual(whole);
+    expect(parts.length).toBeGreaterThan(2);
+    expect(parts.slice(0, 2)).toEqual(['mask.geojson', 'mask-2.geojson']);
+    expect(parts.flatMap(read)).toEqual(all);
+    for (const name of parts)
+      if (read(name).length > 1) expect(statSync(join(folder.path, name)).size).toBeLessThanOrEqual(most);
+    write();
+    expect(readdirSync(folder.path).filter(name => name.endsWith('.geojson'))).toEqual(['mask.geojson']);
+  });
+
   it('are annotations as QuPath imports them', () => {
     const { type, features, counts } = written({ width: 300, height: 200 });
     expect(type).toBe('FeatureCollection');
@@ -93,7 +120,9 @@ describe('polygons as GeoJSON', () => {
     const plan = { ...slide.plan, bounds: { x: 130, y: 77, width: 800, height: 600 } };
     const polygons = new MaskPolygons(plan);
     for (const { ref, mask } of slide.patches) if (mask) polygons.add(ref.col, ref.row, mask.bits);
-    writeGeoJson(folder.path, plan, polygons.polygons());
+    const files = new PolygonFiles(folder.path, plan);
+    for (const polygon of polygons.polygons()) files.write(polygon);
+    files.finish();
     const { features } = JSON.parse(readFileSync(join(folder.path, 'mask.geojson'), 'utf8')) as {
       features: Annotation[];
     };
@@ -110,7 +139,7 @@ describe('polygons as GeoJSON', () => {
 
   it('are an empty collection where there is no stroma', () => {
     const { plan } = maskedSlide({ width: 64, height: 64 });
-    const counts = writeGeoJson(folder.path, plan, new MaskPolygons(plan).polygons());
+    const counts = new PolygonFiles(folder.path, plan).finish();
     expect(counts).toEqual({ polygons: 0, holes: 0, areaMm2: 0 });
     const json = JSON.parse(readFileSync(join(folder.path, 'mask.geojson'), 'utf8'));
     expect(json).toEqual({ type: 'FeatureCollection', features: [] });

@@ -257,10 +257,10 @@ describe('the outputs of a slide', () => {
     expect(error.line).not.toContain('\n');
     await output.close();
     rmSync(at('a/.partial/chunk'));
+    symlinkSync('/dev/full', at('a/.partial/mask.geojson'));
     const again = await open(slide, 'a', { fresh: false });
     await again.resume(done.map(({ record }) => record));
     await write(again, slide.patches.slice(4));
-    symlinkSync('/dev/full', at('a/.partial/mask.geojson'));
     await expect(again.finish(slide.summary)).rejects.toEqual(code('OUTPUT_FULL'));
     expect(existsSync(at('a/mask.geojson'))).toBe(false);
     await again.finish(slide.summary);

@@ -1,6 +1,7 @@
 import type { Setting } from '../../config/load.js';
 import { environmentName, OPTIONS, type OptionName, type OptionSpec } from '../../config/options.js';
 import { parseNatsUrl } from '../../event/nats-connect.js';
+import { withoutSecrets } from '../../slide/remote/address.js';
 import { type Command, GENERAL } from '../command.js';
 
 /** Shows what is in force and where it came from; what is wrong has been refused before it gets here. */
@@ -27,8 +28,9 @@ function withUnit(name: OptionName, value: Setting['value']): string {
   return typeof value === 'number' && unit !== undefined ? `${value} ${unit}` : String(value ?? '—');
 }
 
-/** A URL may carry a password. */
+/** A URL may carry a password, the address of a slide a signature. */
 function shown(name: OptionName, setting: Setting): Setting {
-  if (name !== 'nats' || typeof setting.value !== 'string') return setting;
+  if (typeof setting.value !== 'string') return setting;
+  if (name !== 'nats') return { ...setting, value: withoutSecrets(setting.value) };
   return { ...setting, value: parseNatsUrl(setting.value).shown };
 }

@@ -2,6 +2,7 @@ import type { Command } from '../command.js';
 import { compare } from './compare.js';
 import { config } from './config.js';
 import { demo } from './demo.js';
+import { dlqDrop, dlqList, dlqRetry } from './dlq.js';
 import { doctor } from './doctor.js';
 import { eventsCheck, eventsSetup } from './events.js';
 import { labelsCheck, labelsSplit } from './labels.js';
@@ -37,6 +38,9 @@ export const COMMANDS: readonly Command[] = [
   tail,
   eventsSetup,
   eventsCheck,
+  dlqList,
+  dlqRetry,
+  dlqDrop,
   doctor,
   config,
 ];

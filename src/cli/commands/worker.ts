@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import { lastValueFrom, tap } from 'rxjs';
+import { remoteOptions } from '../../../pipelines/name-slides.js';
 import { openParts } from '../../../pipelines/parts.js';
 import { openWorkBus } from '../../../pipelines/work-bus.js';
 import { work } from '../../../pipelines/worker.js';
+import { isAddress } from '../../slide/remote/address.js';
 import { createMemoryLedger } from '../../store/memory-ledger.js';
 import { TaskQueue } from '../../tasks/task-queue.js';
 import { type Command, FLOW, GENERAL, MODEL, NATS, STATUS } from '../command.js';
@@ -17,12 +19,13 @@ export const worker: Command = {
   usage: 'worker',
   summary: 'segment patches that watch or segment --role ingest hands out over NATS',
   notes: `Takes tasks for its own model from the queue, any number of workers on any number of machines. Reads the slides where ingest has
-them, or below --source where the folder is mounted elsewhere. After SIGTERM it finishes what is in hand; one that is killed loses nothing: its tasks
+them, or below --source where the folder is mounted elsewhere, or served by a web server (https://…, with all that it takes to be let in). After SIGTERM it finishes what is in hand; one that is killed loses nothing: its tasks
 go to others after --task-timeout.`,
   options: [
     ...NATS,
     'prefix',
     'source',
+    'http-timeout',
     'task-timeout',
     'task-tries',
     ...MODEL,
@@ -57,8 +60,9 @@ go to others after --task-timeout.`,
       });
       await queue.open();
       const over = status.metrics.sharing.works(queue);
-      const mounted = config.source === undefined ? undefined : resolve(config.source);
-      const options = { queue, lanes: LANES, mounted, tries: config['task-tries'] };
+      const { source } = config;
+      const mounted = source === undefined || isAddress(source) ? source : resolve(source);
+      const options = { queue, lanes: LANES, mounted, remote: remoteOptions(config), tries: config['task-tries'] };
       const observed = { ...parts, observer: status.metrics.observer };
       let tasks = 0;
       let patches = 0;

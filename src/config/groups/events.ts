@@ -74,6 +74,25 @@ export const EVENTS = {
     group: 'events',
     help: 'also the streams that several machines share the work by',
   },
+  slide: {
+    type: 'string',
+    unit: 'id',
+    group: 'events',
+    help: 'dead letters of this slide alone',
+  },
+  kind: {
+    type: 'choice',
+    unit: 'kind',
+    choices: ['permanent', 'poison', 'transient'],
+    group: 'events',
+    help: 'dead letters of this kind alone: permanent, poison or transient (docs/scaling.md)',
+  },
+  yes: {
+    type: 'boolean',
+    default: false,
+    group: 'events',
+    help: 'do it; without it dlq drop says what it would drop',
+  },
   prefix: {
     type: 'string',
     unit: 'subject',

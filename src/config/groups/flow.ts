@@ -29,9 +29,9 @@ export const FLOW = {
   },
   source: {
     type: 'path',
-    unit: 'folder',
+    unit: 'folder or address',
     group: 'flow',
-    help: 'of a worker: where the folder that ingest watches, or is given slides from, is mounted here (default: the same path)',
+    help: 'of a worker: where the folder that ingest watches, or is given slides from, is mounted here, or served by a web server: https://… with what it takes to be let in (default: the same path)',
   },
   'task-patches': {
     type: 'integer',
@@ -59,6 +59,15 @@ export const FLOW = {
     max: 3600,
     group: 'flow',
     help: 'without a sign of life of its worker for so long a task is given to another',
+  },
+  'http-timeout': {
+    type: 'integer',
+    unit: 's',
+    default: 30,
+    min: 1,
+    max: 600,
+    group: 'flow',
+    help: 'of a slide at an address: without a byte for so long a request is given up and made again, four times at most',
   },
   'task-tries': {
     type: 'integer',

@@ -57,4 +57,11 @@ export const OUTPUT = {
     group: 'output',
     help: 'holes smaller than this are filled in mask.geojson and counted; 0 keeps all',
   },
+  outlines: {
+    type: 'choice',
+    choices: ['auto', 'edges', 'smooth'],
+    default: 'auto',
+    group: 'output',
+    help: 'outlines in mask.geojson: edges follow the pixels, smooth ones have a tenth of the corners and stay within half a pixel; auto takes smooth for masks of more than 2^28 pixels',
+  },
 } as const satisfies Record<string, OptionSpec>;

@@ -43,7 +43,7 @@ export interface StreamLayout {
  *
  *     masks    one message a patch; a repeat is refused however late it comes, and a full stream refuses what is new
  *     latest   the last aggregate, and the last progress, of each slide
- *     slides   what became of each slide, and what was given up on, in full
+ *     slides   what became of each slide, what was given up on, and what is wanted to be tried again, in full
  */
 export function streamLayouts(prefix: string): Readonly<Record<StreamKind, StreamLayout>> {
   const base = `${checkPrefix(prefix)}.*.*`;
@@ -60,7 +60,7 @@ export function streamLayouts(prefix: string): Readonly<Record<StreamKind, Strea
     latest: layout('latest', ['aggregate.>', 'slide.progress.>'], 1),
     slides: layout(
       'slides',
-      ['slide.opened.>', 'slide.completed.>', 'slide.incomplete.>', 'slide.failed.>', 'dlq.>'],
+      ['slide.opened.>', 'slide.completed.>', 'slide.incomplete.>', 'slide.failed.>', 'dlq.>', 'retry.>'],
       -1,
     ),
   };

@@ -1,6 +1,7 @@
 import { createInbox, type Msg, type NatsConnection, nuid, type Subscription } from '@nats-io/nats-core';
 import { StromaflowError } from '../../errors.js';
 import type { BusEvent } from '../bus.js';
+import { encodeHeaderValue } from '../cloudevent-headers.js';
 import type { Publisher } from '../nats-publisher.js';
 import { type Outgoing, publishError, send, sendOff, WINDOW } from '../outgoing.js';
 
@@ -193,7 +194,7 @@ export class StreamPublisher implements Publisher {
       const isThere = await this.#options.onDuplicate(event, at);
       if (isThere) this.#options.onStored?.(event, at);
       // Under its own id the server would go on taking it for what is not there any more.
-      else headers.set('Nats-Msg-Id', `${headers.get('ce-id')}#${nuid.next()}`);
+      else headers.setMessageId(`${encodeHeaderValue(event.id)}#${nuid.next()}`);
       return isThere;
     });
   }

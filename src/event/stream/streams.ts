@@ -1,18 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Consumer, type JetStreamManager, jetstream, type StoredMsg, type StreamInfo } from '@nats-io/jetstream';
+import {
+  AckPolicy,
+  type Consumer,
+  type JetStreamManager,
+  jetstream,
+  type StoredMsg,
+  type StreamInfo,
+} from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
 import { decodePercent } from '../../text.js';
 import type { BusEvent } from '../bus.js';
 import { matchesSubject } from '../subjects.js';
-import type { KeptEvents, StreamFill, StreamMark } from './kept-events.js';
+import type { KeptEvents, StreamFill, StreamMark, TakenEvent } from './kept-events.js';
 import { STREAM_KINDS, type StreamKind, type WorkKind } from './layout.js';
+import { pullEach } from './process-stream.js';
 import { checkStreams, describeFinding, infoOf, type StreamInfos } from './setup.js';
 import type { StoredAt } from './stream-publisher.js';
+import { toEvent } from './stream-reader.js';
 
 /** Pause between two looks at a server whose JetStream is not up yet. */
 const LOOK_MS = 200;
 const NO_MESSAGE = 10037;
+/** What was taken and got no sign of life for so long comes to another. */
+const TAKEN_MS = 30_000;
+const noop = (): void => undefined;
 
 /**
  * The streams that a bus publishes to: what is stored in them, and that they are there. One that the server lost is made again
@@ -72,6 +84,38 @@ export class Streams implements KeptEvents {
     }
     await consumer.delete().catch(() => undefined);
     return ids;
+  }
+
+  async *take(
+    pattern: string,
+    durable: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<TakenEvent | undefined, void, void> {
+    const stream = this.#streamOf(pattern);
+    const mend = async (): Promise<number> => {
+      const info = await this.#manager.consumers.add(stream, {
+        ...{ durable_name: durable, filter_subject: pattern, description: pattern },
+        ...{ ack_policy: AckPolicy.Explicit, ack_wait: TAKEN_MS * 1e6, max_deliver: -1 },
+      });
+      return info.num_pending;
+    };
+    let waiting = await mend();
+    if (waiting === 0) yield undefined;
+    const mendAgain = () => mend().then(noop, noop);
+    for await (const message of pullEach(this.#nc, stream, durable, signal, mendAgain)) {
+      const event = toEvent(message);
+      const alive = setInterval(() => message.working(), TAKEN_MS / 3);
+      signal.addEventListener('abort', () => clearInterval(alive), { once: true });
+      const done = async (): Promise<void> => {
+        clearInterval(alive);
+        // Without an answer it comes again, and is seen to again.
+        await message.ackAck().then(noop, noop);
+      };
+      if (event) yield { event, done };
+      else await done();
+      waiting -= 1;
+      if (waiting === 0) yield undefined;
+    }
   }
 
   async fill(): Promise<readonly StreamFill[]> {

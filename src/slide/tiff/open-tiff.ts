@@ -13,7 +13,7 @@ import type { TiffDescription, TiffLevel } from './description.js';
 import { listOf, sizeOf } from './facts.js';
 import { recogniseTiff } from './format.js';
 import { checkTileCount, readPages, readTileArrays, type TiffPage } from './page.js';
-import { isTiff, probeTiff, readBytes, type TiffProbe, truncated, unreadable } from './probe.js';
+import { type ByteReader, isTiff, probeTiff, readBytes, type TiffProbe, truncated, unreadable } from './probe.js';
 import type { FittedLevel } from './pyramid.js';
 import { alphaOf, checkSupported, extraSamplesOf, isGrey } from './support.js';
 
@@ -38,7 +38,7 @@ export interface TiffReading {
  * @throws SLIDE_UNREADABLE, SLIDE_TRUNCATED, SLIDE_UNSUPPORTED (ForeignTiff where OpenSlide would help).
  */
 export function readTiffFacts(
-  fd: number,
+  fd: number | ByteReader,
   path: string,
   size: number,
   { growing = false, scene }: TiffReading = {},
@@ -82,12 +82,17 @@ export function scenesAt(path: string): readonly string[] {
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile() || !isTiff(fd)) return [path];
-    const pages = readPages(probeTiff(fd, path, stats.size));
-    const scenes = recogniseTiff(pages, { fileName: basename(path) })?.scenes ?? [];
+    const scenes = readScenes(fd, path, stats.size);
     return scenes.length > 1 ? scenes.map(scene => `${path}#${scene}`) : [path];
   } finally {
     closeSync(fd);
   }
+}
+
+/** Numbers of the scenes of tissue in a TIFF, from 1; none of what has no scenes. @throws as scenesAt does */
+export function readScenes(fd: number | ByteReader, path: string, size: number): readonly number[] {
+  const pages = readPages(probeTiff(fd, path, size));
+  return recogniseTiff(pages, { fileName: basename(path) })?.scenes ?? [];
 }
 
 const VSI = {
@@ -99,7 +104,7 @@ const VSI = {
 const HEADER_BYTES = 4096;
 
 /** Says so where the pixels contradict their tag (see adobeTransform), because the colours of all patches hang on it. */
-function colourNote(fd: number, level: UnspacedLevel | undefined): Record<string, string> {
+function colourNote(fd: number | ByteReader, level: UnspacedLevel | undefined): Record<string, string> {
   if (level?.compression !== COMPRESSION.jpeg || level.photometric !== PHOTOMETRIC.rgb) return {};
   const tile = level.byteCounts.findIndex(bytes => bytes > 0);
   if (tile < 0) return {};

@@ -21,8 +21,14 @@ export interface ProbedDirectory {
   readonly entries: ReadonlyMap<number, ProbedEntry>;
 }
 
+/** A file's bytes from somewhere else than a file; as many as there are. */
+export interface ByteReader {
+  read(position: number, length: number): Buffer;
+}
+
 export interface TiffProbe {
-  readonly fd: number;
+  /** An open file, or what stands for one. */
+  readonly fd: number | ByteReader;
   readonly path: string;
   /** Bytes. */
   readonly size: number;
@@ -65,7 +71,7 @@ export const NUMBER_TYPES: ReadonlySet<number> = new Set([1, 3, 4, 13, 16, 18]);
  *
  * @throws SLIDE_UNREADABLE when the file is no TIFF or is damaged, SLIDE_TRUNCATED when it ends before its directory.
  */
-export function probeTiff(fd: number, path: string, size: number): TiffProbe {
+export function probeTiff(fd: number | ByteReader, path: string, size: number): TiffProbe {
   const head = readBytes(fd, 0, Math.min(16, size));
   const littleEndian = head[0] === 0x49 && head[1] === 0x49;
   if (size < 8 || !(littleEndian || (head[0] === 0x4d && head[1] === 0x4d))) throw notTiff(path, size, head);
@@ -94,7 +100,7 @@ export function probeTiff(fd: number, path: string, size: number): TiffProbe {
 }
 
 /** True when the file starts as TIFF and BigTIFF files do, whatever follows. */
-export function isTiff(fd: number): boolean {
+export function isTiff(fd: number | ByteReader): boolean {
   const head = readBytes(fd, 0, 4).toString('latin1');
   return ['II*\0', 'II+\0', 'MM\0*', 'MM\0+'].includes(head);
 }
@@ -173,7 +179,8 @@ function readOffset(view: DataView, at: number, littleEndian: boolean): number {
   return Number(view.getBigUint64(at, littleEndian));
 }
 
-export function readBytes(fd: number, position: number, length: number): Buffer {
+export function readBytes(fd: number | ByteReader, position: number, length: number): Buffer {
+  if (typeof fd !== 'number') return fd.read(position, length);
   const buffer = Buffer.alloc(length);
   let done = 0;
   while (done < length) {

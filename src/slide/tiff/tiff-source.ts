@@ -7,27 +7,40 @@ import type { TileSource, TileState } from '../slide.js';
 import { rawTileState } from '../unwritten.js';
 import type { TiffDescription, TiffLevel } from './description.js';
 
+/** Where stored tiles come from. */
+export interface StoredBytes {
+  /** @returns bytes that were read, fewer at the end of the file. */
+  read(into: Buffer, position: number): number;
+  close(): void;
+}
+
 /** Reads the tiles of a TIFF, synchronously: one pread and one decode a tile. */
 export class TiffSource implements TileSource {
   readonly levels: readonly TiffLevel[];
   readonly #path: string;
-  readonly #fd: number;
+  readonly #stored: StoredBytes;
   readonly #decoders: readonly TileDecoder[];
 
   /** @throws SLIDE_UNREADABLE when the file cannot be opened any more. */
   static async open(description: TiffDescription): Promise<TiffSource> {
-    return new TiffSource(description, await Promise.all(description.levels.map(tileDecoderFor)));
+    const decoders = await Promise.all(description.levels.map(tileDecoderFor));
+    return new TiffSource(description, openFile(description.path), decoders);
   }
 
-  private constructor(description: TiffDescription, decoders: readonly TileDecoder[]) {
+  /** Of bytes from elsewhere. */
+  static async over(description: Pick<TiffDescription, 'path' | 'levels'>, stored: StoredBytes): Promise<TiffSource> {
+    return new TiffSource(description, stored, await Promise.all(description.levels.map(tileDecoderFor)));
+  }
+
+  private constructor(
+    { path, levels }: Pick<TiffDescription, 'path' | 'levels'>,
+    stored: StoredBytes,
+    decoders: readonly TileDecoder[],
+  ) {
     this.#decoders = decoders;
-    this.levels = description.levels;
-    this.#path = description.path;
-    try {
-      this.#fd = openSync(description.path, 'r');
-    } catch (error) {
-      throw new StromaflowError('SLIDE_UNREADABLE', `${description.path}: cannot be opened again`, { cause: error });
-    }
+    this.levels = levels;
+    this.#path = path;
+    this.#stored = stored;
   }
 
   readTile(level: number, col: number, row: number, into: Uint8Array): TileState {
@@ -43,7 +56,7 @@ export class TiffSource implements TileSource {
       throw this.#corrupt(level, col, row, `claims ${length} bytes`);
     const decoder = this.#decoders[level]!;
     const tile = decoder.input(length);
-    const got = this.#read(tile, geometry.offsets[index] as number);
+    const got = this.#stored.read(tile, geometry.offsets[index] as number);
     if (got < length) throw this.#corrupt(level, col, row, `ends after ${got} of ${length} bytes`);
     // The last strip of an image may stop at its edge; tiles are always whole.
     const rows = tileWidth === width ? Math.min(tileHeight, height - row * tileHeight) : tileHeight;
@@ -57,18 +70,30 @@ export class TiffSource implements TileSource {
   }
 
   close(): void {
-    closeSync(this.#fd);
-  }
-
-  #read(into: Buffer, position: number): number {
-    try {
-      return readSync(this.#fd, into, 0, into.length, position);
-    } catch (error) {
-      throw new StromaflowError('SLIDE_UNREADABLE', `${this.#path}: cannot be read`, { cause: error });
-    }
+    this.#stored.close();
   }
 
   #corrupt(level: number, col: number, row: number, problem: TileProblem): StromaflowError {
     return tileError(this.#path, level, col, row, problem);
   }
+}
+
+/** @throws SLIDE_UNREADABLE */
+function openFile(path: string): StoredBytes {
+  let fd: number;
+  try {
+    fd = openSync(path, 'r');
+  } catch (error) {
+    throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened again`, { cause: error });
+  }
+  return {
+    read: (into, position) => {
+      try {
+        return readSync(fd, into, 0, into.length, position);
+      } catch (error) {
+        throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be read`, { cause: error });
+      }
+    },
+    close: () => closeSync(fd),
+  };
 }
