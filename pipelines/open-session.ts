@@ -65,6 +65,7 @@ export async function openSession(
     const reader = await readers.open({ info, source, ...remote }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
+    const keptThreshold = parts.config.probabilities ? model.segmenter.info.threshold : undefined;
     const opening = parts.openOutput({
       folder,
       slide: info,
@@ -72,6 +73,7 @@ export async function openSession(
       overview: reader.overview,
       fresh,
       maskTiff: parts.config['mask-tiff'],
+      threshold: keptThreshold,
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
       minArea: parts.config['min-area'],
       minHole: parts.config['min-hole'],
@@ -95,6 +97,7 @@ export async function openSession(
       model,
       lost,
       ...(slide.remote ? { traffic: () => slide.remote!.traffic } : {}),
+      keptThreshold,
       trace,
       ...tilesOf(slide, plan.level, task, run),
       ...folderOf(task),

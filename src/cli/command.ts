@@ -75,6 +75,7 @@ export const OUTPUT: readonly OptionName[] = [
   'fresh',
   'zarr',
   'mask-tiff',
+  'probabilities',
   'dicom-seg',
   'min-area',
   'min-hole',
