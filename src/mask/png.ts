@@ -1,6 +1,7 @@
-import { crc32, deflateSync, inflateSync } from 'node:zlib';
+import { crc32, inflateSync } from '#inflate';
 import { StromaflowError } from '../errors.js';
 import { clearOutside, rowBytes } from './bits.js';
+import { RunDeflate } from './run-deflate.js';
 
 /** A 1-bit mask of any size: rows of ⌈width / 8⌉ bytes, most significant bit left. */
 export interface BitMask {
@@ -11,23 +12,29 @@ export interface BitMask {
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const GREY = 0;
+/** The filter of rows that are stored as differences from the row above. */
+const UP = 2;
 const PALETTE = 3;
 /** Far above any patch; keeps a forged header from allocating gigabytes. */
 const MAX_SIDE = 1 << 16;
 const MAX_PIXELS = 1 << 28;
 
 /**
- * A mask as a 1-bit greyscale PNG (0 black, 1 white): IHDR depth 1, one IDAT, filter 0 (PNG 3rd ed. §11.2, §12.7).
- * Packed rows are what PNG stores, so the only work is deflate, at its fastest level.
+ * A mask as a 1-bit greyscale PNG (0 black, 1 white): IHDR depth 1, one IDAT (PNG 3rd ed. §11.2, §12.7). Rows are stored as
+ * what differs from the row above (filter 2), which is nothing but along edges.
  */
-export function encodeMaskPng(mask: BitMask): Uint8Array {
+export function encodeMaskPng(mask: BitMask): Uint8Array<ArrayBuffer> {
   const { width, height, bits } = mask;
   const stride = rowBytes(width);
   if (width < 1 || height < 1 || bits.length !== stride * height) {
     throw new RangeError(`${bits.length} bytes are no mask of ${width} × ${height} bits`);
   }
   const rows = new Uint8Array((stride + 1) * height);
-  for (let y = 0; y < height; y++) rows.set(bits.subarray(y * stride, (y + 1) * stride), y * (stride + 1) + 1);
+  for (let y = 0, at = 0, to = 0; y < height; y++) {
+    rows[to++] = UP;
+    if (y === 0) for (let i = 0; i < stride; i++) rows[to++] = bits[at++]!;
+    else for (let i = 0; i < stride; i++, at++) rows[to++] = bits[at]! - bits[at - stride]!;
+  }
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
@@ -35,13 +42,40 @@ export function encodeMaskPng(mask: BitMask): Uint8Array {
   header[8] = 1;
   return assemblePng([
     ['IHDR', header],
-    ['IDAT', deflateSync(rows, { level: 1 })],
+    ['IDAT', zlibStream(rows)],
     ['IEND', new Uint8Array(0)],
   ]);
 }
 
+const deflate = new RunDeflate();
+
+/** RFC 1950: header, deflate, Adler-32. */
+function zlibStream(bytes: Uint8Array): Uint8Array {
+  const packed = deflate.run(bytes);
+  const out = new Uint8Array(packed.length + 6);
+  out.set([0x78, 0x01]);
+  out.set(packed, 2);
+  new DataView(out.buffer).setUint32(packed.length + 2, adler32(bytes));
+  return out;
+}
+
+function adler32(bytes: Uint8Array): number {
+  let a = 1;
+  let b = 0;
+  for (let at = 0; at < bytes.length; ) {
+    // So many sums of bytes fit 32 bits (zlib's NMAX).
+    for (const end = Math.min(bytes.length, at + 5552); at < end; at++) {
+      a += bytes[at]!;
+      b += a;
+    }
+    a %= 65_521;
+    b %= 65_521;
+  }
+  return b * 0x1_0000 + a;
+}
+
 /** Signature and chunks, each with its length and CRC. */
-export function assemblePng(chunks: readonly (readonly [type: string, data: Uint8Array])[]): Uint8Array {
+export function assemblePng(chunks: readonly (readonly [type: string, data: Uint8Array])[]): Uint8Array<ArrayBuffer> {
   const total = chunks.reduce((sum, [, data]) => sum + 12 + data.length, SIGNATURE.length);
   const out = new Uint8Array(total);
   const view = new DataView(out.buffer);
@@ -107,12 +141,22 @@ function readChunks(png: Uint8Array): Chunks {
     if (type === 'IHDR') header = body;
     else if (type === 'PLTE') palette = body;
     else if (type === 'IDAT') data.push(body);
-    else if (type === 'IEND' && header) return { header, palette, data: Buffer.concat(data) };
+    else if (type === 'IEND' && header) return { header, palette, data: concat(data) };
     // Upper case marks a critical chunk: one that is not known makes the picture unreadable (PNG 3rd ed. §5.4).
     else if (type.charCodeAt(0) < 0x60) throw invalid(`unknown chunk ${type}`);
     at = end + 4;
   }
   throw invalid('cut off');
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function inflate(data: Uint8Array, expected: number): Uint8Array {

@@ -68,6 +68,8 @@ export interface PatchMask {
   readonly bits: Uint8Array;
   /** Set pixels (padding, missing pixels and glass never count: they are clear). */
   readonly stromaPixels: number;
+  /** The same as a 1-bit PNG, where it was made already. */
+  readonly png?: Uint8Array;
 }
 
 /**

@@ -37,7 +37,7 @@ export interface EndRequest {
 
 /**
  * Reads are as many as patches, so they travel as plain numbers, which are cheap to clone, and several in a message:
- * waking a thread costs up to a tenth of a patch. One message answers one message.
+ * waking a thread costs up to a tenth of a patch. A message is answered by one, or by several where its patches take long.
  */
 export type ReadRequest = readonly [id: number, slide: number, col: number, row: number, slot: number];
 

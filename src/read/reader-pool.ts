@@ -41,7 +41,7 @@ export interface ReaderPoolOptions {
 const DEFAULT_CACHE_BYTES = 128 * 2 ** 20;
 
 /** Reads a thread has at a time: some in work and some waiting, so that it never waits for the main thread. */
-const DEPTH = 4;
+const DEPTH = 8;
 
 /**
  * Neighbouring columns of patches go to the same thread, because they share tiles: as many as leave work for every

@@ -11,7 +11,7 @@ const END_MS = 10_000;
 const MAX_FAILURES = 3;
 
 /** Reads a message carries, when they are quick; a slow one should not wait for another. */
-const QUICK = { reads: 2, seconds: 0.005 } as const;
+const QUICK = { reads: 4, seconds: 0.005 } as const;
 
 /** A read of one patch, and who waits for it. */
 export interface ReaderJob {

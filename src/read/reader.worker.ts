@@ -26,11 +26,21 @@ const memory = new PixelMemory();
 const cache = new TileCache(memory, cacheBytes);
 const readers = new Map<number, PatchReader>();
 
-async function answer(request: Exclude<ReaderRequest, EndRequest>): Promise<ReaderReplies> {
-  if ('op' in request) return [await answerOther(request)];
-  const replies: ReaderReply[] = [];
-  for (const read of request) replies.push(await answerRead(read));
-  return replies;
+/** Nobody waits longer for a patch because others that were asked for with it take their time. */
+const PATIENCE_MS = 5;
+
+async function answer(request: Exclude<ReaderRequest, EndRequest>): Promise<void> {
+  const post = (replies: ReaderReplies): void => port.postMessage(replies);
+  if ('op' in request) return post([await answerOther(request)]);
+  let replies: ReaderReply[] = [];
+  let since = performance.now();
+  for (const [index, read] of request.entries()) {
+    replies.push(await answerRead(read));
+    if (index + 1 < request.length && performance.now() - since < PATIENCE_MS) continue;
+    post(replies);
+    replies = [];
+    since = performance.now();
+  }
 }
 
 async function answerRead([id, slide, col, row, slot]: ReadRequest): Promise<ReaderReply> {
@@ -69,6 +79,6 @@ let last: Promise<void> = new Promise<void>(resolve => void setImmediate(resolve
 port.on('message', (request: ReaderRequest) => {
   last = last.then(async () => {
     if ('op' in request && request.op === 'end') end();
-    else port.postMessage(await answer(request));
+    else await answer(request);
   });
 });

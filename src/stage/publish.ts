@@ -38,7 +38,7 @@ export function publish(
 function eventOf({ session, ref, record, mask, failure }: SettledPatch): BusEvent | undefined {
   const { events, plan, engine, runToken: run } = session;
   if (mask) {
-    const png = encodeMaskPng({ width: mask.side, height: mask.side, bits: mask.bits });
+    const { side, bits, png = encodeMaskPng({ width: side, height: side, bits }) } = mask;
     return events.mask({ ref, record, png, plan, engine, run });
   }
   if (failure) {

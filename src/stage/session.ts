@@ -113,8 +113,8 @@ export class SlideSession {
   readonly model: SessionParts['model'];
   readonly labels: PatchLabels | undefined;
   readonly folder: SourceFolder | undefined;
-  readonly keptThreshold: number | undefined;
   readonly traffic: (() => RemoteTraffic) | undefined;
+  readonly keptThreshold: number | undefined;
   /** Of a worker's slide it is another whenever the process that hands out is another. */
   trace: SlideTrace | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
@@ -147,8 +147,8 @@ export class SlideSession {
     this.model = parts.model;
     this.labels = parts.labels;
     this.folder = parts.folder;
-    this.keptThreshold = parts.keptThreshold;
     this.traffic = parts.traffic;
+    this.keptThreshold = parts.keptThreshold;
     this.trace = parts.trace;
     this.#tiles = parts.tiles;
     this.#sparse = parts.sparse ?? (() => false);

@@ -14,8 +14,9 @@ export function store(observer: PipelineObserver): OperatorFunction<SettledPatch
     const startedAt = performance.now();
     observer.entered('store');
     try {
-      await session.output.patch(ref, record, mask, probabilities);
+      const png = await session.output.patch(ref, record, mask, probabilities);
       observer.left('store', 'ok', (performance.now() - startedAt) / 1000);
+      return png && mask ? { ...patch, mask: { ...mask, png } } : patch;
     } catch (error) {
       session.failure ??= toStromaflowError(error, 'OUTPUT_FAILED', session.slide.id);
       observer.left('store', 'failed', (performance.now() - startedAt) / 1000);

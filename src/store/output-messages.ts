@@ -4,7 +4,7 @@ import type { SegmentedSeries } from './dicom-seg.js';
 import type { ResumedPatches, SlideFilesOptions } from './slide-files.js';
 import type { SlideSummary } from './summary.js';
 
-/** What the main thread asks of the output thread, answered in order, each request once. */
+/** What the main thread asks of the output thread, several in a message; answered in order, each request once. */
 export type OutputRequest =
   | { readonly op: 'open'; readonly options: SlideFilesOptions }
   | { readonly op: 'resume'; readonly records: readonly PatchRecord[] }
@@ -24,4 +24,4 @@ export type OutputRequest =
 
 export type OutputReply =
   | { readonly error: WireError }
-  | { readonly resumed?: ResumedPatches; readonly summary?: SlideSummary };
+  | { readonly resumed?: ResumedPatches; readonly summary?: SlideSummary; readonly png?: Uint8Array<ArrayBuffer> };

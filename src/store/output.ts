@@ -12,8 +12,18 @@ import type { OmeZarrVersion } from './zarr-metadata.js';
 /** Port of a slide's files. Rejects with OUTPUT_FULL or OUTPUT_FAILED. */
 export interface SlideOutput {
   readonly folder: string;
-  /** `probabilities`: patchSize² bytes, round(255 p), kept where that was asked for. Resolved once the patch's mask and line are in their files. The same patch may come again and replaces itself. */
-  patch(ref: PatchRef, record: PatchRecord, mask?: PatchMask, probabilities?: Uint8Array): Promise<void>;
+  /**
+   * Resolved once the patch's mask and line are in their files, to the mask as a 1-bit PNG where it was made on the way. The same patch may come
+   * again and replaces itself.
+   *
+   * @param probabilities patchSize² bytes, round(255 p), kept where that was asked for.
+   */
+  patch(
+    ref: PatchRef,
+    record: PatchRecord,
+    mask?: PatchMask,
+    probabilities?: Uint8Array,
+  ): Promise<Uint8Array | undefined>;
   /**
    * Takes up what earlier starts did, before the first patch. Resolves to the records whose stored mask is lost or
    * damaged (after a power failure, or by somebody's hand): those patches must be done again.
@@ -70,7 +80,8 @@ export async function openSlideOutput(options: SlideOutputOptions): Promise<Slid
     },
     async patch(_ref, record, mask, probabilities) {
       const kept = threshold !== undefined && probabilities ? { probabilities } : {};
-      await thread.ask({ op: 'patch', record, ...(mask ? { bits: mask.bits } : {}), ...kept });
+      const { png } = await thread.ask({ op: 'patch', record, ...(mask ? { bits: mask.bits } : {}), ...kept });
+      return png;
     },
     async resume(records) {
       const { resumed } = await unlessAborted(thread, signal, { op: 'resume', records: [...records] });
@@ -119,6 +130,8 @@ interface Waiting {
 class OutputThread {
   readonly #worker: Worker;
   readonly #waiting: Waiting[] = [];
+  /** Asked and not posted yet: waking a thread costs as much as writing a file. */
+  #asked: OutputRequest[] = [];
   #ended: Promise<unknown> | undefined;
   #failure: StromaflowError | undefined;
 
@@ -127,11 +140,13 @@ class OutputThread {
       // Its garbage is short-lived; a larger nursery would only grow with the length of the run.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });
-    this.#worker.on('message', (reply: OutputReply) => {
-      const waiting = this.#waiting.shift();
+    this.#worker.on('message', (replies: readonly OutputReply[]) => {
+      for (const reply of replies) {
+        const waiting = this.#waiting.shift();
+        if ('error' in reply) waiting?.reject(fromWire(reply.error));
+        else waiting?.resolve(reply);
+      }
       this.#rest();
-      if ('error' in reply) waiting?.reject(fromWire(reply.error));
-      else waiting?.resolve(reply);
     });
     this.#worker.on('error', error => this.#fail(toStromaflowError(error, 'INTERNAL', folder)));
     this.#worker.on('exit', () => this.#fail(new StromaflowError('OUTPUT_FAILED', `${folder}: closed`)));
@@ -143,8 +158,15 @@ class OutputThread {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
       this.#worker.ref();
-      this.#worker.postMessage(request);
+      this.#asked.push(request);
+      if (this.#asked.length === 1) setImmediate(() => this.#post());
     });
+  }
+
+  #post(): void {
+    const asked = this.#asked;
+    this.#asked = [];
+    this.#worker.postMessage(asked);
   }
 
   async end(): Promise<void> {

@@ -26,6 +26,9 @@ export const SUMMARY_FILE = 'summary.json';
 /** How outlines of polygons are drawn: along the pixels' edges, or within half a pixel of them. */
 export type Outlines = 'auto' | 'edges' | 'smooth';
 
+/** Masks that wait to be traced while others are written. */
+const MOST_UNTRACED = 64;
+
 /** Pixels of a mask, a thousand patches of 512: outlines along pixel edges may take 100 MB from here on. */
 const SMOOTH_FROM = 2 ** 28;
 
@@ -132,7 +135,7 @@ export class SlideFiles {
    * memory: after a crash they are traced from the masks.
    */
   patch(record: PatchRecord, bits: Uint8Array | undefined, probabilities?: Uint8Array): void {
-    this.catchUp();
+    if (this.#untraced.length >= MOST_UNTRACED) this.catchUp();
     const { col, row } = record;
     const before = this.#records.get(this.#key(record));
     if (before) this.#replace(before, record, bits);

@@ -60,6 +60,7 @@ console.log(
     summarySeconds: timings.seconds,
     patchesPerSecond: patches.expected / ((endedAt - startedAt) / 1000),
     cpuMsPerPatch: (spent.user + spent.system) / 1000 / patches.expected,
+    systemMsPerPatch: spent.system / 1000 / patches.expected,
     mainMsPerPatch: mainSpent / patches.expected,
     mainLoopUtilisation: utilization,
     rssAtTenth: peak(patches.expected / 10),

@@ -1,4 +1,4 @@
-// `npm run bench [-- graph [--patches 20000] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 // `scale [--seeds 3] [--only events]` shares work over NATS, `chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]` while things go wrong.
 import { parseArgs } from 'node:util';
 import { benchChaos } from './chaos.mjs';
@@ -7,6 +7,7 @@ import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
 import { benchLive } from './live.mjs';
 import { benchNorms } from './norms.mjs';
+import { benchPeers } from './peers.mjs';
 import { benchRatios } from './ratios.mjs';
 import { benchReplay } from './replay.mjs';
 import { benchScale } from './scale.mjs';
@@ -37,9 +38,10 @@ const { values, positionals } = parseArgs({
     threads: { type: 'string' },
     engines: { type: 'string' },
     model: { type: 'string', default: STARTER },
-    rounds: { type: 'string', default: '15' },
+    rounds: { type: 'string' },
     part: { type: 'string' },
     seconds: { type: 'string', default: '10' },
+    slides: { type: 'string' },
   },
 });
 const say = text => values.json || console.log(text);
@@ -57,9 +59,19 @@ const BENCHES = {
     const only = values.only === undefined ? {} : { only: values.only };
     return benchScale({ slide: FIXTURE, chaos: +(values.seeds ?? 3), ...only, say });
   },
+  peers: () => {
+    const counts = values.threads ? { threads: values.threads.split(',').map(Number) } : {};
+    const slides = values.slides ? { slides: values.slides.split(';') } : {};
+    return benchPeers({ rounds: +(values.rounds ?? 5), ...counts, ...slides, say });
+  },
   norms: () => {
     const engines = values.engines?.split(',');
-    return benchNorms({ rounds: +values.rounds, threads: +(values.threads ?? 1), say, ...(engines && { engines }) });
+    return benchNorms({
+      rounds: +(values.rounds ?? 15),
+      threads: +(values.threads ?? 1),
+      say,
+      ...(engines && { engines }),
+    });
   },
   shift: () => benchShift({ model: values.model, say }),
   train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +(values.threads ?? 2), say }),
@@ -76,8 +88,8 @@ const BENCHES = {
         say(`  seed ${seed}: ${lost} lost, ${doubled} doubled${what}, ${seconds.toFixed(0)} s: ${troubles.join(', ')}`);
       },
     }),
-  traces: () => benchTraces({ slide: FIXTURE, rounds: +values.rounds, say }),
-  viewers: () => benchViewers({ part: values.part, seconds: +values.seconds, rounds: +values.rounds, say }),
+  traces: () => benchTraces({ slide: FIXTURE, rounds: +(values.rounds ?? 15), say }),
+  viewers: () => benchViewers({ part: values.part, seconds: +values.seconds, rounds: +(values.rounds ?? 15), say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);

@@ -86,7 +86,7 @@ describe('a slide that fails at the end', () => {
   };
   const outputThat = async (error: Error) => {
     const { session } = await sessionOf();
-    const patch = async (): Promise<void> => {
+    const patch = async (): Promise<undefined> => {
       throw Object.assign(error, { code: 'ENOSPC' });
     };
     return { ...session.output, patch };
