@@ -93,6 +93,27 @@ class Bits {
   }
 }
 
+const STORED_BYTES = 65_535;
+
+/** A zlib stream that holds the data as it is (RFC 1951, 3.2.4): right, and not small. Takes what zlib's takes. */
+export function deflateSync(data: Uint8Array, _options?: { readonly level: number }): Uint8Array {
+  const blocks = Math.max(1, Math.ceil(data.length / STORED_BYTES));
+  const out = new Uint8Array(2 + blocks * 5 + data.length + 4);
+  const view = new DataView(out.buffer);
+  out.set([0x78, 0x01]);
+  let at = 2;
+  for (let block = 0; block < blocks; block++) {
+    const part = data.subarray(block * STORED_BYTES, (block + 1) * STORED_BYTES);
+    out[at] = block === blocks - 1 ? 1 : 0;
+    view.setUint16(at + 1, part.length, true);
+    view.setUint16(at + 3, ~part.length & 0xffff, true);
+    out.set(part, at + 5);
+    at += 5 + part.length;
+  }
+  view.setUint32(at, adler32(data));
+  return out;
+}
+
 /** A zlib stream's data. @throws RangeError for one that is damaged, or holds more than `maxOutputLength` bytes */
 export function inflateSync(data: Uint8Array, { maxOutputLength }: { readonly maxOutputLength: number }): Uint8Array {
   const isZlib = data.length >= 6 && (data[0]! & 15) === 8 && (data[0]! * 256 + data[1]!) % 31 === 0;

@@ -1,7 +1,6 @@
-import { crc32, inflateSync } from '#inflate';
+import { crc32, deflateSync, inflateSync } from '#inflate';
 import { StromaflowError } from '../errors.js';
 import { clearOutside, rowBytes } from './bits.js';
-import { RunDeflate } from './run-deflate.js';
 
 /** A 1-bit mask of any size: rows of ⌈width / 8⌉ bytes, most significant bit left. */
 export interface BitMask {
@@ -12,16 +11,14 @@ export interface BitMask {
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const GREY = 0;
-/** The filter of rows that are stored as differences from the row above. */
-const UP = 2;
 const PALETTE = 3;
 /** Far above any patch; keeps a forged header from allocating gigabytes. */
 const MAX_SIDE = 1 << 16;
 const MAX_PIXELS = 1 << 28;
 
 /**
- * A mask as a 1-bit greyscale PNG (0 black, 1 white): IHDR depth 1, one IDAT (PNG 3rd ed. §11.2, §12.7). Rows are stored as
- * what differs from the row above (filter 2), which is nothing but along edges.
+ * A mask as a 1-bit greyscale PNG (0 black, 1 white): IHDR depth 1, one IDAT, filter 0 (PNG 3rd ed. §11.2, §12.7).
+ * Packed rows are what PNG stores, so the only work is deflate, at its fastest level.
  */
 export function encodeMaskPng(mask: BitMask): Uint8Array<ArrayBuffer> {
   const { width, height, bits } = mask;
@@ -30,11 +27,7 @@ export function encodeMaskPng(mask: BitMask): Uint8Array<ArrayBuffer> {
     throw new RangeError(`${bits.length} bytes are no mask of ${width} × ${height} bits`);
   }
   const rows = new Uint8Array((stride + 1) * height);
-  for (let y = 0, at = 0, to = 0; y < height; y++) {
-    rows[to++] = UP;
-    if (y === 0) for (let i = 0; i < stride; i++) rows[to++] = bits[at++]!;
-    else for (let i = 0; i < stride; i++, at++) rows[to++] = bits[at]! - bits[at - stride]!;
-  }
+  for (let y = 0; y < height; y++) rows.set(bits.subarray(y * stride, (y + 1) * stride), y * (stride + 1) + 1);
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, width);
@@ -42,36 +35,9 @@ export function encodeMaskPng(mask: BitMask): Uint8Array<ArrayBuffer> {
   header[8] = 1;
   return assemblePng([
     ['IHDR', header],
-    ['IDAT', zlibStream(rows)],
+    ['IDAT', deflateSync(rows, { level: 1 })],
     ['IEND', new Uint8Array(0)],
   ]);
-}
-
-const deflate = new RunDeflate();
-
-/** RFC 1950: header, deflate, Adler-32. */
-function zlibStream(bytes: Uint8Array): Uint8Array {
-  const packed = deflate.run(bytes);
-  const out = new Uint8Array(packed.length + 6);
-  out.set([0x78, 0x01]);
-  out.set(packed, 2);
-  new DataView(out.buffer).setUint32(packed.length + 2, adler32(bytes));
-  return out;
-}
-
-function adler32(bytes: Uint8Array): number {
-  let a = 1;
-  let b = 0;
-  for (let at = 0; at < bytes.length; ) {
-    // So many sums of bytes fit 32 bits (zlib's NMAX).
-    for (const end = Math.min(bytes.length, at + 5552); at < end; at++) {
-      a += bytes[at]!;
-      b += a;
-    }
-    a %= 65_521;
-    b %= 65_521;
-  }
-  return b * 0x1_0000 + a;
 }
 
 /** Signature and chunks, each with its length and CRC. */

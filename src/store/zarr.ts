@@ -1,9 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { constants, crc32, deflateSync, gunzipSync, inflateSync } from 'node:zlib';
+import { constants, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
 import { packBits } from '../mask/bits.js';
 import type { MaskPyramid } from '../mask/reduce.js';
-import { RunDeflate } from '../mask/run-deflate.js';
 import type { PatchPlan } from '../read/patch.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import {
@@ -123,25 +122,11 @@ export class MaskStore implements StoredMask {
       if (!this.#folders.has(folder)) mkdirSync(folder, { recursive: true });
       this.#folders.add(folder);
       // Masks are runs of equal bytes: run lengths alone pack them better than level 1's matches, in less time.
-      const packed =
-        this.#layout.codec === 'gzip' ? gzip(bytes) : deflateSync(bytes, { level: 1, strategy: constants.Z_RLE });
-      writeFileSync(this.#partial, packed);
+      const pack = this.#layout.codec === 'gzip' ? gzipSync : deflateSync;
+      writeFileSync(this.#partial, pack(bytes, { level: 1, strategy: constants.Z_RLE }));
       renameSync(this.#partial, path);
     });
   }
-}
-
-const deflate = new RunDeflate();
-
-/** RFC 1952: ten bytes that say nothing but deflate, CRC-32 and length. */
-function gzip(bytes: Uint8Array): Uint8Array {
-  const packed = deflate.run(bytes);
-  const out = Buffer.alloc(packed.length + 18);
-  out.set([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255]);
-  out.set(packed, 10);
-  out.writeUInt32LE(crc32(bytes), packed.length + 10);
-  out.writeUInt32LE(bytes.length, packed.length + 14);
-  return out;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { crc32, deflateRawSync, deflateSync } from 'node:zlib';
+import { crc32, deflateRawSync, deflateSync, inflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import * as portable from '#src/mask/inflate-portable.js';
@@ -30,6 +30,17 @@ describe('inflate without zlib', () => {
       },
     );
     fc.assert(property, { numRuns });
+  });
+
+  it('makes streams that zlib inflates, and its own do', () => {
+    const property = fc.property(data, fc.constantFrom(0, 65_534, 65_535, 65_536), (bytes, zeros) => {
+      const all = new Uint8Array(bytes.length + zeros);
+      all.set(bytes, zeros);
+      const packed = portable.deflateSync(all, { level: 1 });
+      expect(Buffer.compare(inflateSync(packed), all)).toBe(0);
+      expect(Buffer.compare(portable.inflateSync(packed, { maxOutputLength: all.length }), all)).toBe(0);
+    });
+    fc.assert(property, { numRuns: THOROUGH ? 200 : 20 });
   });
 
   it('has the same check sums', () => {
