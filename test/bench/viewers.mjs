@@ -1,5 +1,5 @@
 // What looking costs: frames a second with a hundred thousand patches under a feed of masks, and what fifty viewers cost a run.
-// `npm run bench -- viewers [--part frames|memory|run] [--seconds 10] [--rounds 6]`. Needs chromium.
+// `npm run bench -- viewers [--part frames|memory|run|paced] [--seconds 10] [--rounds 6]`. Needs chromium.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, linkSync, mkdirSync, readFileSync } from 'node:fs';
@@ -7,9 +7,11 @@ import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
-import { lastValueFrom, of } from 'rxjs';
+import { count, lastValueFrom, of } from 'rxjs';
+import { openSession } from '#pipelines/open-session.js';
 import { openParts } from '#pipelines/parts.js';
-import { segmentSlides } from '#pipelines/segment.js';
+import { segmentPatches, segmentSlides } from '#pipelines/segment.js';
+import { takeModel } from '#pipelines/taken-model.js';
 import { loadConfig } from '#src/config/load.js';
 import { createEvents } from '#src/event/contract.js';
 import { createMemoryBus } from '#src/event/memory-bus.js';
@@ -253,7 +255,7 @@ await Promise.allSettled(readers);
  * What viewers and scrapes cost a run: processor time of the process that segments a patch, and the lag of its patches, with and without, in turn. The clients are
  * a process of their own, whose time is not counted.
  */
-async function slowdown(folder, rounds, say) {
+async function slowdown(folder, rounds, perSecond, say) {
   const { config } = await loadConfig({}, {});
   const slide = join(folder, 'slide.tif');
   await makeLargeSlide(FIXTURE, slide, 3);
@@ -282,16 +284,17 @@ async function slowdown(folder, rounds, say) {
     }
     const before = process.cpuUsage();
     const began = performance.now();
-    const result = await lastValueFrom(
-      segmentSlides(of({ path: slide, id, open }), parts, new AbortController().signal),
-    );
+    const { signal } = new AbortController();
+    const task = { path: slide, id, open };
+    const patches = await (perSecond > 0
+      ? paced(task, parts, perSecond, signal)
+      : lastValueFrom(segmentSlides(of(task), parts, signal)).then(({ summary }) => summary.patches.expected));
     const { user, system } = process.cpuUsage(before);
     const wall = (performance.now() - began) / 1000;
     client?.kill();
     lags.sort((a, b) => a - b);
-    const { expected } = result.summary.patches;
     const cpu = (user + system) / 1000;
-    return { cpu: cpu / expected, whole: cpu, wall, rate: expected / wall, p95: lags[Math.floor(0.95 * lags.length)] };
+    return { cpu: cpu / patches, whole: cpu, wall, rate: patches / wall, p95: lags[Math.floor(0.95 * lags.length)] };
   };
   await run('warm', 0);
   const seen = { 0: [], [VIEWERS]: [] };
@@ -316,8 +319,29 @@ async function slowdown(folder, rounds, say) {
   return result;
 }
 
+/** Patches come as from a scanner, so many a second: their lag is what the graph takes. Resolves to how many there were. */
+async function paced(task, parts, perSecond, signal) {
+  const opened = await task.open();
+  const taken = await takeModel(opened, task, parts, signal);
+  const folder = join(parts.config.out, task.id);
+  const session = await openSession(opened, folder, task, parts, taken, signal);
+  parts.onOpened(session);
+  const due = async function* () {
+    const began = performance.now();
+    let given = 0;
+    for (const patch of session.due()) {
+      await sleep(Math.max(0, began + (1000 * given++) / perSecond - performance.now()));
+      yield { ...patch, dueAt: performance.now() };
+    }
+  };
+  const patches = await lastValueFrom(segmentPatches(due(), parts, signal).pipe(count()));
+  await session.close();
+  await taken.release();
+  return patches;
+}
+
 /** What looking costs: the page, its memory, and the run that is looked at. */
-export async function benchViewers({ part, seconds = 10, rounds, say }) {
+export async function benchViewers({ part, seconds = 10, rounds, perSecond = 8, say }) {
   say(
     `${cpus()[0].model}, ${cpus().length} cores, load ${loadavg()[0].toFixed(1)}; Chromium draws in software (--disable-gpu, Skia)`,
   );
@@ -327,6 +351,7 @@ export async function benchViewers({ part, seconds = 10, rounds, say }) {
     result.frames = await withFolder(folder => frames(folder, seconds, say));
   }
   if (part === 'memory') result.memory = await withFolder(folder => memory(folder, seconds, say));
-  if (part === undefined || part === 'run') result.run = await withFolder(folder => slowdown(folder, rounds, say));
+  if (part === undefined || part === 'run') result.run = await withFolder(folder => slowdown(folder, rounds, 0, say));
+  if (part === 'paced') result.paced = await withFolder(folder => slowdown(folder, rounds, perSecond, say));
   return result;
 }
