@@ -56,7 +56,7 @@ describe('the line on what is not in a result', () => {
 
 const folder = '/out/S';
 const result = (id: string, more: Partial<Told>, state: 'completed' | 'incomplete' = 'completed'): SlideResult => {
-  const summary = { ...whole, ...more } as never;
+  const summary = { ...whole, ...more, source: {} } as never;
   const path = `/in/${id}.svs`;
   if (state === 'completed') return { path, id, state, summary, folder };
   return { path, id, state, reason: 'tiles-missing', done: 1, expected: 30, summary, folder };

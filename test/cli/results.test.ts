@@ -19,7 +19,7 @@ const path = '/scans/S1.svs';
 const completed = (failed: number, folder = join(process.cwd(), 'out', id)): SlideResult => {
   const patches = { expected: 30, segmented: 20, empty: 10 - failed, missing: 0, failed };
   const area = { stromaMm2: 0.12345, tissueMm2: 0.5, stromaFraction: 0.2469 };
-  return { path, id, state: 'completed', summary: { area, patches } as never, folder };
+  return { path, id, state: 'completed', summary: { area, patches, source: {} } as never, folder };
 };
 const failed: SlideResult = { path, id, state: 'failed', error: new StromaflowError('SLIDE_NO_MPP', 'no spacing') };
 const interrupted: SlideResult = { path, id, state: 'interrupted', done: 4, expected: 30 };
