@@ -47,9 +47,9 @@ const TASK_TIMEOUT = 5;
 export async function benchScale({ slide, chaos = 3, only, say }) {
   return withFolder(async folder => {
     const parts = {
-      events: () => publishing(folder, say),
       speedup: () => speedups(folder, say),
       cost: () => cost(folder, slide, say),
+      events: () => publishing(folder, say),
       recovery: () => recovery(folder, say),
       chaos: async () => {
         const onProgress = ({ seed, lost, doubled, troubles }) =>
@@ -206,7 +206,7 @@ async function speedups(folder, say) {
       `${workers} workers: ${patches} patches in ${seconds.toFixed(1)} s, ${(rates[workers] / rates[1]).toFixed(2)} × one`,
     );
   }
-  return { speedup2: rates[2] / rates[1], speedup4: rates[4] / rates[1], speedup8: rates[8] / rates[1] };
+  return { speedup8: rates[8] / rates[1] };
 }
 
 async function share({ nats, slide, workers, out }) {
