@@ -14,9 +14,10 @@ export async function openBus(config: Config, role: 'publisher' | 'listener' = '
 
 /** How a configuration reaches NATS; undefined where it names no server. */
 export function natsOptions(config: Config): NatsOptions | undefined {
-  const { nats: url, 'nats-creds': credsFile, 'nats-ca': caFile, 'nats-cert': certFile, 'nats-key': keyFile } = config;
+  const { nats: url, 'nats-creds': credsFile, 'nats-nkey': nkeyFile } = config;
+  const { 'nats-ca': caFile, 'nats-cert': certFile, 'nats-key': keyFile } = config;
   if (url === undefined) return undefined;
   const tls = { ...(caFile && { caFile }), ...(certFile && { certFile }), ...(keyFile && { keyFile }) };
   const secured = Object.keys(tls).length > 0;
-  return { url, ...(credsFile && { credsFile }), ...(secured && { tls }) };
+  return { url, ...(credsFile && { credsFile }), ...(nkeyFile && { nkeyFile }), ...(secured && { tls }) };
 }

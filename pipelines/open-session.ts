@@ -18,6 +18,7 @@ import type { Ledger, RunGrowth, RunLedger } from '../src/store/ledger.js';
 import type { Outlines } from '../src/store/slide-files.js';
 import type { Parts } from './parts.js';
 import { planOf } from './plan-of.js';
+import { recallRevision } from './recall-revision.js';
 import type { SlideTask } from './slide-task.js';
 import { folderOf } from './source-folder.js';
 import type { TakenModel } from './taken-model.js';
@@ -65,6 +66,9 @@ export async function openSession(
     const reader = await readers.open({ info, source, ...remote }, plan, tissueRule);
     opened.push(reader);
     const fresh = [...run.records()].length === 0;
+    const token = runToken({ ...key, fingerprint: run.fingerprint });
+    if (fresh) await recallRevision(info.id, token, run, parts, giveUp);
+    const keptThreshold = parts.config.probabilities ? model.segmenter.info.threshold : undefined;
     const opening = parts.openOutput({
       folder,
       slide: info,
@@ -72,6 +76,7 @@ export async function openSession(
       overview: reader.overview,
       fresh,
       maskTiff: parts.config['mask-tiff'],
+      threshold: keptThreshold,
       omeZarr: parts.config.zarr === 'v3' ? '0.5' : '0.4',
       minArea: parts.config['min-area'],
       minHole: parts.config['min-hole'],
@@ -90,11 +95,12 @@ export async function openSession(
       grows: task.live !== undefined,
       output,
       run,
-      runToken: runToken({ ...key, fingerprint: run.fingerprint }),
+      runToken: token,
       events,
       model,
       lost,
       ...(slide.remote ? { traffic: () => slide.remote!.traffic } : {}),
+      keptThreshold,
       trace,
       ...tilesOf(slide, plan.level, task, run),
       ...folderOf(task),

@@ -117,7 +117,11 @@ export async function openParts(
     const arena = allocateArena(config, model);
     const engineEvents = new Subject<EngineEvent>();
     const onEvent = (event: EngineEvent): void => engineEvents.next(event);
-    const { probabilities = false } = given;
+    if (config.probabilities && isIngest)
+      throw new StromaflowError('CONFIG_INVALID', '--probabilities does not go with --role ingest', {
+        fix: 'leave it off: workers answer with masks',
+      });
+    const probabilities = given.probabilities || config.probabilities;
     const setup = { config, arena, probabilities, onEvent };
     const fits = config['fit-norm'] === undefined ? undefined : new NormFits(model, setup);
     const nats = isIngest ? keep(await openWorkBus(config)) : undefined;

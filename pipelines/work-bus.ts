@@ -26,6 +26,7 @@ export function handOut(config: Config, bus: NatsBus, rule: TissueRule | null, r
     subjects: new WorkSubjects(prefix, { site, scanner }),
     patches: config['task-patches'],
     delayMs: config['batch-delay'],
+    shipBytes: config.ship === 'tiles' ? config['ship-bytes'] : undefined,
     briefOf: ({ slide: info, source, plan }) => ({ info, source: toldElsewhere(source!), plan, rule, root }),
   });
 }

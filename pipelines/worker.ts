@@ -2,12 +2,9 @@ import { connect, filter, ignoreElements, map, merge, Observable, tap } from 'rx
 import { StromaflowError, toStromaflowError } from '../src/errors.js';
 import { traced } from '../src/event/bus.js';
 import { encodeMaskPng } from '../src/mask/png.js';
-import type { PatchPlan, PatchRef } from '../src/read/patch.js';
+import type { PatchRef } from '../src/read/patch.js';
 import { patchRef } from '../src/read/plan.js';
-import type { SlideHandle } from '../src/read/reader-pool.js';
 import { endsSlide } from '../src/slide/ends-slide.js';
-import { isAddress } from '../src/slide/remote/address.js';
-import type { OpenedSlide } from '../src/slide/slide.js';
 import { credit } from '../src/stage/credit.js';
 import { FairQueue } from '../src/stage/fair-queue.js';
 import { infer } from '../src/stage/infer.js';
@@ -15,15 +12,13 @@ import { hasTissue, type ReadPatch, type SettledPatch } from '../src/stage/item.
 import { outcome } from '../src/stage/outcome.js';
 import { PatchTraces } from '../src/stage/patch-traces.js';
 import { read } from '../src/stage/read.js';
-import { type DuePatch, SlideSession } from '../src/stage/session.js';
+import type { DuePatch, SlideSession } from '../src/stage/session.js';
 import { SlideTrace } from '../src/stage/slide-trace.js';
-import { createMemoryLedger } from '../src/store/memory-ledger.js';
-import { openNoOutput } from '../src/store/no-output.js';
-import { type Brief, readBrief } from '../src/tasks/brief.js';
-import { type Reach, reachSlide } from '../src/tasks/reach-slide.js';
+import type { Reach } from '../src/tasks/reach-slide.js';
 import { outcomeEvents, type PatchResult } from '../src/tasks/task.js';
 import type { TakenTask, TaskQueue } from '../src/tasks/task-queue.js';
 import type { Parts } from './parts.js';
+import { WorkerSlides } from './worker-slides.js';
 
 export interface WorkOptions extends Reach {
   readonly queue: TaskQueue;
@@ -42,8 +37,6 @@ export interface TaskResult {
   readonly error?: StromaflowError;
 }
 
-/** Slides held open, of those that tasks were for last. */
-const OPEN_SLIDES = 8;
 const PUT_BACK_MS = 2000;
 
 /**
@@ -58,7 +51,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
   const { credits, observer, config, tracer } = parts;
   const traces = new PatchTraces(tracer);
   const due = new FairQueue<DuePatch>();
-  const slides = new OpenSlides(parts, options);
+  const slides = new WorkerSlides(parts, options);
   const collected = new Map<PatchRef, (patch: SettledPatch) => void>();
   const whole = new AbortController();
   const lacksTissue = (patch: ReadPatch): boolean => !hasTissue(patch);
@@ -96,11 +89,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     const { task, tries } = taken;
     const about = { slide: task.slide, patches: task.patches.length };
     const isVoid = (await slides.briefOf(taken).catch(() => null)) === undefined;
-    if (isVoid) {
-      slides.forget(keyOf(taken));
-      await taken.done();
-      return { ...about, state: 'void' };
-    }
+    if (isVoid) return giveBack(taken);
     if (tries > options.tries) {
       const message = `${task.slide}: a task of ${about.patches} patches was begun ${tries - 1} times and never finished`;
       const error = new StromaflowError('ENGINE_FAILED', message, {
@@ -108,7 +97,7 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       });
       return giveUp(taken, 'infer', error);
     }
-    let session: SlideSession;
+    let session: SlideSession | undefined;
     try {
       session = await slides.open(taken);
     } catch (cause) {
@@ -117,12 +106,13 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       taken.putBack(PUT_BACK_MS * tries);
       return { ...about, state: 'put-back', error };
     }
+    if (!session) return giveBack(taken);
     if (tracer && session.trace?.traceparent !== taken.traceparent)
       session.trace = taken.traceparent === undefined ? undefined : SlideTrace.below(tracer, taken.traceparent);
     const settled = await segment(session, taken);
     if (session.failure) {
       const error = toStromaflowError(session.failure, 'ENGINE_FAILED', task.slide);
-      slides.forget(keyOf(taken));
+      slides.forget(taken);
       // Nobody can read what is not there any more.
       const isFinal = error.code === 'SLIDE_CHANGED' || (endsSlide(error) && tries === options.tries);
       if (isFinal) return giveUp(taken, 'read', error);
@@ -134,6 +124,14 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
     await say(taken, settled.map(resultOf));
     await taken.done();
     return { ...about, state: 'done' };
+  };
+
+  /** Whoever wanted it wants it no more, or hands it out again. */
+  const giveBack = async (taken: TakenTask): Promise<TaskResult> => {
+    const { slide, patches } = taken.task;
+    slides.forget(taken);
+    await taken.done();
+    return { slide, patches: patches.length, state: 'void' };
   };
 
   /** The dead letter of each patch is on its way before the task is gone. */
@@ -163,15 +161,15 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
       for await (const taken of options.queue.take(signal)) subscriber.next(await doOne(taken));
     };
     void Promise.all(Array.from({ length: options.lanes }, lane))
-      .then(
-        () => subscriber.complete(),
-        error => subscriber.error(error),
-      )
       .finally(async () => {
         due.close();
         whole.abort();
         await slides.close();
-      });
+      })
+      .then(
+        () => subscriber.complete(),
+        error => subscriber.error(error),
+      );
   });
   return merge(graph.pipe(ignoreElements()), done$);
 }
@@ -179,106 +177,4 @@ export function work(parts: Parts, options: WorkOptions, signal: AbortSignal): O
 function resultOf({ record, mask, failure }: SettledPatch): PatchResult {
   if (mask) return { record, png: encodeMaskPng({ width: mask.side, height: mask.side, bits: mask.bits }) };
   return { record, ...(failure ? { failure } : {}) };
-}
-
-const keyOf = ({ task: { run, brief } }: TakenTask): string => `${run} ${brief.version}`;
-
-/** The slides that tasks are for, opened in the reader threads; those of long ago are closed. */
-class OpenSlides {
-  readonly #parts: Parts;
-  readonly #reach: Reach;
-  readonly #briefs = new Map<string, Promise<Brief | undefined>>();
-  readonly #sessions = new Map<string, Promise<SlideSession>>();
-
-  constructor(parts: Parts, reach: Reach) {
-    this.#parts = parts;
-    this.#reach = reach;
-  }
-
-  /** Undefined where it is gone. */
-  async briefOf(taken: TakenTask): Promise<Brief | undefined> {
-    const run = keyOf(taken);
-    const known = this.#briefs.get(run);
-    if (known) return known;
-    const { mounted } = this.#reach;
-    const folder = mounted !== undefined && isAddress(mounted) ? undefined : mounted;
-    const brief = taken.brief().then(parts => parts && readBrief(parts, folder));
-    this.#briefs.set(run, brief);
-    brief.catch(() => this.#briefs.delete(run));
-    return brief;
-  }
-
-  async open(taken: TakenTask): Promise<SlideSession> {
-    const run = keyOf(taken);
-    let session = this.#sessions.get(run);
-    if (session) this.#sessions.delete(run);
-    else session = this.#begin(taken);
-    // The last asked for stands last.
-    this.#sessions.set(run, session);
-    session.catch(() => this.forget(run));
-    for (const oldest of [...this.#sessions.keys()].slice(0, -OPEN_SLIDES)) this.forget(oldest);
-    return session;
-  }
-
-  forget(run: string): void {
-    const session = this.#sessions.get(run);
-    this.#sessions.delete(run);
-    this.#briefs.delete(run);
-    void session
-      ?.then(async open => {
-        open.endOfDue();
-        await open.drained;
-        await open.close();
-      })
-      .catch(() => undefined);
-  }
-
-  async close(): Promise<void> {
-    for (const run of [...this.#sessions.keys()]) this.forget(run);
-  }
-
-  async #begin(taken: TakenTask): Promise<SlideSession> {
-    const { readers, models, events } = this.#parts;
-    const { run } = taken.task;
-    const brief = await this.briefOf(taken);
-    if (!brief) throw new StromaflowError('EVENTS_STREAM', `${taken.task.slide}: its brief is not in the stream`);
-    const { plan, rule, ...told } = brief;
-    const slide = await reachSlide(told, this.#reach);
-    const { info } = slide;
-    const reader = await openReader(readers, slide, plan, rule);
-    const key = { slide: info.id, fingerprint: info.fingerprint, modelVersion: '', plan: '' };
-    return new SlideSession({
-      ...{ slide: info, plan, reader, events, runToken: run },
-      output: await openNoOutput({ folder: '' }),
-      run: await createMemoryLedger().run(key),
-      model: models.current,
-    });
-  }
-}
-
-/** Whoever closes the reader closes what it fetches through. */
-async function openReader(
-  readers: Parts['readers'],
-  slide: OpenedSlide,
-  plan: PatchPlan,
-  rule: Brief['rule'],
-): Promise<SlideHandle> {
-  const { remote } = slide;
-  try {
-    const reader = await readers.open(slide, plan, rule);
-    return {
-      read: (ref, slot, signal) => reader.read(ref, slot, signal),
-      reopen: openings => reader.reopen(openings),
-      get openings() {
-        return reader.openings;
-      },
-      close: async () => {
-        await reader.close();
-        remote?.close();
-      },
-    };
-  } catch (error) {
-    remote?.close();
-    throw error;
-  }
 }

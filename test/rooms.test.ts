@@ -34,7 +34,7 @@ const ROOMS = [
 /** Every room may use them, and they use none. */
 const SHARED = ['arena', 'csv', 'errors', 'random', 'run-key', 'text', 'version'].map(name => `src/${name}.ts`);
 /** What a package's user imports, of any room. */
-const ENTRY = ['src/index.ts'];
+const ENTRY = ['src/index.ts', 'src/browser.ts'];
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const files = ['src', 'pipelines'].flatMap(top =>

@@ -66,7 +66,10 @@ const LOOKS = {
       },
       overrides: [],
     },
-    options: { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi', sort: 'desc' } },
+    options: {
+      legend: { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] },
+      tooltip: { mode: 'multi', sort: 'desc' },
+    },
   }),
   stat: (unit, options) => ({
     fieldConfig: {
@@ -97,7 +100,12 @@ const LOOKS = {
   }),
   heatmap: unit => ({
     fieldConfig: { defaults: {}, overrides: [] },
-    options: { calculate: false, color: { mode: 'scheme', scheme: 'RdPu', steps: 64 }, yAxis: { unit }, cellGap: 1 },
+    options: {
+      calculate: false,
+      color: { mode: 'scheme', scheme: 'RdPu', fill: 'dark-orange', exponent: 0.5, reverse: false, steps: 64 },
+      yAxis: { unit },
+      cellGap: 1,
+    },
   }),
   table: () => ({
     fieldConfig: { defaults: {}, overrides: [] },
@@ -148,7 +156,6 @@ export function dashboardOf({ uid, title, links = [], rows }) {
           type: 'datasource',
           query: 'prometheus',
           hide: 0,
-          current: {},
           options: [],
         },
         {

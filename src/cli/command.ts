@@ -58,8 +58,15 @@ export const PATCHES: readonly OptionName[] = [
 export const TISSUE: readonly OptionName[] = ['keep-empty', 'tissue-saturation', 'tissue-od', 'tissue-fraction'];
 export const FLOW: readonly OptionName[] = ['readers', 'batches-in-flight'];
 /** Of one that hands out work. */
-export const INGEST: readonly OptionName[] = ['role', 'task-patches', 'tasks-ahead', 'task-timeout'];
-export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-ca', 'nats-cert', 'nats-key'];
+export const INGEST: readonly OptionName[] = [
+  'role',
+  'task-patches',
+  'tasks-ahead',
+  'task-timeout',
+  'ship',
+  'ship-bytes',
+];
+export const NATS: readonly OptionName[] = ['nats', 'nats-creds', 'nats-nkey', 'nats-ca', 'nats-cert', 'nats-key'];
 export const STREAMS: readonly OptionName[] = ['stream-days', 'stream-bytes', 'stream-replicas', 'stream-storage'];
 export const EVENTS: readonly OptionName[] = [...NATS, 'publish', 'prefix', 'site', 'scanner', 'aggregate-interval'];
 export const STATUS: readonly OptionName[] = ['host', 'port', 'token-file', 'access-log', 'otlp'];
@@ -68,6 +75,7 @@ export const OUTPUT: readonly OptionName[] = [
   'fresh',
   'zarr',
   'mask-tiff',
+  'probabilities',
   'dicom-seg',
   'min-area',
   'min-hole',

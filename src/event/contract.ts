@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto';
 import type { PatchPlan, PatchRecord, PatchRef } from '../read/patch.js';
 import type { RunKey } from '../run-key.js';
 import type { BusEvent } from './bus.js';
+import { EVENT_TYPES } from './event-types.js';
 import type { Aggregate, DeadLetter, MaskHeaders, SlidePayloads } from './payloads.js';
 import { buildSubject, checkPrefix, DEFAULT_PREFIX, type Origin, type SlideState, type Topic } from './subjects.js';
+
+export { EVENT_TYPES } from './event-types.js';
 
 /**
  * Makes the events of the contract (docs/events.md). An id names an effect, not an attempt: the same patch of the same
@@ -37,13 +40,6 @@ export interface EventsOptions extends Origin {
   /** Clock of `time`. */
   readonly now?: () => Date;
 }
-
-export const EVENT_TYPES = {
-  slide: (state: SlideState) => `stromaflow.slide.${state}.v1`,
-  mask: 'stromaflow.mask.v1',
-  aggregate: 'stromaflow.aggregate.v1',
-  dlq: (stage: DeadLetter['stage']) => `stromaflow.dlq.${stage}.v1`,
-} as const;
 
 /** Short name of a run for ids and headers: 12 hex digits (48 bits) of SHA-256 over its key. */
 export function runToken(key: RunKey): string {

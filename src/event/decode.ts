@@ -1,7 +1,7 @@
 import { StromaflowError } from '../errors.js';
 import { decodeMaskPng } from '../mask/png.js';
 import type { BusEvent } from './bus.js';
-import { EVENT_TYPES } from './contract.js';
+import { EVENT_TYPES } from './event-types.js';
 import type { Aggregate, DeadLetter, MaskHeaders, SlidePayloads } from './payloads.js';
 import { eventSchemas } from './schemas/index.js';
 import type { JsonSchema } from './schemas/schema.js';

@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
-import { type Authenticator, credsAuthenticator, errors, type NatsConnection } from '@nats-io/nats-core';
+import {
+  type Authenticator,
+  credsAuthenticator,
+  errors,
+  type NatsConnection,
+  nkeyAuthenticator,
+} from '@nats-io/nats-core';
 import { connect, type NodeConnectionOptions } from '@nats-io/transport-node';
 import { StromaflowError } from '../errors.js';
 import { decodePercent } from '../text.js';
@@ -14,8 +20,7 @@ export async function openConnection(options: NatsOptions): Promise<NatsConnecti
   const target = parseNatsUrl(options.url);
   const backoff = new Backoff();
   options.signal?.throwIfAborted();
-  const authenticator =
-    options.credsFile === undefined ? undefined : credsAuthenticator(await readCreds(options.credsFile));
+  const authenticator = await authenticatorOf(options);
   const opening = openWith({ options, target, backoff, authenticator }).catch((error: unknown) => {
     throw unreachable(target.shown, error);
   });
@@ -61,11 +66,27 @@ function tlsOptions({ tls }: NatsOptions, { servers }: NatsTarget): NonNullable<
   return { ...tls, ...byAddress };
 }
 
-async function readCreds(path: string): Promise<Uint8Array> {
+async function authenticatorOf({ credsFile, nkeyFile }: NatsOptions): Promise<Authenticator | undefined> {
+  if (credsFile !== undefined && nkeyFile !== undefined)
+    throw new StromaflowError('CONFIG_INVALID', 'a credentials file and an nkey are two ways to sign in', {
+      fix: 'give one of --nats-creds and --nats-nkey',
+    });
+  if (credsFile !== undefined) return credsAuthenticator(await readSecret(credsFile, 'the credentials file'));
+  if (nkeyFile === undefined) return undefined;
+  const text = new TextDecoder().decode(await readSecret(nkeyFile, 'the nkey'));
+  // Of a file with comments, or of a credentials file, the line that is a seed.
+  const seed = /^\s*(SU[A-Z2-7]{56})\s*$/m.exec(text)?.[1];
+  if (seed) return nkeyAuthenticator(new TextEncoder().encode(seed));
+  throw new StromaflowError('CONFIG_INVALID', `${nkeyFile}: has no seed of a user's nkey`, {
+    fix: 'a seed is a line of 58 letters and digits that begins with SU; nk -gen user writes one',
+  });
+}
+
+async function readSecret(path: string, what: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new StromaflowError('FILE_NOT_FOUND', `${path}: the credentials file cannot be read`, { cause });
+    throw new StromaflowError('FILE_NOT_FOUND', `${path}: ${what} cannot be read`, { cause });
   }
 }
 
@@ -132,7 +153,7 @@ function unreachable(shown: string, error: unknown): StromaflowError {
   const detail = error instanceof Error ? error.message : String(error);
   return new StromaflowError('BUS_UNREACHABLE', `NATS server ${shown}: ${detail.toLowerCase()}`, {
     cause: error,
-    ...(refused ? { fix: 'correct the user, password, token or credentials file' } : {}),
+    ...(refused ? { fix: 'correct the user, password, token, nkey or credentials file' } : {}),
   });
 }
 

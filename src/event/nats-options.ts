@@ -9,6 +9,8 @@ export interface NatsOptions {
   readonly name?: string;
   /** A `.creds` file (JWT and nkey seed). */
   readonly credsFile?: string;
+  /** A file with the seed of an nkey (`SU…`), as `nk -gen user` writes it. */
+  readonly nkeyFile?: string;
   readonly token?: string;
   readonly user?: string;
   readonly pass?: string;

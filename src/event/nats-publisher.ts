@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { StromaflowError } from '../errors.js';
 import type { BusEvent } from './bus.js';
@@ -99,7 +98,7 @@ export class CorePublisher implements Publisher {
     try {
       await this.#nc.flush();
       // A refusal (-ERR) arrives before the PONG but is told through an async iterator: let that run first.
-      await setImmediate();
+      await new Promise<void>(resolve => (globalThis.setImmediate ?? setTimeout)(() => resolve()));
     } catch {
       lost = true;
     }

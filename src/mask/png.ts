@@ -1,4 +1,4 @@
-import { crc32, deflateSync, inflateSync } from 'node:zlib';
+import { crc32, deflateSync, inflateSync } from '#inflate';
 import { StromaflowError } from '../errors.js';
 import { clearOutside, rowBytes } from './bits.js';
 
@@ -107,12 +107,22 @@ function readChunks(png: Uint8Array): Chunks {
     if (type === 'IHDR') header = body;
     else if (type === 'PLTE') palette = body;
     else if (type === 'IDAT') data.push(body);
-    else if (type === 'IEND' && header) return { header, palette, data: Buffer.concat(data) };
+    else if (type === 'IEND' && header) return { header, palette, data: concat(data) };
     // Upper case marks a critical chunk: one that is not known makes the picture unreadable (PNG 3rd ed. §5.4).
     else if (type.charCodeAt(0) < 0x60) throw invalid(`unknown chunk ${type}`);
     at = end + 4;
   }
   throw invalid('cut off');
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function inflate(data: Uint8Array, expected: number): Uint8Array {

@@ -32,6 +32,8 @@ export interface Slide extends Status {
   readonly shape: { readonly width: number; readonly height: number; readonly mpp: number; readonly grid: Grid } | null;
   readonly picture: { readonly tile: number; readonly levels: number } | null;
   readonly mask: { readonly tile: number; readonly levels: number; readonly coarse: number } | null;
+  /** Probabilities are kept, and the mask is cut at this, 0–1. */
+  readonly probability: { readonly threshold: number } | null;
   readonly codes: string | null;
   readonly position: string;
 }

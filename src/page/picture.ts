@@ -8,8 +8,9 @@ const REFRESH_MS = 250;
 /** Level sizes and addresses, as the server has them: no level is asked for that it does not offer. */
 export function pictureSource({ slide, shape, picture }: Slide): object {
   const { width, height } = shape!;
-  const levels = picture?.levels ?? 1;
   const tile = picture?.tile ?? 512;
+  // Where there is no picture, as many as one would have: of a large slide in one level OpenSeadragon looks at each of a hundred thousand places at every frame.
+  const levels = picture?.levels ?? Math.max(1, Math.ceil(Math.log2(Math.max(width, height) / tile)) + 1);
   const finest = levels - 1;
   return {
     // Without any overlap OpenSeadragon draws each tile a pixel larger, so that the picture slips below the mask.

@@ -6,10 +6,12 @@ import { library, type OsdViewer } from './osd.js';
 import { PatchGrid } from './patch-grid.js';
 import { drawPatterns } from './patterns.js';
 import { LivePicture, pictureSource } from './picture.js';
-import { TileLayer } from './tile-layer.js';
+import { type MaskShape, TileLayer } from './tile-layer.js';
 import { Tools } from './tools.js';
 import { type View, viewOf } from './view.js';
 
+/** A view that is at rest for so long is counted. */
+const COUNT_MS = 250;
 /** Longest part of the view that the scale bar takes. */
 const BAR_SHARE = 0.25;
 
@@ -21,6 +23,7 @@ export class SlideView {
   readonly #viewer: OsdViewer | undefined;
   readonly #patches: PatchGrid | undefined;
   readonly #mask: TileLayer | undefined;
+  readonly #probabilities: TileLayer | undefined;
   readonly #picture: LivePicture | undefined;
   readonly #measure: Measure;
   readonly #tools: Tools;
@@ -28,6 +31,11 @@ export class SlideView {
   #status: Status;
   #frame = 0;
   #frames = 0;
+  #counting: number | undefined;
+  /** Threshold and view that were counted last. */
+  #counted = '';
+  /** Of the overlay: asking the browser for it at every frame would make it lay out the page. */
+  #size: { readonly width: number; readonly height: number };
   /** The view that is on the canvas. */
   #drawn = '';
 
@@ -35,36 +43,44 @@ export class SlideView {
   constructor(slide: Slide, restart: () => void) {
     this.#slide = slide;
     this.#status = slide;
-    const { shape, mask, codes } = slide;
+    this.#size = sizeOf(this.#overlay);
+    const { shape, mask, probability, codes } = slide;
     this.#measure = new Measure(shape?.mpp ?? 1);
-    this.#tools = new Tools(this.#over.signal, {
-      changed: () => this.#restyle(),
-      zoom: factor => {
-        this.#viewer?.viewport.zoomBy(factor);
-        this.#viewer?.viewport.applyConstraints();
+    this.#tools = new Tools(
+      this.#over.signal,
+      {
+        changed: () => this.#restyle(),
+        zoom: factor => {
+          this.#viewer?.viewport.zoomBy(factor);
+          this.#viewer?.viewport.applyConstraints();
+        },
+        home: () => this.#viewer?.viewport.goHome(),
+        measure: on => {
+          this.#measure.on = on;
+          this.#overlay.classList.toggle('measuring', on);
+          this.redraw();
+        },
+        mark: () => {
+          const { view } = this;
+          if (!view) return;
+          this.#measure.mark({
+            x: view.left + view.width / 2 / view.scale,
+            y: view.top + view.height / 2 / view.scale,
+          });
+          this.redraw();
+        },
+        snapshot: () => void this.snapshot().then(saveAs(`${slide.slide}.png`)),
       },
-      home: () => this.#viewer?.viewport.goHome(),
-      measure: on => {
-        this.#measure.on = on;
-        this.#overlay.classList.toggle('measuring', on);
-        this.redraw();
-      },
-      mark: () => {
-        const { view } = this;
-        if (!view) return;
-        this.#measure.mark({ x: view.left + view.width / 2 / view.scale, y: view.top + view.height / 2 / view.scale });
-        this.redraw();
-      },
-      snapshot: () => void this.snapshot().then(saveAs(`${slide.slide}.png`)),
-    });
+      probability?.threshold,
+    );
     drawTitle(slide);
     drawNotes(slide);
     if (shape && codes !== null) this.#patches = new PatchGrid(shape.grid, bytesOf(codes));
     // Before the picture, which fits itself into the room that is left.
     drawFacts(slide, this.#patches);
     if (shape) {
-      if (mask && this.#patches)
-        this.#mask = new TileLayer(slide.slide, mask, this.#patches, this.#tools.style, () => this.redraw());
+      if (mask && this.#patches) this.#mask = this.#layer('mask', mask, this.#patches);
+      if (mask && probability && this.#patches) this.#probabilities = this.#layer('probability', mask, this.#patches);
       this.#viewer = this.#open();
       if (this.#viewer && this.#patches) this.#picture = new LivePicture(this.#viewer, this.#patches, slide);
       this.#listenToPointer();
@@ -73,9 +89,14 @@ export class SlideView {
     this.#events.addEventListener('slide', ({ data }) => this.#take(JSON.parse(data) as Status));
     this.#events.addEventListener('patches', ({ data }) => this.#change(JSON.parse(data) as Changes));
     this.#events.addEventListener('reset', restart);
-    new ResizeObserver(() => this.redraw()).observe(byId('stage'));
+    this.#resize.observe(byId('stage'));
     this.redraw();
   }
+
+  readonly #resize = new ResizeObserver(() => {
+    this.#size = sizeOf(this.#overlay);
+    this.redraw();
+  });
 
   /** Frames that were drawn. */
   get frames(): number {
@@ -83,7 +104,7 @@ export class SlideView {
   }
 
   get settled(): boolean {
-    return (this.#mask?.settled ?? true) && this.#frame === 0;
+    return this.#layers.every(layer => layer.settled) && this.#frame === 0;
   }
 
   get viewer(): OsdViewer | undefined {
@@ -92,9 +113,17 @@ export class SlideView {
 
   get view(): View | undefined {
     const { shape } = this.#slide;
-    const { clientWidth, clientHeight } = this.#overlay;
-    if (!shape || !this.#viewer || clientWidth === 0) return undefined;
-    return viewOf(this.#viewer, shape.width, clientWidth, clientHeight);
+    const { width, height } = this.#size;
+    if (!shape || !this.#viewer || width === 0) return undefined;
+    return viewOf(this.#viewer, shape.width, width, height);
+  }
+
+  get #layers(): TileLayer[] {
+    return [this.#mask, this.#probabilities].filter(layer => layer !== undefined);
+  }
+
+  #layer(shows: 'mask' | 'probability', shape: MaskShape, patches: PatchGrid): TileLayer {
+    return new TileLayer(this.#slide.slide, shows, shape, patches, this.#tools.style, () => this.redraw());
   }
 
   /** Draws at the next frame. */
@@ -124,7 +153,9 @@ export class SlideView {
   close(): void {
     this.#over.abort();
     this.#events.close();
-    this.#mask?.close();
+    this.#resize.disconnect();
+    for (const layer of this.#layers) layer.close();
+    clearTimeout(this.#counting);
     this.#viewer?.destroy();
     cancelAnimationFrame(this.#frame);
     this.#overlay.getContext('2d')!.clearRect(0, 0, this.#overlay.width, this.#overlay.height);
@@ -183,7 +214,7 @@ export class SlideView {
   }
 
   #restyle(): void {
-    if (this.#mask) this.#mask.style = this.#tools.style;
+    for (const layer of this.#layers) layer.style = this.#tools.style;
     this.redraw();
   }
 
@@ -198,7 +229,7 @@ export class SlideView {
     if (!this.#patches) return;
     for (const [col, row, code] of patches) {
       this.#patches.set(col, row, code);
-      this.#mask?.touch(col, row);
+      for (const layer of this.#layers) layer.touch(col, row);
     }
     for (const [col, row, bits] of masks) this.#mask?.thumbnail(col, row, bytesOf(bits));
     this.#picture?.changed();
@@ -231,10 +262,34 @@ export class SlideView {
     ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
     ctx.clearRect(0, 0, view.width, view.height);
     if (this.#patches && this.#tools.patterns) drawPatterns(ctx, this.#patches, view, this.#slide.shape!);
-    this.#mask?.draw(ctx, view, ratio);
+    for (const layer of this.#layers) layer.draw(ctx, view, ratio);
+    this.#countAbove();
     this.#measure.draw(ctx, view);
     byId('hint').textContent = this.#measure.text;
     this.#drawScale(view);
+  }
+
+  /** What is above the threshold is counted when the view rests: it is nobody's result, and that is said all the time. */
+  #countAbove(): void {
+    const isShown = this.#probabilities !== undefined && this.#tools.style.shape === 'probability';
+    byId('cut').hidden = !isShown;
+    clearTimeout(this.#counting);
+    if (!isShown) return;
+    const { threshold } = this.#tools.style;
+    const say = (what: string): void => {
+      const published = this.#slide.probability!.threshold.toFixed(2);
+      byId('cut-text').textContent = `${threshold.toFixed(2)}${what}, not what was published (${published})`;
+    };
+    const what = `${threshold} ${this.#drawn}`;
+    if (what !== this.#counted) say('');
+    this.#counting = window.setTimeout(() => {
+      const { view } = this;
+      const pixels = view && this.#probabilities?.above(view, devicePixelRatio);
+      if (pixels === undefined) return;
+      const { mpp, grid } = this.#slide.shape!;
+      say(`: ${(pixels * ((mpp * grid.downsample) / 1000) ** 2).toFixed(3)} mm² in view`);
+      this.#counted = what;
+    }, COUNT_MS);
   }
 
   #drawScale(view: View): void {
@@ -244,6 +299,8 @@ export class SlideView {
     byId('scale-bar').style.width = `${(um / mpp) * view.scale}px`;
   }
 }
+
+const sizeOf = ({ clientWidth, clientHeight }: HTMLElement) => ({ width: clientWidth, height: clientHeight });
 
 const saveAs =
   (name: string) =>

@@ -4,10 +4,12 @@ import type { View } from './view.js';
 
 /** How the mask is shown. */
 export interface MaskStyle {
-  readonly shape: 'fill' | 'outline' | 'none';
+  readonly shape: 'fill' | 'outline' | 'none' | 'probability';
   /** #rrggbb */
   readonly colour: string;
   readonly opacity: number;
+  /** Of probabilities: from where on they are shown in full, 0–1. */
+  readonly threshold: number;
 }
 
 export interface MaskShape {
@@ -28,8 +30,10 @@ interface Tile {
   readonly col: number;
   readonly row: number;
   readonly canvas: HTMLCanvasElement;
-  /** 0 or 1 a pixel. */
+  /** 0 or 1 a pixel; of probabilities 0 where none is known, else 255 p and 1 at least. */
   readonly mask: Uint8Array;
+  /** How it is painted. */
+  look: string;
   /** Change of the patches up to which it is true; undefined: nothing was loaded yet. */
   loaded: number | undefined;
   loading: boolean;
@@ -44,6 +48,7 @@ interface Tile {
  */
 export class TileLayer {
   readonly #slide: string;
+  readonly #shows: 'mask' | 'probability';
   readonly #shape: MaskShape;
   readonly #patches: PatchGrid;
   readonly #changed: () => void;
@@ -54,8 +59,16 @@ export class TileLayer {
   #closed = false;
 
   /** @param changed called when there is something new to draw. */
-  constructor(slide: string, shape: MaskShape, patches: PatchGrid, style: MaskStyle, changed: () => void) {
+  constructor(
+    slide: string,
+    shows: 'mask' | 'probability',
+    shape: MaskShape,
+    patches: PatchGrid,
+    style: MaskStyle,
+    changed: () => void,
+  ) {
     this.#slide = slide;
+    this.#shows = shows;
     this.#shape = shape;
     this.#patches = patches;
     this.#style = style;
@@ -63,9 +76,7 @@ export class TileLayer {
   }
 
   set style(style: MaskStyle) {
-    const { shape, colour } = this.#style;
     this.#style = style;
-    if (style.shape !== shape || style.colour !== colour) for (const tile of this.#tiles.values()) this.#paint(tile);
     this.#changed();
   }
 
@@ -81,7 +92,7 @@ export class TileLayer {
   }
 
   draw(ctx: CanvasRenderingContext2D, view: View, pixelRatio: number): void {
-    if (this.#style.shape === 'none') return;
+    if (!this.#isShown) return;
     const level = this.levelFor(view, pixelRatio);
     const { downsample, cols, rows } = this.#patches.grid;
     const span = this.#shape.tile * downsample * 2 ** level;
@@ -97,6 +108,18 @@ export class TileLayer {
     this.#load();
   }
 
+  /** Of the mask, or of probabilities where they are shown instead. */
+  get #isShown(): boolean {
+    const { shape } = this.#style;
+    return this.#shows === 'probability' ? shape === 'probability' : shape === 'fill' || shape === 'outline';
+  }
+
+  /** Another way to paint is another text. */
+  get #look(): string {
+    const { shape, colour, threshold } = this.#style;
+    return this.#shows === 'probability' ? String(threshold) : `${shape} ${colour}`;
+  }
+
   /** A patch has changed: what shows it is no longer true. */
   touch(col: number, row: number): void {
     for (const tile of this.#tiles.values())
@@ -105,6 +128,7 @@ export class TileLayer {
 
   /** Paints a patch that came on every tile that shows it. */
   thumbnail(col: number, row: number, bits: Uint8Array): void {
+    if (this.#shows === 'probability') return;
     const from = this.#shape.tile / 2 ** this.#shape.coarse;
     const stride = (from + 7) >> 3;
     for (const tile of this.#tiles.values()) {
@@ -119,6 +143,31 @@ export class TileLayer {
         }
       this.#paint(tile, left, top, side, side);
     }
+  }
+
+  /** Mask pixels in view above the threshold, at the resolution that is shown; undefined while some are on their way. */
+  above(view: View, pixelRatio: number): number | undefined {
+    const level = this.levelFor(view, pixelRatio);
+    const { downsample, cols, rows } = this.#patches.grid;
+    const { tile: side } = this.#shape;
+    const pixel = downsample * 2 ** level;
+    const range = (from: number, length: number, patches: number): readonly [number, number] => {
+      const end = (patches * side) / 2 ** level;
+      return [Math.max(0, Math.floor(from / pixel)), Math.min(Math.ceil(end), Math.ceil((from + length) / pixel))];
+    };
+    const [left, right] = range(view.left, view.width / view.scale, cols);
+    const [top, bottom] = range(view.top, view.height / view.scale, rows);
+    const least = this.#style.threshold * 255;
+    let count = 0;
+    for (let row = Math.floor(top / side); row * side < bottom; row++)
+      for (let col = Math.floor(left / side); col * side < right; col++) {
+        const tile = this.#tiles.get(`${level}/${col}/${row}`);
+        if (tile?.loaded === undefined) return undefined;
+        for (let y = Math.max(0, top - row * side); y < Math.min(side, bottom - row * side); y++)
+          for (let x = Math.max(0, left - col * side); x < Math.min(side, right - col * side); x++)
+            if (tile.mask[y * side + x]! > least) count += 1;
+      }
+    return count * 4 ** level;
   }
 
   close(): void {
@@ -137,6 +186,7 @@ export class TileLayer {
     const place = (at: number, from: number): number => (at * span - from) * view.scale;
     const [x, y, side] = [place(col, view.left), place(row, view.top), span * view.scale];
     if (tile.loaded !== undefined) {
+      if (tile.look !== this.#look) this.#paint(tile);
       ctx.drawImage(tile.canvas, x, y, side, side);
       return;
     }
@@ -160,7 +210,7 @@ export class TileLayer {
       if (this.#tiles.size < KEPT) break;
       this.#tiles.delete(oldest);
     }
-    return { level, col, row, canvas, mask, loaded: undefined, loading: false, touched: 0, askedAt: 0 };
+    return { level, col, row, canvas, mask, look: '', loaded: undefined, loading: false, touched: 0, askedAt: 0 };
   }
 
   /** Asks for what was drawn last and is not there, or no longer true. */
@@ -189,7 +239,7 @@ export class TileLayer {
     this.#loading += 1;
     const since = this.#patches.changes;
     try {
-      const answer = await fetch(slideUrl(this.#slide, `/mask/${tile.level}/${tile.col}/${tile.row}`));
+      const answer = await fetch(slideUrl(this.#slide, `/${this.#shows}/${tile.level}/${tile.col}/${tile.row}`));
       if (!answer.ok) throw new Error(String(answer.status));
       const bitmap = await createImageBitmap(await answer.blob());
       if (this.#closed) return;
@@ -213,15 +263,28 @@ export class TileLayer {
     ctx.drawImage(bitmap, 0, 0);
     bitmap.close();
     const { data } = ctx.getImageData(0, 0, side, side);
-    for (let i = 0; i < tile.mask.length; i++) tile.mask[i] = data[i * 4]! >> 7;
+    if (this.#shows === 'mask') for (let i = 0; i < tile.mask.length; i++) tile.mask[i] = data[i * 4]! >> 7;
+    else
+      for (let i = 0; i < tile.mask.length; i++) tile.mask[i] = data[i * 4 + 3] === 0 ? 0 : Math.max(1, data[i * 4]!);
     this.#paint(tile);
   }
 
   #paint(tile: Tile, left = 0, top = 0, width: number = this.#shape.tile, height: number = this.#shape.tile): void {
+    const look = this.#look;
+    const isWhole = width === this.#shape.tile && height === this.#shape.tile;
+    // A part of a tile that is painted otherwise: all of it, when it is drawn.
+    if (!isWhole && tile.look !== look) return;
+    tile.look = look;
     const ctx = tile.canvas.getContext('2d')!;
     const image = ctx.createImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer);
-    const { colour, shape } = this.#style;
+    const { colour, shape, threshold } = this.#style;
+    if (this.#shows === 'probability') {
+      const inks = inksOf(threshold);
+      for (let i = 0; i < pixels.length; i++) pixels[i] = inks[tile.mask[i]!]!;
+      ctx.putImageData(image, left, top);
+      return;
+    }
     const [r, g, b] = [1, 3, 5].map(at => Number.parseInt(colour.slice(at, at + 2), 16)) as [number, number, number];
     const ink = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
     const { tile: side } = this.#shape;
@@ -232,6 +295,27 @@ export class TileLayer {
       }
     ctx.putImageData(image, left, top);
   }
+}
+
+/** Below the threshold they are shown faintly: what is known and low is not what is not known. */
+const FAINT = 64;
+
+/** Dark blue over grey to yellow, told apart by everybody (after the ends and middle of cividis), as pixels of a canvas; 0 is not known. */
+function inksOf(threshold: number): Uint32Array {
+  const ends = [
+    [0, 34, 78],
+    [124, 123, 120],
+    [254, 232, 56],
+  ] as const;
+  const inks = new Uint32Array(256);
+  for (let value = 1; value < 256; value++) {
+    const at = (value / 255) * 2;
+    const [low, high] = at < 1 ? [ends[0], ends[1]] : [ends[1], ends[2]];
+    const [r, g, b] = [0, 1, 2].map(i => Math.round(low[i]! + (high[i]! - low[i]!) * (at < 1 ? at : at - 1)));
+    const alpha = value > threshold * 255 ? 255 : FAINT;
+    inks[value] = ((alpha << 24) | (b! << 16) | (g! << 8) | r!) >>> 0;
+  }
+  return inks;
 }
 
 /** Whether a pixel of a mask is one of the two next to what is not mask; past the tile it goes on as it is. */

@@ -12,14 +12,16 @@ interface Acts {
   snapshot(): void;
 }
 
-const STYLES = ['fill', 'outline', 'none'] as const;
+const STYLES = ['fill', 'outline', 'none', 'probability'] as const;
 
 /** The buttons, and the keys that do the same. */
 export class Tools {
   readonly #acts: Acts;
 
-  constructor(signal: AbortSignal, acts: Acts) {
+  /** @param threshold what the mask is cut at where its probabilities are there, 0–1. */
+  constructor(signal: AbortSignal, acts: Acts, threshold: number | undefined) {
     this.#acts = acts;
+    this.#offerProbabilities(threshold);
     const on = (id: string, event: string, act: () => void): void => byId(id).addEventListener(event, act, { signal });
     on('zoom-in', 'click', () => acts.zoom(1.5));
     on('zoom-out', 'click', () => acts.zoom(1 / 1.5));
@@ -27,7 +29,7 @@ export class Tools {
     on('follow', 'click', () => void this.#toggle('follow'));
     on('measure', 'click', () => acts.measure(this.#toggle('measure')));
     on('snapshot', 'click', acts.snapshot);
-    for (const id of ['style', 'colour', 'opacity', 'patterns']) on(id, 'input', acts.changed);
+    for (const id of ['style', 'colour', 'opacity', 'patterns', 'threshold']) on(id, 'input', acts.changed);
     document.addEventListener('keydown', event => this.#key(event), { signal });
     signal.addEventListener('abort', () => {
       for (const id of ['follow', 'measure']) byId(id).setAttribute('aria-pressed', 'false');
@@ -40,6 +42,7 @@ export class Tools {
       shape: STYLES.find(shape => shape === byId<HTMLSelectElement>('style').value) ?? 'fill',
       colour: byId<HTMLSelectElement>('colour').value,
       opacity: Number(byId<HTMLInputElement>('opacity').value),
+      threshold: Number(byId<HTMLInputElement>('threshold').value),
     };
   }
 
@@ -54,6 +57,14 @@ export class Tools {
   /** Whoever moves the slide by hand wants to look there. */
   unfollow(): void {
     byId('follow').setAttribute('aria-pressed', 'false');
+  }
+
+  #offerProbabilities(threshold: number | undefined): void {
+    const style = byId<HTMLSelectElement>('style');
+    const option = style.querySelector<HTMLOptionElement>('[value="probability"]')!;
+    option.disabled = threshold === undefined;
+    if (threshold !== undefined) byId<HTMLInputElement>('threshold').valueAsNumber = threshold;
+    else if (style.value === 'probability') style.value = 'fill';
   }
 
   #toggle(id: 'follow' | 'measure'): boolean {
@@ -72,7 +83,8 @@ export class Tools {
     else if (key === 's') this.#acts.snapshot();
     else if (key === 'o') {
       const style = byId<HTMLSelectElement>('style');
-      style.value = STYLES[(STYLES.indexOf(this.style.shape) + 1) % STYLES.length]!;
+      const offered = [...style.options].flatMap(({ value, disabled }) => (disabled ? [] : [value]));
+      style.value = offered[(offered.indexOf(style.value) + 1) % offered.length]!;
       this.#acts.changed();
     } else if (key === '[' || key === ']') {
       opacity.valueAsNumber += key === '[' ? -0.1 : 0.1;

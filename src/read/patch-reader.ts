@@ -6,9 +6,8 @@ import { insideOf, mirrorOutside } from './mirror.js';
 import { type OverviewCanvas, OverviewPainter } from './overview.js';
 import type { PatchPlan } from './patch.js';
 import type { PixelMemory } from './pixel-memory.js';
-import { validSize } from './plan.js';
+import { regionOf, validSize } from './plan.js';
 import { BLOCK, PatchReducer } from './reduce.js';
-import type { Region } from './region.js';
 import type { TileCache } from './tile-cache.js';
 import { countTissue, DEFAULT_TISSUE_RULE, type TissueRule } from './tissue.js';
 
@@ -78,7 +77,7 @@ export class PatchReader {
     const start = performance.now();
     const [width, height] = validSize(this.#plan, col, row);
     const patch = this.#memory.area('patch', slot.length);
-    const missing = this.#missing(await this.#assembler.read(this.#region(col, row), patch), width, height);
+    const missing = this.#missing(await this.#assembler.read(regionOf(this.#plan, col, row), patch), width, height);
     const validPixels = width * height;
     const storedPixels = validPixels - areaOf(missing);
     const tissuePixels = this.#look(patch, col, row, width, height, missing);
@@ -107,21 +106,6 @@ export class PatchReader {
     const { core, margin, patchSize, width, height } = this.#plan;
     const inside = (place: number, size: number) => insideOf(place * core - margin, patchSize, size);
     mirrorOutside(slot, patchSize, inside(col, width), inside(row, height));
-  }
-
-  #region(col: number, row: number): Region {
-    const { level, scale, core, margin, patchSize, rows, width, height } = this.#plan;
-    return {
-      level,
-      scale,
-      x: col * core - margin,
-      y: row * core - margin,
-      width: patchSize,
-      height: patchSize,
-      slideWidth: width,
-      slideHeight: height,
-      nextTop: row + 1 < rows ? (row + 1) * core - margin : Number.POSITIVE_INFINITY,
-    };
   }
 
   /** Parts of the region as parts of the core. */

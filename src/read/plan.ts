@@ -1,6 +1,7 @@
 import { StromaflowError } from '../errors.js';
 import type { LevelGeometry, SlideInfo } from '../slide/slide.js';
 import type { Padding, PatchPlan, PatchRef } from './patch.js';
+import type { Region } from './region.js';
 
 export interface PlanOptions {
   /** Spacing wanted, µm per pixel. */
@@ -170,4 +171,20 @@ export function checkPatch({ patchSize, margin, blended }: PatchShape): void {
   // More, and more than two patches would reach a pixel along an axis.
   if (blended && (margin === 0 || margin * 4 > patchSize))
     throw invalid(`an overlap of ${2 * margin} px: must be from 32 px to half of ${patchSize}`);
+}
+
+/** The rectangle that a patch is read from. */
+export function regionOf(plan: PatchPlan, col: number, row: number): Region {
+  const { level, scale, core, margin, patchSize, rows, width, height } = plan;
+  return {
+    level,
+    scale,
+    x: col * core - margin,
+    y: row * core - margin,
+    width: patchSize,
+    height: patchSize,
+    slideWidth: width,
+    slideHeight: height,
+    nextTop: row + 1 < rows ? (row + 1) * core - margin : Number.POSITIVE_INFINITY,
+  };
 }

@@ -103,7 +103,8 @@ interface Spans {
   readonly total: Float64Array;
 }
 
-function spansOf(origin: number, size: number, scale: number, levelSize: number, slideSize: number): Spans {
+/** @param origin of the interval, in output pixels. */
+export function spansOf(origin: number, size: number, scale: number, levelSize: number, slideSize: number): Spans {
   const from = Math.max(0, -origin);
   const to = Math.max(from, Math.min(size, slideSize - origin));
   const first = new Int32Array(size);

@@ -4,6 +4,7 @@ import type { GrowingDicomDescription } from './dicom/growing-dicom-source.js';
 import type { NdTiffDescription } from './ndtiff/description.js';
 import type { OpenSlideDescription } from './openslide/openslide-source.js';
 import type { RemoteTiffDescription } from './remote/description.js';
+import type { ShippedDescription } from './shipped-source.js';
 import type { TileSource, TileSourceDescription } from './slide.js';
 import type { TiffDescription } from './tiff/description.js';
 import type { TileFolderDescription } from './tile-folder/tile-set.js';
@@ -39,6 +40,10 @@ const KINDS: Readonly<Record<string, OpenSource>> = {
   ndtiff: async description => {
     const { NdTiffSource } = await import('./ndtiff/ndtiff-source.js');
     return new NdTiffSource(description as NdTiffDescription);
+  },
+  shipped: async description => {
+    const { openShippedSource } = await import('./shipped-source.js');
+    return openShippedSource(description as ShippedDescription, openTileSource);
   },
   image: async description => {
     const { openImageTileSource } = await import('./image/image-source.js');

@@ -82,6 +82,8 @@ export interface SessionParts {
   readonly traffic?: () => RemoteTraffic;
   /** Records of the ledger whose mask is gone: their patches are due again. */
   readonly lost?: readonly PatchRecord[];
+  /** Probabilities are kept, and masks are cut at this, 0–1. */
+  readonly keptThreshold?: number | undefined;
   /** Where what is done for it is traced. */
   readonly trace?: SlideTrace | undefined;
 }
@@ -112,6 +114,7 @@ export class SlideSession {
   readonly labels: PatchLabels | undefined;
   readonly folder: SourceFolder | undefined;
   readonly traffic: (() => RemoteTraffic) | undefined;
+  readonly keptThreshold: number | undefined;
   /** Of a worker's slide it is another whenever the process that hands out is another. */
   trace: SlideTrace | undefined;
   readonly #tiles: (() => TileCounts) | undefined;
@@ -145,6 +148,7 @@ export class SlideSession {
     this.labels = parts.labels;
     this.folder = parts.folder;
     this.traffic = parts.traffic;
+    this.keptThreshold = parts.keptThreshold;
     this.trace = parts.trace;
     this.#tiles = parts.tiles;
     this.#sparse = parts.sparse ?? (() => false);

@@ -9,12 +9,12 @@ import type { PipelineObserver } from './observer.js';
  */
 export function store(observer: PipelineObserver): OperatorFunction<SettledPatch, SettledPatch> {
   return mergeMap(async patch => {
-    const { session, ref, record, mask } = patch;
+    const { session, ref, record, mask, probabilities } = patch;
     if (session.failure) return patch;
     const startedAt = performance.now();
     observer.entered('store');
     try {
-      const png = await session.output.patch(ref, record, mask);
+      const png = await session.output.patch(ref, record, mask, probabilities);
       observer.left('store', 'ok', (performance.now() - startedAt) / 1000);
       return png && mask ? { ...patch, mask: { ...mask, png } } : patch;
     } catch (error) {

@@ -5,6 +5,8 @@ import { askedOnce } from './asked.js';
 export interface HandedOut {
   /** Patches that are out. */
   readonly backlog: number;
+  /** Bytes of tiles that were shipped to them. */
+  readonly shippedBytes: number;
 }
 
 /** What a worker's queue can be asked; TaskQueue fits. */
@@ -35,6 +37,15 @@ export function createSharingMetrics(registry: Registry): SharingMetrics {
         registers,
         collect() {
           this.set(work.backlog);
+        },
+      });
+      new Counter({
+        name: 'stromaflow_shipped_tile_bytes_total',
+        help: 'Bytes of tiles that were shipped to workers; 0 where they have the folder.',
+        registers,
+        collect() {
+          this.reset();
+          this.inc(work.shippedBytes);
         },
       });
       const again = new Counter({

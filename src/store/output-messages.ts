@@ -8,7 +8,12 @@ import type { SlideSummary } from './summary.js';
 export type OutputRequest =
   | { readonly op: 'open'; readonly options: SlideFilesOptions }
   | { readonly op: 'resume'; readonly records: readonly PatchRecord[] }
-  | { readonly op: 'patch'; readonly record: PatchRecord; readonly bits?: Uint8Array }
+  | {
+      readonly op: 'patch';
+      readonly record: PatchRecord;
+      readonly bits?: Uint8Array;
+      readonly probabilities?: Uint8Array;
+    }
   | {
       readonly op: 'finish';
       readonly summary: SlideSummary;

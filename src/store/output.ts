@@ -15,8 +15,15 @@ export interface SlideOutput {
   /**
    * Resolved once the patch's mask and line are in their files, to the mask as a 1-bit PNG where it was made on the way. The same patch may come
    * again and replaces itself.
+   *
+   * @param probabilities patchSize² bytes, round(255 p), kept where that was asked for.
    */
-  patch(ref: PatchRef, record: PatchRecord, mask?: PatchMask): Promise<Uint8Array | undefined>;
+  patch(
+    ref: PatchRef,
+    record: PatchRecord,
+    mask?: PatchMask,
+    probabilities?: Uint8Array,
+  ): Promise<Uint8Array | undefined>;
   /**
    * Takes up what earlier starts did, before the first patch. Resolves to the records whose stored mask is lost or
    * damaged (after a power failure, or by somebody's hand): those patches must be done again.
@@ -49,6 +56,8 @@ export interface SlideOutputOptions {
   readonly outlines?: Outlines;
   /** Write mask.tif too. */
   readonly maskTiff?: boolean;
+  /** Keep probabilities too, and say that masks are cut at this, 0–1. */
+  readonly threshold?: number | undefined;
   /** Aborts opening and resuming. */
   readonly signal?: AbortSignal;
 }
@@ -56,12 +65,12 @@ export interface SlideOutputOptions {
 /** Starts the slide's output thread and lays out its folder. */
 export async function openSlideOutput(options: SlideOutputOptions): Promise<SlideOutput> {
   const { folder, plan, overview, fresh, omeZarr = '0.4', minArea = 0, minHole = 0, signal } = options;
-  const { maskTiff = false, outlines = 'auto' } = options;
+  const { maskTiff = false, outlines = 'auto', threshold } = options;
   signal?.throwIfAborted();
   const thread = new OutputThread(folder);
   await unlessAborted(thread, signal, {
     op: 'open',
-    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole, outlines, maskTiff },
+    options: { folder, plan, overview, fresh, omeZarr, minArea, minHole, outlines, maskTiff, threshold },
   });
   let unpainted: readonly PatchRecord[] = [];
   return {
@@ -69,8 +78,9 @@ export async function openSlideOutput(options: SlideOutputOptions): Promise<Slid
     get unpainted() {
       return unpainted;
     },
-    async patch(_ref, record, mask) {
-      const { png } = await thread.ask({ op: 'patch', record, ...(mask ? { bits: mask.bits } : {}) });
+    async patch(_ref, record, mask, probabilities) {
+      const kept = threshold !== undefined && probabilities ? { probabilities } : {};
+      const { png } = await thread.ask({ op: 'patch', record, ...(mask ? { bits: mask.bits } : {}), ...kept });
       return png;
     },
     async resume(records) {

@@ -30,8 +30,8 @@ async function answer(request: OutputRequest): Promise<OutputReply> {
     files.close();
     return {};
   }
-  const { record, bits } = request;
-  files.patch(record, bits);
+  const { record, bits, probabilities } = request;
+  files.patch(record, bits, probabilities);
   return bits ? { png: encodeMaskPng({ width: side, height: side, bits }) } : {};
 }
 

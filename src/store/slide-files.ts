@@ -16,6 +16,7 @@ import { OVERVIEW_FILE, renderOverview } from './overview.js';
 import { OverviewMask } from './overview-mask.js';
 import { OverviewPixels } from './overview-pixels.js';
 import { PATCHES_FILE, PatchLines } from './patches-jsonl.js';
+import { ProbabilityStore } from './probability-store.js';
 import type { SievedPolygons, SlideFilesSummary, SlideSummary } from './summary.js';
 import { MASK_STORE, MaskStore } from './zarr.js';
 import type { OmeZarrVersion } from './zarr-metadata.js';
@@ -50,6 +51,8 @@ export interface SlideFilesOptions {
   readonly outlines: Outlines;
   /** Also as mask.tif. @default false */
   readonly maskTiff?: boolean;
+  /** Keep probabilities, whose masks are cut at this. */
+  readonly threshold?: number | undefined;
 }
 
 export interface ResumedPatches {
@@ -66,6 +69,7 @@ export interface ResumedPatches {
 export class SlideFiles {
   readonly #options: SlideFilesOptions;
   readonly #store: MaskStore;
+  readonly #probabilities: ProbabilityStore | undefined;
   readonly #pyramid: MaskPyramid;
   readonly #mask: OverviewMask;
   readonly #pixels: OverviewPixels;
@@ -99,6 +103,7 @@ export class SlideFiles {
       }
     });
     this.#store = new MaskStore(folder, plan.slide, plan, fresh, options.omeZarr);
+    this.#probabilities = ProbabilityStore.open(folder, plan, fresh, options.threshold);
     this.#pyramid = new MaskPyramid(plan.core, this.#store.levels.length);
     this.#mask = new OverviewMask(plan, overview);
     this.#pixels = new OverviewPixels(folder, plan, overview, fresh);
@@ -132,7 +137,7 @@ export class SlideFiles {
    * Writes one patch: its mask where it has one, its part of the overview, its line. Its polygons are traced by `catchUp`, from
    * memory: after a crash they are traced from the masks.
    */
-  patch(record: PatchRecord, bits: Uint8Array | undefined): void {
+  patch(record: PatchRecord, bits: Uint8Array | undefined, probabilities?: Uint8Array): void {
     if (this.#untraced.length >= MOST_UNTRACED) this.catchUp();
     const { col, row } = record;
     const before = this.#records.get(this.#key(record));
@@ -142,6 +147,8 @@ export class SlideFiles {
     if (!before && bits) this.#store.write(col, row, this.#pyramid);
     // A start that was killed may have written a mask and not its record, and this time the patch came to nothing.
     else if (!bits && (before || !this.#options.fresh)) this.#store.remove(col, row);
+    if (probabilities) this.#probabilities?.write(col, row, probabilities, record.missingAt);
+    else this.#probabilities?.remove(col, row);
     this.#pixels.save(col, row);
     this.#records.set(this.#key(record), record);
     this.#lines.append(record);

@@ -90,6 +90,24 @@ const arrayOfV3 = ({ width, height, chunk }: StoredLevel): object => ({
   dimension_names: ['y', 'x'],
 });
 
+/** Metadata of an OME-Zarr 0.4 image of one byte a pixel on the mask's grid; `more`: what else our own attributes say. */
+export function scalarFiles(
+  name: string,
+  plan: PatchPlan,
+  levels: readonly StoredLevel[],
+  more: Readonly<Record<string, number>>,
+): MetadataFile[] {
+  const { multiscale, stromaflow } = parts(name, plan, levels);
+  return [
+    ...levels.map((level): MetadataFile => [`${level.path}/.zarray`, arrayOfV2(level, 'gzip')]),
+    [
+      '.zattrs',
+      { multiscales: [{ version: '0.4', ...multiscale, type: 'mean' }], stromaflow: { ...stromaflow, ...more } },
+    ],
+    ['.zgroup', { zarr_format: 2 }],
+  ];
+}
+
 /** OME-Zarr 0.4 group attributes: every part says its version itself. */
 export function attributesOf04(name: string, plan: PatchPlan, levels: readonly StoredLevel[]): object {
   const { multiscale, label, stromaflow } = parts(name, plan, levels);

@@ -1,12 +1,13 @@
 import type { EventBus } from '../event/bus.js';
 import type { SlideSession } from '../stage/session.js';
-import { type Brief, briefEvents, packBrief } from './brief.js';
+import { type Brief, briefEvents, packBrief, unpackBrief } from './brief.js';
 import type { BriefName, WorkSubjects } from './task.js';
 
 interface Posted {
   readonly packed: Buffer;
   readonly version: number;
   readonly name: Promise<BriefName>;
+  brief?: Brief;
 }
 
 /** The briefs of the slides whose patches are out. */
@@ -55,6 +56,13 @@ export class BriefBoard {
     const posted = { packed, version: this.#version, name: this.#publish(session, packed, this.#version) };
     this.#posted.set(session, posted);
     return posted;
+  }
+
+  /** The newest brief of a session as workers have it: of a slide that grows there is more by now. */
+  snapshot(session: SlideSession): Brief {
+    const posted = this.#posted.get(session)!;
+    posted.brief ??= unpackBrief(posted.packed);
+    return posted.brief;
   }
 
   /** A patch whose task named this version has its outcome. */

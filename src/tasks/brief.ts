@@ -40,26 +40,37 @@ export function briefEvents(
   );
 }
 
-/** Puts it together, its paths below `mounted` where that is given. */
-export function readBrief(parts: readonly Uint8Array[], mounted: string | undefined): Brief {
-  let brief: Brief;
+/** Puts it together. @throws EVENT_INVALID */
+export function readBrief(parts: readonly Uint8Array[]): Brief {
   try {
-    brief = deserialize(inflateSync(Buffer.concat(parts))) as Brief;
+    return unpackBrief(inflateSync(Buffer.concat(parts)));
   } catch (cause) {
     throw new StromaflowError('EVENT_INVALID', 'the brief of a slide cannot be read', {
       cause,
       fix: 'run workers on the versions of Stromaflow and Node that ingest runs on',
     });
   }
-  if (mounted === undefined || mounted === brief.root) return brief;
+}
+
+export const unpackBrief = (packed: Uint8Array): Brief => deserialize(packed) as Brief;
+
+/** The same with its folder elsewhere. */
+export function mountBrief(brief: Brief, mounted: string | undefined): Brief {
   const { root } = brief;
-  const moved = (value: unknown): unknown => {
-    if (typeof value === 'string')
-      return value === root || value.startsWith(`${root}/`) ? mounted + value.slice(root.length) : value;
-    if (Array.isArray(value)) return value.map(moved);
-    if (value instanceof Map) return new Map([...value].map(([key, item]) => [moved(key), moved(item)]));
-    const isPlain = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-    return isPlain ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, moved(item)])) : value;
+  if (mounted === undefined || mounted === root) return brief;
+  const place = (path: string): string =>
+    path === root || path.startsWith(`${root}/`) ? mounted + path.slice(root.length) : path;
+  return { ...brief, info: movePaths(brief.info, place), source: movePaths(brief.source, place) };
+}
+
+/** The same with every text in it that may be a path elsewhere. */
+export function movePaths<T>(value: T, place: (path: string) => string): T {
+  const moved = (part: unknown): unknown => {
+    if (typeof part === 'string') return part.startsWith('/') ? place(part) : part;
+    if (Array.isArray(part)) return part.map(moved);
+    if (part instanceof Map) return new Map([...part].map(([key, item]) => [moved(key), moved(item)]));
+    const isPlain = typeof part === 'object' && part !== null && Object.getPrototypeOf(part) === Object.prototype;
+    return isPlain ? Object.fromEntries(Object.entries(part).map(([key, item]) => [key, moved(item)])) : part;
   };
-  return { ...brief, info: moved(brief.info) as SlideInfo, source: moved(brief.source) as TileSourceDescription };
+  return moved(value) as T;
 }

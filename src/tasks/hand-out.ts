@@ -2,24 +2,19 @@ import { setMaxListeners } from 'node:events';
 import type { JsMsg } from '@nats-io/jetstream';
 import { Observable, type OperatorFunction } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import { traced } from '../event/bus.js';
 import { decodeMaskPng } from '../mask/png.js';
 import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
-import type { Brief } from './brief.js';
-import { BriefBoard } from './brief-board.js';
-import { Leftovers } from './leftovers.js';
 import { areQueuesEmpty, type OutcomeQueue, readOutcomes } from './outcomes.js';
-import { type PatchResult, readOutcome, taskEvent } from './task.js';
+import { type PatchResult, readOutcome } from './task.js';
+import { TaskDesk, type TaskDeskOptions } from './task-desk.js';
 import type { Workers } from './workers.js';
 
-export interface HandOutOptions extends OutcomeQueue {
+export interface HandOutOptions extends OutcomeQueue, TaskDeskOptions {
   /** Patches of a task. */
   readonly patches: number;
   /** Milliseconds that a task that is not full waits for more. */
   readonly delayMs: number;
-  /** Of a session: what workers must know to read it. */
-  readonly briefOf: (session: SlideSession) => Brief;
 }
 
 interface Handed {
@@ -41,13 +36,10 @@ const PATIENCE = 1800;
  */
 export class HandOut implements Workers {
   readonly #options: HandOutOptions;
-  readonly #briefs: BriefBoard;
-  readonly #leftovers: Leftovers;
+  readonly #desk: TaskDesk;
   readonly #stop = new AbortController();
   readonly #handed = new Map<string, Handed>();
   readonly #waiting = new Map<string, CreditedPatch>();
-  /** The brief that the task of a waiting patch names. */
-  readonly #versions = new Map<string, number>();
   /** Runs whose every patch has an outcome. */
   readonly #over = new Set<string>();
   /** Outcomes in the graph: patches of each that have not left it. */
@@ -60,17 +52,16 @@ export class HandOut implements Workers {
 
   constructor(options: HandOutOptions) {
     this.#options = options;
-    const { bus, subjects, briefOf, connection, prefix } = options;
-    const leftovers = new Leftovers(connection, prefix, subjects);
-    this.#leftovers = leftovers;
-    this.#briefs = new BriefBoard(bus, subjects, briefOf, ({ slide, runToken }, version) => {
-      // What stays is let go of with the run.
-      leftovers.dropBrief(slide.id, runToken, version).catch(() => undefined);
-    });
+    this.#desk = new TaskDesk(options);
   }
 
   onAgain: (tasks: number) => void = () => undefined;
   onTask: (patches: readonly CreditedPatch[]) => void = () => undefined;
+
+  /** Bytes of tiles that were shipped since the start. */
+  get shippedBytes(): number {
+    return this.#desk.shippedBytes;
+  }
 
   /** Patches that are out. */
   get backlog(): number {
@@ -128,21 +119,16 @@ export class HandOut implements Workers {
     this.#abandonRest();
   }
 
-  async over({ slide, run, runToken }: SlideSession): Promise<void> {
+  async over(session: SlideSession): Promise<void> {
     // An open run goes on with the next start, and what workers do meanwhile counts.
-    if (run.state.state === 'open') return;
-    this.#over.add(runToken);
-    if (this.#options.bus.connected) await this.#leftovers.drop(slide.id, runToken).catch(() => undefined);
+    if (session.run.state.state === 'open') return;
+    this.#over.add(session.runToken);
+    await this.#desk.over(session);
   }
 
-  /**
-   * Lets go of what earlier starts left of runs that nobody will go on with. To be called before slides are opened.
-   *
-   * @param isOpen whether a run will go on.
-   */
-  async sweep(isOpen: (slide: string, run: string) => boolean): Promise<void> {
-    for (const { slide, run } of await this.#leftovers.runs())
-      if (!isOpen(slide, run)) await this.#leftovers.drop(slide, run);
+  /** See TaskDesk. */
+  sweep(isOpen: (slide: string, run: string) => boolean): Promise<void> {
+    return this.#desk.sweep(isOpen);
   }
 
   #add(patch: CreditedPatch): void {
@@ -180,17 +166,9 @@ export class HandOut implements Workers {
     void this.#publish(handed, patches);
   }
 
-  async #publish(handed: Handed, patches: readonly CreditedPatch[]): Promise<void> {
-    const { session } = handed;
-    const { bus, subjects } = this.#options;
-    const { slide, runToken: run, engine } = session;
+  async #publish({ session }: Handed, patches: readonly CreditedPatch[]): Promise<void> {
     try {
-      const places = patches.map(({ ref: { col, row } }) => [col, row] as const);
-      const brief = await this.#briefs.name(session, patches.length);
-      for (const patch of patches) this.#versions.set(keyOf(patch), brief.version);
-      const task = { slide: slide.id, run, brief, patches: places };
-      const event = taskEvent(subjects, engine.modelVersion, task);
-      await bus.publish(traced(event, session.trace?.traceparent), session.failed);
+      await this.#desk.publish(session, patches);
     } catch (error) {
       this.#failSession(session, error);
     }
@@ -227,11 +205,8 @@ export class HandOut implements Workers {
   }
 
   #noLongerWaits(patch: CreditedPatch): boolean {
-    const key = keyOf(patch);
-    const version = this.#versions.get(key);
-    this.#versions.delete(key);
-    if (version !== undefined) this.#briefs.back(patch.session, version);
-    return this.#waiting.delete(key);
+    this.#desk.settled(patch);
+    return this.#waiting.delete(keyOf(patch));
   }
 
   #onOutcome(message: JsMsg): void {
@@ -306,7 +281,7 @@ export class HandOut implements Workers {
       bySession.set(session, [...(bySession.get(session) ?? []), patch]);
     }
     for (const [session, patches] of bySession) {
-      this.#briefs.forget(session);
+      this.#desk.lost(session);
       this.#handed.delete(session.runToken);
       const handed = this.#begin(session);
       for (let from = 0; from < patches.length; from += this.#options.patches) {

@@ -20,6 +20,17 @@ export class Leftovers {
   async drop(slide: string, run: string): Promise<void> {
     await this.#purge('tasks', this.#subjects.task('*', slide));
     await this.#purge('briefs', this.#subjects.briefs(slide, run));
+    await this.#purge('tiles', this.#subjects.tiles(slide, run));
+  }
+
+  /** A piece that no patch needs any more. */
+  async dropTile(slide: string, run: string, piece: string): Promise<void> {
+    await this.#purge('tiles', this.#subjects.tile(slide, run, piece, '*'));
+  }
+
+  /** Those of all runs: of a start that is over nobody knows which are whole. */
+  async dropTiles(): Promise<void> {
+    await this.#purge('tiles', this.#subjects.tiles());
   }
 
   /** A brief that no task names any more. */
@@ -40,7 +51,7 @@ export class Leftovers {
     return [...found.values()];
   }
 
-  async #purge(kind: 'tasks' | 'briefs', filter: string): Promise<void> {
+  async #purge(kind: 'tasks' | 'briefs' | 'tiles', filter: string): Promise<void> {
     const manager = await this.#manage();
     await manager.streams.purge(this.#streams[kind].name, { filter });
   }

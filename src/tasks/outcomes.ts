@@ -59,6 +59,9 @@ async function openConsumer({ connection, prefix, subjects }: OutcomeQueue): Pro
   const { name } = workLayouts(prefix).outcomes;
   const manager = await jetstreamManager(connection, { checkAPI: false });
   const durable = `ingest_${subjects.outcomes.split('.').slice(-4, -2).join('_')}`;
+  // What was given to an ingest that died, or over a connection that broke, would come again after a minute: to a consumer that is made anew it
+  // comes at once. There is one ingest a scanner, and what it has in hand may come twice.
+  await manager.consumers.delete(name, durable).catch(() => undefined);
   await manager.consumers.add(name, {
     durable_name: durable,
     filter_subject: subjects.outcomes,

@@ -4,6 +4,7 @@ import { StromaflowError } from '../errors.js';
 import { workLayouts } from '../event/stream/layout.js';
 import { pullEach } from '../event/stream/process-stream.js';
 import { escapeToken } from '../event/subjects.js';
+import { joinPiece, type PieceBytes } from './pieces.js';
 import { besides, readTask, type Task, tasksFor } from './task.js';
 
 export interface TaskQueueOptions {
@@ -20,6 +21,10 @@ export interface TaskQueueOptions {
 const STANDSTILL_SECONDS = 60;
 const NO_MESSAGE = 10037;
 
+function noMessage(error: unknown): undefined {
+  if ((error as { code?: unknown }).code !== NO_MESSAGE) throw error;
+}
+
 /** A task in hand. */
 export interface TakenTask {
   readonly task: Task;
@@ -31,6 +36,8 @@ export interface TakenTask {
   readonly outcomeSubject: string;
   /** Messages of its slide's brief; undefined where they are gone, and with them whoever wanted the task done. */
   brief(): Promise<readonly Uint8Array[] | undefined>;
+  /** A piece of its slide that was shipped; undefined where it is in the stream no more. */
+  piece(name: string): Promise<PieceBytes | undefined>;
   /** Done for good, and the server knows. */
   done(): Promise<void>;
   /** Puts it back, for after so many milliseconds. */
@@ -122,7 +129,7 @@ export class TaskQueue {
       return undefined;
     }
     const alive = setInterval(() => message.working(), (this.#options.timeoutSeconds * 1000) / 3);
-    const { brief, outcome } = besides(message.subject, task);
+    const { brief, outcome, tile } = besides(message.subject, task);
     return {
       task,
       source: message.headers?.get('ce-source') ?? '',
@@ -130,6 +137,7 @@ export class TaskQueue {
       tries: message.info.deliveryCount,
       outcomeSubject: outcome,
       brief: () => this.#brief(task, brief),
+      piece: name => joinPiece(part => this.#part(tile(name, part))),
       async done() {
         clearInterval(alive);
         // Without an answer it comes again, and is done again: its patches replace themselves.
@@ -142,13 +150,20 @@ export class TaskQueue {
     };
   }
 
+  async #part(subject: string): Promise<{ size: string; data: Uint8Array } | undefined> {
+    const { direct, streams } = this.#manager!;
+    const { name } = this.#names.tiles;
+    const query = { last_by_subj: subject };
+    // A copy of the stream may lag behind: the one that leads it knows.
+    const message = (await direct.getMessage(name, query)) ?? (await streams.getMessage(name, query).catch(noMessage));
+    return message ? { size: message.header.get('ce-size'), data: message.data } : undefined;
+  }
+
   async #brief({ brief }: Task, subject: (part: number) => string): Promise<Uint8Array[] | undefined> {
     const parts: Uint8Array[] = [];
     for (let part = 0; part < brief.parts; part++) {
       const query = { last_by_subj: subject(part) };
-      const message = await this.#manager!.streams.getMessage(this.#names.briefs.name, query).catch(error => {
-        if ((error as { code?: unknown }).code !== NO_MESSAGE) throw error;
-      });
+      const message = await this.#manager!.streams.getMessage(this.#names.briefs.name, query).catch(noMessage);
       if (!message) return undefined;
       parts.push(message.data);
     }

@@ -10,6 +10,8 @@ export interface Task {
   readonly run: string;
   /** How the slide is read: which of its briefs, and in how many parts it is. */
   readonly brief: BriefName;
+  /** Its tiles are in the stream of tiles, for whoever has no file of the slide. */
+  readonly shipped?: true;
   /** Places in the plan's grid: column, row. */
   readonly patches: readonly (readonly [col: number, row: number])[];
 }
@@ -62,6 +64,16 @@ export class WorkSubjects {
     return `${this.#base}.brief.>`;
   }
 
+  /** A piece of a slide's files, or a part of one that is large. */
+  tile(slide: string, run: string, piece: string, part: number | '*'): string {
+    return `${this.#base}.tile.${slide}.${run}.${piece}.${part}`;
+  }
+
+  /** Pattern of a run's tiles, or of all. */
+  tiles(slide?: string, run?: string): string {
+    return `${this.#base}.tile.${slide === undefined ? '>' : `${slide}.${run}.>`}`;
+  }
+
   /** The model stands in it, so that a worker gets what its own model can do and leaves the rest. */
   task(modelVersion: string | '*', slide: string): string {
     return `${this.#base}.task.${modelVersion === '*' ? '*' : escapeToken(modelVersion)}.${slide}`;
@@ -84,11 +96,12 @@ export const tasksFor = (prefix: string, modelVersion: string): string =>
 export function besides(
   taskSubject: string,
   { slide, run, brief }: Task,
-): { brief(part: number): string; outcome: string } {
+): { brief(part: number): string; outcome: string; tile(piece: string, part: number): string } {
   const base = taskSubject.split('.').slice(0, -3).join('.');
   return {
     brief: part => `${base}.brief.${slide}.${run}.${brief.version}.${part}`,
     outcome: `${base}.outcome.${slide}`,
+    tile: (piece, part) => `${base}.tile.${slide}.${run}.${piece}.${part}`,
   };
 }
 
@@ -167,14 +180,14 @@ export function event(
   subject: string,
   source: string,
   kind: string,
-  { id, slide, run, data }: { id: string; slide: string; run: string; data: Uint8Array },
+  { id, slide, run, data, ...more }: { id: string; slide: string; run: string; data: Uint8Array; size?: string },
 ): BusEvent {
   return {
     ...{ subject, source, id, data },
     type: `stromaflow.${kind}.v1`,
     time: new Date().toISOString(),
-    contentType: kind === 'brief' ? 'application/octet-stream' : 'application/json',
-    extensions: { slide, run },
+    contentType: kind === 'brief' || kind === 'tile' ? 'application/octet-stream' : 'application/json',
+    extensions: { slide, run, ...more },
   };
 }
 

@@ -6,6 +6,8 @@ import type { SlideSession } from '../stage/session.js';
 export interface Workers {
   /** Patches that are out. */
   readonly backlog: number;
+  /** Bytes of tiles that were shipped since the start; 0 where workers have the slides' folder. */
+  readonly shippedBytes: number;
   /** Told when tasks that got lost were handed out again. */
   onAgain: (tasks: number) => void;
   /** Told of each task, and before it is handed out. */

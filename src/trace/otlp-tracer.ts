@@ -68,6 +68,8 @@ export function otlpTracer(
   return {
     start: (name, start) => begin(tracer, exporter, name, start),
     async close() {
+      // One that is away is not waited for.
+      if (exporter.isAway) exporter.abort();
       const late = setTimeout(() => exporter.abort(), FLUSH_MS);
       await provider.shutdown().catch(() => undefined);
       clearTimeout(late);
@@ -131,6 +133,7 @@ class Exporter implements SpanExporter {
   readonly #stop = new AbortController();
   #sent = 0;
   #hasTold = false;
+  #isAway = false;
 
   constructor(settings: TraceSettings, tell: (problem: StromaflowError) => void) {
     this.#settings = settings;
@@ -141,17 +144,22 @@ class Exporter implements SpanExporter {
     const { encoding } = this.#settings;
     const serializer = encoding === 'json' ? JsonTraceSerializer : ProtobufTraceSerializer;
     const body = serializer.serializeRequest(spans);
-    const sent = body ? post(new Uint8Array(body), this.#settings, this.#stop.signal) : Promise.resolve();
+    const sent = body ? post(new Uint8Array(body), this.#settings, this.#stop.signal, this.#away) : Promise.resolve();
     sent
       .then(() => {
         this.#sent += spans.length;
+        this.#isAway = false;
       })
       .catch((cause: Error) => this.#failed(cause))
       // What is lost is told here, and to nobody else.
       .finally(() => done({ code: 0 }));
   }
 
-  /** Gives up what is under way. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
+  /** Gives up what is under way, and what comes. */
   abort(): void {
     this.#stop.abort();
   }
@@ -162,6 +170,11 @@ class Exporter implements SpanExporter {
     const lost = this.expected - this.#sent;
     if (lost > 0) this.#tell(this.#problem(`${lost} of ${this.expected} spans were not sent`));
   }
+
+  readonly #away = (cause: Error): void => {
+    this.#isAway = true;
+    this.#failed(cause);
+  };
 
   #failed(cause: Error): void {
     if (this.#hasTold || this.#stop.signal.aborted) return;

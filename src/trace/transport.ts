@@ -9,12 +9,13 @@ const FIRST_PAUSE_MS = 1000;
  * Posts one encoded batch of spans, again after a pause where the collector is busy or away, within the settings' time. Aborting ends it at once, pauses
  * too: the exporter of the OpenTelemetry project cannot be stopped, and a process would wait for it in the end.
  *
- * Rejects with an Error that says what the collector answered, or why it was not reached.
+ * `onAway` hears that nobody is there, before it is tried again. Rejects with an Error that says what the collector answered, or why it was not reached.
  */
 export async function post(
   body: Uint8Array<ArrayBuffer>,
   { url, headers, encoding, timeoutMs }: Pick<TraceSettings, 'url' | 'headers' | 'encoding' | 'timeoutMs'>,
   stop: AbortSignal,
+  onAway: (problem: Error) => void = () => undefined,
 ): Promise<void> {
   const until = performance.now() + timeoutMs;
   const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
@@ -36,6 +37,7 @@ export async function post(
     } catch (cause) {
       if (signal.aborted || cause instanceof Refused) throw stop.aborted ? cause : explained(cause, timeoutMs);
       problem = explained(cause, timeoutMs);
+      onAway(problem);
     }
     if (performance.now() + pause > until) throw problem;
     await sleep(pause, undefined, { signal: stop, ref: false });

@@ -4,6 +4,8 @@ import type { PatchRecord } from '../read/patch.js';
 export const PATCH_STATES = ['pending', 'segmented', 'empty', 'missing', 'failed'] as const;
 export type PatchState = (typeof PATCH_STATES)[number];
 
+const SEGMENTED = PATCH_STATES.indexOf('segmented');
+
 /** A patch of a slide that is looked at. Counts are pixels of the mask. */
 export interface ViewedPatch {
   readonly col: number;
@@ -108,6 +110,16 @@ export class PatchTable {
     let i = 0;
     this.#each(area, at => {
       out[i++] = this.#stroma[at]! > 0 ? this.#versions[at]! : 0;
+    });
+    return out;
+  }
+
+  /** The same, not 0 also where the mask of a segmented patch is clear. */
+  segmented(area: PatchArea): Uint16Array {
+    const out = new Uint16Array(area.cols * area.rows);
+    let i = 0;
+    this.#each(area, at => {
+      out[i++] = this.#states[at] === SEGMENTED ? this.#versions[at]! : 0;
     });
     return out;
   }

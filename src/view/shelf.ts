@@ -49,7 +49,7 @@ export class SlideShelf {
   }
 
   /** A slide's session has begun; its event came before. */
-  opened(session: Pick<SlideSession, 'slide' | 'source' | 'viewed' | 'plan' | 'resumed'>): void {
+  opened(session: Pick<SlideSession, 'slide' | 'source' | 'viewed' | 'plan' | 'resumed' | 'keptThreshold'>): void {
     this.#slides.get(session.slide.id)?.opened(session);
   }
 

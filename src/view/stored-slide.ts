@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PATCHES_FILE } from '../store/patches-jsonl.js';
+import { keptThreshold } from '../store/probability-store.js';
 import { SUMMARY_FILE } from '../store/slide-files.js';
 import type { SlideSummary } from '../store/summary.js';
 import { LARGEST_TABLE, PATCH_STATES, PatchTable } from './patch-table.js';
@@ -46,5 +47,7 @@ export async function openStored(folder: string, tiles: TileThread): Promise<Vie
   }
   const grid = { cols, rows, side: patchSize - 2 * margin, mpp, downsample };
   const { width, height } = source;
-  return new ViewedSlide({ ...status }, folder, tiles, { width, height, mpp: source.mpp, grid }, table);
+  const slide = new ViewedSlide({ ...status }, folder, tiles, { width, height, mpp: source.mpp, grid }, table);
+  slide.keptThreshold = keptThreshold(folder);
+  return slide;
 }

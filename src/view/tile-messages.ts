@@ -8,6 +8,8 @@ import type { PictureShape } from './picture-levels.js';
 export interface TileSlide {
   /** The folder of its mask. */
   readonly mask: string;
+  /** The folder of its probabilities; there may be none in it. */
+  readonly probabilities: string;
   readonly grid: MaskGrid;
   /** Absent: the slide itself is not at hand. */
   readonly picture?: { readonly source: TileSourceDescription; readonly shape: PictureShape };
@@ -16,6 +18,7 @@ export interface TileSlide {
 export type TileJob =
   | { readonly op: 'picture'; readonly level: number; readonly col: number; readonly row: number }
   | { readonly op: 'mask'; readonly level: number; readonly area: PatchArea; readonly masked: Uint16Array }
+  | { readonly op: 'probability'; readonly level: number; readonly area: PatchArea; readonly segmented: Uint16Array }
   /** Thumbnails of patches, one after the other. */
   | { readonly op: 'thumbnails'; readonly patches: readonly (readonly [col: number, row: number, version: number])[] };
 

@@ -6,6 +6,7 @@ import { TileCache } from '../read/tile-cache.js';
 import { openTileSource } from '../slide/open-source.js';
 import { MaskReader } from './mask-reader.js';
 import { PictureReader } from './picture-reader.js';
+import { ProbabilityReader } from './probability-reader.js';
 import type { TileJob, TileReply, TileRequest, TileSlide } from './tile-messages.js';
 
 /**
@@ -26,7 +27,10 @@ if (process.platform === 'linux') setPriority(0, NICE);
 const port = parentPort!;
 const memory = new PixelMemory();
 const cache = new TileCache(memory, CACHE_BYTES);
-const slides = new Map<number, { about: TileSlide; picture?: PictureReader; mask?: MaskReader }>();
+const slides = new Map<
+  number,
+  { about: TileSlide; picture?: PictureReader; mask?: MaskReader; probabilities?: ProbabilityReader }
+>();
 
 async function make(slide: number, job: TileJob): Promise<Uint8Array> {
   const known = slides.get(slide);
@@ -37,6 +41,10 @@ async function make(slide: number, job: TileJob): Promise<Uint8Array> {
     if (!picture) throw new StromaflowError('FILE_NOT_FOUND', 'the slide is not at hand');
     known.picture ??= new PictureReader(await openTileSource(picture.source), picture.shape, memory, cache, slide);
     return known.picture.tile(job.level, job.col, job.row);
+  }
+  if (job.op === 'probability') {
+    known.probabilities ??= new ProbabilityReader(about.probabilities, about.grid);
+    return known.probabilities.tile(job.level, job.area, job.segmented);
   }
   known.mask ??= new MaskReader(about.mask, about.grid);
   const { mask } = known;

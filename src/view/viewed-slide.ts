@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Areas, IouSum, Note, PatchCounts, SlideOpened, TileCounts } from '../event/payloads.js';
 import type { SlideSession } from '../stage/session.js';
+import { PROBABILITY_STORE } from '../store/probability-store.js';
 import { MASK_STORE } from '../store/zarr.js';
 import { EventStream } from './event-stream.js';
 import type { MaskGrid } from './mask-levels.js';
@@ -52,6 +53,8 @@ export class ViewedSlide {
   readonly stream = new EventStream();
   readonly shape: ViewedShape | undefined;
   readonly table: PatchTable | undefined;
+  /** Its probabilities are kept, and its mask is cut at this, 0–1. */
+  keptThreshold: number | undefined;
   readonly #tiles: TileThread;
   #picture: TileSlide['picture'];
   #number: number | undefined;
@@ -80,8 +83,9 @@ export class ViewedSlide {
   }
 
   /** Its pixels are at hand, and so is what earlier starts made of it. */
-  opened(session: Pick<SlideSession, 'source' | 'viewed' | 'slide' | 'plan' | 'resumed'>): void {
-    const { source, viewed, slide, plan, resumed } = session;
+  opened(session: Pick<SlideSession, 'source' | 'viewed' | 'slide' | 'plan' | 'resumed' | 'keptThreshold'>): void {
+    const { source, viewed, slide, plan, resumed, keptThreshold } = session;
+    this.keptThreshold = keptThreshold;
     if (source && viewed) {
       const { overview } = viewed;
       const canvas = { overview, downsample: plan.downsample * overview.factor };
@@ -112,7 +116,7 @@ export class ViewedSlide {
     const grid = this.maskGrid;
     if (!grid) return undefined;
     this.#number ??= this.#tiles.open({
-      ...{ mask: join(this.folder, MASK_STORE), grid },
+      ...{ mask: join(this.folder, MASK_STORE), probabilities: join(this.folder, PROBABILITY_STORE), grid },
       ...(this.#picture ? { picture: this.#picture } : {}),
     });
     return this.#number;

@@ -1,4 +1,4 @@
-// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run|paced] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 // `scale [--seeds 3] [--only events]` shares work over NATS, `chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]` while things go wrong.
 import { parseArgs } from 'node:util';
 import { benchChaos } from './chaos.mjs';
@@ -15,6 +15,7 @@ import { benchShift } from './shift.mjs';
 import { FIXTURE } from './support.mjs';
 import { benchTraces } from './traces.mjs';
 import { benchTrain } from './train.mjs';
+import { benchViewers } from './viewers.mjs';
 
 const STARTER = new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url).pathname;
 const { values, positionals } = parseArgs({
@@ -38,6 +39,8 @@ const { values, positionals } = parseArgs({
     engines: { type: 'string' },
     model: { type: 'string', default: STARTER },
     rounds: { type: 'string' },
+    part: { type: 'string' },
+    seconds: { type: 'string', default: '10' },
     slides: { type: 'string' },
   },
 });
@@ -85,7 +88,8 @@ const BENCHES = {
         say(`  seed ${seed}: ${lost} lost, ${doubled} doubled${what}, ${seconds.toFixed(0)} s: ${troubles.join(', ')}`);
       },
     }),
-  traces: () => benchTraces({ slide: FIXTURE, rounds: +values.rounds, say }),
+  traces: () => benchTraces({ slide: FIXTURE, rounds: +(values.rounds ?? 15), say }),
+  viewers: () => benchViewers({ part: values.part, seconds: +values.seconds, rounds: +(values.rounds ?? 15), say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);

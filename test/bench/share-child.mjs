@@ -56,11 +56,9 @@ async function haveSlide() {
   await keeping.compared;
   say('ready');
   const told = quiet ? parts : { ...parts, bus: telling(opened.bus) };
-  let result;
-  for (const id of ids) {
-    const task = { path: slide, id, open: () => openSlide(slide, { id, mpp: more.mpp }) };
-    [result] = await lastValueFrom(segmentSlides(of(task), told, stop.signal).pipe(toArray()));
-  }
+  const tasks = ids.map(id => ({ path: slide, id, open: () => openSlide(slide, { id, mpp: more.mpp }) }));
+  const results = segmentSlides(of(...tasks), { ...told, slidesAtOnce: 1 }, stop.signal);
+  const result = (await lastValueFrom(results.pipe(toArray()))).at(-1);
   await keeping.settled();
   await keeping.stop();
   say('over', { state: result.state, code: result.error?.code, message: result.error?.message });

@@ -124,6 +124,36 @@ describe('a credentials file', () => {
   });
 });
 
+describe('an nkey', () => {
+  it('signs in by its seed, over TLS too, and no other key does', async () => {
+    const [user, stranger] = [nkeys.createUser(), nkeys.createUser()];
+    const seedOf = (pair: typeof user): string => new TextDecoder().decode(pair.getSeed());
+    const server = await startNatsServer({ config: `authorization { users: [ { nkey: ${user.getPublicKey()} } ] }` });
+    const nkeyFile = await file('user.nk', `# of the scanner in room 2\n${seedOf(user)}\n`);
+    const bus = await connectNatsBus({ url: server.url, nkeyFile });
+    await bus.publish(event);
+    await bus.close();
+    const wrong = connectNatsBus({ url: server.url, nkeyFile: await file('other.nk', seedOf(stranger)) });
+    await expect(wrong).rejects.toMatchObject({ code: 'BUS_UNREACHABLE', fix: expect.stringContaining('nkey') });
+    await server.stop();
+  });
+
+  it('that is missing, is none, or is one of two ways is refused in a line that shows no secret', async () => {
+    const { url } = { url: 'nats://127.0.0.1:1' };
+    await expect(connectNatsBus({ url, nkeyFile: join(folder, 'absent.nk') })).rejects.toMatchObject({
+      code: 'FILE_NOT_FOUND',
+    });
+    const nkeyFile = await file('public.nk', nkeys.createUser().getPublicKey());
+    await expect(connectNatsBus({ url, nkeyFile })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: `${nkeyFile}: has no seed of a user's nkey`,
+    });
+    await expect(connectNatsBus({ url, nkeyFile, credsFile: nkeyFile })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+    });
+  });
+});
+
 const UNLIMITED = { subs: -1, data: -1, payload: -1, imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
 
 /** A JWT as nats-server reads it: signed with an nkey (docs.nats.io, JWT guide). */

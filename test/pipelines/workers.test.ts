@@ -1,160 +1,39 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { copyFile, mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
-import { lastValueFrom, of, tap, toArray } from 'rxjs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Parts } from '#pipelines/parts.js';
 import { Retries } from '#pipelines/retries.js';
-import { segmentSlides } from '#pipelines/segment.js';
-import type { SlideResult } from '#pipelines/slide-result.js';
-import { openWorkBus } from '#pipelines/work-bus.js';
-import { type TaskResult, type WorkOptions, work } from '#pipelines/worker.js';
-import type { Config } from '#src/config/options.js';
 import { StromaflowError } from '#src/errors.js';
-import type { BusEvent } from '#src/event/bus.js';
 import { connectNatsBus } from '#src/event/nats-bus.js';
 import { DeadLetters } from '#src/event/stream/dead-letters.js';
-import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
-import { openManager, setupStreams } from '#src/event/stream/setup.js';
-import { openSlide } from '#src/slide/open.js';
-import { createMemoryLedger } from '#src/store/memory-ledger.js';
+import { openManager } from '#src/event/stream/setup.js';
 import { briefEvents } from '#src/tasks/brief.js';
 import { Leftovers } from '#src/tasks/leftovers.js';
 import { taskEvent, WorkSubjects } from '#src/tasks/task.js';
 import { TaskQueue } from '#src/tasks/task-queue.js';
 import { startNatsServer, type TestNatsServer } from '../support/nats-server.js';
 import { RecordingObserver } from '../support/observer.js';
-import { partsWith, recording, withSegmenter } from '../support/parts.js';
+import { partsWith, withSegmenter } from '../support/parts.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 import { eventually } from '../support/processes.js';
 import { THOROUGH } from '../support/thorough.js';
 import { finishedMask, happened, maskOf, scan, watchFor } from './live-support.js';
 
-const closing: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
-});
-
-async function openServer(): Promise<TestNatsServer> {
-  const server = await startNatsServer({ jetstream: true });
-  closing.push(() => server.stop());
-  await setup(server);
-  return server;
-}
-
-async function setup(server: TestNatsServer): Promise<void> {
-  const nc = await connect({ servers: server.url });
-  await setupStreams(await openManager(nc), 'stroma.v1', DEFAULT_LIMITS, true);
-  await nc.close();
-}
-
-const COMMON = { 'task-patches': 3, 'task-timeout': 1, readers: 1 } as const;
-
-async function openIngest(server: TestNatsServer, options: Partial<Config> = {}) {
-  const out = options.out ?? (await emptyFolder());
-  const parts = await partsWith({ ...COMMON, nats: server.url, role: 'ingest', ...options, out });
-  closing.push(() => parts.close());
-  return { out, ...recording(parts) };
-}
-
-interface Worker {
-  readonly results: TaskResult[];
-  readonly parts: Parts;
-  /** Finishes what is in hand. */
-  stop(): Promise<void>;
-}
-
-/** A worker in this process, with a connection, an arena, readers and an engine of its own. */
-async function startWorker(
-  server: TestNatsServer,
-  change: (parts: Parts) => Parts = parts => parts,
-  more: Partial<WorkOptions> = {},
-): Promise<Worker> {
-  const given = { ...COMMON, nats: server.url } as const;
-  const parts = await partsWith(
-    { ...given, out: await emptyFolder() },
-    { ledger: createMemoryLedger(), bus: await bus(given) },
-  );
-  const { connection } = parts.bus as Awaited<ReturnType<typeof openWorkBus>>;
-  const queue = new TaskQueue({ connection, prefix: 'stroma.v1', modelVersion: '0', timeoutSeconds: 1 });
-  await queue.open();
-  const results: TaskResult[] = [];
-  const over = new AbortController();
-  const working = lastValueFrom(
-    work(change(parts), { queue, lanes: 2, mounted: undefined, tries: 4, ...more }, over.signal).pipe(
-      tap(result => results.push(result)),
-    ),
-    { defaultValue: undefined },
-  );
-  let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopped ??= (async () => {
-      over.abort();
-      await working;
-      await parts.close();
-      await parts.bus.close();
-    })();
-    return stopped;
-  };
-  closing.push(stop);
-  return { results, parts, stop };
-}
-
-async function bus(options: Partial<Config>) {
-  return openWorkBus({ prefix: 'stroma.v1', ...options } as Config);
-}
-
-async function segment(
-  parts: Parts,
-  id = 'slide',
-  path = SLIDE,
-  signal = new AbortController().signal,
-): Promise<SlideResult> {
-  const task = { path, id, open: () => openSlide(path, { id }) };
-  const [result] = await lastValueFrom(segmentSlides(of(task), parts, signal).pipe(toArray()));
-  return result!;
-}
-
-/** Every file of a slide by its hash; lines of patches in the order of the grid, and of the summary what does not tell time or engine. */
-async function files(folder: string): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const name of (await readdir(folder, { recursive: true })).sort()) {
-    if (!(await stat(join(folder, name))).isFile()) continue;
-    let bytes: Buffer | string = await readFile(join(folder, name));
-    if (name === 'patches.jsonl') bytes = bytes.toString().trim().split('\n').sort().join('\n');
-    if (name === 'summary.json') {
-      const { patches, area, plan, filter, outputs, seams, model, mpp } = JSON.parse(bytes.toString());
-      bytes = JSON.stringify({ patches, area, plan, filter, outputs, seams, model, mpp });
-    }
-    found.set(name, createHash('sha256').update(bytes).digest('hex'));
-  }
-  return found;
-}
-
-/** Masks as they were published: subject, headers and payload, by subject; the same twice is a failure. */
-function masks(events: readonly BusEvent[]): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const { type, time, data, ...event } of events) {
-    if (type !== 'stromaflow.mask.v1') continue;
-    expect(found.has(event.subject)).toBe(false);
-    found.set(event.subject, JSON.stringify([event, Buffer.from(data).toString('base64')]));
-  }
-  return found;
-}
-
-/** What one process makes of the slide. */
-async function alone(): Promise<{ files: Map<string, string>; masks: Map<string, string>; drops: string[] }> {
-  const out = await emptyFolder();
-  const { parts, events } = recording(await partsWith({ ...COMMON, out }));
-  const observer = new RecordingObserver();
-  expect(await segment({ ...parts, observer })).toMatchObject({ state: 'completed' });
-  await parts.close();
-  return { files: await files(join(out, 'slide')), masks: masks(events), drops: observer.drops };
-}
-
-const expected = alone();
+import {
+  bus,
+  COMMON,
+  closing,
+  expected,
+  files,
+  masks,
+  openIngest,
+  openServer,
+  queued,
+  segment,
+  startWorker,
+} from './work-support.js';
 
 describe('ingest and workers', () => {
   it('make what one process makes: masks, files and areas, byte for byte', async () => {
@@ -459,14 +338,4 @@ async function dieOfFirst(server: TestNatsServer): Promise<void> {
     if (task.patches.some(([col, row]) => col === 0 && row === 0)) break;
   }
   await connection.close();
-}
-
-async function queued(server: TestNatsServer, kinds = ['tasks', 'outcomes', 'briefs']): Promise<number> {
-  const nc = await connect({ servers: server.url });
-  const manager = await openManager(nc);
-  const counts = await Promise.all(
-    kinds.map(async kind => (await manager.streams.info(`stroma_v1_${kind}`)).state.messages),
-  );
-  await nc.close();
-  return counts.reduce((sum, count) => sum + count, 0);
 }

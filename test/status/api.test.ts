@@ -442,6 +442,7 @@ describe('the OpenAPI document', () => {
       [
         ...['', '/{slide}', '/{slide}/patches', '/{slide}/events', '/{slide}/mask.geojson', '/{slide}/summary.json'],
         ...['/{slide}/tiles/{level}/{col}/{row}', '/{slide}/mask/{level}/{col}/{row}', '/{slide}/mask.ome.zarr/{path}'],
+        '/{slide}/probability/{level}/{col}/{row}',
       ]
         .map(path => `/api/slides${path}`)
         .sort(),

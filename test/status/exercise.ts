@@ -31,7 +31,7 @@ export const streams = async (): Promise<StreamFill[]> =>
 
 /** Makes a process both one that hands out work and one that does it. Returns what tells of a task that is over. */
 export function share({ sharing }: Pick<Metrics, 'sharing'>): (state: TaskState) => void {
-  sharing.handsOut({ backlog: 48 })(2);
+  sharing.handsOut({ backlog: 48, shippedBytes: 1e6 })(2);
   return sharing.works({ standstills: 1, backlog: async () => ({ waiting: 3, inHand: 2 }) });
 }
 

@@ -18,14 +18,16 @@ describe('metrics of shared work', () => {
 
   it('of ingest say what is out now, and what was handed out again', async () => {
     const registry = new Registry();
-    const work = { backlog: 0 };
+    const work = { backlog: 0, shippedBytes: 0 };
     const again = createSharingMetrics(registry).handsOut(work);
     expect((await read(registry))('handed_out_patches')).toBe(0);
     work.backlog = 48;
+    work.shippedBytes = 1234;
     again(3);
     again(2);
     const at = await read(registry);
     expect(at('handed_out_patches')).toBe(48);
+    expect(at('shipped_tile_bytes_total')).toBe(1234);
     expect(at('tasks_handed_out_again_total')).toBe(5);
   });
 

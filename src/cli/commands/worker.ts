@@ -7,6 +7,7 @@ import { work } from '../../../pipelines/worker.js';
 import { isAddress } from '../../slide/remote/address.js';
 import { createMemoryLedger } from '../../store/memory-ledger.js';
 import { TaskQueue } from '../../tasks/task-queue.js';
+import { TileMirror } from '../../tasks/tile-mirror.js';
 import { type Command, FLOW, GENERAL, MODEL, NATS, STATUS } from '../command.js';
 import { StatusEndpoint } from '../status-endpoint.js';
 import { superviseEngine } from '../supervise-engine.js';
@@ -47,6 +48,7 @@ go to others after --task-timeout.`,
       });
       cleanUps.push(() => parts.close());
       const { info } = parts.models.current.segmenter;
+      await TileMirror.sweep();
       terminal.line(`engine     ${info.name} ${info.version} on ${info.device}, ${info.model} ${info.modelVersion}`);
       terminal.line(`tasks      ${bus.description}, for model ${info.modelVersion}`);
       const supervision = superviseEngine(parts.engineEvents, status.metrics.engineEvent, terminal.problem);

@@ -14,6 +14,12 @@ export const EVENTS = {
     group: 'events',
     help: 'credentials file (JWT and nkey seed) for the NATS server',
   },
+  'nats-nkey': {
+    type: 'path',
+    unit: 'file',
+    group: 'events',
+    help: 'file with the seed of an nkey for the NATS server',
+  },
   'nats-ca': {
     type: 'path',
     unit: 'file',

@@ -51,6 +51,22 @@ export const FLOW = {
     group: 'flow',
     help: 'tasks that are handed out and not back yet',
   },
+  ship: {
+    type: 'choice',
+    unit: 'what',
+    default: 'none',
+    choices: ['none', 'tiles'],
+    group: 'flow',
+    help: 'tiles: ingest gives workers the tiles that a task needs, as they lie on disk, over NATS; none: workers have the folder',
+  },
+  'ship-bytes': {
+    type: 'integer',
+    unit: 'bytes',
+    default: 268_435_456,
+    min: 1,
+    group: 'flow',
+    help: 'most bytes of tiles that are on their way to workers; tasks wait for room',
+  },
   'task-timeout': {
     type: 'number',
     unit: 's',

@@ -28,6 +28,12 @@ export const OUTPUT = {
     group: 'output',
     help: 'write mask.tif too, a pyramidal TIFF with 2 where there is stroma: for ASAP, QuPath and TIGER',
   },
+  probabilities: {
+    type: 'boolean',
+    default: false,
+    group: 'output',
+    help: 'keep what the model said before it was cut to a mask, as probability.ome.zarr: for the threshold in the viewer',
+  },
   'dicom-seg': {
     type: 'choice',
     choices: ['auto', 'off'],

@@ -20,7 +20,7 @@ export const STREAM_KINDS = ['masks', 'latest', 'slides'] as const;
 export type StreamKind = (typeof STREAM_KINDS)[number];
 
 /** Of several machines that share the work. */
-export const WORK_KINDS = ['briefs', 'tasks', 'outcomes'] as const;
+export const WORK_KINDS = ['briefs', 'tasks', 'outcomes', 'tiles'] as const;
 export type WorkKind = (typeof WORK_KINDS)[number];
 
 /** What a stream must be, in the words of JetStream's API. */
@@ -72,6 +72,7 @@ export function streamLayouts(prefix: string): Readonly<Record<StreamKind, Strea
  *     briefs     how a slide is read; the last of each slide
  *     tasks      patches to be segmented, until a worker has done them
  *     outcomes   what came of them, until it is in the files and the ledger
+ *     tiles      what workers without the slide's folder read it from, until no task needs it (docs/decisions/0050-tiles-are-shipped.md)
  */
 export function workLayouts(prefix: string): Readonly<Record<WorkKind, StreamLayout>> {
   const base = `${checkPrefix(prefix)}.*.*`;
@@ -84,6 +85,8 @@ export function workLayouts(prefix: string): Readonly<Record<WorkKind, StreamLay
     },
     tasks: { ...named(prefix, 'tasks'), subjects: [`${base}.task.>`], ...queue },
     outcomes: { ...named(prefix, 'outcomes'), subjects: [`${base}.outcome.>`], ...queue },
+    // A full stream refuses: what a task needs must not go while it is out.
+    tiles: { ...named(prefix, 'tiles'), subjects: [`${base}.tile.>`], ...queue, retention: 'limits' },
   };
 }
 
@@ -121,8 +124,8 @@ const DAY_SECONDS = 86_400;
 const BRIEF_DAYS = 7;
 
 export function fieldsOf(layout: StreamLayout, limits: StreamLimits = DEFAULT_LIMITS): StreamFields {
-  // A brief is needed for as long as tasks may wait.
-  const days = layout.kind === 'briefs' ? Math.min(limits.days, BRIEF_DAYS) : limits.days;
+  // What workers read by is needed for as long as tasks may wait.
+  const days = layout.kind === 'briefs' || layout.kind === 'tiles' ? Math.min(limits.days, BRIEF_DAYS) : limits.days;
   const seconds = days * DAY_SECONDS;
   return {
     subjects: layout.subjects,

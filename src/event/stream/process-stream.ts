@@ -1,5 +1,3 @@
-import { setMaxListeners } from 'node:events';
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AckPolicy,
   type Consumer,
@@ -11,6 +9,7 @@ import {
 import type { NatsConnection } from '@nats-io/nats-core';
 import { StromaflowError } from '../../errors.js';
 import type { BusEvent } from '../bus.js';
+import { sleep } from '../sleep.js';
 import { matchesSubject } from '../subjects.js';
 import type { From } from './read-options.js';
 import { type StreamReader, toEvent } from './stream-reader.js';
@@ -51,7 +50,8 @@ export async function processStream(
   const done = new Set<string>();
   const stopped = new AbortController();
   const stop = AbortSignal.any([signal, stopped.signal]);
-  setMaxListeners(0, stop);
+  // Browsers have no such limit.
+  globalThis.process?.getBuiltinModule('node:events').setMaxListeners(0, stop);
   const lane = async (): Promise<void> => {
     try {
       for await (const message of pullEach(nc, stream, durable, stop, () =>
@@ -126,7 +126,7 @@ export async function* pullEach(
     } catch (error) {
       // The server is away, or has lost it.
       consumer = undefined;
-      await sleep(PULL_MS / 4, undefined, { signal }).catch(() => undefined);
+      await sleep(PULL_MS / 4, signal).catch(() => undefined);
       if (signal.aborted || nc.isClosed()) return;
       if (isGone(error)) await mend();
       else await onIdle();

@@ -164,7 +164,8 @@ const SETUP_FIX = 'check the limits of the server and the rights of this account
 
 function configOf(layout: StreamLayout, limits: StreamLimits): Partial<StreamConfig> & { name: string } {
   const { name, description } = layout;
-  return { name, description, ...(fieldsOf(layout, limits) as Partial<StreamConfig>) };
+  const direct = layout.kind === 'tiles' ? { allow_direct: true } : {};
+  return { name, description, ...direct, ...(fieldsOf(layout, limits) as Partial<StreamConfig>) };
 }
 
 /** Those of the work are there where they were asked for. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Consumer,
   type ConsumerMessages,
@@ -12,6 +11,7 @@ import type { Msg, MsgHdrs, NatsConnection } from '@nats-io/nats-core';
 import { StromaflowError } from '../../errors.js';
 import type { BusEvent } from '../bus.js';
 import { fromHeaders, type HeaderEntry } from '../cloudevent-headers.js';
+import { sleep } from '../sleep.js';
 import { matchesSubject } from '../subjects.js';
 import { streamLayouts } from './layout.js';
 import type { From, Notice, ReadOptions } from './read-options.js';
@@ -151,7 +151,7 @@ export class StreamReader {
       } catch (error) {
         const isFinal = error instanceof StromaflowError && !link;
         if (isFinal || signal.aborted || this.#nc.isClosed()) throw error;
-        await sleep(LOOK_MS, undefined, { signal }).catch(() => {
+        await sleep(LOOK_MS, signal).catch(() => {
           throw error;
         });
       }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AckPolicy,
   type Consumer,
@@ -11,6 +10,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { StromaflowError, toStromaflowError } from '../../errors.js';
 import { decodePercent } from '../../text.js';
 import type { BusEvent } from '../bus.js';
+import { sleep } from '../sleep.js';
 import { matchesSubject } from '../subjects.js';
 import type { KeptEvents, StreamFill, StreamMark, TakenEvent } from './kept-events.js';
 import { STREAM_KINDS, type StreamKind, type WorkKind } from './layout.js';
@@ -180,7 +180,7 @@ export class Streams implements KeptEvents {
   /** The same after a while, for one who was just told that a stream is not there. */
   async awaitRestored(): Promise<void> {
     const { signal } = this.#closed;
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => {
+    await sleep(LOOK_MS, signal).catch(() => {
       throw signal.reason;
     });
     await this.restore();
@@ -199,7 +199,7 @@ export class Streams implements KeptEvents {
         break;
       } catch (error) {
         if (error instanceof StromaflowError) throw error;
-        await sleep(LOOK_MS, undefined, { signal }).catch(() => {
+        await sleep(LOOK_MS, signal).catch(() => {
           throw signal.reason;
         });
       }

@@ -52,6 +52,8 @@ export const slide = object({
   /** Null where the slide itself is not at hand. */
   picture: { ...object({ tile: count, levels: count }), type: ['object', 'null'] },
   mask: { ...object({ tile: count, levels: count, coarse: count }), type: ['object', 'null'] },
+  /** Null where probabilities are not kept. */
+  probability: { ...object({ threshold: number }), type: ['object', 'null'] },
   /** A byte a patch, row by row, in base64; null where the grid is too large. */
   codes: nullable(text),
   /** Last-Event-ID with which events follow on this answer. */

@@ -63,11 +63,12 @@ export function addSlides(app: FastifyInstance, shelf: SlideShelf): void {
 }
 
 function describe(slide: ViewedSlide): object {
-  const { status, shape, table, picture, maskGrid, stream } = slide;
+  const { status, shape, table, picture, maskGrid, keptThreshold, stream } = slide;
   return {
     ...status,
     shape: shape ?? null,
     picture: picture ? { tile: PICTURE_TILE, levels: pictureLevels(picture.shape) } : null,
+    probability: keptThreshold === undefined ? null : { threshold: keptThreshold },
     mask: maskGrid ? { tile: maskGrid.core, levels: maskLevels(maskGrid), coarse: coarseLevel(maskGrid.core) } : null,
     codes: table ? Buffer.from(table.codes()).toString('base64') : null,
     position: stream.position,

@@ -69,6 +69,30 @@ export function addTiles(app: FastifyInstance, shelf: SlideShelf): void {
       });
     },
   );
+
+  app.get<TilePath>(
+    '/api/slides/:slide/probability/:level/:col/:row',
+    {
+      schema: {
+        ...{ summary: 'A tile of kept probabilities, round(255 p), where the mask has one; transparent: not known' },
+        ...{ params: schemas.tileParams, produces: 'image/png' },
+      } as object,
+    },
+    async (request, reply) => {
+      const { slide, level, col, row } = request.params;
+      const found = await shelf.find(slide);
+      const grid = found?.maskGrid;
+      const area = grid && tileArea(grid, level, col, row);
+      if (!found?.table || !area || found.keptThreshold === undefined) return notFound(reply);
+      const segmented = found.table.segmented(area);
+      const version = found.table.version(area);
+      reply.type('image/png');
+      return kept.send(request, reply, shelf, found, `q/${level}/${col}/${row}/${version}`, {
+        op: 'probability',
+        ...{ level, area, segmented },
+      });
+    },
+  );
 }
 
 /** Patches that a tile of the picture shows. */
