@@ -41,7 +41,9 @@ export class ChainLinks {
       const other = this.#table[slot]! - 1;
       if (this.#chains.startKey(other) !== key) continue;
       if (this.#chains.firstHeading(other) === right) return other;
-      found = other;
+      // Along a line that cuts, boundaries of the other side start here, too: straight on comes before left, and back is never meant.
+      const heading = this.#chains.firstHeading(other);
+      if (heading === ((right + 3) & 3) || (heading === ((right + 2) & 3) && found < 0)) found = other;
     }
     if (found < 0) throw new Error('a boundary ends in the open');
     return found;

@@ -18,12 +18,17 @@ const REACH = 9;
 export class OutlineSmoother {
   readonly #right: number;
   readonly #bottom: number;
+  readonly #cut: number;
   readonly #corners = growDoubles();
 
-  /** @param size of the mask in pixels: no outline leaves it. */
-  constructor({ width, height }: { readonly width: number; readonly height: number }) {
+  /**
+   * @param size of the mask in pixels: no outline leaves it.
+   * @param cut outlines stay on lines that are so many pixels apart, along which regions were cut; 0: there are none
+   */
+  constructor({ width, height }: { readonly width: number; readonly height: number }, cut = 0) {
     this.#right = width * PIXEL;
     this.#bottom = height * PIXEL;
+    this.#cut = cut * PIXEL;
   }
 
   /** @param ring along pixel edges, what is inside on its right hand with y down */
@@ -32,6 +37,7 @@ export class OutlineSmoother {
     corners.clear();
     const right = this.#right;
     const bottom = this.#bottom;
+    const cut = this.#cut;
     const end = ring.length;
     // The door that is looked at: of the `step`-th pixel of the edge from corner `at`, whose first door has its middle at (baseX, baseY).
     let at = 0;
@@ -86,9 +92,11 @@ export class OutlineSmoother {
         // Back where it began there is a door without width.
         const x = isBack ? startX : baseX + step * dx * PIXEL;
         const y = isBack ? startY : baseY + step * dy * PIXEL;
-        const isAtEdge = dx === 0 ? x === 0 || x === right : y === 0 || y === bottom;
-        const outward = isBack || isAtEdge ? 0 : REACH;
-        const inward = isBack ? 0 : REACH;
+        const line = dx === 0 ? x : y;
+        const isAtCut = cut > 0 && line % cut === 0;
+        const isAtEdge = line === 0 || line === (dx === 0 ? right : bottom);
+        const outward = isBack || isAtEdge || isAtCut ? 0 : REACH;
+        const inward = isBack || isAtCut ? 0 : REACH;
         // With y down the left hand of (dx, dy) is (dy, −dx); what is inside is on the right.
         const middleX = x - fromX;
         const middleY = y - fromY;

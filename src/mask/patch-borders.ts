@@ -1,5 +1,6 @@
 import { type Chains, DOWN, LEFT, RIGHT, UP } from './chains.js';
 import type { Components } from './components.js';
+import type { MaskGrid } from './grid.js';
 import type { PatchRegions } from './patch-regions.js';
 
 /** Runs of set pixels along one side of a patch: start, end, component, start, … */
@@ -15,7 +16,7 @@ interface Border {
 
 /**
  * The lines between patches. Where both sides of a line are set there is no boundary, and the regions are one; where
- * only one is, there is an edge. A line is settled and forgotten as soon as both its patches are known; beyond the grid there are none.
+ * only one is, there is an edge. Along a line that cuts, regions stay apart, and each has an edge. A line is settled and forgotten as soon as both its patches are known; beyond the grid there are none.
  */
 export class PatchBorders {
   readonly #chains: Chains;
@@ -23,14 +24,16 @@ export class PatchBorders {
   readonly #core: number;
   readonly #cols: number;
   readonly #rows: number;
+  readonly #cut: number | undefined;
   readonly #pending = new Map<number, Border>();
 
-  constructor(chains: Chains, components: Components, core: number, cols: number, rows: number) {
+  constructor(chains: Chains, components: Components, { core, cols, rows }: MaskGrid, cut?: number) {
     this.#chains = chains;
     this.#components = components;
     this.#core = core;
     this.#cols = cols;
     this.#rows = rows;
+    this.#cut = cut;
   }
 
   /** Takes the four sides of a patch. */
@@ -85,8 +88,9 @@ export class PatchBorders {
   #settle(key: number, { before = NONE, after = NONE }: Border): void {
     const vertical = key % 2 === 1;
     const place = Math.floor(key / 2);
-    const x = (place % (this.#cols + 1)) * this.#core;
-    const y = Math.floor(place / (this.#cols + 1)) * this.#core;
+    const [col, row] = [place % (this.#cols + 1), Math.floor(place / (this.#cols + 1))];
+    const [x, y] = [col * this.#core, row * this.#core];
+    const isCut = this.#cut !== undefined && (vertical ? col : row) % this.#cut === 0;
     const emit = (from: number, to: number, component: number, forward: boolean): void => {
       // A vertical edge below its set pixel's left side runs up, one on the right side down, and so on.
       const heading = vertical ? (forward ? DOWN : UP) : forward ? RIGHT : LEFT;
@@ -107,7 +111,10 @@ export class PatchBorders {
       let to: number;
       if (a0 === b0) {
         to = Math.min(a1, b1);
-        this.#components.union(before[i + 2]!, after[j + 2]!);
+        if (isCut) {
+          emit(at, to, before[i + 2]!, vertical);
+          emit(at, to, after[j + 2]!, !vertical);
+        } else this.#components.union(before[i + 2]!, after[j + 2]!);
       } else if (a0 < b0) {
         to = Math.min(a1, b0);
         emit(at, to, before[i + 2]!, vertical);

@@ -1,6 +1,7 @@
 import { ChainLinks } from './chain-links.js';
 import { Chains, TURN_TOUCHING } from './chains.js';
 import { Components } from './components.js';
+import type { MaskGrid } from './grid.js';
 import { growInts } from './grow.js';
 import { OutlineSmoother } from './outline.js';
 import { PatchBorders } from './patch-borders.js';
@@ -19,13 +20,6 @@ export interface MaskPolygon {
   readonly corner: readonly [x: number, y: number];
 }
 
-/** The grid the patches lie on: sides in plan pixels. */
-export interface MaskGrid {
-  readonly core: number;
-  readonly cols: number;
-  readonly rows: number;
-}
-
 /** Chains from which on it is worth while to forget those that are done with. */
 const MANY = 4096;
 
@@ -34,7 +28,7 @@ const MANY = 4096;
  * holes that were to be left out because they are small. A patch costs time in proportion to its own pixels. Regions that nothing to come can
  * change are given out as rows of patches close (`closed`) and forgotten: memory is that of the rows that are open and of the outlines that reach into
  * them, about a byte a corner. Polygons meet the OGC rules for validity (QuPath and JTS check them): rings are simple
- * and holes touch other rings in points only.
+ * and holes touch other rings in points only. Regions that are cut are as many polygons, which meet along the lines.
  */
 export class MaskPolygons {
   readonly #grid: MaskGrid;
@@ -60,9 +54,9 @@ export class MaskPolygons {
     this.#sieve = new Sieve(options);
     this.#grid = { core: grid.core, cols: grid.cols, rows: grid.rows };
     this.#chains = new Chains(this.#latticeWidth);
-    this.#borders = new PatchBorders(this.#chains, this.#components, grid.core, grid.cols, grid.rows);
+    this.#borders = new PatchBorders(this.#chains, this.#components, this.#grid, options.cut);
     this.#regions = new PatchRegions(grid.core);
-    this.#smoother = options.smooth ? new OutlineSmoother(options.smooth) : undefined;
+    this.#smoother = options.smooth ? new OutlineSmoother(options.smooth, (options.cut ?? 0) * grid.core) : undefined;
     this.#lacking = new Int32Array(grid.rows).fill(grid.cols);
   }
 

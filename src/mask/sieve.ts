@@ -3,6 +3,8 @@ export interface PolygonOptions {
   readonly minArea?: number;
   /** Holes smaller than this are filled; in plan pixels, 0 keeps all. */
   readonly minHole?: number;
+  /** Regions are cut along every so many lines between patches, so that none is larger than such a square; undefined: none is cut. */
+  readonly cut?: number | undefined;
   /** Outlines are smoothed (outline.ts) and stay within a mask of this size in plan pixels; undefined: they follow the pixels' edges. */
   readonly smooth?: { readonly width: number; readonly height: number } | undefined;
 }

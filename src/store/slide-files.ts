@@ -30,7 +30,10 @@ export type Outlines = 'auto' | 'edges' | 'smooth';
 const MOST_UNTRACED = 64;
 
 /** Pixels of a mask, a thousand patches of 512: outlines along pixel edges may take 100 MB from here on. */
-const SMOOTH_FROM = 2 ** 28;
+const LARGE_FROM = 2 ** 28;
+
+/** Patches between lines along which regions of a large mask are cut: tissue hangs together from end to end, and a viewer draws a polygon as a whole. */
+const CUT_PATCHES = 8;
 
 export interface SlideFilesOptions {
   /** The slide's own folder. */
@@ -44,7 +47,7 @@ export interface SlideFilesOptions {
   /** Polygons, or holes, smaller than these many µm² are left out, or filled. */
   readonly minArea: number;
   readonly minHole: number;
-  /** Outlines of polygons; 'auto': 'smooth' where the mask has more than SMOOTH_FROM pixels. */
+  /** Outlines of polygons; 'auto': 'smooth' where the mask has more than LARGE_FROM pixels. */
   readonly outlines: Outlines;
   /** Also as mask.tif. @default false */
   readonly maskTiff?: boolean;
@@ -209,7 +212,14 @@ export class SlideFiles {
     if (dicomSeg) writeDicomSeg(folder, plan, this.#store, dicomSeg, summary);
     const outputs: SlideFilesSummary = {
       mask: { file: MASK_STORE, levels: this.#store.levels.length, omeZarr: this.#store.version },
-      polygons: { file: POLYGON_FILE, ...polygons, minArea, minHole, outlines: this.#isSmooth ? 'smooth' : 'edges' },
+      polygons: {
+        file: POLYGON_FILE,
+        ...polygons,
+        minArea,
+        minHole,
+        outlines: this.#isSmooth ? 'smooth' : 'edges',
+        ...(this.#isLarge ? { cutPatches: CUT_PATCHES } : {}),
+      },
       overview: { file: OVERVIEW_FILE, width: picture.width, height: picture.height },
       patches: { file: PATCHES_FILE, lines },
     };
@@ -244,13 +254,19 @@ export class SlideFiles {
   #noPolygons(): MaskPolygons {
     const { plan, minArea, minHole } = this.#options;
     const pixel = plan.mpp ** 2;
+    const cut = this.#isLarge ? CUT_PATCHES : undefined;
     const smooth = this.#isSmooth ? { width: plan.width, height: plan.height } : undefined;
-    return new MaskPolygons(plan, { minArea: minArea / pixel, minHole: minHole / pixel, smooth });
+    return new MaskPolygons(plan, { minArea: minArea / pixel, minHole: minHole / pixel, smooth, cut });
+  }
+
+  get #isLarge(): boolean {
+    const { plan } = this.#options;
+    return plan.width * plan.height > LARGE_FROM;
   }
 
   get #isSmooth(): boolean {
-    const { plan, outlines } = this.#options;
-    return outlines === 'auto' ? plan.width * plan.height > SMOOTH_FROM : outlines === 'smooth';
+    const { outlines } = this.#options;
+    return outlines === 'auto' ? this.#isLarge : outlines === 'smooth';
   }
 
   /** Patches without an outcome, that failed or are missing, and missing parts of others, as rectangles of the canvas. */

@@ -111,6 +111,8 @@ export interface SlideFilesSummary {
     readonly minHole: number;
     /** Along the pixels' edges, or smoothed within half a pixel: see docs/outputs.md. */
     readonly outlines?: 'edges' | 'smooth';
+    /** Regions are cut along every so many lines between patches; absent: none is. */
+    readonly cutPatches?: number;
     /** All files, where one would be too large; the first is `file`. */
     readonly parts?: readonly string[];
   };

@@ -275,6 +275,39 @@ describe('polygons of a mask', () => {
     );
   });
 
+  it('are cut along lines between patches where that is wanted, as if each square were a mask of its own', () => {
+    fc.assert(
+      fc.property(masks, ({ grid, bytes, order }) => {
+        const width = grid.core * grid.cols;
+        const moved = (ring: Ring, x: number, y: number) => ring.map((at, i) => at + (i % 2 === 0 ? x : y));
+        const alone = order.flatMap(index => {
+          const [x, y] = [(index % grid.cols) * grid.core, Math.floor(index / grid.cols) * grid.core];
+          const patch = new MaskPolygons({ core: grid.core, cols: 1, rows: 1 });
+          const at = (px: number, py: number) => bytes[(y + py) * width + x + px] === 1;
+          patch.add(0, 0, fromFunction(grid.core, grid.core, at));
+          return [...patch.polygons()].map(({ exterior, holes, area, corner }) => ({
+            ...{ area, corner: [corner[0] + x, corner[1] + y] as const, exterior: moved(exterior, x, y) },
+            holes: holes.map(hole => moved(hole, x, y)),
+          }));
+        });
+        const inOrder = (polygons: Iterable<MaskPolygon>) =>
+          flat([...polygons].sort((a, b) => a.corner[1] - b.corner[1] || a.corner[0] - b.corner[0]));
+        expect(inOrder(polygonise(grid, bytes, order, { cut: 1 }).polygons())).toEqual(inOrder(alone));
+        const set = bytes.reduce((a, b) => a + b, 0);
+        const wider = [...polygonise(grid, bytes, order, { cut: 2 }).polygons()];
+        expect(rasterise(wider, width, grid.core * grid.rows)).toEqual(bytes);
+        expect(wider.reduce((sum, { area }) => sum + area, 0)).toBe(set);
+        const smooth = { width, height: grid.core * grid.rows };
+        for (const { exterior, corner } of polygonise(grid, bytes, order, { cut: 1, smooth }).polygons())
+          for (const [i, at] of exterior.entries()) {
+            const from = Math.floor(corner[i % 2]! / grid.core) * grid.core;
+            expect(at >= from && at <= from + grid.core).toBe(true);
+          }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
   it('hold no more of a long mask than of a short one', () => {
     const core = 32;
     const held = (rows: number): number => {
