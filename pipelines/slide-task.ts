@@ -3,7 +3,7 @@ import type { LiveSlide } from '../src/live/live-slide.js';
 import type { WholeSlide } from '../src/live/whole-slide.js';
 import type { PatchPlan } from '../src/read/patch.js';
 import type { OpenedSlide, SlideInfo } from '../src/slide/slide.js';
-import type { PatchLabels } from '../src/stage/session.js';
+import type { PatchLabels } from '../src/stage/session-parts.js';
 import type { Presence } from '../src/watch/presence.js';
 
 /** A slide that is to be segmented, not opened yet. */

@@ -1,4 +1,4 @@
-import type { SourceFolder } from '../src/stage/session.js';
+import type { SourceFolder } from '../src/stage/session-parts.js';
 import type { SlideTask } from './slide-task.js';
 
 /** Of a slide that is watched: whether what it lies in is there. */

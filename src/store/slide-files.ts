@@ -6,8 +6,8 @@ import { MaskPyramid } from '../mask/reduce.js';
 import { SeamCounter } from '../mask/seams.js';
 import type { OverviewCanvas } from '../read/overview.js';
 import type { PatchPlan, PatchRecord } from '../read/patch.js';
-import { patchRefs, validSize } from '../read/plan.js';
-import type { PixelRectangle } from '../slide/rectangles.js';
+import { validSize } from '../read/plan.js';
+import { blankAreas } from './blank-areas.js';
 import { DICOM_SEG, type SegmentedSeries, writeDicomSeg } from './dicom-seg.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import { otherParts, POLYGON_FILE, type PolygonCounts, PolygonFiles } from './geojson.js';
@@ -206,7 +206,12 @@ export class SlideFiles {
     this.catchUp();
     const lines = this.#lines.rewrite(this.#records.values());
     const polygons = this.#finishPolygons();
-    const picture = await renderOverview(overview, this.#mask.coverage(), summary, this.#blankAreas());
+    const picture = await renderOverview(
+      overview,
+      this.#mask.coverage(),
+      summary,
+      blankAreas(plan, overview, this.#records),
+    );
     writeFinal(folder, OVERVIEW_FILE, put => put(picture.png));
     if (maskTiff) writeMaskTiff(folder, plan, this.#store);
     if (dicomSeg) writeDicomSeg(folder, plan, this.#store, dicomSeg, summary);
@@ -267,37 +272,6 @@ export class SlideFiles {
   get #isSmooth(): boolean {
     const { outlines } = this.#options;
     return outlines === 'auto' ? this.#isLarge : outlines === 'smooth';
-  }
-
-  /** Patches without an outcome, that failed or are missing, and missing parts of others, as rectangles of the canvas. */
-  #blankAreas(): PixelRectangle[] {
-    const { plan, overview } = this.#options;
-    const { factor } = overview;
-    const areas: PixelRectangle[] = [];
-    for (const { col, row } of patchRefs(plan)) {
-      for (const part of this.#blankParts(col, row)) {
-        const { width, height } = part;
-        const [x, y] = [col * plan.core + part.x, row * plan.core + part.y];
-        const last = areas.at(-1);
-        // A large slide may have more blank patches than a picture should have parts.
-        if (last && last.y === y && last.height === height && last.x + last.width === x)
-          areas[areas.length - 1] = { ...last, width: last.width + width };
-        else areas.push({ x, y, width, height });
-      }
-    }
-    return areas.map(({ x, y, width, height }) => ({
-      ...{ x: x / factor, y: y / factor },
-      ...{ width: width / factor, height: height / factor },
-    }));
-  }
-
-  /** In pixels of the core. */
-  #blankParts(col: number, row: number): readonly PixelRectangle[] {
-    const { plan } = this.#options;
-    const record = this.#records.get(row * plan.cols + col);
-    if (record?.outcome === 'segmented' || record?.outcome === 'empty') return record.missingAt ?? [];
-    const [width, height] = validSize(plan, col, row);
-    return [{ x: 0, y: 0, width, height }];
   }
 
   #rebuild(): void {

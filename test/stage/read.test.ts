@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { StromaflowError } from '#src/errors.js';
 import { hasTissue } from '#src/stage/item.js';
 import { read } from '#src/stage/read.js';
-import type { SourceFolder } from '#src/stage/session.js';
+import type { SourceFolder } from '#src/stage/session-parts.js';
 import { RecordingObserver } from '../support/observer.js';
 import { inferred, sessionOf } from './session-fixture.js';
 
