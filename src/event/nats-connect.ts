@@ -21,6 +21,7 @@ export async function openConnection(options: NatsOptions): Promise<NatsConnecti
   const backoff = new Backoff();
   options.signal?.throwIfAborted();
   const authenticator = await authenticatorOf(options);
+  options.signal?.throwIfAborted();
   const opening = openWith({ options, target, backoff, authenticator }).catch((error: unknown) => {
     throw unreachable(target.shown, error);
   });
