@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { JsMsg } from '@nats-io/jetstream';
 import { Observable, type OperatorFunction } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../errors.js';
@@ -44,6 +44,9 @@ export class HandOut implements Workers {
   readonly #over = new Set<string>();
   /** Outcomes in the graph: patches of each that have not left it, by place: stages hand on other objects. */
   readonly #inGraph = new Map<string, { left: number; readonly message: JsMsg }>();
+  /** Outcomes of runs whose slides were not open yet, by their places in the stream: they come once more. */
+  readonly #postponed = new Map<string, Set<number>>();
+  #cameBack: () => void = () => undefined;
   #isInterrupted = false;
   #settledAt = performance.now();
   #emit: (patch: SettledPatch) => void = () => undefined;
@@ -123,7 +126,20 @@ export class HandOut implements Workers {
     // An open run goes on with the next start, and what workers do meanwhile counts.
     if (session.run.state.state === 'open') return;
     this.#over.add(session.runToken);
+    await this.#postponedOf(session.runToken);
     await this.#desk.over(session);
+  }
+
+  /** Resolves when what was put back of a run has come once more and is let go of; without a server not much later than it should. */
+  async #postponedOf(run: string): Promise<void> {
+    const patience = AbortSignal.any([AbortSignal.timeout(2 * LATER_MS), this.#stop.signal]);
+    while (this.#postponed.has(run) && !patience.aborted) {
+      const back = new Promise<void>(resolve => {
+        this.#cameBack = resolve;
+      });
+      await Promise.race([back, once(patience, 'abort')]);
+    }
+    this.#postponed.delete(run);
   }
 
   /** See TaskDesk. */
@@ -222,6 +238,7 @@ export class HandOut implements Workers {
       return;
     }
     const { run, results } = outcome;
+    this.#meetPostponed(run, message.seq);
     const found = results.flatMap(result => {
       const patch = this.#waiting.get(`${run} ${result.record.col} ${result.record.row}`);
       return patch ? [{ patch, result }] : [];
@@ -229,7 +246,7 @@ export class HandOut implements Workers {
     if (found.length === 0) {
       // Done before, or of a slide that is not open again yet.
       if (this.#handed.has(run) || this.#over.has(run) || message.info.deliveryCount > PATIENCE) message.ack();
-      else message.nak(LATER_MS);
+      else this.#postpone(run, message);
       return;
     }
     const inGraph = { left: found.length, message };
@@ -251,6 +268,19 @@ export class HandOut implements Workers {
       this.#emit(settled);
     }
     this.#ended();
+  }
+
+  #postpone(run: string, message: JsMsg): void {
+    const places = this.#postponed.get(run) ?? new Set();
+    this.#postponed.set(run, places.add(message.seq));
+    message.nak(LATER_MS);
+  }
+
+  #meetPostponed(run: string, place: number): void {
+    const places = this.#postponed.get(run);
+    if (!places?.delete(place) || places.size > 0) return;
+    this.#postponed.delete(run);
+    this.#cameBack();
   }
 
   #tasksMade = '';
