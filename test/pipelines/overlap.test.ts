@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lastValueFrom, of, toArray } from 'rxjs';
@@ -101,7 +102,7 @@ describe('overlap', () => {
     expect(one).not.toEqual(other);
   });
 
-  it.each(THOROUGH ? [3, 17] : [17])(
+  it.each(THOROUGH ? [1, 3] : [3])(
     'goes on after an interruption with %i masks out: nothing twice, every bit the same',
     async many => {
       const { events: all } = await control();
@@ -115,7 +116,18 @@ describe('overlap', () => {
           if (masks(first.events).length === many) abort.abort();
         },
       };
-      expect(await run(slanted({ ...first.parts, bus }), abort.signal)).toMatchObject({ state: 'interrupted' });
+      const interrupted = once(abort.signal, 'abort');
+      const tilted = slanted({ ...first.parts, bus });
+      const { segmenter } = tilted.models.current;
+      let segmented = 0;
+      // The last of those masks needs a row and two patches more, and as many as have slots may come before those; what is beyond waits, or
+      // all might be done by then.
+      const held = withSegmenter(tilted, async (slots, signal) => {
+        if (segmented >= many + 18) await interrupted;
+        segmented += slots.length;
+        return segmenter.segment(slots, signal);
+      });
+      expect(await run(held, abort.signal)).toMatchObject({ state: 'interrupted' });
       expect(first.parts.slots.free).toBe(first.parts.slots.total);
       await first.parts.close();
 

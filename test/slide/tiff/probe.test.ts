@@ -133,7 +133,7 @@ describe('any damage', () => {
       return source.kind;
     } catch (error) {
       // Anything but a StromaflowError with a slide's code would be a crash for the user.
-      if (error instanceof StromaflowError && /^SLIDE_|^FILE_/.test(error.code)) return error.code;
+      if (error instanceof StromaflowError && /^(SLIDE|FILE|OPENSLIDE)_/.test(error.code)) return error.code;
       throw error;
     }
   };
