@@ -57,11 +57,11 @@ export function addTiles(app: FastifyInstance, shelf: SlideShelf): void {
     async (request, reply) => {
       const { slide, level, col, row } = request.params;
       const found = await shelf.find(slide);
-      const grid = found?.maskGrid;
-      const area = grid && tileArea(grid, level, col, row);
-      if (!found?.table || !area) return notFound(reply);
-      const masked = found.table.masked(area);
-      const version = found.table.version(area);
+      const at = found && onMask(found, level, col, row);
+      if (!at) return notFound(reply);
+      const { table, area } = at;
+      const masked = table.masked(area);
+      const version = table.version(area);
       reply.type('image/png');
       return kept.send(request, reply, shelf, found, `m/${level}/${col}/${row}/${version}`, {
         op: 'mask',
@@ -81,11 +81,11 @@ export function addTiles(app: FastifyInstance, shelf: SlideShelf): void {
     async (request, reply) => {
       const { slide, level, col, row } = request.params;
       const found = await shelf.find(slide);
-      const grid = found?.maskGrid;
-      const area = grid && tileArea(grid, level, col, row);
-      if (!found?.table || !area || found.keptThreshold === undefined) return notFound(reply);
-      const segmented = found.table.segmented(area);
-      const version = found.table.version(area);
+      const at = found?.keptThreshold === undefined ? undefined : onMask(found, level, col, row);
+      if (!found || !at) return notFound(reply);
+      const { table, area } = at;
+      const segmented = table.segmented(area);
+      const version = table.version(area);
       reply.type('image/png');
       return kept.send(request, reply, shelf, found, `q/${level}/${col}/${row}/${version}`, {
         op: 'probability',
@@ -93,6 +93,12 @@ export function addTiles(app: FastifyInstance, shelf: SlideShelf): void {
       });
     },
   );
+}
+
+/** Patches that a tile of the mask covers; undefined outside the slide, or where nothing is known of it. */
+function onMask({ maskGrid, table }: ViewedSlide, level: number, col: number, row: number) {
+  const area = maskGrid && tileArea(maskGrid, level, col, row);
+  return table && area ? { table, area } : undefined;
 }
 
 /** Patches that a tile of the picture shows. */
