@@ -1,5 +1,7 @@
 /** What PNG needs of zlib, where there is none: for browsers, whose own decompression is not synchronous. */
 
+import { CODE_LENGTH_ORDER, LENGTH_BASE, LENGTH_BITS } from './deflate-tables.js';
+
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let rest = byte;
   for (let bit = 0; bit < 8; bit++) rest = rest & 1 ? (rest >>> 1) ^ 0xedb88320 : rest >>> 1;
@@ -44,13 +46,8 @@ function codesOf(lengths: readonly number[]): Codes {
 const times = (count: number, value: number): number[] => Array<number>(count).fill(value);
 const FIXED = codesOf([...times(144, 8), ...times(112, 9), ...times(24, 7), ...times(8, 8)]);
 const FIXED_DISTANCES = codesOf(times(30, 5));
-const LENGTH_BASE = [
-  3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258,
-];
-const LENGTH_BITS = [...times(8, 0), ...times(4, 1), ...times(4, 2), ...times(4, 3), ...times(4, 4), ...times(4, 5), 0];
 const DISTANCE_BITS = Array.from({ length: 30 }, (_, code) => Math.max(0, (code >> 1) - 1));
 const DISTANCE_BASE = DISTANCE_BITS.map((bits, code) => (code < 2 ? code + 1 : 1 + ((2 + (code & 1)) << bits)));
-const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /** Bits of a deflate stream, the lowest of each byte first. */
 class Bits {
@@ -96,7 +93,10 @@ class Bits {
 const STORED_BYTES = 65_535;
 
 /** A zlib stream that holds the data as it is (RFC 1951, 3.2.4): right, and not small. Takes what zlib's takes. */
-export function deflateSync(data: Uint8Array, _options?: { readonly level: number }): Uint8Array {
+export function deflateSync(
+  data: Uint8Array,
+  _options?: { readonly level: number; readonly strategy?: number },
+): Uint8Array {
   const blocks = Math.max(1, Math.ceil(data.length / STORED_BYTES));
   const out = new Uint8Array(2 + blocks * 5 + data.length + 4);
   const view = new DataView(out.buffer);
@@ -164,7 +164,7 @@ export function inflateSync(data: Uint8Array, { maxOutputLength }: { readonly ma
 function readCodes(bits: Bits): readonly [literals: Codes, distances: Codes] {
   const [literals, distances, given] = [bits.take(5) + 257, bits.take(5) + 1, bits.take(4) + 4];
   const own = times(19, 0);
-  for (let i = 0; i < given; i++) own[ORDER[i]!] = bits.take(3);
+  for (let i = 0; i < given; i++) own[CODE_LENGTH_ORDER[i]!] = bits.take(3);
   const codes = codesOf(own);
   const lengths: number[] = [];
   while (lengths.length < literals + distances) {

@@ -74,7 +74,7 @@ function pairs(bits: Uint8Array, side: number, out: Uint8Array): void {
 }
 
 /** Whether the first byte of a word is its lowest, as everywhere but on a few old machines. */
-const IS_LITTLE = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+export const IS_LITTLE = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** Of four bytes a word: the two pairs' sums, below 256 each, in its two lower bytes. */
 const pairSums = (word: number): number => {

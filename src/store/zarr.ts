@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { constants, deflateSync, gunzipSync, gzipSync, inflateSync } from 'node:zlib';
+import { deflateSync, gunzipSync, inflateSync } from 'node:zlib';
 import { packBits } from '../mask/bits.js';
 import type { MaskPyramid } from '../mask/reduce.js';
+import { RunGzip } from '../mask/run-gzip.js';
 import type { PatchPlan } from '../read/patch.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
 import {
@@ -39,6 +40,7 @@ export class MaskStore implements StoredMask {
   readonly #plan: PatchPlan;
   readonly #layout: StoreLayout;
   readonly #folders = new Set<string>();
+  readonly #gzip: RunGzip;
 
   /**
    * Opens or makes `<folder>/mask.ome.zarr`; `fresh` drops what is there. A store that is gone on with keeps the layout it began
@@ -49,6 +51,7 @@ export class MaskStore implements StoredMask {
     this.#partial = join(folder, PARTIAL, 'chunk');
     this.#plan = plan;
     this.levels = storedLevels(plan);
+    this.#gzip = new RunGzip(plan.core ** 2);
     withOutputErrors(this.#root, () => {
       if (fresh) rmSync(this.#root, { recursive: true, force: true });
       mkdirSync(dirname(this.#partial), { recursive: true });
@@ -121,9 +124,7 @@ export class MaskStore implements StoredMask {
       const folder = dirname(path);
       if (!this.#folders.has(folder)) mkdirSync(folder, { recursive: true });
       this.#folders.add(folder);
-      // Masks are runs of equal bytes: run lengths alone pack them better than level 1's matches, in less time.
-      const pack = this.#layout.codec === 'gzip' ? gzipSync : deflateSync;
-      writeFileSync(this.#partial, pack(bytes, { level: 1, strategy: constants.Z_RLE }));
+      writeFileSync(this.#partial, this.#layout.codec === 'gzip' ? this.#gzip.pack(bytes) : deflateSync(bytes));
       renameSync(this.#partial, path);
     });
   }

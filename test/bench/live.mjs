@@ -19,6 +19,9 @@ const SCANNER_PIXELS_PER_SECOND = 88 * 256 * 256;
 /** Of the fixture, for the first mask: a slide of 17,000 × 23,000 pixels, a quarter of a large one. */
 const FIRST_MASK_SCALE = 8;
 
+/** Around a mask, in pixels of the slide: told to `watch`, so that it is known here. */
+const MARGIN = 32;
+
 const POLL_SECONDS = 1;
 const POLLING = ['--watch-mode', 'poll', '--poll', String(POLL_SECONDS)];
 
@@ -161,11 +164,13 @@ async function firstMask(slide, folder, url, rate) {
   }
 }
 
-/** When the last of the tiles under a mask was on disk. */
-function lastTileAt({ x, y, width, height }, { tileWidth, tileHeight }, cols, onDiskAt) {
+/** When the last of the tiles under a mask's patch was on disk: the patch has a margin around the mask that the model sees too. */
+function lastTileAt(mask, { width, height, tileWidth, tileHeight }, cols, onDiskAt) {
+  const right = Math.min(width, mask.x + mask.width + MARGIN);
+  const bottom = Math.min(height, mask.y + mask.height + MARGIN);
   let last = 0;
-  for (let row = Math.floor(y / tileHeight); row * tileHeight < y + height; row += 1) {
-    for (let col = Math.floor(x / tileWidth); col * tileWidth < x + width; col += 1) {
+  for (let row = Math.floor(Math.max(0, mask.y - MARGIN) / tileHeight); row * tileHeight < bottom; row += 1) {
+    for (let col = Math.floor(Math.max(0, mask.x - MARGIN) / tileWidth); col * tileWidth < right; col += 1) {
       last = Math.max(last, onDiskAt.get(row * cols + col));
     }
   }
@@ -182,6 +187,8 @@ function startWatcher(input, out, url, more) {
     '--engine',
     'null',
     '--keep-empty',
+    '--margin',
+    String(MARGIN),
     '--batch-delay',
     '0',
     '--port',
