@@ -1,4 +1,4 @@
-import { growDoubles } from './grow.js';
+import { type Grow, growDoubles } from './grow.js';
 import type { Ring } from './rings.js';
 
 /** Pixels are so many units wide, so that what is computed with is whole. */
@@ -114,8 +114,7 @@ export class OutlineSmoother {
           ry = rightY;
         }
         const isSeen = lx * middleY - ly * middleX >= 0 && rx * middleY - ry * middleX <= 0;
-        if (isBack && isSeen)
-          return Float64Array.from(corners.data.subarray(0, corners.length), units => units / PIXEL);
+        if (isBack && isSeen) return inPixels(corners);
         if (isBack) break;
         if (isSeen) {
           seenAt = at;
@@ -124,4 +123,10 @@ export class OutlineSmoother {
       }
     }
   }
+}
+
+function inPixels({ data, length }: Grow<Float64Array>): Float64Array {
+  const pixels = new Float64Array(length);
+  for (let i = 0; i < length; i++) pixels[i] = data[i]! / PIXEL;
+  return pixels;
 }

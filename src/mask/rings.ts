@@ -59,8 +59,7 @@ export class RingBuilder {
     // The first corner lies on a straight stretch when the boundary was entered in the middle of an edge.
     const straight = (x[0] === x[1] && x[0] === x[n - 1]) || (y[0] === y[1] && y[0] === y[n - 1]);
     const first = straight ? 1 : 0;
-    if (!touching.subarray(0, n).includes(1))
-      return [this.#ring(Array.from({ length: n - first }, (_, i) => i + first))];
+    if (!touching.subarray(0, n).includes(1)) return [this.#simple(first, n)];
 
     const rings: Ring[] = [];
     const stack: number[] = [];
@@ -81,6 +80,25 @@ export class RingBuilder {
     }
     rings.push(this.#ring(stack));
     return rings;
+  }
+
+  /** All corners from `begin` to `end`; see #ring. */
+  #simple(begin: number, end: number): Ring {
+    const x = this.#x.data;
+    const y = this.#y.data;
+    let first = begin;
+    for (let i = begin + 1; i < end; i++) if (y[i]! < y[first]! || (y[i] === y[first] && x[i]! < x[first]!)) first = i;
+    const ring = new Int32Array((end - begin) * 2);
+    let at = 0;
+    for (let i = first; i < end; i++) {
+      ring[at++] = x[i]!;
+      ring[at++] = y[i]!;
+    }
+    for (let i = begin; i < first; i++) {
+      ring[at++] = x[i]!;
+      ring[at++] = y[i]!;
+    }
+    return ring;
   }
 
   /** The corners as coordinates, starting from the topmost, then leftmost one, so that a ring has one spelling. */

@@ -5,7 +5,10 @@ import { StromaflowError, toStromaflowError } from '../errors.js';
 /** Folder for what is being written, on the same file system as its final place. */
 export const PARTIAL = '.partial';
 
-const FLUSH_CHARS = 1 << 18;
+/** What is gathered before it is written. */
+const PENDING_BYTES = 1 << 18;
+
+const utf8 = new TextEncoder();
 
 /**
  * A file that is either there as a whole or not at all: it grows as `partialName` in `partialFolder`; `seal` syncs it, `commit` renames it and
@@ -15,7 +18,9 @@ export class FinalFile {
   readonly #path: string;
   readonly #partial: string;
   #file: number | undefined;
-  #pending = '';
+  /** Made with the first write: many of these files are as small as one. */
+  #pending: Uint8Array | undefined;
+  #waiting = 0;
 
   constructor(
     folder: string,
@@ -32,19 +37,23 @@ export class FinalFile {
   }
 
   put(data: string | Uint8Array): void {
-    if (typeof data === 'string') {
-      this.#pending += data;
-      if (this.#pending.length < FLUSH_CHARS) return;
-    }
+    const bytes = typeof data === 'string' ? utf8.encode(data) : data;
     withOutputErrors(this.#path, () => {
-      this.#flush();
-      if (typeof data !== 'string') writeAll(this.#file!, data);
+      if (this.#waiting + bytes.length > PENDING_BYTES) this.#flush();
+      if (bytes.length > PENDING_BYTES) {
+        writeAll(this.#file!, bytes);
+        return;
+      }
+      this.#pending ??= new Uint8Array(PENDING_BYTES);
+      this.#pending.set(bytes, this.#waiting);
+      this.#waiting += bytes.length;
     });
   }
 
   #flush(): void {
-    if (this.#pending !== '') writeAll(this.#file!, Buffer.from(this.#pending));
-    this.#pending = '';
+    const waiting = this.#waiting;
+    this.#waiting = 0;
+    if (this.#pending && waiting > 0) writeAll(this.#file!, this.#pending.subarray(0, waiting));
   }
 
   /** It is whole, and on the disk. */
@@ -55,6 +64,7 @@ export class FinalFile {
       fsyncSync(this.#file!);
       closeSync(this.#file!);
       this.#file = undefined;
+      this.#pending = undefined;
     });
   }
 

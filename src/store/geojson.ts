@@ -6,6 +6,7 @@ import type { Ring } from '../mask/rings.js';
 import type { PatchPlan } from '../read/patch.js';
 import { STROMA_RGB } from './colours.js';
 import { FinalFile } from './final-file.js';
+import { TextBytes } from './text-bytes.js';
 
 export const POLYGON_FILE = 'mask.geojson';
 
@@ -34,6 +35,7 @@ export class PolygonFiles {
   readonly #plan: PatchPlan;
   readonly #most: number;
   readonly #files: FinalFile[] = [];
+  readonly #text = new TextBytes();
   #bytes = 0;
   #inFile = 0;
   #polygons = 0;
@@ -48,12 +50,14 @@ export class PolygonFiles {
   }
 
   write(polygon: MaskPolygon): void {
-    const pieces = feature(polygon, this.#plan);
-    const bytes = pieces.reduce((sum, piece) => sum + piece.length, FEATURE_EXTRA);
+    const text = this.#text;
+    text.clear();
+    feature(polygon, this.#plan, text);
+    const bytes = SEPARATOR_BYTES + text.length;
     if (this.#files.length === 0 || (this.#inFile > 0 && this.#bytes + bytes + TAIL.length > this.#most)) this.#next();
     const file = this.#files.at(-1)!;
     file.put(this.#inFile === 0 ? '\n' : ',\n');
-    for (const piece of pieces) file.put(piece);
+    file.put(text.bytes);
     this.#bytes += bytes;
     this.#inFile += 1;
     this.#polygons += 1;
@@ -101,43 +105,43 @@ const partName = (index: number): string => (index === 0 ? POLYGON_FILE : `mask-
 export const otherParts = (folder: string): string[] =>
   readdirSync(folder).filter(name => /^mask-\d+\.geojson$/.test(name));
 
-/** Separator, and the bytes of µ beyond its one character. */
-const FEATURE_EXTRA = 3;
+/** Between two features, at most. */
+const SEPARATOR_BYTES = 2;
 
-/** In pieces: the outline of a large region may be longer than a string can be. */
-function feature({ exterior, holes, area, corner }: MaskPolygon, plan: PatchPlan): string[] {
+function feature({ exterior, holes, area, corner }: MaskPolygon, plan: PatchPlan, text: TextBytes): void {
   const measured = Math.round(area * plan.mpp ** 2 * 1000) / 1000;
-  const pieces = [
+  text.text(
     `{"type":"Feature","id":"${annotationId(plan.slide, corner)}","geometry":{"type":"Polygon","coordinates":[`,
-  ];
-  for (const ring of [exterior, ...holes]) {
-    if (pieces.length > 1) pieces.push(',');
-    ringText(ring, plan, pieces);
+  );
+  writeRing(exterior, plan, text);
+  for (const hole of holes) {
+    text.char(COMMA);
+    writeRing(hole, plan, text);
   }
-  pieces.push(
+  text.text(
     `]},"properties":{"objectType":"annotation","classification":{"name":"Stroma","color":[${STROMA_RGB.join(',')}]},` +
       `"measurements":{"Area µm^2":${measured}}}}`,
   );
-  return pieces;
 }
 
-const PIECE_CHARS = 1 << 16;
+const [COMMA, OPEN, CLOSE] = [0x2c, 0x5b, 0x5d];
 
-/** Plan pixels become level-0 pixels, to a hundredth; the last column ends where the slide does. */
-function ringText(ring: Ring, { downsample, slideWidth, slideHeight, bounds }: PatchPlan, pieces: string[]): void {
+/** Plan pixels become level-0 pixels, to a hundredth; the last column ends where the slide does. Closed: the first corner comes again. */
+function writeRing(ring: Ring, { downsample, slideWidth, slideHeight, bounds }: PatchPlan, text: TextBytes): void {
   const { x: left, y: top } = bounds ?? { x: 0, y: 0 };
   const placed = (value: number, limit: number, origin: number): number =>
-    Math.round((Math.min(limit, value * downsample) - origin) * 100) / 100;
-  const point = (i: number): string =>
-    `[${placed(ring[i]!, slideWidth, left)},${placed(ring[i + 1]!, slideHeight, top)}]`;
-  let text = '[';
-  for (let i = 0; i < ring.length; i += 2) {
-    text += `${point(i)},`;
-    if (text.length < PIECE_CHARS) continue;
-    pieces.push(text);
-    text = '';
+    Math.round((Math.min(limit, value * downsample) - origin) * 100);
+  text.char(OPEN);
+  for (let i = 0; i <= ring.length; i += 2) {
+    const at = i < ring.length ? i : 0;
+    text.char(OPEN);
+    text.hundredths(placed(ring[at]!, slideWidth, left));
+    text.char(COMMA);
+    text.hundredths(placed(ring[at + 1]!, slideHeight, top));
+    text.char(CLOSE);
+    if (i < ring.length) text.char(COMMA);
   }
-  pieces.push(`${text}${point(0)}]`);
+  text.char(CLOSE);
 }
 
 /** A name-based UUID (RFC 9562 §5.8, version 8) of the slide and the polygon's topmost left corner. */
