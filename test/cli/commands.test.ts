@@ -55,6 +55,8 @@ describe('stromaflow', () => {
         join(folder, 'out'),
         '--engine',
         'null',
+        '--port',
+        '0',
         '--margin',
         margin,
       ]);
@@ -202,7 +204,7 @@ describe('stromaflow, given what it cannot use', () => {
     ['an unreachable NATS', ['segment', SLIDE, '--nats', 'nats://127.0.0.1:1'], 'BUS_UNREACHABLE', 1],
     ['no such model', ['segment', SLIDE, '--model', '/nowhere'], 'MODEL_NOT_FOUND', 1],
     ['no such engine', ['segment', SLIDE, '--engine', 'abacus'], 'USAGE', 2],
-    ['no such folder', ['watch', '/nowhere'], 'FILE_NOT_FOUND', 1],
+    ['no such folder', ['watch', '/nowhere', '--port', '0'], 'FILE_NOT_FOUND', 1],
     ['tail without NATS', ['tail'], 'USAGE', 2],
     ['an option out of range', ['segment', SLIDE, '--patch-size', '100'], 'USAGE', 2],
   ])('%s: one line with a code and what to do', async (_what, args, code, expected) => {
