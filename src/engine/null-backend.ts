@@ -26,16 +26,10 @@ export function createNullBackend(options: BackendOptions): EngineBackend {
     async run(patches) {
       const count = patches.length;
       for (const [patch, pixels] of patches.entries()) {
-        let positive = 0;
-        for (let i = 0, at = patch * area; i < area; i++, at++) {
-          const luma = 299 * pixels[3 * i]! + 587 * pixels[3 * i + 1]! + 114 * pixels[3 * i + 2]!;
-          const dark = luma < DARK * 1000 ? 1 : 0;
-          masks[at] = dark;
-          positive += dark;
-          if (probabilities) probabilities[at] = byteOf(luma / 1000);
-          if (scores) scores[at] = byteOf(luma / 1000) / 255;
-        }
-        counts[patch] = positive;
+        const [from, to] = [patch * area, (patch + 1) * area];
+        counts[patch] = markDark(pixels, masks.subarray(from, to));
+        if (probabilities) eachByte(pixels, area, (byte, i) => (probabilities[from + i] = byte));
+        if (scores) eachByte(pixels, area, (byte, i) => (scores[from + i] = byte / 255));
       }
       if (nullDelay > 0) await sleep(nullDelay);
       return {
@@ -56,3 +50,22 @@ export function createNullBackend(options: BackendOptions): EngineBackend {
 /** Above 127 exactly where the pixel is dark, as with a threshold of 0.5. */
 const byteOf = (luma: number): number =>
   luma < DARK ? 255 - Math.floor((luma * 128) / DARK) : Math.floor(((255 - luma) * 127) / (255 - DARK));
+
+/** Luma in thousandths. */
+const lumaAt = (pixels: Uint8Array, at: number): number =>
+  299 * pixels[at]! + 587 * pixels[at + 1]! + 114 * pixels[at + 2]!;
+
+/** Writes 1 for each dark pixel and returns how many there are; without a branch, as benchmarks count this engine's time as the graph's. */
+function markDark(pixels: Uint8Array, mask: Uint8Array): number {
+  let positive = 0;
+  for (let i = 0, at = 0; i < mask.length; i++, at += 3) {
+    const dark = (lumaAt(pixels, at) - DARK * 1000) >>> 31;
+    mask[i] = dark;
+    positive += dark;
+  }
+  return positive;
+}
+
+function eachByte(pixels: Uint8Array, area: number, use: (byte: number, i: number) => void): void {
+  for (let i = 0; i < area; i++) use(byteOf(lumaAt(pixels, 3 * i) / 1000), i);
+}
