@@ -11,12 +11,12 @@ import { configWith, median, withFolder } from './support.mjs';
  * End-to-end patches/s (open, read, filter, segment, write, publish, ledger) against the same engine on the same patches
  * already in memory: same batch, same threads, rounds interleaved so that a noisy machine disturbs both alike.
  */
-export function benchEfficiency({ slide: small, rounds }) {
+export function benchEfficiency({ slide: small, rounds, times = 2, options = {} }) {
   return withFolder(async folder => {
-    // Four times the fixture: opening and finishing a slide cost the same whether it has thirty patches or thousands.
+    // Several times the fixture: opening and finishing a slide cost the same whether it has thirty patches or thousands.
     const slide = join(folder, 'slide.tif');
-    await makeLargeSlide(small, slide, 2);
-    const config = await configWith({ out: folder, 'keep-empty': true });
+    await makeLargeSlide(small, slide, times);
+    const config = await configWith({ out: folder, 'keep-empty': true, ...options });
     const parts = await openParts(config);
     try {
       const measured = [];
@@ -32,9 +32,9 @@ export function benchEfficiency({ slide: small, rounds }) {
 }
 
 async function modelOnly({ models, readers }, path) {
-  const { segmenter, bundle } = models.current;
+  const { segmenter, model } = models.current;
   const slide = await openSlide(path);
-  const plan = planPatches(slide.info, { spacing: bundle.spacing, patchSize: bundle.patchSize });
+  const plan = planPatches(slide.info, { spacing: model.spacing, patchSize: model.patchSize });
   const refs = [...patchRefs(plan)];
   const { batch } = segmenter.info;
   const slots = Array.from({ length: batch }, (_, index) => index);

@@ -1,7 +1,8 @@
-// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run|paced] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | gpu [--seconds 540 --engines tensorrt,cuda,webgpu --batches 1,4,16,32] | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run|paced] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 // `scale [--seeds 3] [--only events]` shares work over NATS, `chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]` while things go wrong.
 import { parseArgs } from 'node:util';
 import { benchChaos } from './chaos.mjs';
+import { benchGpu } from './gpu.mjs';
 import { benchGraph } from './graph.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
@@ -40,7 +41,8 @@ const { values, positionals } = parseArgs({
     model: { type: 'string', default: STARTER },
     rounds: { type: 'string' },
     part: { type: 'string' },
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string' },
+    batches: { type: 'string' },
     slides: { type: 'string' },
   },
 });
@@ -51,6 +53,15 @@ const BENCHES = {
   graph: () => {
     const readers = values.readers ? { readers: +values.readers } : {};
     return benchGraph({ patches: +values.patches, kinds: values.masks.split(','), ...readers, say });
+  },
+  gpu: () => {
+    const numbers = text => text.split(',').map(Number);
+    return benchGpu({
+      ...{ model: values.model, side: +values.side, say },
+      ...(values.seconds && { seconds: +values.seconds }),
+      ...(values.engines && { engines: values.engines.split(',') }),
+      ...(values.batches && { batches: numbers(values.batches) }),
+    });
   },
   replay: () => benchReplay({ slide: FIXTURE, say }),
   idle: () => benchIdle({ slide: FIXTURE, say }),
@@ -89,7 +100,8 @@ const BENCHES = {
       },
     }),
   traces: () => benchTraces({ slide: FIXTURE, rounds: +(values.rounds ?? 15), say }),
-  viewers: () => benchViewers({ part: values.part, seconds: +values.seconds, rounds: +(values.rounds ?? 15), say }),
+  viewers: () =>
+    benchViewers({ part: values.part, seconds: +(values.seconds ?? 10), rounds: +(values.rounds ?? 15), say }),
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);
