@@ -12,6 +12,8 @@ import { type View, viewOf } from './view.js';
 
 /** A view that is at rest for so long is counted. */
 const COUNT_MS = 250;
+/** An open slide of which nothing comes says so, though no event does. */
+const TITLE_MS = 5000;
 /** Longest part of the view that the scale bar takes. */
 const BAR_SHARE = 0.25;
 
@@ -32,6 +34,7 @@ export class SlideView {
   #frame = 0;
   #frames = 0;
   #counting: number | undefined;
+  readonly #title: number;
   /** Threshold and view that were counted last. */
   #counted = '';
   /** Of the overlay: asking the browser for it at every frame would make it lay out the page. */
@@ -75,6 +78,8 @@ export class SlideView {
     );
     drawTitle(slide);
     drawNotes(slide);
+    // Of what could not be opened there is nothing to look at, and no tool for it.
+    for (const id of ['stage', 'tools']) byId(id).hidden = shape === null;
     if (shape && codes !== null) this.#patches = new PatchGrid(shape.grid, bytesOf(codes));
     // Before the picture, which fits itself into the room that is left.
     drawFacts(slide, this.#patches);
@@ -90,6 +95,7 @@ export class SlideView {
     this.#events.addEventListener('patches', ({ data }) => this.#change(JSON.parse(data) as Changes));
     this.#events.addEventListener('reset', restart);
     this.#resize.observe(byId('stage'));
+    this.#title = window.setInterval(() => drawTitle(this.#status), TITLE_MS);
     this.redraw();
   }
 
@@ -156,6 +162,7 @@ export class SlideView {
     this.#resize.disconnect();
     for (const layer of this.#layers) layer.close();
     clearTimeout(this.#counting);
+    clearInterval(this.#title);
     this.#viewer?.destroy();
     cancelAnimationFrame(this.#frame);
     this.#overlay.getContext('2d')!.clearRect(0, 0, this.#overlay.width, this.#overlay.height);
@@ -278,7 +285,7 @@ export class SlideView {
     const { threshold } = this.#tools.style;
     const say = (what: string): void => {
       const published = this.#slide.probability!.threshold.toFixed(2);
-      byId('cut-text').textContent = `${threshold.toFixed(2)}${what}, not what was published (${published})`;
+      byId('cut-text').textContent = `${threshold.toFixed(2)}${what}, to look at only (published: ${published})`;
     };
     const what = `${threshold} ${this.#drawn}`;
     if (what !== this.#counted) say('');

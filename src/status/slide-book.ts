@@ -40,7 +40,7 @@ export class SlideBook {
     };
     const isDone = patches.segmented + patches.empty > 0;
     const error = state === 'incomplete' ? incomplete(isDone ? 'tiles-missing' : 'patches-failed') : null;
-    this.#slides.set(slide, { ...known, state, endedAt: updatedAt, error });
+    this.#slides.set(slide, { ...known, state, updatedAt, endedAt: updatedAt, error });
     this.#forget();
   }
 
@@ -70,8 +70,8 @@ export class SlideBook {
   #aggregate(aggregate: Aggregate): void {
     const entry = this.#slides.get(aggregate.slide);
     if (!entry) return;
-    const { revision, patches, tiles, area, iou } = aggregate;
-    Object.assign(entry, { revision, patches, tiles: tiles ?? null, area, iou: iou ?? null });
+    const { revision, patches, tiles, area, iou, updatedAt } = aggregate;
+    Object.assign(entry, { revision, patches, tiles: tiles ?? null, area, iou: iou ?? null, updatedAt });
   }
 
   #slide(event: SlideEvent): void {
@@ -96,7 +96,7 @@ export class SlideBook {
       }
       case 'progress': {
         const { patches, patchesPerSecond, etaSeconds } = event.payload;
-        Object.assign(entry, { patches, patchesPerSecond, etaSeconds });
+        Object.assign(entry, { patches, patchesPerSecond, etaSeconds, updatedAt: time });
         break;
       }
       case 'completed':
@@ -132,12 +132,13 @@ const fresh = (slide: string, time: string): Entry => ({
   patchesPerSecond: 0,
   etaSeconds: null,
   startedAt: time,
+  updatedAt: time,
   endedAt: null,
   error: null,
 });
 
 function end(entry: Entry, state: SlideStatus['state'], time: string): void {
-  Object.assign(entry, { state, endedAt: time, patchesPerSecond: 0, etaSeconds: null });
+  Object.assign(entry, { state, updatedAt: time, endedAt: time, patchesPerSecond: 0, etaSeconds: null });
 }
 
 const incomplete = (reason: string): EventError => ({

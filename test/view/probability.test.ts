@@ -264,7 +264,7 @@ describe('the viewer', () => {
       await until(page, 'new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))');
       await until(page, 'stromaflow.view().settled');
       await page
-        .getByText(new RegExp(`^${threshold.toFixed(2)}: [\\d.]+ mm² in view, not what was published`))
+        .getByText(new RegExp(`^${threshold.toFixed(2)}: [\\d.]+ mm² in view, to look at only \\(published: `))
         .waitFor();
       const read = (await page.evaluate(`(() => {
         const canvas = document.getElementById('overlay'), { width, height } = canvas;
