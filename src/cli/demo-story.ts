@@ -27,7 +27,7 @@ export class DemoStory {
 
   /** What this is, before anything happens. */
   open(): void {
-    this.#terminal.line('demo       a simulated scanner writes a slide; what arrives is segmented at once');
+    this.#terminal.line('demo       a simulated scanner writes a slide, which is segmented as it grows');
   }
 
   begin(folder: string, { notice }: Pick<Model, 'notice'>): void {
@@ -71,8 +71,8 @@ export class DemoStory {
   close(picture: string): void {
     const { line } = this.#terminal;
     line(`look at    ${picture}`);
-    line('           what the model takes for stroma is green in it, the areas stand below');
-    line('numbers    areas are mm² of the slide; % is the share of stroma in tissue, without glass');
+    line('           green is what the model takes for stroma; the areas stand below');
+    line('numbers    areas in mm² of the slide; %: of the tissue, glass does not count');
     line('           a patch is the square that the model sees at once');
     line('next       stromaflow watch <folder>, with your scanner’s; stromaflow --help');
   }

@@ -76,8 +76,7 @@ export async function runGraph(
   }: GraphOptions = {},
 ): Promise<number> {
   const status = await StatusEndpoint.open(config, terminal, folder);
-  if (status.viewer !== undefined)
-    terminal.line(`viewer     ${status.viewer}  (each slide and its mask, as they come)`);
+  if (status.viewer !== undefined) terminal.line(`viewer     ${status.viewer}  (slides and masks, live)`);
   if (log) await status.recall(config.out);
   const { metrics, board, shelf } = status;
   signal.addEventListener('abort', () => board.drain(), { once: true });

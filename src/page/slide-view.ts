@@ -283,18 +283,20 @@ export class SlideView {
     clearTimeout(this.#counting);
     if (!isShown) return;
     const { threshold } = this.#tools.style;
-    const say = (what: string): void => {
+    // As long without the area as with it, so that no line is broken otherwise.
+    const say = (area: string): void => {
       const published = this.#slide.probability!.threshold.toFixed(2);
-      byId('cut-text').textContent = `${threshold.toFixed(2)}${what}, to look at only (published: ${published})`;
+      byId('cut-text').textContent =
+        `${threshold.toFixed(2)}: ${area} mm² in view, to look at only (published: ${published})`;
     };
     const what = `${threshold} ${this.#drawn}`;
-    if (what !== this.#counted) say('');
+    if (what !== this.#counted) say('–.–––');
     this.#counting = window.setTimeout(() => {
       const { view } = this;
       const pixels = view && this.#probabilities?.above(view, devicePixelRatio);
       if (pixels === undefined) return;
       const { mpp, grid } = this.#slide.shape!;
-      say(`: ${(pixels * ((mpp * grid.downsample) / 1000) ** 2).toFixed(3)} mm² in view`);
+      say((pixels * ((mpp * grid.downsample) / 1000) ** 2).toFixed(3));
       this.#counted = what;
     }, COUNT_MS);
   }
