@@ -192,6 +192,7 @@ function watched(
       progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches);
       service?.opened(session);
       shelf?.opened(session);
+      board.opened(session);
     },
   };
 }

@@ -63,10 +63,12 @@ const WHAT: Readonly<Record<string, string>> = {
   'patches?limit=10000': 'Patches (JSON)',
 };
 
-export function drawNotes({ notes, error }: Status): void {
+/** @param isPictured the slide itself is shown, not only what became of it. */
+export function drawNotes({ notes, error }: Status, isPictured: boolean): void {
   byId('notes').replaceChildren(
     ...(error ? [element('p', `${error.code}: ${error.fix}`, 'bad')] : []),
     ...notes.map(({ message }) => element('p', message)),
+    ...(isPictured ? [] : [element('p', 'Of a slide that an earlier start finished the picture is not at hand.')]),
   );
 }
 

@@ -77,7 +77,7 @@ export class SlideView {
       probability?.threshold,
     );
     drawTitle(slide);
-    drawNotes(slide);
+    drawNotes(slide, this.#isPictured);
     // Of what could not be opened there is nothing to look at, and no tool for it.
     for (const id of ['stage', 'tools']) byId(id).hidden = shape === null;
     if (shape && codes !== null) this.#patches = new PatchGrid(shape.grid, bytesOf(codes));
@@ -97,6 +97,11 @@ export class SlideView {
     this.#resize.observe(byId('stage'));
     this.#title = window.setInterval(() => drawTitle(this.#status), TITLE_MS);
     this.redraw();
+  }
+
+  /** Of what was never opened there is nothing to say. */
+  get #isPictured(): boolean {
+    return this.#slide.picture !== null || this.#slide.shape === null;
   }
 
   readonly #resize = new ResizeObserver(() => {
@@ -228,7 +233,7 @@ export class SlideView {
   #take(status: Status): void {
     this.#status = status;
     drawTitle(status);
-    drawNotes(status);
+    drawNotes(status, this.#isPictured);
     drawFacts(status, this.#patches);
   }
 
