@@ -25,6 +25,11 @@ export class DemoStory {
     this.#terminal = terminal;
   }
 
+  /** What this is, before anything happens. */
+  open(): void {
+    this.#terminal.line('demo       a simulated scanner writes a slide, which is segmented as it grows');
+  }
+
   begin(folder: string, { notice }: Pick<Model, 'notice'>): void {
     this.#terminal.line(`scanner    writes a slide of skin into ${folder}`);
     if (notice !== undefined) for (const line of wrapped(`model      ${notice}`, 79, 11)) this.#terminal.line(line);
@@ -60,6 +65,16 @@ export class DemoStory {
     this.#terminal.line(
       `scanner    done: ${this.#masks} ${this.#masks === 1 ? 'mask' : 'masks'} came while it wrote, the rest follow`,
     );
+  }
+
+  /** What there is to see when all is done. @param picture its path */
+  close(picture: string): void {
+    const { line } = this.#terminal;
+    line(`look at    ${picture}`);
+    line('           green is what the model takes for stroma; the areas stand below');
+    line('numbers    areas in mm² of the slide; %: of the tissue, glass does not count');
+    line('           a patch is the square that the model sees at once');
+    line('next       stromaflow watch <folder>, with your scanner’s; stromaflow --help');
   }
 
   scanFailed(error: unknown): void {

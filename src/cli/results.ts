@@ -145,7 +145,7 @@ export function exitStatus(results: readonly SlideResult[], signal: AbortSignal)
   return lastResults(results).every(isSound) ? 0 : 1;
 }
 
-const shorten = (path: string): string => {
+export const shorten = (path: string): string => {
   const below = relative(process.cwd(), path);
   return below.startsWith('..') || below === '' ? path : below;
 };

@@ -76,6 +76,7 @@ export async function runGraph(
   }: GraphOptions = {},
 ): Promise<number> {
   const status = await StatusEndpoint.open(config, terminal, folder);
+  if (status.viewer !== undefined) terminal.line(`viewer     ${status.viewer}  (slides and masks, live)`);
   if (log) await status.recall(config.out);
   const { metrics, board, shelf } = status;
   signal.addEventListener('abort', () => board.drain(), { once: true });
@@ -191,6 +192,7 @@ function watched(
       progress.expect(session.plan.cols * session.plan.rows, session.resumedPatches);
       service?.opened(session);
       shelf?.opened(session);
+      board.opened(session);
     },
   };
 }

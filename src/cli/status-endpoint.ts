@@ -88,6 +88,11 @@ export class StatusEndpoint {
     this.board = new StatusBoard({ version: VERSION, bus, engine, ...(folder && { folder }) });
   }
 
+  /** Where people look at slides; undefined where nobody can. */
+  get viewer(): string | undefined {
+    return this.#server && this.shelf ? `${this.#server.url}/view/` : undefined;
+  }
+
   /** Shows what earlier starts finished, too. */
   async recall(out: string): Promise<void> {
     this.board.recall(await finishedSlides(out, REMEMBERED));

@@ -51,14 +51,22 @@ export function createTerminal(output: Output, json: boolean, errors: Output = p
   };
 }
 
+/** Lines of at most so many columns, also where they go to a file or pipe: for what is read, and never searched. */
+export const narrow = (terminal: Terminal, columns: number): Terminal => ({
+  ...terminal,
+  line: text => terminal.line(inColumns(text, columns)),
+});
+
 /** On a terminal long lines are broken between words, what follows under the text behind the line's first column. */
 function broken(text: string, { isTTY = false, columns = 0 }: Output): string {
-  if (!isTTY || columns < LEAST_COLUMNS) return text;
-  return text
+  return isTTY && columns >= LEAST_COLUMNS ? inColumns(text, columns) : text;
+}
+
+const inColumns = (text: string, columns: number): string =>
+  text
     .split('\n')
     .flatMap(line => brokenLine(line, columns - 1))
     .join('\n');
-}
 
 /** In less nobody can read columns. */
 const LEAST_COLUMNS = 40;

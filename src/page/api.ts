@@ -14,6 +14,8 @@ export interface Status {
   readonly iou: { readonly value: number | null } | null;
   readonly patchesPerSecond: number;
   readonly etaSeconds: number | null;
+  /** RFC 3339. */
+  readonly updatedAt: string | null;
   readonly model: string | null;
   readonly notes: readonly { readonly code: string; readonly message: string }[];
   readonly error: { readonly code: string; readonly fix: string } | null;
@@ -46,8 +48,15 @@ export interface Changes {
 
 export const slideUrl = (slide: string, below = ''): string => `../api/slides/${encodeURIComponent(slide)}${below}`;
 
+/** The server's clock less this one's: they may be minutes apart. */
+let ahead = 0;
+
+export const serverTime = (): number => Date.now() + ahead;
+
 export async function getJson<T>(url: string): Promise<T> {
   const answer = await fetch(url);
+  const time = Date.parse(answer.headers.get('date') ?? '');
+  if (time > 0) ahead = time - Date.now();
   if (!answer.ok) throw new Error(`${answer.status}`);
   return (await answer.json()) as T;
 }

@@ -1,34 +1,40 @@
 import { type Status, slideUrl } from './api.js';
-import { byId, count, element, span, TONES } from './format.js';
+import { byId, count, doneOf, element, isSilent, pace, TONES } from './format.js';
 import { type PatchGrid, STATES } from './patch-grid.js';
 import { swatch, WORDS } from './patterns.js';
 
 /** What is written about a slide, around its picture. */
 
-export function drawTitle({ slide, state, patches, etaSeconds, patchesPerSecond }: Status): void {
+export function drawTitle(status: Status): void {
+  const { slide, state, patches, patchesPerSecond } = status;
   byId('name').textContent = slide;
   const pill = byId('state');
   pill.textContent = state;
   pill.className = `pill ${TONES[state]}`;
-  const done = patches.segmented + patches.empty + patches.missing + patches.failed;
+  const done = doneOf(status);
   const bar = byId<HTMLProgressElement>('progress');
   bar.max = Math.max(1, patches.expected);
   bar.value = done;
   bar.hidden = state !== 'open';
-  const rate = patchesPerSecond > 0 ? `, ${patchesPerSecond.toFixed(1)} patches/s` : '';
-  const eta = etaSeconds === null ? '' : `, ${span(etaSeconds)} to go`;
-  byId('eta').textContent = state === 'open' ? `${count(done)} of ${count(patches.expected)} patches${rate}${eta}` : '';
+  const rate = patchesPerSecond > 0 && !isSilent(status) ? `, ${patchesPerSecond.toFixed(1)} patches/s` : '';
+  byId('eta').textContent =
+    state === 'open' ? `${count(done)} of ${count(patches.expected)} patches${rate}${pace(status)}` : '';
 }
 
-export function drawFacts({ slide, area, revision, iou, model, state }: Status, patches: PatchGrid | undefined): void {
-  const facts: [string, string][] = [
-    ['Stroma', `${area.stromaMm2.toFixed(3)} mm²`],
-    ['Tissue', `${area.tissueMm2.toFixed(3)} mm²`],
-    ['Stroma fraction', `${(100 * area.stromaFraction).toFixed(1)} %`],
-  ];
+export function drawFacts(status: Status, patches: PatchGrid | undefined): void {
+  const { slide, area, revision, iou, model, state } = status;
+  // Of a slide that was never opened nothing is known; 0 mm² would be a finding.
+  const isKnown = state !== 'failed' || status.patches.expected > 0;
+  const facts: [string, string][] = isKnown
+    ? [
+        ['Stroma', `${area.stromaMm2.toFixed(3)} mm²`],
+        ['Tissue', `${area.tissueMm2.toFixed(3)} mm²`],
+        ['Stroma in tissue', `${(100 * area.stromaFraction).toFixed(1)} %`],
+      ]
+    : [];
   if (area.missingMm2) facts.push(['Missing in the slide', `${area.missingMm2.toFixed(3)} mm²`]);
   if (iou && iou.value !== null) facts.push(['IoU', iou.value.toFixed(4)]);
-  facts.push(['Revision', `${revision}${state === 'open' ? ', provisional' : ''}`]);
+  if (isKnown) facts.push(['Revision', `${revision}${state === 'open' ? ', provisional' : ''}`]);
   if (model !== null) facts.push(['Model', model]);
   byId('figures').replaceChildren(...facts.flatMap(([name, value]) => [element('dt', name), element('dd', value)]));
   drawLegend(patches);
@@ -57,10 +63,12 @@ const WHAT: Readonly<Record<string, string>> = {
   'patches?limit=10000': 'Patches (JSON)',
 };
 
-export function drawNotes({ notes, error }: Status): void {
+/** @param isPictured the slide itself is shown, not only what became of it. */
+export function drawNotes({ notes, error }: Status, isPictured: boolean): void {
   byId('notes').replaceChildren(
     ...(error ? [element('p', `${error.code}: ${error.fix}`, 'bad')] : []),
     ...notes.map(({ message }) => element('p', message)),
+    ...(isPictured ? [] : [element('p', 'Of a slide that an earlier start finished the picture is not at hand.')]),
   );
 }
 

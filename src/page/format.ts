@@ -1,3 +1,5 @@
+import { type Status, serverTime } from './api.js';
+
 /** Numbers and text for people. */
 
 const whole = new Intl.NumberFormat('en');
@@ -40,3 +42,21 @@ export function byId<T extends HTMLElement>(id: string): T {
 }
 
 export const TONES = { open: 'warn', completed: 'good', incomplete: 'warn', failed: 'bad' } as const;
+
+/** Patches of which it is known what became of them. */
+export const doneOf = ({ patches }: Status): number =>
+  patches.segmented + patches.empty + patches.missing + patches.failed;
+
+/** Longer than a slow machine takes for a batch. */
+const SILENCE_MS = 60_000;
+
+const silence = ({ updatedAt }: Status): number => (updatedAt === null ? 0 : serverTime() - Date.parse(updatedAt));
+
+/** Nothing came of an open slide for so long that what was said of its pace no longer holds. */
+export const isSilent = (status: Status): boolean => silence(status) > SILENCE_MS;
+
+/** What follows the count of an open slide's patches: the time it still takes, or since when nothing came. */
+export function pace(status: Status): string {
+  if (isSilent(status)) return `, nothing new for ${span(silence(status) / 1000).replace(' ', '\u00a0')}`;
+  return status.etaSeconds === null ? '' : `, ${span(status.etaSeconds)} to go`;
+}

@@ -1,5 +1,5 @@
 import { getJson, type Slide, type Status, slideUrl } from './api.js';
-import { byId, count, element, span, TONES } from './format.js';
+import { byId, count, doneOf, element, pace, TONES } from './format.js';
 import { SlideView } from './slide-view.js';
 
 /** The list of slides at the side, and the one that the address names. */
@@ -27,7 +27,7 @@ function draw({ total, slides }: Listed): void {
   const known = new Map([...list.children].map(item => [(item as HTMLElement).dataset['slide'], item as HTMLElement]));
   const items = slides.map(slide => {
     const item = known.get(slide.slide) ?? element('li');
-    const text = JSON.stringify([slide, chosen()]);
+    const text = JSON.stringify([slide, pace(slide), chosen()]);
     if (item.dataset['shown'] !== text) item.replaceChildren(entry(slide));
     item.dataset['shown'] = text;
     item.dataset['slide'] = slide.slide;
@@ -39,19 +39,18 @@ function draw({ total, slides }: Listed): void {
 }
 
 function entry(status: Status): HTMLElement {
-  const { slide, state, patches, area, etaSeconds } = status;
+  const { slide, state, patches, area } = status;
   const link = element('a');
   link.href = `#${encodeURIComponent(slide)}`;
   if (slide === chosen()) link.setAttribute('aria-current', 'true');
   link.append(element('b', slide), element('span', state, `pill ${TONES[state]}`));
-  const done = patches.segmented + patches.empty + patches.missing + patches.failed;
-  const eta = etaSeconds === null ? '' : `, ${span(etaSeconds)} to go`;
+  const done = doneOf(status);
   const facts =
     state === 'open'
-      ? `${count(done)} of ${count(patches.expected)} patches${eta}`
+      ? `${count(done)} of ${count(patches.expected)} patches${pace(status)}`
       : state === 'failed'
         ? (status.error?.code ?? '')
-        : `stroma ${(100 * area.stromaFraction).toFixed(1)} % of ${area.tissueMm2.toFixed(2)} mm²`;
+        : `stroma ${(100 * area.stromaFraction).toFixed(1)} % of ${area.tissueMm2.toFixed(2)} mm² tissue`;
   link.append(element('span', facts, 'quiet'));
   if (state === 'open') {
     const bar = element('progress');
@@ -65,12 +64,19 @@ function entry(status: Status): HTMLElement {
 
 /** The slide that is wanted could not be asked for. */
 let unanswered = false;
+let anySlide = false;
+
+const invitation = (): string =>
+  anySlide ? 'Choose a slide.' : 'No slide yet. One is listed as soon as it can be read, while it is still scanned.';
 
 async function refresh(): Promise<void> {
   const link = byId('link');
   try {
     const find = byId<HTMLInputElement>('find').value.trim();
-    draw(await getJson<Listed>(`../api/slides?limit=${SHOWN}&find=${encodeURIComponent(find)}`));
+    const listed = await getJson<Listed>(`../api/slides?limit=${SHOWN}&find=${encodeURIComponent(find)}`);
+    draw(listed);
+    anySlide ||= listed.total > 0;
+    if (wanted === '') byId('empty').textContent = invitation();
     link.textContent = 'connected';
     link.className = 'pill good';
     if (unanswered) {
@@ -91,7 +97,10 @@ async function show(): Promise<void> {
   view = undefined;
   byId('viewer').hidden = slide === '';
   byId('empty').hidden = slide !== '';
-  if (slide === '') return;
+  if (slide === '') {
+    byId('empty').textContent = invitation();
+    return;
+  }
   try {
     const about = await getJson<Slide>(slideUrl(slide));
     if (wanted === slide) view = new SlideView(about, () => void show());

@@ -8,7 +8,7 @@ const SIDE = 12;
 const MOST = 6000;
 
 export const WORDS: Readonly<Record<State, string>> = {
-  pending: 'not scanned yet',
+  pending: 'not segmented yet',
   segmented: 'segmented',
   empty: 'no tissue',
   missing: 'missing in the slide',

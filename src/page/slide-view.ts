@@ -12,6 +12,8 @@ import { type View, viewOf } from './view.js';
 
 /** A view that is at rest for so long is counted. */
 const COUNT_MS = 250;
+/** An open slide of which nothing comes says so, though no event does. */
+const TITLE_MS = 5000;
 /** Longest part of the view that the scale bar takes. */
 const BAR_SHARE = 0.25;
 
@@ -32,6 +34,7 @@ export class SlideView {
   #frame = 0;
   #frames = 0;
   #counting: number | undefined;
+  readonly #title: number;
   /** Threshold and view that were counted last. */
   #counted = '';
   /** Of the overlay: asking the browser for it at every frame would make it lay out the page. */
@@ -74,7 +77,9 @@ export class SlideView {
       probability?.threshold,
     );
     drawTitle(slide);
-    drawNotes(slide);
+    drawNotes(slide, this.#isPictured);
+    // Of what could not be opened there is nothing to look at, and no tool for it.
+    for (const id of ['stage', 'tools']) byId(id).hidden = shape === null;
     if (shape && codes !== null) this.#patches = new PatchGrid(shape.grid, bytesOf(codes));
     // Before the picture, which fits itself into the room that is left.
     drawFacts(slide, this.#patches);
@@ -90,7 +95,13 @@ export class SlideView {
     this.#events.addEventListener('patches', ({ data }) => this.#change(JSON.parse(data) as Changes));
     this.#events.addEventListener('reset', restart);
     this.#resize.observe(byId('stage'));
+    this.#title = window.setInterval(() => drawTitle(this.#status), TITLE_MS);
     this.redraw();
+  }
+
+  /** Of what was never opened there is nothing to say. */
+  get #isPictured(): boolean {
+    return this.#slide.picture !== null || this.#slide.shape === null;
   }
 
   readonly #resize = new ResizeObserver(() => {
@@ -156,6 +167,7 @@ export class SlideView {
     this.#resize.disconnect();
     for (const layer of this.#layers) layer.close();
     clearTimeout(this.#counting);
+    clearInterval(this.#title);
     this.#viewer?.destroy();
     cancelAnimationFrame(this.#frame);
     this.#overlay.getContext('2d')!.clearRect(0, 0, this.#overlay.width, this.#overlay.height);
@@ -221,7 +233,7 @@ export class SlideView {
   #take(status: Status): void {
     this.#status = status;
     drawTitle(status);
-    drawNotes(status);
+    drawNotes(status, this.#isPictured);
     drawFacts(status, this.#patches);
   }
 
@@ -276,18 +288,20 @@ export class SlideView {
     clearTimeout(this.#counting);
     if (!isShown) return;
     const { threshold } = this.#tools.style;
-    const say = (what: string): void => {
+    // As long without the area as with it, so that no line is broken otherwise.
+    const say = (area: string): void => {
       const published = this.#slide.probability!.threshold.toFixed(2);
-      byId('cut-text').textContent = `${threshold.toFixed(2)}${what}, not what was published (${published})`;
+      byId('cut-text').textContent =
+        `${threshold.toFixed(2)}: ${area} mm² in view, to look at only (published: ${published})`;
     };
     const what = `${threshold} ${this.#drawn}`;
-    if (what !== this.#counted) say('');
+    if (what !== this.#counted) say('–.–––');
     this.#counting = window.setTimeout(() => {
       const { view } = this;
       const pixels = view && this.#probabilities?.above(view, devicePixelRatio);
       if (pixels === undefined) return;
       const { mpp, grid } = this.#slide.shape!;
-      say(`: ${(pixels * ((mpp * grid.downsample) / 1000) ** 2).toFixed(3)} mm² in view`);
+      say((pixels * ((mpp * grid.downsample) / 1000) ** 2).toFixed(3));
       this.#counted = what;
     }, COUNT_MS);
   }

@@ -15,8 +15,8 @@ interface Reading {
   readonly level: number;
   /** Tiles that end above it will not be needed again soon, in pixels of the level. */
   readonly nextTop: number;
-  /** A tile of a coarser level is being drawn from this one: a damaged tile is then as good as none. */
-  readonly drawing: boolean;
+  /** A damaged tile is as good as none: a tile of a coarser level is being drawn from this one, or somebody only looks. */
+  readonly lenient: boolean;
   /** Parts that no tile holds, in pixels of the level. */
   readonly gaps: PixelRectangle[];
 }
@@ -50,11 +50,12 @@ export class PatchAssembler {
    * Reads a region as RGB to address `into` of the memory (width × height × 3 bytes, rows top down). Outside the slide: 0.
    * Pixels of which a part is not stored: 255. May invalidate views of the memory.
    *
+   * @param lenient takes a damaged tile for one that is not stored: for eyes, never for the model.
    * @returns where those are, in pixels of the region; the rectangles may overlap.
-   * @throws TILE_CORRUPT, SLIDE_UNREADABLE; the memory at `into` is then undefined.
+   * @throws TILE_CORRUPT unless lenient, SLIDE_UNREADABLE; the memory at `into` is then undefined.
    */
-  async read(region: Region, into: number): Promise<readonly PixelRectangle[]> {
-    const missing = await this.#region(region, into, this.#resampler, false);
+  async read(region: Region, into: number, { lenient = false } = {}): Promise<readonly PixelRectangle[]> {
+    const missing = await this.#region(region, into, this.#resampler, lenient);
     for (const { x, y, width, height } of missing)
       this.#memory.kernels.fill(into + (y * region.width + x) * 3, region.width * 3, width * 3, height, MISSING);
     return missing;
@@ -70,12 +71,12 @@ export class PatchAssembler {
     region: Region,
     into: number,
     resampler: BoxResampler,
-    drawing: boolean,
+    lenient: boolean,
   ): Promise<readonly PixelRectangle[]> {
     const { level, scale, x, y, width, height } = region;
     const { width: levelWidth, height: levelHeight } = this.#source.levels[level]!;
     const nextTop = Math.floor(region.nextTop * scale);
-    const reading: Reading = { level, nextTop, drawing, gaps: [] };
+    const reading: Reading = { level, nextTop, lenient, gaps: [] };
     if (scale === 1) await this.#copy(reading, x, y, width, height, into);
     else
       await resampler.run(region, levelWidth, levelHeight, into, (left, top, across, down, band) =>
@@ -128,7 +129,7 @@ export class PatchAssembler {
   }
 
   /** Address of a tile that is now in the cache; undefined when no level has a pixel of it. */
-  async #load({ level, drawing }: Reading, key: number, col: number, row: number): Promise<number | undefined> {
+  async #load({ level, lenient }: Reading, key: number, col: number, row: number): Promise<number | undefined> {
     const { tileWidth, tileHeight } = this.#source.levels[level]!;
     const at = this.#cache.take();
     try {
@@ -139,7 +140,7 @@ export class PatchAssembler {
         return at;
       }
     } catch (error) {
-      if (!(drawing && error instanceof StromaflowError && error.code === 'TILE_CORRUPT')) {
+      if (!(lenient && error instanceof StromaflowError && error.code === 'TILE_CORRUPT')) {
         this.#cache.release(at);
         throw error;
       }

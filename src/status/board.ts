@@ -91,6 +91,11 @@ export class StatusBoard {
     for (const summary of summaries) this.#slides.recall(summary);
   }
 
+  /** A slide's session has begun; its event came before. */
+  opened(session: Parameters<SlideBook['resume']>[0]): void {
+    this.#slides.resume(session);
+  }
+
   grid(slide: string): SlideGrid | undefined {
     return this.#slides.grid(slide);
   }

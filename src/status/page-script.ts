@@ -17,7 +17,10 @@ const whole = new Intl.NumberFormat('en');
 const rate = value => value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
 const span = seconds => seconds < 90 ? Math.round(seconds) + ' s'
   : seconds < 5400 ? Math.round(seconds / 60) + ' min' : (seconds / 3600).toFixed(1) + ' h';
-const ago = time => time ? span(Math.max(0, (Date.now() - Date.parse(time)) / 1000)) + ' ago' : '–';
+// The server's clock may be minutes from this one's.
+let ahead = 0;
+const since = time => Math.max(0, (Date.now() + ahead - Date.parse(time)) / 1000);
+const ago = time => time ? span(since(time)) + ' ago' : '–';
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name);
 
 const history = [];
@@ -73,7 +76,10 @@ function cardOf(slide) {
 function drawSlide(s) {
   const card = cardOf(s.slide), p = s.patches;
   const done = p.segmented + p.empty + p.missing + p.failed;
-  const heading = make('h3', '', s.slide);
+  const heading = make('h3');
+  const name = byId('viewer') ? make('a', '', s.slide) : make('span', '', s.slide);
+  if (byId('viewer')) name.href = 'view/#' + encodeURIComponent(s.slide);
+  heading.append(name);
   const tone = { open: 'warn', completed: 'good', incomplete: 'warn', failed: 'bad' }[s.state];
   heading.append(make('span', 'pill ' + tone, s.state));
   const lines = [heading];
@@ -95,11 +101,15 @@ function drawSlide(s) {
   if (s.iou && s.iou.value !== null) lines.push(make('p', '', 'IoU ' + s.iou.value.toFixed(4) + ' on '
     + whole.format(s.iou.labelledPatches) + ' labelled patches'));
   // The rate of all slides stands above: two that are counted over other times look like a contradiction.
-  if (s.state === 'open') lines.push(make('p', '', s.etaSeconds === null ? '' : span(s.etaSeconds) + ' to go'));
+  // What was foretold no longer holds when nothing came for longer than a slow machine takes for a batch.
+  const silent = since(s.updatedAt);
+  if (s.state === 'open') lines.push(make('p', '', silent > 60 ? 'nothing new for ' + span(silent)
+    : s.etaSeconds === null ? '' : span(s.etaSeconds) + ' to go'));
   else lines.push(make('p', '', 'ended ' + ago(s.endedAt)));
-  if (s.error) lines.push(make('p', 'error', s.error.message + ' [' + s.error.code + ']'));
+  if (s.error) lines.push(make('p', 'error', s.error.message + ' [' + s.error.code + ']: ' + s.error.fix));
   card.body.replaceChildren(...lines);
-  if (card.drawn !== s.revision + done) {
+  if (p.expected === 0) card.canvas.hidden = true;
+  else if (card.drawn !== s.revision + done) {
     card.drawn = s.revision + done;
     drawGrid(card.canvas, s.slide).catch(() => { card.canvas.hidden = true; });
   }
@@ -139,6 +149,7 @@ function draw(r) {
   if (r.lastError) byId('error').textContent = r.lastError.message + ' [' + r.lastError.code + '], ' + ago(r.lastError.at)
     + ': ' + r.lastError.fix;
   byId('none').hidden = r.slides.length > 0;
+  byId('key').hidden = r.slides.length === 0;
   byId('slides').replaceChildren(...r.slides.map(drawSlide));
   const known = new Set(r.slides.map(s => s.slide));
   for (const slide of cards.keys()) if (!known.has(slide)) cards.delete(slide);
@@ -150,6 +161,7 @@ async function refresh() {
   try {
     const answer = await fetch('status');
     if (!answer.ok) throw new Error(String(answer.status));
+    ahead = (Date.parse(answer.headers.get('date')) || Date.now()) - Date.now();
     draw(await answer.json());
   } catch {
     byId('state').textContent = 'no answer';

@@ -19,18 +19,20 @@ h2 { margin: 1.75rem 0 .6rem; font-size: 1rem; }
 .figures b { margin-right: .4rem; font-size: 1.7rem; } .figures span, .quiet { color: var(--quiet); }
 .figures canvas { display: block; width: 100%; height: 36px; margin-top: .3rem; }
 progress { display: block; width: 100%; height: .5rem; margin: .5rem 0 .3rem; accent-color: var(--accent); }
-#slides { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: .75rem; align-items: start; }
+#slides { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); gap: .75rem; align-items: start; }
 .slide { display: flex; gap: 1rem; align-items: flex-start; } .slide > div { flex: 1; min-width: 0; }
 .slide h3 { display: flex; flex-wrap: wrap; gap: .1rem .5rem; align-items: baseline; margin: 0 0 .15rem; font-size: 1rem;
   overflow-wrap: anywhere; } .slide .pill { font-weight: 400; } [hidden] { display: none !important; }
+.slide h3 a, header a { color: var(--accent); } #key { margin: -.3rem 0 .6rem; }
 .slide p { margin: .1rem 0; color: var(--quiet); } .slide p.strong { color: var(--ink); }
-.slide .error { padding: .1rem .6rem; overflow-wrap: anywhere; }
+.slide .error { padding: .1rem .6rem; color: var(--ink); overflow-wrap: anywhere; }
 .slide canvas { flex: none; width: 6rem; max-height: 9rem; object-fit: contain; image-rendering: pixelated; background: var(--paper);
   border: 1px solid var(--line); }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
 table { width: 100%; border-collapse: collapse; }
 th, td { padding: .45rem .9rem; text-align: right; border-top: 1px solid var(--line); white-space: nowrap; }
 th { border-top: 0; color: var(--quiet); font-weight: 500; } th:first-child, td:first-child { text-align: left; }
+@media (max-width: 30rem) { th, td { padding: .4rem .35rem; white-space: normal; font-size: .85rem; } }
 td.bad { color: var(--bad); font-weight: 600; }
 #curves { display: block; width: 100%; max-width: 48rem; margin: 1rem 0; border: 1px solid var(--line); border-radius: .5rem; }
 tr.strong { font-weight: 600; } h2 span { color: var(--quiet); font-weight: 400; }

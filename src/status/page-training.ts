@@ -42,7 +42,7 @@ export const TRAINING_HTML = `<section id="training" hidden>
   </div>
   <p id="first" class="quiet">Curves come with the first epoch that is over.</p>
   <img id="curves" alt="Learning curves: loss and IoU by epoch, of training and validation" hidden>
-  <div id="lines" class="scroll" hidden><table>
+  <div id="lines" class="scroll" tabindex="0" role="region" aria-label="Epochs" hidden><table>
     <thead><tr><th>epoch</th><th>training loss</th><th>IoU</th><th>validation loss</th><th>IoU</th><th>learning rate</th></tr></thead>
     <tbody id="epochs"></tbody>
   </table></div>

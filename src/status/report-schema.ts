@@ -37,6 +37,7 @@ const slide = object({
   patchesPerSecond: number,
   etaSeconds: numberOrNull,
   startedAt: text,
+  updatedAt: text,
   endedAt: textOrNull,
   error: objectOrNull(error),
 });

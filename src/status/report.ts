@@ -59,6 +59,8 @@ export interface SlideStatus {
   readonly patchesPerSecond: number;
   readonly etaSeconds: number | null;
   readonly startedAt: string;
+  /** Of the last event that said something of it. */
+  readonly updatedAt: string;
   readonly endedAt: string | null;
   readonly error: EventError | null;
 }

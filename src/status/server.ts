@@ -103,7 +103,7 @@ function addHealth(app: FastifyInstance, { readiness }: StatusServerOptions): vo
   });
 }
 
-function addStatus(app: FastifyInstance, { status, metrics, grid, curves }: StatusServerOptions): void {
+function addStatus(app: FastifyInstance, { status, metrics, grid, curves, shelf }: StatusServerOptions): void {
   app.get('/status', { schema: { response: { 200: statusSchema } } }, async () => status());
 
   app.get('/metrics', async (_request, reply) => {
@@ -124,7 +124,7 @@ function addStatus(app: FastifyInstance, { status, metrics, grid, curves }: Stat
     return reply.header('content-security-policy', SVG_POLICY).type('image/svg+xml').send(found);
   });
 
-  const page = createPage();
+  const page = createPage({ viewer: shelf !== undefined });
   app.get('/', async (_request, reply) => {
     reply.header('content-security-policy', page.policy).type('text/html; charset=utf-8');
     return page.html;

@@ -2,6 +2,7 @@ import { ERRORS } from '../errors.js';
 import type { MaskEvent, SlideEvent, StromaEvent } from '../event/decode.js';
 import type { Aggregate, Areas, EventError, PatchCounts } from '../event/payloads.js';
 import type { PatchRef } from '../read/patch.js';
+import type { SlideSession } from '../stage/session.js';
 import type { SlideSummary } from '../store/summary.js';
 import { withoutFolders } from '../text.js';
 import { emptyGrid, maskCell, NOT_ANALYSED, setCell } from './grid.js';
@@ -12,6 +13,8 @@ export const REMEMBERED = 50;
 
 const NO_PATCHES: PatchCounts = { expected: 0, segmented: 0, empty: 0, missing: 0, failed: 0 };
 const NO_AREA: Areas = { stromaMm2: 0, tissueMm2: 0, stromaFraction: 0 };
+
+type ResumedSession = Pick<SlideSession, 'slide' | 'aggregate' | 'resumed'>;
 
 type Entry = { -readonly [K in keyof SlideStatus]: SlideStatus[K] } & { grid?: SlideGrid };
 
@@ -40,8 +43,17 @@ export class SlideBook {
     };
     const isDone = patches.segmented + patches.empty > 0;
     const error = state === 'incomplete' ? incomplete(isDone ? 'tiles-missing' : 'patches-failed') : null;
-    this.#slides.set(slide, { ...known, state, endedAt: updatedAt, error });
+    this.#slides.set(slide, { ...known, state, updatedAt, endedAt: updatedAt, error });
     this.#forget();
+  }
+
+  /** What earlier starts made of a slide that is open again; its event says only that there were some. */
+  resume({ slide, aggregate, resumed }: ResumedSession): void {
+    const entry = this.#slides.get(slide.id);
+    if (!entry || resumed.length === 0) return;
+    Object.assign(entry, { patches: aggregate.counts(false), area: aggregate.areas() });
+    for (const { col, row, outcome, stromaPixels, validPixels } of resumed)
+      if (outcome === 'segmented' && entry.grid) setCell(entry.grid, col, row, maskCell(stromaPixels, validPixels));
   }
 
   /** A patch of an open slide has come to nothing that can be judged. */
@@ -70,8 +82,8 @@ export class SlideBook {
   #aggregate(aggregate: Aggregate): void {
     const entry = this.#slides.get(aggregate.slide);
     if (!entry) return;
-    const { revision, patches, tiles, area, iou } = aggregate;
-    Object.assign(entry, { revision, patches, tiles: tiles ?? null, area, iou: iou ?? null });
+    const { revision, patches, tiles, area, iou, updatedAt } = aggregate;
+    Object.assign(entry, { revision, patches, tiles: tiles ?? null, area, iou: iou ?? null, updatedAt });
   }
 
   #slide(event: SlideEvent): void {
@@ -96,7 +108,7 @@ export class SlideBook {
       }
       case 'progress': {
         const { patches, patchesPerSecond, etaSeconds } = event.payload;
-        Object.assign(entry, { patches, patchesPerSecond, etaSeconds });
+        Object.assign(entry, { patches, patchesPerSecond, etaSeconds, updatedAt: time });
         break;
       }
       case 'completed':
@@ -132,12 +144,13 @@ const fresh = (slide: string, time: string): Entry => ({
   patchesPerSecond: 0,
   etaSeconds: null,
   startedAt: time,
+  updatedAt: time,
   endedAt: null,
   error: null,
 });
 
 function end(entry: Entry, state: SlideStatus['state'], time: string): void {
-  Object.assign(entry, { state, endedAt: time, patchesPerSecond: 0, etaSeconds: null });
+  Object.assign(entry, { state, updatedAt: time, endedAt: time, patchesPerSecond: 0, etaSeconds: null });
 }
 
 const incomplete = (reason: string): EventError => ({

@@ -23,9 +23,10 @@ export class PictureReader {
   }
 
   /**
-   * A tile as a JPEG, cut at the slide's edge; what is not stored is white.
+   * A tile as a JPEG, cut at the slide's edge; what is not stored, or damaged, is white: one damaged tile of the slide must not
+   * take away all that a coarse tile shows. What is missing there is said by the patches.
    *
-   * @throws TILE_CORRUPT, SLIDE_UNREADABLE; CONFIG_INVALID where there is no such tile.
+   * @throws SLIDE_UNREADABLE; CONFIG_INVALID where there is no such tile.
    */
   async tile(z: number, col: number, row: number): Promise<Uint8Array> {
     const origin = originOf(this.#shape, z);
@@ -47,6 +48,7 @@ export class PictureReader {
         slideHeight: Math.max(y + height, Math.round(geometry.height / scale)),
       },
       at,
+      { lenient: true },
     );
     return encodeJpeg(this.#memory.bytes(at, width * height * 3).slice(), width, height);
   }

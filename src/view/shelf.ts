@@ -5,11 +5,10 @@ import type { SlideEvent, StromaEvent } from '../event/decode.js';
 import type { SlideOpened } from '../event/payloads.js';
 import type { PatchRef } from '../read/patch.js';
 import { combineObservers, type PipelineObserver } from '../stage/observer.js';
-import type { SlideSession } from '../stage/session.js';
 import { LARGEST_TABLE, PatchTable } from './patch-table.js';
 import { openStored, readStatus, summaryTime } from './stored-slide.js';
 import { TileThread } from './tile-thread.js';
-import { ViewedSlide, type ViewedStatus } from './viewed-slide.js';
+import { type OpenedSession, ViewedSlide, type ViewedStatus } from './viewed-slide.js';
 
 /** Ended slides of this start that keep their pixels at hand, and stored ones that stay open. */
 const KEPT = 32;
@@ -49,7 +48,7 @@ export class SlideShelf {
   }
 
   /** A slide's session has begun; its event came before. */
-  opened(session: Pick<SlideSession, 'slide' | 'source' | 'viewed' | 'plan' | 'resumed' | 'keptThreshold'>): void {
+  opened(session: OpenedSession): void {
     this.#slides.get(session.slide.id)?.opened(session);
   }
 

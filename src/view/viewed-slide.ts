@@ -41,6 +41,12 @@ export interface ViewedStatus {
   readonly error: { readonly code: string; readonly fix: string } | null;
 }
 
+/** What is looked at of a session that has begun. */
+export type OpenedSession = Pick<
+  SlideSession,
+  'source' | 'viewed' | 'slide' | 'plan' | 'resumed' | 'keptThreshold' | 'aggregate' | 'model'
+>;
+
 /** Longest that an outcome waits for others to be told with it: a tenth of a second is at once for the eye. */
 const GATHER_MS = 80;
 
@@ -83,9 +89,14 @@ export class ViewedSlide {
   }
 
   /** Its pixels are at hand, and so is what earlier starts made of it. */
-  opened(session: Pick<SlideSession, 'source' | 'viewed' | 'slide' | 'plan' | 'resumed' | 'keptThreshold'>): void {
-    const { source, viewed, slide, plan, resumed, keptThreshold } = session;
+  opened(session: OpenedSession): void {
+    const { source, viewed, slide, plan, resumed, keptThreshold, aggregate, model } = session;
     this.keptThreshold = keptThreshold;
+    // Its event says only that there was an earlier start.
+    if (resumed.length > 0) Object.assign(this.status, { patches: aggregate.counts(false), area: aggregate.areas() });
+    const { notice } = model.model;
+    if (notice !== undefined) this.status.notes = [...this.status.notes, { code: 'model-notice', message: notice }];
+    this.tell();
     if (source && viewed) {
       const { overview } = viewed;
       const canvas = { overview, downsample: plan.downsample * overview.factor };

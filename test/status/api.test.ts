@@ -7,10 +7,13 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeEvent } from '#src/event/decode.js';
 import { unpackBits } from '#src/mask/bits.js';
 import { decodeMaskPng } from '#src/mask/png.js';
 import { openSlide } from '#src/slide/open.js';
+import { RunningAggregate } from '#src/stage/aggregate.js';
 import { coarser } from '#src/view/mask-levels.js';
+import { createSampleEvents, slidePayloads } from '../event/samples.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 import { holdSlide, ID, startLooking, startViewing, storedMask, type Viewing } from '../view/viewing.js';
 
@@ -81,6 +84,28 @@ describe('slides', () => {
       (all['patches'] as object[]).slice(0, 14),
     );
     expect(first['total']).toBe((all['patches'] as object[]).length);
+  });
+
+  it('that are open again count what earlier starts did, and say what the model says of itself', async () => {
+    const later = await startLooking(await emptyFolder());
+    try {
+      const { slide, grid } = slidePayloads.opened;
+      const event = createSampleEvents().slide('opened', { ...slidePayloads.opened, resumed: true });
+      later.shelf.busObserver.published({ content: decodeEvent(event), error: undefined });
+      const aggregate = new RunningAggregate(grid);
+      const counts = { level: 0, validPixels: 4096, tissuePixels: 4096, stromaPixels: 1024 };
+      const resumed = [{ ...counts, col: 1, row: 0, outcome: 'segmented' as const }];
+      for (const record of resumed) aggregate.add(record);
+      const model = { model: { notice: 'a starter' } };
+      later.shelf.opened({ slide: { id: slide }, plan: {}, aggregate, resumed, model } as never);
+      expect(await later.json(`/api/slides/${slide}`)).toMatchObject({
+        patches: { expected: grid.cols * grid.rows, segmented: 1 },
+        area: { stromaFraction: 0.25 },
+        notes: [...(slidePayloads.opened.notes ?? []), { code: 'model-notice', message: 'a starter' }],
+      });
+    } finally {
+      await later.close();
+    }
   });
 
   it('of an earlier start are there with mask and patches, without their picture', async () => {

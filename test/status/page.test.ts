@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EventBus } from '#src/event/bus.js';
@@ -6,7 +8,9 @@ import { StatusBoard } from '#src/status/board.js';
 import { createMetrics } from '#src/status/metrics.js';
 import { observeBus } from '#src/status/observe-bus.js';
 import { type StatusServer, startStatusServer } from '#src/status/server.js';
+import { SlideShelf } from '#src/view/shelf.js';
 import { aggregate, createSampleEvents, maskInput, slidePayloads } from '../event/samples.js';
+import { emptyFolder } from '../support/paths.js';
 import { requireBinary } from '../support/require-binary.js';
 import { engine } from './exercise.js';
 
@@ -83,6 +87,11 @@ describe('the page for people', () => {
     expect([missing!.length, failed!.length]).toEqual([2, 2]);
     expect(missing).not.toEqual(failed);
 
+    // The events of the samples are old.
+    await card.getByText(/^nothing new for /).waitFor();
+    await bus.publish(events.slide('progress', slidePayloads.progress));
+    expect(await page.locator('#viewer').count()).toBe(0);
+
     await bus.publish(events.slide('completed', slidePayloads.completed));
     await card.getByText('completed').waitFor();
     expect(complaints).toEqual([]);
@@ -96,6 +105,39 @@ describe('the page for people', () => {
     await page.locator('article', { hasText: 'evil' }).getByText('<img src=x').waitFor();
     expect(await page.title()).toBe('Stromaflow');
     expect(await page.locator('main img:not(#curves)').count()).toBe(0);
+  });
+
+  it('shows the way to the viewer, where there is one, for each slide', async () => {
+    const shelf = new SlideShelf(await emptyFolder());
+    const other = await startStatusServer({
+      ...{ port: 0, metrics: createMetrics({ version: '1.2.3' }), shelf },
+      ...{ status: () => board.report(), readiness: () => ({ components: {} }) },
+    });
+    await page.goto(other.url);
+    await page.getByRole('link', { name: 'viewer: ' }).waitFor();
+    const { slide } = slidePayloads.opened;
+    await page.getByRole('link', { name: slide }).click();
+    await page.waitForURL(`${other.url}/view/#${encodeURIComponent(slide)}`);
+    await other.close();
+    await shelf.close();
+  });
+
+  it.each([
+    [1400, 'light'],
+    [390, 'light'],
+    [1400, 'dark'],
+    [390, 'dark'],
+  ] as const)('has nothing that axe finds, and nothing off the screen, %i px wide, %s', async (width, colorScheme) => {
+    await page.setViewportSize({ width, height: 844 });
+    await page.emulateMedia({ colorScheme });
+    await page.goto(server.url);
+    await page.locator('article', { hasText: 'evil' }).waitFor();
+    await page.locator('#stages tr').first().waitFor();
+    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8'));
+    const { violations } = (await page.evaluate('axe.run()')) as { violations: { id: string }[] };
+    expect(violations.map(({ id }) => id)).toEqual([]);
+    const right = `Math.max(...[...document.querySelectorAll('*')].map(e => e.getBoundingClientRect().right))`;
+    expect(await page.evaluate(right)).toBeLessThanOrEqual(width);
   });
 
   it('says so when the server is gone', async () => {

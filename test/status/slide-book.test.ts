@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { BusEvent } from '#src/event/bus.js';
 import { decodeEvent } from '#src/event/decode.js';
+import { RunningAggregate } from '#src/stage/aggregate.js';
 import { SlideBook } from '#src/status/slide-book.js';
 import type { SlideSummary } from '#src/store/summary.js';
 import { aggregate, createSampleEvents, maskInput, slidePayloads, TIME } from '../event/samples.js';
@@ -46,6 +47,24 @@ describe('the picture of a grid', () => {
       expect(book.grid('S22-0412_A1')?.cells[2 * 5 + 3]).toBe(byte);
     },
   );
+
+  it('shows what earlier starts made of a slide that is open again', () => {
+    hear(events.slide('opened', { ...slidePayloads.opened, resumed: true }));
+    const [slide, { cols, rows, mpp }] = [slidePayloads.opened.slide, slidePayloads.opened.grid];
+    const aggregate = new RunningAggregate({ cols, rows, mpp });
+    const pixels = { level: 0, validPixels: 4096, tissuePixels: 4096, stromaPixels: 2048 };
+    const resumed = [
+      { ...pixels, col: 1, row: 0, outcome: 'segmented' as const },
+      { ...pixels, col: 2, row: 0, outcome: 'empty' as const, tissuePixels: 0, stromaPixels: 0 },
+    ];
+    for (const record of resumed) aggregate.add(record);
+    book.resume({ slide: { id: slide }, aggregate, resumed } as never);
+    expect(book.list()[0]).toMatchObject({
+      patches: { expected: cols * rows, segmented: 1, empty: 1 },
+      area: { stromaFraction: 0.5 },
+    });
+    expect([...book.grid(slide)!.cells.subarray(0, 3)]).toEqual([0, 127, 0]);
+  });
 
   it('tells patches that are missing or failed from those with a mask, and knows no others', () => {
     hear(opened());

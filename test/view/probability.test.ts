@@ -264,7 +264,7 @@ describe('the viewer', () => {
       await until(page, 'new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))');
       await until(page, 'stromaflow.view().settled');
       await page
-        .getByText(new RegExp(`^${threshold.toFixed(2)}: [\\d.]+ mm² in view, not what was published`))
+        .getByText(new RegExp(`^${threshold.toFixed(2)}: [\\d.]+ mm² in view, to look at only \\(published: `))
         .waitFor();
       const read = (await page.evaluate(`(() => {
         const canvas = document.getElementById('overlay'), { width, height } = canvas;
@@ -287,6 +287,17 @@ describe('the viewer', () => {
         }
       expect(wrong).toBe(0);
       expect(above).toBeGreaterThan(1000);
+    }
+    // The area must not move the picture that it is counted in, or it would be counted anew without end.
+    for (const width of [390, 800, 1000, 1200]) {
+      await page.setViewportSize({ width, height: 844 });
+      await page.getByText(/^0\.40: [\d.]+ mm² in view/).waitFor();
+      const heights = await page.evaluate(`['–.–––', '0.270', '12.345'].map(area => {
+        const text = document.getElementById('cut-text');
+        text.textContent = text.textContent.replace(/: .* mm²/, ': ' + area + ' mm²');
+        return document.getElementById('stage').clientHeight;
+      })`);
+      expect(new Set(heights as number[]).size, `${width} px`).toBe(1);
     }
     await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core'), 'utf8'));
     const { violations } = (await page.evaluate('axe.run()')) as { violations: { id: string }[] };

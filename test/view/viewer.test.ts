@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { decodeEvent } from '#src/event/decode.js';
+import { openSlide } from '#src/slide/open.js';
+import { createSampleEvents, slidePayloads } from '../event/samples.js';
 import { emptyFolder, SLIDE } from '../support/paths.js';
 import { requireBinary } from '../support/require-binary.js';
 import { holdSlide, ID, startLooking, startViewing, storedMask, type Viewing } from './viewing.js';
@@ -139,13 +142,13 @@ describe('the viewer', () => {
   it('shows slide, mask and counts as they come, and the same when all is done', async () => {
     const held = await holdSlide(viewing, 'live');
     const page = await openPage(`${viewing.server.url}/view/#live`);
-    await page.getByText('30 not scanned yet').waitFor();
+    await page.getByText('30 not segmented yet').waitFor();
     await settled(page);
     const white = await pixelsOf(page, 'stromaflow.view().viewer.drawer.canvas');
     held.read();
     await held.result;
     await page.locator('#state', { hasText: 'completed' }).waitFor();
-    await page.getByText('0 not scanned yet').waitFor();
+    await page.getByText('0 not segmented yet').waitFor();
     await page.getByText('21 segmented').waitFor();
     await bare(page);
     for (const level of [0, 2]) expect(await compareMask(page, 'live', level, 0, level === 0 ? 800 : 0)).toBe(0);
@@ -214,6 +217,39 @@ describe('the viewer', () => {
     expect(complaints.filter(text => !text.startsWith('Failed to load resource'))).toEqual([]);
     complaints.length = 0;
     await page.context().close();
+  });
+
+  it('says of a slide that could not be opened what to do, and nothing of its areas', async () => {
+    const path = join(await emptyFolder(), 'broken.svs');
+    await writeFile(path, 'no slide');
+    await viewing.segment({ id: 'broken', path, open: () => openSlide(path, { id: 'broken' }) });
+    const page = await openPage(`${viewing.server.url}/view/#broken`);
+    await page.locator('#notes', { hasText: 'SLIDE_UNREADABLE: check that' }).waitFor();
+    expect(await page.locator('#stage, #tools, #figures').filter({ visible: true }).count()).toBe(0);
+    await page.evaluate(`location.hash = '${ID}'`);
+    await until(page, "!document.getElementById('stage').hidden && !document.getElementById('tools').hidden");
+    await page.context().close();
+  });
+
+  it('says that there is no slide yet, and how long an open one has said nothing', async () => {
+    const looking = await startLooking(await emptyFolder());
+    const page = await openPage(`${looking.server.url}/view/`);
+    await until(page, "document.getElementById('empty').textContent.startsWith('No slide yet.')");
+    const hear = (time: string): void => {
+      const event = { ...createSampleEvents().slide('opened', slidePayloads.opened), time };
+      looking.shelf.busObserver.published({ content: decodeEvent(event)! } as never);
+    };
+    const { slide } = slidePayloads.opened;
+    hear(new Date().toISOString());
+    await page.getByText('Choose a slide.').waitFor();
+    const entry = page.locator('#slides a', { hasText: slide });
+    expect(await entry.textContent()).not.toContain('nothing new');
+    hear(new Date(Date.now() - 7_200_000).toISOString());
+    await entry.getByText(/nothing new for 2\.0\sh/).waitFor();
+    await entry.click();
+    await page.locator('#eta', { hasText: 'nothing new for' }).waitFor();
+    await page.context().close();
+    await looking.close();
   });
 
   it('lists five hundred slides, and finds one', async () => {
