@@ -1,4 +1,4 @@
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { StromaflowError, toWire } from '../errors.js';
 import { PixelMemory } from '../read/pixel-memory.js';
@@ -22,7 +22,7 @@ const CACHE_BYTES = 32 * 2 ** 20;
 const NICE = 10;
 
 // Elsewhere the priority is the whole process's.
-if (process.platform === 'linux') setPriority(0, NICE);
+if (process.platform === 'linux') setPriority(0, Math.max(NICE, getPriority()));
 
 const port = parentPort!;
 const memory = new PixelMemory();

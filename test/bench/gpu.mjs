@@ -77,7 +77,9 @@ export function benchGpu({ model, seconds = 540, engines, batches = [1, 4, 16, 3
       .filter(({ failed }) => !failed)
       .reduce((a, b) => (b.patchesPerSecond > a.patchesPerSecond ? b : a));
     const options = { engine: best.engine, batch: best.batch, half: best.precision === 'float16', model };
-    const whole = await endToEnd(options, best, left());
+    // The graph's patches have the model's size.
+    const perSecond = best.patchesPerSecond * (side / 512) ** 2;
+    const whole = await endToEnd(options, perSecond, left());
     say(
       `  ${best.engine}, ${best.precision}, batch ${best.batch}: whole graph ÷ model alone ${whole.ratio?.toFixed(3) ?? whole.failed}`,
     );
@@ -86,10 +88,10 @@ export function benchGpu({ model, seconds = 540, engines, batches = [1, 4, 16, 3
   });
 }
 
-/** Twice on a slide whose patches take a tenth of the time that is left, each way. */
-async function endToEnd(options, { patchesPerSecond }, seconds) {
-  // Of the fixture, which has 30 patches.
-  const times = Math.max(1, Math.floor(Math.sqrt((patchesPerSecond * seconds) / 10 / 30)));
+/** Two rounds of both ways, on as large a slide as half of the time that is left allows; the fixture has 30 patches. */
+async function endToEnd(options, perSecond, seconds) {
+  const times = Math.floor(Math.sqrt((perSecond * seconds) / 2 / 4 / 30));
+  if (times < 1) return { failed: 'no time was left for it' };
   try {
     return await benchEfficiency({ slide: FIXTURE, rounds: 2, times: Math.min(8, times), options });
   } catch (error) {

@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
+const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
 const MAIN = fileURLToPath(new URL('main.mjs', import.meta.url));
 
 async function bench(...args: string[]) {
@@ -31,3 +32,23 @@ test('norms measures an engine both ways, and says why another does not run', as
   }
   expect(absent.notRun ?? absent.library).toMatch(/./);
 }, 120_000);
+
+test('gpu holds engines against the CPU, and says what is not here or had no time', async () => {
+  const options = ['--engines', 'cuda,tfjs-wasm', '--batches', '1,2', '--side', '64', '--model', STARTER];
+  const { status, stdout, stderr } = await bench('gpu', ...options, '--seconds', '600', '--json');
+  expect(stderr).toBe('');
+  expect(status).toBe(0);
+  const { measured, notRun, endToEnd, leftOut } = JSON.parse(stdout);
+  const ran = measured.map(({ engine, batch }: { engine: string; batch: number }) => `${engine} ${batch}`);
+  expect([...ran, ...leftOut.map(() => 'left out')]).toEqual(
+    expect.arrayContaining(['cpu 1', expect.stringMatching(/tfjs-wasm 1|left out/)]),
+  );
+  for (const { engine, patchesPerSecond, parity } of measured) {
+    expect(patchesPerSecond).toBeGreaterThan(0);
+    if (engine === 'cpu') continue;
+    expect(parity.largest).toBeLessThan(1e-4);
+    expect(parity).toMatchObject({ flipped: 0, notFinite: 0 });
+  }
+  expect(notRun.cuda ?? 'it ran').toMatch(/./);
+  expect(endToEnd.ratio ?? endToEnd.failed).toBeTruthy();
+});

@@ -2,6 +2,7 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
 import { get as httpGet, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -204,8 +205,10 @@ describe('tiles', () => {
           .split(' ')[16],
       ),
     );
-    expect(nice.filter(value => value === 10).length).toBeGreaterThan(0);
-    expect(nice.filter(value => value === 0).length).toBeGreaterThan(3);
+    // Whoever runs the tests may have told them to yield, too.
+    const own = getPriority();
+    expect(nice.filter(value => value === Math.max(10, own)).length).toBeGreaterThan(0);
+    expect(nice.filter(value => value === own).length).toBeGreaterThan(3);
   });
 });
 
