@@ -4,9 +4,10 @@ import { DICOM_KIND, type DicomDescription, type DicomLevel, type PartList } fro
 import { GROWING_DICOM_KIND, type GrowingDicomDescription } from './dicom/growing-dicom-source.js';
 import { PartTable } from './dicom/part-table.js';
 import { NDTIFF_KIND, NDTIFF_TYPES, type NdTiffDescription, partName } from './ndtiff/description.js';
+import { REMOTE_TIFF_KIND } from './remote/description.js';
 import type { LevelGeometry, TileSourceDescription } from './slide.js';
 import type { TiffDescription } from './tiff/description.js';
-import { shownBy, TILE_FOLDER_KIND, type TileFolderDescription, tileName } from './tile-folder/tile-set.js';
+import { mostBytes, shownBy, TILE_FOLDER_KIND, type TileFolderDescription, tileName } from './tile-folder/tile-set.js';
 
 /** Bytes that a tile is read from. */
 export interface StoredPiece {
@@ -14,6 +15,10 @@ export interface StoredPiece {
   readonly offset: number;
   /** Undefined: the whole file, which may not be there; a file of which only a part is there is damaged. */
   readonly length?: number;
+  /** The slide's reader takes no link for this file: it is to lie below `folder` itself, and as a whole to have at most so many bytes. */
+  readonly below?: { readonly folder: string; readonly most: number };
+  /** Most tiles of the slide are read from it. */
+  readonly isShared?: true;
 }
 
 /** Where the bytes of a tile lie; none where the slide lists no such tile. */
@@ -22,7 +27,7 @@ export type PiecesOf = (level: number, col: number, row: number) => readonly Sto
 /**
  * Where the tiles of a slide lie on disk.
  *
- * @throws SLIDE_UNSUPPORTED for slides whose bytes only a library finds (OpenSlide).
+ * @throws SLIDE_UNSUPPORTED for slides whose bytes only a library finds (OpenSlide), and for those at an address.
  */
 export function storedPieces(source: TileSourceDescription): PiecesOf {
   switch (source.kind) {
@@ -40,6 +45,10 @@ export function storedPieces(source: TileSourceDescription): PiecesOf {
       return ofFolder(source as TileFolderDescription);
     case NDTIFF_KIND:
       return ofNdTiff(source as NdTiffDescription);
+    case REMOTE_TIFF_KIND:
+      throw new StromaflowError('SLIDE_UNSUPPORTED', `${source.path}: tiles at an address are not shipped`, {
+        fix: 'leave --ship tiles off: workers read the slide at its address, as ingest does',
+      });
     default:
       throw new StromaflowError('SLIDE_UNSUPPORTED', `${source.path}: where its tiles lie is not known`, {
         fix: 'leave --ship tiles off and give the workers its folder, or convert it to a tiled TIFF',
@@ -67,7 +76,7 @@ function ofDicom(levels: readonly DicomLevel[], files: PartList): PiecesOf {
     const tile = row * cols + col;
     const part = files.at(parts[tile] ?? -1);
     if (!part) return [];
-    if (part.deflatedFrom !== undefined) return [{ path: part.path, offset: 0 }];
+    if (part.deflatedFrom !== undefined) return [{ path: part.path, offset: 0, isShared: true }];
     return [{ path: part.path, offset: starts[tile]!, length: ends[tile]! - starts[tile]! }];
   };
 }
@@ -82,7 +91,8 @@ function ofFolder({ folder, levels }: TileFolderDescription): PiecesOf {
       [col, row] as const,
     ];
     const names = images.map(([x, y]) => tileName(geometry, x, y)).filter(name => name !== '');
-    return names.map(name => ({ path: join(folder, name), offset: 0 }));
+    const below = { folder, most: mostBytes(geometry) };
+    return names.map(name => ({ path: join(folder, name), offset: 0, below }));
   };
 }
 
@@ -93,6 +103,8 @@ function ofNdTiff({ folder, prefix, levels }: NdTiffDescription): PiecesOf {
     const depth = NDTIFF_TYPES[types[tile]!] ?? 0;
     if (!offsets[tile]) return [];
     const path = join(folder, partName(prefix, parts[tile]!));
-    return [{ path, offset: offsets[tile]! + top * imageWidth * depth, length: imageWidth * tileHeight * depth }];
+    const below = { folder, most: Number.POSITIVE_INFINITY };
+    const offset = offsets[tile]! + top * imageWidth * depth;
+    return [{ path, offset, length: imageWidth * tileHeight * depth, below }];
   };
 }

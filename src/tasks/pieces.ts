@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile, readlink, realpath } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import type { BusEvent } from '../event/bus.js';
+import { SAFELY } from '../slide/regular-file.js';
 import type { StoredPiece } from '../slide/stored-bytes.js';
 import { event, type WorkSubjects } from './task.js';
 
@@ -25,12 +27,16 @@ export function pieceName({ path, offset, length }: StoredPiece): string {
   return length === undefined ? file : `${file}-${offset}-${length}`;
 }
 
-/** Never rejects. */
-export async function readPiece({ path, offset, length }: StoredPiece): Promise<PieceBytes> {
+/** What is there instead of a file where links are not followed, as in readRegularFile. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO']);
+
+/** Never rejects. What the slide's reader would not read is not read here either. */
+export async function readPiece({ path, offset, length, below }: StoredPiece): Promise<PieceBytes> {
   try {
-    if (length === undefined) return new Uint8Array(await readFile(path));
-    const file = await open(path, 'r');
+    if (length === undefined && !below) return new Uint8Array(await readFile(path));
+    const file = await open(path, below ? SAFELY : 'r');
     try {
+      if (length === undefined) return await readBelow(file, path, below!);
       const bytes = new Uint8Array(length);
       let got = 0;
       while (got < length) {
@@ -43,9 +49,20 @@ export async function readPiece({ path, offset, length }: StoredPiece): Promise<
       await file.close();
     }
   } catch (error) {
-    const isAbsent = length === undefined && (error as NodeJS.ErrnoException).code === 'ENOENT';
-    return isAbsent ? 'absent' : 'unread';
+    const { code = '' } = error as NodeJS.ErrnoException;
+    return length === undefined && (below ? ABSENT.has(code) : code === 'ENOENT') ? 'absent' : 'unread';
   }
+}
+
+async function readBelow(
+  file: FileHandle,
+  path: string,
+  { folder, most }: NonNullable<StoredPiece['below']>,
+): Promise<PieceBytes> {
+  const stats = await file.stat();
+  const place = await readlink(`/proc/self/fd/${file.fd}`).catch(() => realpath(path));
+  if (!stats.isFile() || place !== join(await realpath(folder), relative(folder, path))) return 'absent';
+  return stats.size > most ? 'unread' : new Uint8Array(await file.readFile());
 }
 
 /**

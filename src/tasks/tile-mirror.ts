@@ -16,8 +16,8 @@ const FOLDER = 'stromaflow-tiles-';
 /** Fetches a piece; undefined where it is in the stream no more. */
 export type FetchPiece = (piece: string) => Promise<PieceBytes | undefined>;
 
-/** Of a piece that was fetched: something of it was written; nothing was, or there is no such file; nobody knows. */
-type Brought = 'written' | 'blank' | 'unread';
+/** Of a piece that was fetched: something of it was written; nothing was; there is no such file; nobody knows. */
+type Brought = 'written' | 'blank' | 'absent' | 'unread';
 
 /** Its pieces went out of the stream: nobody waits for the task that needs them. */
 class Gone extends Error {}
@@ -116,17 +116,16 @@ export class TileMirror {
     if (known) return known;
     const brought = this.#fetch(stored, piece, fetch);
     this.#brought.set(piece, brought);
-    // What could not be read may be read later.
+    // What could not be read, or was not there, may be later.
     const forget = (): void => void this.#brought.delete(piece);
-    brought.then(state => state === 'unread' && forget(), forget);
+    brought.then(state => (state === 'unread' || state === 'absent') && forget(), forget);
     return brought;
   }
 
   async #fetch(stored: StoredPiece, piece: string, fetch: FetchPiece): Promise<Brought> {
     const bytes = await fetch(piece);
     if (bytes === undefined) throw new Gone(piece);
-    if (bytes === 'unread') return 'unread';
-    if (bytes === 'absent') return 'blank';
+    if (typeof bytes === 'string') return bytes;
     this.#bytes += bytes.length;
     try {
       await this.#write(stored, bytes);

@@ -27,10 +27,12 @@ interface Shelved {
   readonly session: SlideSession;
   readonly piece: string;
   readonly bytes: number;
+  /** Of what has no bytes: it may get some. */
+  readonly lacks: 'absent' | 'unread' | undefined;
   /** Something of it was written: else its tile is drawn from finer ones. */
   readonly isStored: boolean;
-  /** Tile of the plan's level; undefined of finer ones. */
-  readonly place: { readonly col: number; readonly row: number } | undefined;
+  /** Tile of the plan's level, or all of them; undefined of finer ones. */
+  readonly place: { readonly col: number; readonly row: number } | 'all' | undefined;
   readonly stored: Promise<void>;
   /** Patches that are out and need it. */
   users: number;
@@ -156,16 +158,18 @@ export class TileShelf {
     const { plan } = session;
     await visitTiles(levelsOf(source, session.slide.levels), plan, ref, async (level, col, row) => {
       let isStored = false;
-      const place = level === plan.level ? { col, row } : undefined;
+      const own = level === plan.level ? { col, row } : undefined;
       for (const stored of piecesOf(level, col, row)) {
+        const place = stored.isShared ? 'all' : own;
         const piece = pieceName(stored);
         needed.add(piece);
         const known = run.shelved.get(piece);
-        if (known) {
-          isStored ||= known.isStored;
+        const seen = found.get(piece)?.bytes;
+        const bytes = seen ?? (known && !known.lacks ? undefined : await this.#read(session, stored));
+        if (bytes === undefined || bytes === known?.lacks) {
+          isStored ||= known!.isStored;
           continue;
         }
-        const { bytes } = found.get(piece) ?? { bytes: await this.#read(session, stored) };
         found.set(piece, { bytes, place });
         isStored ||= isWritten(bytes);
       }
@@ -189,12 +193,13 @@ export class TileShelf {
     const named = { slide: session.slide.id, run: session.runToken, piece };
     const events = pieceEvents(subjects, named, bytes, partBytes());
     const size = typeof bytes === 'string' ? 0 : bytes.length;
+    const lacks = typeof bytes === 'string' ? bytes : undefined;
     const after = this.#leaving.get(`${named.run} ${piece}`);
     const stored = Promise.all(events.map(event => this.#publish(event, session, after))).then(() => undefined);
     stored.catch(() => undefined);
     this.#bytes += size;
     this.#shippedBytes += size;
-    run.shelved.set(piece, { session, piece, bytes: size, isStored: isWritten(bytes), place, stored, users: 0 });
+    run.shelved.set(piece, { session, piece, bytes: size, lacks, isStored: isWritten(bytes), place, stored, users: 0 });
   }
 
   /** A stream that is full is waited for: other ingests may have filled it. */
@@ -242,6 +247,7 @@ export class TileShelf {
 
   #isWantedLater({ session, place }: Shelved, run: Run): boolean {
     if (!place) return false;
+    if (place === 'all') return !session.aggregate.complete;
     for (const { col, row } of patchesOf(session.plan, session.slide.levels[session.plan.level]!, place)) {
       const isDone = session.aggregate.has(col, row) || run.settled.has(`${col} ${row}`);
       if (!isDone) return true;
@@ -260,6 +266,8 @@ export class TileShelf {
   }
 
   #drop(shelved: Shelved, run: Run): void {
+    // What it lacked came meanwhile, under the same name.
+    if (run.shelved.get(shelved.piece) !== shelved) return;
     run.shelved.delete(shelved.piece);
     this.#free(shelved);
     const { slide, runToken } = shelved.session;

@@ -107,15 +107,21 @@ export async function segment(
   return result!;
 }
 
+/** Of DICOM, as its tag is written. */
+const PIXEL_DATA = Buffer.from([0xe0, 0x7f, 0x10, 0x00]);
+
 /** Every file of a slide by its hash; lines of patches in the order of the grid, and of the summary what does not tell time or engine. */
 export async function files(folder: string): Promise<Map<string, string>> {
   const found = new Map<string, string>();
   for (const name of (await readdir(folder, { recursive: true })).sort()) {
     if (!(await stat(join(folder, name))).isFile()) continue;
-    let bytes: Buffer | string = await readFile(join(folder, name));
-    if (name === 'patches.jsonl') bytes = bytes.toString().trim().split('\n').sort().join('\n');
+    const whole = await readFile(join(folder, name));
+    let bytes: Buffer | string = whole;
+    // Its ids and dates are of when it was made: pixels from their element on.
+    if (name.endsWith('.dcm')) bytes = whole.subarray(whole.indexOf(PIXEL_DATA));
+    if (name === 'patches.jsonl') bytes = whole.toString().trim().split('\n').sort().join('\n');
     if (name === 'summary.json') {
-      const { patches, area, plan, filter, outputs, seams, model, mpp } = JSON.parse(bytes.toString());
+      const { patches, area, plan, filter, outputs, seams, model, mpp } = JSON.parse(whole.toString());
       bytes = JSON.stringify({ patches, area, plan, filter, outputs, seams, model, mpp });
     }
     found.set(name, createHash('sha256').update(bytes).digest('hex'));
@@ -134,14 +140,22 @@ export function masks(events: readonly BusEvent[]): Map<string, string> {
   return found;
 }
 
+/** What a process made of a slide. */
+interface Made {
+  readonly files: Map<string, string>;
+  readonly masks: Map<string, string>;
+  readonly events: readonly BusEvent[];
+  readonly drops: readonly string[];
+}
+
 /** What one process makes of the slide. */
-export async function alone(): Promise<{ files: Map<string, string>; masks: Map<string, string>; drops: string[] }> {
+export async function alone(path = SLIDE): Promise<Made> {
   const out = await emptyFolder();
   const { parts, events } = recording(await partsWith({ ...COMMON, out }));
   const observer = new RecordingObserver();
-  expect(await segment({ ...parts, observer })).toMatchObject({ state: 'completed' });
+  expect(await segment({ ...parts, observer }, 'slide', path)).toMatchObject({ state: 'completed' });
   await parts.close();
-  return { files: await files(join(out, 'slide')), masks: masks(events), drops: observer.drops };
+  return { files: await files(join(out, 'slide')), masks: masks(events), events, drops: observer.drops };
 }
 
 /** What one process makes of the committed slide. */
