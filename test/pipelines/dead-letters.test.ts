@@ -160,10 +160,11 @@ describe('dead letters', () => {
     const server = await openServer();
     const { letters } = server;
     const out = await emptyFolder();
-    const first = await start(server, out, 1);
+    // Of a busy machine a batch may be a patch.
+    const first = await start(server, out, 2);
     await segment(first.parts);
     await first.close();
-    const [letter] = await letters.list();
+    const [letter, ...others] = await letters.list();
     // A request of a run that another took the place of, and one of a slide that nobody knows.
     const ask = async (slide: string, run: string): Promise<void> =>
       void (await letters.retry([{ ...letter!, letter: { ...letter!.letter, slide, run } }]));
@@ -176,7 +177,8 @@ describe('dead letters', () => {
     ]);
     const anew = { ...second.parts, config: { ...second.parts.config, fresh: true } };
     expect(await segment(anew)).toMatchObject({ summary: { patches: { failed: 0 } } });
-    expect((await letters.list()).map(({ standing }) => standing)).toEqual(['whole']);
+    expect(others.length).toBeGreaterThan(0);
+    expect((await letters.list()).map(({ standing }) => standing)).toEqual(others.map(() => 'whole'));
     await letters.drop(await letters.list());
     expect(await letters.list()).toEqual([]);
   });
