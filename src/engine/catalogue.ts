@@ -28,7 +28,8 @@ export const ENGINE_NAMES = [
 ] as const;
 export type EngineName = (typeof ENGINE_NAMES)[number];
 
-const CUDA_LIBRARIES = 'on Linux x64 with CUDA 12 and cuDNN 9: npm i --ignore-scripts=false onnxruntime-node@1.30.0';
+const CUDA_LIBRARIES =
+  'on Linux x64 with CUDA 12 and cuDNN 9: npm i --ignore-scripts=false onnxruntime-node@1.30.0; with CUDA 13: docs/engines.md';
 
 const GPU_DRIVER = "a GPU with its vendor's driver; on Linux also libvulkan1";
 
