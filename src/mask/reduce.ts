@@ -1,4 +1,5 @@
 import { rowBytes, unpackBits } from './bits.js';
+import { IS_LITTLE } from './four-pixels.js';
 
 /**
  * One patch's mask at several resolutions: level k holds a pixel for each block of 2^k × 2^k. The rasters are reused
@@ -72,9 +73,6 @@ function pairs(bits: Uint8Array, side: number, out: Uint8Array): void {
     for (let i = 0; i < stride; i++, at++) words[o++] = PAIRS[bits[at]!]! + PAIRS[bits[at + stride]!]!;
   }
 }
-
-/** Whether the first byte of a word is its lowest, as everywhere but on a few old machines. */
-export const IS_LITTLE = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /** Of four bytes a word: the two pairs' sums, below 256 each, in its two lower bytes. */
 const pairSums = (word: number): number => {

@@ -1,6 +1,6 @@
 import { crc32 } from '#inflate';
 import { CODE_LENGTH_ORDER, LENGTH_BASE, LENGTH_BITS } from './deflate-tables.js';
-import { IS_LITTLE } from './reduce.js';
+import { fourPixels } from './four-pixels.js';
 
 /** Pixels of the longest match (RFC 1951 §3.2.5). */
 const LONGEST = 258;
@@ -77,7 +77,7 @@ export class RunGzip {
     let last = value;
     for (let block = 0; block < blocks; block++) {
       let pixels = 0;
-      for (let i = block << 3, end = i + 8; i < end; i++) pixels = (pixels << 4) | nibble(words[i]!);
+      for (let i = block << 3, end = i + 8; i < end; i++) pixels = (pixels << 4) | fourPixels(words[i]!);
       let changes = pixels ^ ((pixels >>> 1) | (last << 31));
       last = pixels & 1;
       while (changes !== 0) {
@@ -121,11 +121,6 @@ export class RunGzip {
     this.#bits -= 16;
   }
 }
-
-/** Four pixels of a word, the first one's bit highest: a product whose bits 24 to 27 they are. */
-const nibble = IS_LITTLE
-  ? (word: number): number => (Math.imul(word, 0x0804_0201) >>> 24) & 15
-  : (word: number): number => (Math.imul(word, 0x0102_0408) >>> 24) & 15;
 
 interface MaskCodes {
   /** Of the block: that it is the last one, and its codes (RFC 1951 §3.2.7). */
