@@ -49,7 +49,7 @@ export const FLOW = {
     min: 1,
     max: 10_000,
     group: 'flow',
-    help: 'tasks that are handed out and not back yet',
+    help: "tasks that are handed out and not back yet: this scanner's share of the workers",
   },
   ship: {
     type: 'choice',
