@@ -124,7 +124,10 @@ export class MaskStore implements StoredMask {
       const folder = dirname(path);
       if (!this.#folders.has(folder)) mkdirSync(folder, { recursive: true });
       this.#folders.add(folder);
-      writeFileSync(this.#partial, this.#layout.codec === 'gzip' ? this.#gzip.pack(bytes) : deflateSync(bytes));
+      writeFileSync(
+        this.#partial,
+        this.#layout.codec === 'gzip' ? this.#gzip.pack(bytes) : deflateSync(bytes, { level: 1 }),
+      );
       renameSync(this.#partial, path);
     });
   }
