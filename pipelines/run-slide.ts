@@ -160,12 +160,13 @@ async function whileThere<T>({ path, presence }: SlideTask, signal: AbortSignal,
  */
 async function repaint(session: SlideSession, { slots, workers }: Parts, signal: AbortSignal): Promise<void> {
   // What workers read they painted nowhere.
-  const todo = workers ? [...session.aggregate.records()] : [...session.output.unpainted];
+  const todo = (workers ? session.aggregate.records() : session.output.unpainted)[Symbol.iterator]();
   const paint = async (): Promise<void> => {
-    for (let record = todo.pop(); record; record = todo.pop()) {
+    for (let next = todo.next(); !next.done; next = todo.next()) {
+      const { col, row } = next.value;
       const slot = await slots.acquire(signal);
       if (slot === undefined) return;
-      await session.reader.read(patchRef(session.plan, record.col, record.row), slot).catch(() => undefined);
+      await session.reader.read(patchRef(session.plan, col, row), slot).catch(() => undefined);
       slots.release(slot);
     }
   };

@@ -16,7 +16,7 @@ export interface FollowOptions {
 /** A look takes at most one part in so many of a core, however often the file changes. */
 const IDLE_SHARE = 9;
 /** Shortest time between two looks: several tiles a look when they come quickly. */
-const LEAST_MS = 10;
+const LEAST_MS = 4;
 
 /**
  * Calls `look` again and again: when a path below changed, a poll interval after the last look began, never so often that it uses more

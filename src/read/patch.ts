@@ -102,3 +102,6 @@ export interface PatchRecord {
   /** Only for 'failed': the error's code. */
   readonly code?: string;
 }
+
+/** A record while it is put together. */
+export type MutableRecord = { -readonly [K in keyof PatchRecord]: PatchRecord[K] };

@@ -1,14 +1,14 @@
 import type { Areas, IouSum, PatchCounts } from '../event/payloads.js';
 import type { PatchRecord } from '../read/patch.js';
+import { PatchRecords } from '../read/patch-records.js';
 
 /**
  * The running aggregate of one slide. Records are kept by patch, so that one that comes again replaces itself and
  * nothing is ever counted twice.
  */
 export class RunningAggregate {
-  readonly #records = new Map<number, PatchRecord>();
+  readonly #records: PatchRecords;
   readonly #pixelMm2: number;
-  readonly #cols: number;
   readonly #expected: number;
   readonly #sums = {
     segmented: 0,
@@ -30,20 +30,19 @@ export class RunningAggregate {
     readonly rows: number;
     readonly mpp: number;
   }) {
-    this.#cols = grid.cols;
+    this.#records = new PatchRecords(grid);
     this.#expected = grid.cols * grid.rows;
     this.#pixelMm2 = (grid.mpp / 1000) ** 2;
   }
 
   has(col: number, row: number): boolean {
-    return this.#records.has(row * this.#cols + col);
+    return this.#records.has(col, row);
   }
 
   add(record: PatchRecord): void {
-    const key = record.row * this.#cols + record.col;
-    const earlier = this.#records.get(key);
+    const earlier = this.#records.get(record.col, record.row);
     if (earlier) this.#count(earlier, -1);
-    this.#records.set(key, record);
+    this.#records.set(record);
     this.#count(record, 1);
   }
 
@@ -97,8 +96,9 @@ export class RunningAggregate {
     };
   }
 
+  /** Row by row. */
   records(): Iterable<PatchRecord> {
-    return this.#records.values();
+    return this.#records;
   }
 
   #count(record: PatchRecord, sign: 1 | -1): void {

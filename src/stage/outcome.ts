@@ -1,7 +1,8 @@
 import { type MonoTypeOperatorFunction, map, type OperatorFunction, tap } from 'rxjs';
 import { toCoreMask } from '../mask/bits.js';
 import { clearGlassProbabilities } from '../mask/glass.js';
-import type { PatchRecord } from '../read/patch.js';
+import type { MutableRecord, PatchRecord, PatchRef } from '../read/patch.js';
+import type { ReadOutcome } from '../read/reader-pool.js';
 import { areaOf } from '../slide/rectangles.js';
 import type { InferredPatch, SettledPatch } from './item.js';
 import type { PipelineObserver } from './observer.js';
@@ -26,74 +27,45 @@ export function tellDrops(observer: PipelineObserver): MonoTypeOperatorFunction<
 function settle(patch: InferredPatch): SettledPatch {
   const { session, ref, slot, dueAt, again, read, inferred } = patch;
   const common = { session, ref, slot, dueAt, ...(again && { again }) };
-  const { level, col, row } = ref;
-  const place = { level, col, row };
-  const none = { tissuePixels: 0, stromaPixels: 0 };
 
   if (read.outcome === 'failed') {
-    const record: PatchRecord = {
-      ...place,
-      ...none,
-      outcome: 'failed',
-      validPixels: 0,
-      code: read.error.code,
-    };
+    const record = recordOf(ref, 'failed', { validPixels: 0, tissuePixels: 0 });
+    record.code = read.error.code;
     return { ...common, record, failure: { stage: 'read', error: read.error, attempts: 1 } };
   }
-  const { validPixels, tissuePixels, missing } = read;
-  const missingPixels = missing ? areaOf(missing) : 0;
-  const absent = {
-    ...(missingPixels > 0 ? { missingPixels } : {}),
-    // Of a patch that is missing as a whole that says where, too.
-    ...(missingPixels < validPixels && missing ? { missingAt: missing } : {}),
-  };
   if (inferred && 'error' in inferred) {
-    const record: PatchRecord = {
-      ...place,
-      outcome: 'failed',
-      validPixels,
-      tissuePixels,
-      stromaPixels: 0,
-      ...absent,
-      code: inferred.error.code,
-    };
-    return {
-      ...common,
-      record,
-      failure: { stage: 'infer', ...inferred },
-    };
+    const record = recordOf(ref, 'failed', read);
+    record.code = inferred.error.code;
+    return { ...common, record, failure: { stage: 'infer', ...inferred } };
   }
-  if (!inferred) {
-    return {
-      ...common,
-      record: {
-        ...place,
-        outcome: read.outcome === 'missing' ? 'missing' : 'empty',
-        validPixels,
-        tissuePixels,
-        stromaPixels: 0,
-        ...absent,
-      },
-    };
-  }
-  const mask = toCoreMask(inferred.bits, session.plan, ref, missing, read.tissue);
-  const { stromaPixels, outsidePixels } = mask;
+  if (!inferred) return { ...common, record: recordOf(ref, read.outcome === 'missing' ? 'missing' : 'empty', read) };
+  const mask = toCoreMask(inferred.bits, session.plan, ref, read.missing, read.tissue);
   const { probabilities, without = 0 } = inferred;
   if (probabilities && read.tissue) clearGlassProbabilities(probabilities, session.plan, read.tissue);
+  const record = recordOf(ref, 'segmented', read);
+  record.stromaPixels = mask.stromaPixels;
+  if (mask.outsidePixels > 0) record.outsidePixels = mask.outsidePixels;
+  if (without > 0) record.blendedWithout = without;
   return {
     ...common,
     mask,
     ...(read.tissue && { tissue: read.tissue }),
     ...(probabilities && { probabilities }),
-    record: {
-      ...place,
-      outcome: 'segmented',
-      validPixels,
-      tissuePixels,
-      stromaPixels,
-      ...(outsidePixels > 0 ? { outsidePixels } : {}),
-      ...absent,
-      ...(without > 0 ? { blendedWithout: without } : {}),
-    },
+    record,
   };
+}
+
+/** Without stroma. Fields are set one by one: objects that are spread into each other get a shape of their own each, which costs more than they hold. */
+function recordOf(
+  { level, col, row }: PatchRef,
+  outcome: PatchRecord['outcome'],
+  { validPixels, tissuePixels, missing }: Pick<ReadOutcome, 'validPixels' | 'tissuePixels' | 'missing'>,
+): MutableRecord {
+  const record: MutableRecord = { level, col, row, outcome, validPixels, tissuePixels, stromaPixels: 0 };
+  if (!missing) return record;
+  const missingPixels = areaOf(missing);
+  if (missingPixels > 0) record.missingPixels = missingPixels;
+  // Of a patch that is missing as a whole that says where, too.
+  if (missingPixels < validPixels) record.missingAt = missing;
+  return record;
 }

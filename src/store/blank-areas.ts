@@ -1,5 +1,6 @@
 import type { OverviewCanvas } from '../read/overview.js';
 import type { PatchPlan, PatchRecord } from '../read/patch.js';
+import type { PatchRecords } from '../read/patch-records.js';
 import { patchRefs, validSize } from '../read/plan.js';
 import type { PixelRectangle } from '../slide/rectangles.js';
 
@@ -7,17 +8,16 @@ import type { PixelRectangle } from '../slide/rectangles.js';
  * What a picture of the slide has nothing to show of: patches without an outcome, that failed or are missing, and missing parts of
  * others.
  *
- * @param records by row · cols + col.
  * @returns rectangles of the canvas, in its pixels, which need not be whole.
  */
 export function blankAreas(
   plan: PatchPlan,
   { factor }: Pick<OverviewCanvas, 'factor'>,
-  records: ReadonlyMap<number, PatchRecord>,
+  records: Pick<PatchRecords, 'get'>,
 ): PixelRectangle[] {
   const areas: PixelRectangle[] = [];
   for (const { col, row } of patchRefs(plan)) {
-    for (const part of blankParts(plan, records.get(row * plan.cols + col), col, row)) {
+    for (const part of blankParts(plan, records.get(col, row), col, row)) {
       const { width, height } = part;
       const [x, y] = [col * plan.core + part.x, row * plan.core + part.y];
       const last = areas.at(-1);

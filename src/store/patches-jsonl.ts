@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PatchPlan, PatchRecord } from '../read/patch.js';
+import type { PatchRecords } from '../read/patch-records.js';
 import { patchRef } from '../read/plan.js';
 import { withOutputErrors, writeFinal } from './final-file.js';
 
@@ -32,13 +33,12 @@ export class PatchLines {
   }
 
   /** Starts the file anew with these records; drops whatever an earlier start may have left half written. */
-  rewrite(records: Iterable<PatchRecord>): number {
+  rewrite(records: PatchRecords): number {
     this.close();
-    const sorted = [...records].sort((a, b) => a.row - b.row || a.col - b.col);
     writeFinal(this.#folder, PATCHES_FILE, put => {
-      for (const record of sorted) put(patchLine(record, this.#plan));
+      for (const record of records) put(patchLine(record, this.#plan));
     });
-    return sorted.length;
+    return records.size;
   }
 
   append(record: PatchRecord): void {

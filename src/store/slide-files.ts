@@ -6,6 +6,7 @@ import { MaskPyramid } from '../mask/reduce.js';
 import { SeamCounter } from '../mask/seams.js';
 import type { OverviewCanvas } from '../read/overview.js';
 import type { PatchPlan, PatchRecord } from '../read/patch.js';
+import { PatchRecords } from '../read/patch-records.js';
 import { validSize } from '../read/plan.js';
 import { blankAreas } from './blank-areas.js';
 import { DICOM_SEG, type SegmentedSeries, writeDicomSeg } from './dicom-seg.js';
@@ -74,7 +75,7 @@ export class SlideFiles {
   readonly #mask: OverviewMask;
   readonly #pixels: OverviewPixels;
   readonly #lines: PatchLines;
-  readonly #records = new Map<number, PatchRecord>();
+  readonly #records: PatchRecords;
   #polygons: MaskPolygons;
   #polygonFiles: PolygonFiles;
   #seams: SeamCounter;
@@ -86,6 +87,7 @@ export class SlideFiles {
   constructor(options: SlideFilesOptions) {
     const { folder, plan, overview, fresh } = options;
     this.#options = options;
+    this.#records = new PatchRecords(plan);
     withOutputErrors(folder, () => {
       mkdirSync(folder, { recursive: true });
       if (!fresh) return;
@@ -126,10 +128,10 @@ export class SlideFiles {
       if (bits) this.#addMask(record, bits);
       else this.#addClear(record);
       this.catchUp();
-      this.#records.set(this.#key(record), record);
+      this.#records.set(record);
       if (!this.#pixels.restore(record.col, record.row)) unpainted.push(record);
     }
-    this.#lines.rewrite(this.#records.values());
+    this.#lines.rewrite(this.#records);
     return { lost, unpainted };
   }
 
@@ -140,7 +142,7 @@ export class SlideFiles {
   patch(record: PatchRecord, bits: Uint8Array | undefined, probabilities?: Uint8Array): void {
     if (this.#untraced.length >= MOST_UNTRACED) this.catchUp();
     const { col, row } = record;
-    const before = this.#records.get(this.#key(record));
+    const before = this.#records.get(col, row);
     if (before) this.#replace(before, record, bits);
     else if (bits) this.#addMask(record, bits);
     else this.#addClear(record);
@@ -150,7 +152,7 @@ export class SlideFiles {
     if (probabilities) this.#probabilities?.write(col, row, probabilities, record.missingAt);
     else this.#probabilities?.remove(col, row);
     this.#pixels.save(col, row);
-    this.#records.set(this.#key(record), record);
+    this.#records.set(record);
     this.#lines.append(record);
   }
 
@@ -204,7 +206,7 @@ export class SlideFiles {
     const { folder, plan, overview, minArea, minHole, maskTiff } = this.#options;
     if (this.#stale) this.#rebuild();
     this.catchUp();
-    const lines = this.#lines.rewrite(this.#records.values());
+    const lines = this.#lines.rewrite(this.#records);
     const polygons = this.#finishPolygons();
     const picture = await renderOverview(
       overview,
@@ -282,7 +284,7 @@ export class SlideFiles {
     this.#seams = new SeamCounter(plan);
     this.#untraced.length = 0;
     this.#mask.clear();
-    for (const record of this.#records.values()) {
+    for (const record of this.#records) {
       const bits = record.stromaPixels > 0 ? this.#store.read(record.col, record.row) : undefined;
       if (bits) this.#addMask(record, bits);
       else this.#addClear(record);
@@ -307,10 +309,6 @@ export class SlideFiles {
   #load(col: number, row: number, bits: Uint8Array): void {
     const [width, height] = validSize(this.#options.plan, col, row);
     this.#pyramid.load(bits, width, height);
-  }
-
-  #key({ col, row }: PatchRecord): number {
-    return row * this.#options.plan.cols + col;
   }
 }
 

@@ -1,8 +1,9 @@
-// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | gpu [--seconds 540 --engines tensorrt,cuda,webgpu --batches 1,4,16,32] | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run|paced] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | gpu [--seconds 540 --engines tensorrt,cuda,webgpu --batches 1,4,16,32] [--pack folder [--libraries wheels]] | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run|paced] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 // `scale [--seeds 3] [--only events]` shares work over NATS, `chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]` while things go wrong.
 import { parseArgs } from 'node:util';
 import { benchChaos } from './chaos.mjs';
 import { benchGpu } from './gpu.mjs';
+import { packGpu } from './gpu-pack.mjs';
 import { benchGraph } from './graph.mjs';
 import { benchIdle } from './idle.mjs';
 import { benchKills } from './kills.mjs';
@@ -16,7 +17,6 @@ import { benchShift } from './shift.mjs';
 import { FIXTURE } from './support.mjs';
 import { benchTraces } from './traces.mjs';
 import { benchTrain } from './train.mjs';
-import { benchViewers } from './viewers.mjs';
 
 const STARTER = new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url).pathname;
 const { values, positionals } = parseArgs({
@@ -43,6 +43,8 @@ const { values, positionals } = parseArgs({
     part: { type: 'string' },
     seconds: { type: 'string' },
     batches: { type: 'string' },
+    pack: { type: 'string' },
+    libraries: { type: 'string' },
     slides: { type: 'string' },
   },
 });
@@ -56,6 +58,7 @@ const BENCHES = {
   },
   gpu: () => {
     const numbers = text => text.split(',').map(Number);
+    if (values.pack) return packGpu({ folder: values.pack, libraries: values.libraries, say });
     return benchGpu({
       ...{ model: values.model, side: +values.side, say },
       ...(values.seconds && { seconds: +values.seconds }),
@@ -100,8 +103,11 @@ const BENCHES = {
       },
     }),
   traces: () => benchTraces({ slide: FIXTURE, rounds: +(values.rounds ?? 15), say }),
-  viewers: () =>
-    benchViewers({ part: values.part, seconds: +(values.seconds ?? 10), rounds: +(values.rounds ?? 15), say }),
+  viewers: async () => {
+    // Its browser is not among what travels to a machine with a GPU.
+    const { benchViewers } = await import('./viewers.mjs');
+    return benchViewers({ part: values.part, seconds: +(values.seconds ?? 10), rounds: +(values.rounds ?? 15), say });
+  },
   kills: async () => {
     const onProgress = ({ kills, whileScanned, slides, kind }) =>
       say(`  ${kills} kills over ${slides} slides (${kind}), ${whileScanned} of them while a scanner wrote`);

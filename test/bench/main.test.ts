@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -7,8 +10,10 @@ import { expect, test } from 'vitest';
 const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
 const MAIN = fileURLToPath(new URL('main.mjs', import.meta.url));
 
-async function bench(...args: string[]) {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+const bench = (...args: string[]) => run(process.execPath, [MAIN, ...args]);
+
+async function run(program: string, args: readonly string[]) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { status: child.exitCode, stdout, stderr };
 }
@@ -52,3 +57,40 @@ test('gpu holds engines against the CPU, and says what is not here or had no tim
   expect(notRun.cuda ?? 'it ran').toMatch(/./);
   expect(endToEnd.ratio ?? endToEnd.failed).toBeTruthy();
 });
+
+test('what a machine with a GPU needs travels in parts, and measures there once all have come', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gpu-'));
+  try {
+    const [packed, libraries] = [join(folder, 'packed'), join(folder, 'libraries')];
+    await writeFile(join(folder, 'libcudart.so.13'), 'a library');
+    expect((await bench('gpu', '--pack', folder)).stderr).toContain('is not empty: name a folder that is new');
+    expect((await bench('gpu', '--pack', libraries, '--libraries', MAIN)).stderr).toContain('ENOTDIR');
+
+    expect(await bench('gpu', '--pack', packed, '--libraries', folder, '--json')).toMatchObject({
+      stderr: '',
+      status: 0,
+    });
+    const parts = (await readdir(packed)).filter(name => name.startsWith('part-')).sort();
+    expect(parts.length).toBeGreaterThan(1);
+    for (const part of parts) expect((await stat(join(packed, part))).size).toBeLessThanOrEqual(64 * 2 ** 20);
+
+    const script = join(packed, 'measure-gpu.sh');
+    const options = ['--engines', 'cuda', '--batches', '1', '--side', '64', '--json'];
+    const second = join(packed, parts[1]!);
+    await rename(second, join(folder, 'late'));
+    const early = await run('bash', [script, ...options]);
+    expect([early.status, early.stderr]).toEqual([3, `parts are still to come: ${parts[1]}\n`]);
+    await writeFile(second, 'damaged');
+    const damaged = await run('bash', [script, ...options]);
+    expect([damaged.status, damaged.stdout]).toEqual([1, `${parts[1]}: FAILED\n`]);
+    await rename(join(folder, 'late'), second);
+    const whole = await run('bash', [script, ...options]);
+    expect(whole).toMatchObject({ stderr: '', status: 0 });
+    const { measured, notRun } = JSON.parse(whole.stdout);
+    expect(measured[0]).toMatchObject({ engine: 'cpu', patchesPerSecond: expect.any(Number) });
+    expect(notRun.cuda ?? 'it ran').toMatch(/./);
+    expect(await readFile(join(packed, 'tree/libraries/libcudart.so.13'), 'utf8')).toBe('a library');
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 600_000);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { PatchRecord } from '#src/read/patch.js';
+import { PatchRecords } from '#src/read/patch-records.js';
 import { PATCHES_FILE, PatchLines, patchLine } from '#src/store/patches-jsonl.js';
 import { failureOf } from '../slide/fixture.js';
 import { maskedSlide, temporaryFolder } from './slide-fixture.js';
@@ -21,6 +22,11 @@ afterEach(() => {
 /** 8 × 5 patches of a slide whose mask is coarser than its pixels by a fraction. */
 const { plan, patches } = maskedSlide({ width: 1000, height: 701, mpp: 0.25, spacing: 0.5 });
 const records = patches.map(({ record }) => record);
+const those = (...some: readonly PatchRecord[]): PatchRecords => {
+  const all = new PatchRecords(plan);
+  for (const record of some) all.set(record);
+  return all;
+};
 const read = (): Record<string, unknown>[] =>
   readFileSync(join(folder.path, PATCHES_FILE), 'utf8')
     .split('\n')
@@ -63,7 +69,7 @@ describe('patches.jsonl', () => {
           lines.append(record);
           expect(read()).toHaveLength(index + 1);
         }
-        expect(lines.rewrite(given)).toBe(given.length);
+        expect(lines.rewrite(those(...given))).toBe(given.length);
         const places = read().map(({ col, row }) => Number(row) * plan.cols + Number(col));
         expect(places).toEqual([...places].sort((a, b) => a - b));
         expect(places).toHaveLength(given.length);
@@ -74,7 +80,7 @@ describe('patches.jsonl', () => {
 
   it('goes on in the file that it rewrote, not in the one that is gone', () => {
     lines.append(records[1]!);
-    lines.rewrite([records[0]!]);
+    lines.rewrite(those(records[0]!));
     lines.append(records[2]!);
     lines.close();
     lines.append(records[3]!);
@@ -84,14 +90,14 @@ describe('patches.jsonl', () => {
   it('drops what an earlier start left half written', () => {
     lines.append(records[0]!);
     appendFileSync(join(folder.path, PATCHES_FILE), '{"level":0,"col":');
-    lines.rewrite([records[0]!]);
+    lines.rewrite(those(records[0]!));
     expect(read()).toHaveLength(1);
   });
 
   it('names the file that cannot be written', async () => {
     writeFileSync(join(folder.path, 'file'), '');
     const below = new PatchLines(join(folder.path, 'file'), plan);
-    for (const act of [() => below.append(records[0]!), () => below.rewrite(records)]) {
+    for (const act of [() => below.append(records[0]!), () => below.rewrite(those(...records))]) {
       const error = await failureOf(act);
       expect([error.code, error.message]).toEqual(['OUTPUT_FAILED', expect.stringContaining(PATCHES_FILE)]);
     }
