@@ -1,7 +1,7 @@
 // Everything `bench -- gpu` needs on a machine with a driver and Node: `npm run bench -- gpu --pack <folder> [--libraries <folder of wheels>]`.
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -87,8 +87,11 @@ async function takeLibraries(from, staged) {
   }
   const libraries = await readdir(linked);
   if (libraries.length === 0) throw new Error(`${from} has neither wheels nor libraries`);
-  for (const name of libraries)
+  for (const name of libraries) {
     if (name.startsWith('libonnxruntime_providers_')) await rename(join(linked, name), join(beside, name));
+    // The product has its own, and no Python.
+    else if (/^libonnxruntime\.so|pybind11/.test(name)) await rm(join(linked, name));
+  }
 }
 
 async function writeParts(stream, folder, partBytes) {
