@@ -1,4 +1,4 @@
-// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | gpu [--seconds 540 --engines tensorrt,cuda,webgpu --batches 1,4,16,32] [--pack folder [--libraries wheels]] | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | viewers [--part frames|memory|run|paced] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
+// `npm run bench [-- graph [--patches 20000 --masks smooth,ragged --readers n] | peers [--threads 1,2,4 --rounds 5 --slides 'JPEG 4:2:0;JPEG 2000'] | live | gpu [--seconds 540 --engines tensorrt,cuda,webgpu --batches 1,4,16,32] [--pack folder [--libraries wheels]] | scale | replay | idle | norms [--engines cpu,int8] [--rounds 15] | shift [--model bundle] | traces [--rounds 15] | train [--side 512 --batch 4 --threads 2] | toolbox [--rounds 5] | viewers [--part frames|memory|run|paced] | kills --n 100 [--growing | --finished]] [--json]`: what docs/performance.md holds, each ratio measured in one run.
 // `scale [--seeds 3] [--only events]` shares work over NATS, `chaos --seeds 20 [--first 1] [--only 'the server is killed'] [--hosts] [--outage 30]` while things go wrong.
 import { parseArgs } from 'node:util';
 import { benchChaos } from './chaos.mjs';
@@ -15,6 +15,7 @@ import { benchReplay } from './replay.mjs';
 import { benchScale } from './scale.mjs';
 import { benchShift } from './shift.mjs';
 import { FIXTURE } from './support.mjs';
+import { benchToolbox } from './toolbox.mjs';
 import { benchTraces } from './traces.mjs';
 import { benchTrain } from './train.mjs';
 
@@ -89,6 +90,10 @@ const BENCHES = {
   },
   shift: () => benchShift({ model: values.model, say }),
   train: () => benchTrain({ side: +values.side, batch: +values.batch, threads: +(values.threads ?? 2), say }),
+  toolbox: () => {
+    const rounds = values.rounds ? { rounds: +values.rounds } : {};
+    return benchToolbox({ slide: FIXTURE, model: values.model, threads: +(values.threads ?? 2), ...rounds, say });
+  },
   chaos: () =>
     benchChaos({
       slide: FIXTURE,

@@ -1,15 +1,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ENGINES } from '#src/engine/catalogue.js';
-import { quantiseBundle } from '#src/engine/quantise.js';
 import { bootstrap } from '#src/evaluate/bootstrap.js';
-import { folderPatches } from '#src/evaluate/folder-patches.js';
-import { FIXTURE, median, withFolder } from './support.mjs';
+import { quantised, unfrozen } from './quantised.mjs';
+import { median, withFolder } from './support.mjs';
 
 const CHILD = fileURLToPath(new URL('norms-child.mjs', import.meta.url));
 const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
@@ -50,17 +47,8 @@ export async function benchNorms({ engines, rounds = 15, threads = 1, say = () =
 
 /** Both made int8, calibrated on the committed slide. */
 async function int8(folder, threads) {
-  const own = join(folder, 'own');
-  await cp(STARTER, own, { recursive: true });
-  await rm(join(own, 'norm-statistics.safetensors'));
-  const made = [];
-  for (const source of [own, STARTER]) {
-    const target = join(folder, `int8-${made.length}`);
-    const patches = folderPatches(FIXTURE, { spacing: 0.5, patchSize: 512, most: 12, seed: 1 });
-    await quantiseBundle(source, target, { patches, threads });
-    made.push(target);
-  }
-  return made;
+  const own = await unfrozen(STARTER, folder);
+  return [await quantised(own, folder, threads), await quantised(STARTER, folder, threads)];
 }
 
 async function measure(engine, bundles, { rounds, threads }) {
