@@ -132,12 +132,10 @@ export class Chains {
       this.#offset.data[i] = at;
       at += to - from;
     }
-    for (const list of [this.#startKey, this.#endKey, this.#component, this.#headings, this.#offset]) {
+    // The room is kept: the next rows need as much again, and tables that shrink and grow leave holes in memory.
+    for (const list of [this.#startKey, this.#endKey, this.#component, this.#headings, this.#offset])
       list.length = chains.length;
-      list.fit(chains.length);
-    }
     this.#code.length = at;
-    this.#code.fit(at);
   }
 
   /** Calls `edge` with (heading, length, turn) for every edge in order; the last one's turn is 0 in an open chain. */

@@ -24,16 +24,6 @@ export class Grow<T extends Typed> {
     this.length = 0;
   }
 
-  /** Makes room for so many entries at once, and lets go of what is held beyond them. */
-  fit(size: number): void {
-    const smallest = Math.max(1024, size);
-    if (this.data.length < smallest || this.data.length > smallest * 2) {
-      const fitted = this.#make(smallest);
-      fitted.set(this.data.subarray(0, Math.min(this.length, smallest)));
-      this.data = fitted;
-    }
-  }
-
   #double(): void {
     const larger = this.#make(this.data.length * 2);
     larger.set(this.data);

@@ -9,7 +9,7 @@ import type { PatchPlan } from '../read/patch.js';
 export class OverviewMask {
   readonly width: number;
   readonly height: number;
-  readonly #counts: Uint32Array;
+  readonly #counts: Uint16Array | Uint32Array;
   readonly #plan: PatchPlan;
   readonly #factor: number;
 
@@ -19,7 +19,7 @@ export class OverviewMask {
     this.height = height;
     this.#plan = plan;
     this.#factor = factor;
-    this.#counts = new Uint32Array(width * height);
+    this.#counts = factor ** 2 < 2 ** 16 ? new Uint16Array(width * height) : new Uint32Array(width * height);
   }
 
   clear(): void {
