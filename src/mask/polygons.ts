@@ -44,7 +44,7 @@ export class MaskPolygons {
   readonly #lacking: Int32Array;
   /** First row whose regions were not given out. */
   #row = 0;
-  /** Chains that were not given out, of those below #seen. */
+  /** Chains that were not given out, of those below #seen, in ascending order. */
   #open: Int32Array = new Int32Array(0);
   #seen = 0;
   readonly #sieve: Sieve;
@@ -109,7 +109,8 @@ export class MaskPolygons {
 
   /**
    * Regions that end in a row of patches which is complete, as are those above it and the next: nothing to come can change them. In the order of the
-   * rows that they end in, then topmost first, whatever the order in which patches came; each is given out once.
+   * rows that they end in, then topmost first, whatever the order in which patches came; each is given out once. Patches may be added between two
+   * of them; all have to be taken before it is called again.
    */
   *closed(): Generator<MaskPolygon> {
     const { rows } = this.#grid;
@@ -179,8 +180,12 @@ export class MaskPolygons {
   /** Lets go of what was given out, when that is most of what is held. */
   #forget(): void {
     const chains = this.#chains;
-    if (chains.length < MANY || this.#open.length * 2 > chains.length) {
-      const held = this.#open.reduce((sum, chain) => sum + chains.size(chain), 0);
+    const added = chains.length - this.#seen;
+    const kept = new Int32Array(this.#open.length + added);
+    kept.set(this.#open);
+    for (let i = 0; i < added; i++) kept[this.#open.length + i] = this.#seen + i;
+    if (chains.length < MANY || kept.length * 2 > chains.length) {
+      const held = kept.reduce((sum, chain) => sum + chains.size(chain), 0);
       if (chains.length < MANY || held * 2 > chains.codeBytes) return;
     }
     const components = new Components();
@@ -193,11 +198,11 @@ export class MaskPolygons {
       names.set(root, name);
       return name;
     };
-    chains.retain(this.#open, rename);
+    chains.retain(kept, rename);
     this.#borders.rename(components, rename);
     this.#components = components;
-    this.#open = Int32Array.from(this.#open, (_, i) => i);
-    this.#seen = chains.length;
+    this.#open = this.#open.map((_, i) => i);
+    this.#seen = this.#open.length;
   }
 
   #follow(links: ChainLinks, head: number): Ring[] {

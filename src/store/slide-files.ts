@@ -30,6 +30,9 @@ export type Outlines = 'auto' | 'edges' | 'smooth';
 /** Masks that wait to be traced while others are written. */
 const MOST_UNTRACED = 64;
 
+/** For each patch that is traced. One takes about one of them. */
+const WRITING_MS = 4;
+
 /** Pixels of a mask, a thousand patches of 512: outlines along pixel edges may take 100 MB from here on. */
 const LARGE_FROM = 2 ** 28;
 
@@ -77,6 +80,8 @@ export class SlideFiles {
   readonly #lines: PatchLines;
   readonly #records: PatchRecords;
   #polygons: MaskPolygons;
+  /** Those of rows that are complete, as far as they are not written. */
+  #closed: Iterator<MaskPolygon, void> | undefined;
   #polygonFiles: PolygonFiles;
   #seams: SeamCounter;
   /** Patches that are written and whose polygons are still to be traced; without bits where none is set. */
@@ -156,13 +161,30 @@ export class SlideFiles {
     this.#lines.append(record);
   }
 
-  /** Traces what was not traced yet, and writes the polygons that nothing to come can change. */
+  /**
+   * Traces what was not traced yet, and writes polygons that nothing to come can change: for a few milliseconds a patch, since many become due at
+   * once and the next patch waits meanwhile. What is left over is written after the next ones.
+   */
   catchUp(): void {
-    if (this.#untraced.length === 0) return;
-    for (const { col, row, bits } of this.#untraced.splice(0))
+    const untraced = this.#untraced.splice(0);
+    if (untraced.length === 0) return;
+    for (const { col, row, bits } of untraced)
       if (bits) this.#polygons.add(col, row, bits);
       else this.#polygons.addClear(col, row);
-    this.#orAnew(() => this.#writePolygons(this.#polygons.closed()));
+    this.#orAnew(() => this.#writeClosed(untraced.length * WRITING_MS));
+  }
+
+  #writeClosed(ms: number): void {
+    const until = performance.now() + ms;
+    this.#closed ??= this.#polygons.closed();
+    do {
+      const { value, done } = this.#closed.next();
+      if (done) {
+        this.#closed = undefined;
+        return;
+      }
+      this.#polygonFiles.write(value);
+    } while (performance.now() < until);
   }
 
   #writePolygons(polygons: Iterable<MaskPolygon>): void {
@@ -250,6 +272,7 @@ export class SlideFiles {
   #finishPolygons(): PolygonCounts & SievedPolygons {
     const { plan } = this.#options;
     const counts = this.#orAnew(() => {
+      this.#writeClosed(Number.POSITIVE_INFINITY);
       this.#writePolygons(this.#polygons.polygons());
       return this.#polygonFiles.finish();
     });
@@ -279,6 +302,7 @@ export class SlideFiles {
   #rebuild(): void {
     const { folder, plan } = this.#options;
     this.#polygons = this.#noPolygons();
+    this.#closed = undefined;
     this.#polygonFiles.discard();
     this.#polygonFiles = new PolygonFiles(folder, plan);
     this.#seams = new SeamCounter(plan);

@@ -275,6 +275,41 @@ describe('polygons of a mask', () => {
     );
   });
 
+  it('are the same when patches come between two of them, and most is forgotten meanwhile', () => {
+    const grid = { core: 32, cols: 3, rows: 50 };
+    const random = mulberry(9);
+    const bytes = Uint8Array.from({ length: 32 * 32 * 150 }, () => (random() < 0.4 ? 1 : 0));
+    const polygons = new MaskPolygons(grid, { cut: 2 });
+    const out: MaskPolygon[] = [];
+    let closed: Iterator<MaskPolygon> | undefined;
+    const take = (most: number): void => {
+      closed ??= polygons.closed();
+      for (let taken = 0; taken < most; taken++) {
+        const { value, done } = closed.next();
+        if (done) {
+          closed = undefined;
+          return;
+        }
+        out.push(value);
+      }
+    };
+    let most = 0;
+    for (let index = 0; index < 150; index++) {
+      const [col, row] = [index % 3, Math.floor(index / 3)];
+      const at = (x: number, y: number) => bytes[(row * 32 + y) * 96 + col * 32 + x] === 1;
+      polygons.add(col, row, fromFunction(32, 32, at));
+      // Less than comes now and then, more at other times.
+      take(index % 30 < 24 ? 20 : 500);
+      most = Math.max(most, polygons.bytes);
+    }
+    take(Number.POSITIVE_INFINITY);
+    out.push(...polygons.polygons());
+    const order = Array.from({ length: 150 }, (_, index) => index);
+    const whole = polygonise(grid, bytes, order, { cut: 2 });
+    expect(most).toBeLessThan(whole.bytes * 0.75);
+    expect(flat(out)).toEqual(flat(whole.polygons()));
+  });
+
   it('are cut along lines between patches where that is wanted, as if each square were a mask of its own', () => {
     fc.assert(
       fc.property(masks, ({ grid, bytes, order }) => {
