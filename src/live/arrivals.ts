@@ -20,7 +20,8 @@ export function arrivals(
   const looking = keepLooking(paths, options, stopped, async () => {
     const { tiles, grows } = await look();
     if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
-    return grows;
+    if (!grows) return 'over';
+    return tiles.length > 0 ? 'found' : 'nothing';
   });
   looking.then(
     () => queue.end(),

@@ -13,14 +13,17 @@ export interface FollowOptions {
   readonly presence?: Presence | undefined;
 }
 
-/** A look takes at most one part in so many of a core, however often the file changes. */
-const IDLE_SHARE = 9;
+/** 'over': there is nothing more to come. */
+export type Looked = 'found' | 'nothing' | 'over';
+
+/** Times as long as a look took nobody looks again: a tenth of a core for nothing, a quarter while tiles come, each of which takes its time. */
+const REST = { found: 3, nothing: 9 } as const;
 /** Shortest time between two looks: several tiles a look when they come quickly. */
 const LEAST_MS = 4;
 
 /**
  * Calls `look` again and again: when a path below changed, a poll interval after the last look began, never so often that it uses more
- * than a tenth of a core. Ends when `look` says so (false) or the signal aborts. While the folder is away it does not look; a
+ * than a tenth of a core, or a quarter while it finds something. Ends when `look` says so or the signal aborts. While the folder is away it does not look; a
  * look that fails is tried again.
  *
  * @param paths the first is what is followed.
@@ -30,20 +33,20 @@ export async function keepLooking(
   paths: readonly string[],
   { pollSeconds, stallSeconds, events, presence = ALWAYS_THERE }: FollowOptions,
   signal: AbortSignal,
-  look: () => Promise<boolean>,
+  look: () => Promise<Looked>,
 ): Promise<void> {
   const [followed = ''] = paths;
   let failingSince: number | undefined;
-  const lookOrFail = async (): Promise<boolean> => {
+  const lookOrFail = async (): Promise<Looked> => {
     try {
-      const grows = await look();
+      const looked = await look();
       failingSince = undefined;
-      return grows;
+      return looked;
     } catch (error) {
       if (!isPassing(error)) throw error;
       failingSince ??= presence.now();
       if (presence.now() - failingSince > stallSeconds * 1000) throw error;
-      return true;
+      return 'nothing';
     }
   };
   const alarm = new Alarm();
@@ -56,8 +59,9 @@ export async function keepLooking(
         continue;
       }
       const startedAt = performance.now();
-      if (!(await lookOrFail())) return;
-      const rest = Math.max(LEAST_MS, (performance.now() - startedAt) * IDLE_SHARE);
+      const looked = await lookOrFail();
+      if (looked === 'over') return;
+      const rest = Math.max(LEAST_MS, (performance.now() - startedAt) * REST[looked]);
       await never.wait(rest, signal);
       await alarm.wait(Math.max(0, startedAt + pollSeconds * 1000 - performance.now()), signal);
     }

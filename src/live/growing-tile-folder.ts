@@ -191,7 +191,8 @@ class GrowingTileFolder implements LiveSlide {
         await checkFirstTile(this.#set, this.#levels, level, first);
       }
       if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
-      return this.#state === 'growing';
+      if (this.#state !== 'growing') return 'over';
+      return tiles.length > 0 ? 'found' : 'nothing';
     });
     looking.then(
       () => queue.end(),

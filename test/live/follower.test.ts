@@ -19,7 +19,7 @@ const HOURS = { pollSeconds: 36_000, stallSeconds: 1, events: true };
 describe('keepLooking', () => {
   it('looks until a look says that it is enough', async () => {
     let looks = 0;
-    await keepLooking([path()], QUICK, never, async () => ++looks < 3);
+    await keepLooking([path()], QUICK, never, async () => (++looks < 3 ? 'nothing' : 'over'));
     expect(looks).toBe(3);
   });
 
@@ -30,7 +30,7 @@ describe('keepLooking', () => {
     await keepLooking([one, other], HOURS, never, async () => {
       looks += 1;
       setImmediate(changes.shift() ?? (() => undefined));
-      return looks < 3;
+      return looks < 3 ? 'found' : 'over';
     });
     expect([looks, changes.length]).toEqual([3, 0]);
   });
@@ -39,21 +39,21 @@ describe('keepLooking', () => {
     const at = path();
     let looks = 0;
     await keepLooking([at], HOURS, never, async () => {
-      if (++looks > 1) return false;
+      if (++looks > 1) return 'over';
       // Whoever watches hears of it while the look still goes on, and nobody waits yet.
       const watcher = watch(at);
       const heard = once(watcher, 'change');
       appendFileSync(at, 'more');
       await heard;
       watcher.close();
-      return true;
+      return 'found';
     });
     expect(looks).toBe(2);
   });
 
   it('ends with the signal, before the first look or while it waits', async () => {
     let looks = 0;
-    const look = async () => ++looks > 0;
+    const look = async () => (++looks > 0 ? 'nothing' : 'over');
     await keepLooking([path()], QUICK, AbortSignal.abort(), look);
     expect(looks).toBe(0);
     const stop = new AbortController();
@@ -66,7 +66,9 @@ describe('keepLooking', () => {
 
   it('needs no events: a path that is not there is looked for by the poll', async () => {
     let looks = 0;
-    await keepLooking(['/nowhere/at/all'], { ...QUICK, events: true }, never, async () => ++looks < 4);
+    await keepLooking(['/nowhere/at/all'], { ...QUICK, events: true }, never, async () =>
+      ++looks < 4 ? 'nothing' : 'over',
+    );
     expect(looks).toBe(4);
   });
 
