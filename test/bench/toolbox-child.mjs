@@ -1,5 +1,5 @@
 // A whole slide by this product on its CPU engine: `node toolbox-child.mjs <slide> <bundle> <batch> <threads>`; see toolbox.py.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { lastValueFrom, of } from 'rxjs';
@@ -7,12 +7,11 @@ import { openParts } from '#pipelines/parts.js';
 import { segmentSlides } from '#pipelines/segment.js';
 import { openSlide } from '#src/slide/open.js';
 import { VERSION } from '#src/version.js';
+import { peakBytes, processorSeconds } from './processor.mjs';
 import { configWith, withFolder } from './support.mjs';
 
 const [path, model, batch, threads] = process.argv.slice(2);
 const say = facts => console.log(JSON.stringify(facts));
-/** Clock ticks a second, in which Linux counts processor time for others. */
-const TICKS = 100;
 
 await withFolder(async out => {
   // Every patch, side by side and by its own statistics: what the other side does.
@@ -22,12 +21,12 @@ await withFolder(async out => {
   let round = 0;
   for await (const _ of createInterface({ input: process.stdin })) {
     const id = `round-${++round}`;
-    const [clock, processor] = [performance.now(), spent()];
+    const [clock, processor] = [performance.now(), processorSeconds()];
     const task = { path, id, open: () => openSlide(path, { id }) };
     const result = await lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
     const seconds = (performance.now() - clock) / 1000;
     if (result.state !== 'completed') throw new Error(`ended as ${result.state}`, { cause: result.error });
-    say({ seconds, processor: spent() - processor, peak: peak(), stroma: stromaOf(join(out, id)) });
+    say({ seconds, processor: processorSeconds() - processor, peak: peakBytes(), stroma: stromaOf(join(out, id)) });
   }
   await parts.close();
 });
@@ -42,27 +41,4 @@ function stromaOf(folder) {
   return lines
     .filter(({ validPixels }) => validPixels === full)
     .reduce((sum, { stromaPixels, outsidePixels = 0 }) => sum + stromaPixels + outsidePixels, 0);
-}
-
-/** Processor seconds of this process and of the engine's. */
-function spent() {
-  const { user, system } = process.cpuUsage();
-  const ticks = children().map(pid => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
-    return +fields[11] + +fields[12];
-  });
-  return (user + system) / 1e6 + ticks.reduce((sum, each) => sum + each, 0) / TICKS;
-}
-
-/** Their peaks together, in bytes. */
-function peak() {
-  const of = pid => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
-  return ['self', ...children()].map(of).reduce((sum, bytes) => sum + bytes, 0);
-}
-
-function children() {
-  const tasks = readdirSync('/proc/self/task');
-  return tasks
-    .flatMap(task => readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' '))
-    .filter(Boolean);
 }
