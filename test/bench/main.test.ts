@@ -75,7 +75,7 @@ test('what a machine with a GPU needs travels in parts, and measures there once 
     for (const part of parts) expect((await stat(join(packed, part))).size).toBeLessThanOrEqual(64 * 2 ** 20);
 
     const script = join(packed, 'measure-gpu.sh');
-    const options = ['--seconds', '200', '--engines', 'cuda', '--batches', '1', '--side', '64', '--json'];
+    const options = ['--seconds', '120', '--engines', 'cuda', '--batches', '1', '--side', '64', '--json'];
     const second = join(packed, parts[1]!);
     await rename(second, join(folder, 'late'));
     const early = await run('bash', [script, ...options]);
