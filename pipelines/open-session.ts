@@ -16,7 +16,7 @@ import type { SlideTrace } from '../src/stage/slide-trace.js';
 import { deferredOutput } from '../src/store/deferred-output.js';
 import { readSummary } from '../src/store/finished-slides.js';
 import type { Ledger, RunGrowth, RunLedger } from '../src/store/ledger.js';
-import type { Outlines } from '../src/store/slide-files.js';
+import type { Outlines } from '../src/store/slide-polygons.js';
 import type { Parts } from './parts.js';
 import { planOf } from './plan-of.js';
 import { recallRevision } from './recall-revision.js';

@@ -5,7 +5,7 @@ import type { PatchMask, PatchPlan, PatchRecord, PatchRef } from '../read/patch.
 import type { SlideInfo } from '../slide/slide.js';
 import type { SegmentedSeries } from './dicom-seg.js';
 import type { OutputReply, OutputRequest } from './output-messages.js';
-import type { Outlines } from './slide-files.js';
+import type { Outlines } from './slide-polygons.js';
 import type { SlideSummary } from './summary.js';
 import type { OmeZarrVersion } from './zarr-metadata.js';
 

@@ -1,58 +1,36 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { popcount } from '../mask/bits.js';
-import { type MaskPolygon, MaskPolygons } from '../mask/polygons.js';
 import { MaskPyramid } from '../mask/reduce.js';
 import { SeamCounter } from '../mask/seams.js';
 import type { OverviewCanvas } from '../read/overview.js';
-import type { PatchPlan, PatchRecord } from '../read/patch.js';
+import type { PatchRecord } from '../read/patch.js';
 import { PatchRecords } from '../read/patch-records.js';
 import { validSize } from '../read/plan.js';
 import { blankAreas } from './blank-areas.js';
 import { DICOM_SEG, type SegmentedSeries, writeDicomSeg } from './dicom-seg.js';
 import { PARTIAL, withOutputErrors, writeFinal } from './final-file.js';
-import { otherParts, POLYGON_FILE, type PolygonCounts, PolygonFiles } from './geojson.js';
+import { otherParts, POLYGON_FILE } from './geojson.js';
 import { MASK_TIFF, writeMaskTiff } from './mask-tiff.js';
 import { OVERVIEW_FILE, renderOverview } from './overview.js';
 import { OverviewMask } from './overview-mask.js';
 import { OverviewPixels } from './overview-pixels.js';
 import { PATCHES_FILE, PatchLines } from './patches-jsonl.js';
 import { ProbabilityStore } from './probability-store.js';
-import type { SievedPolygons, SlideFilesSummary, SlideSummary } from './summary.js';
+import { SlidePolygons, type SlidePolygonsOptions } from './slide-polygons.js';
+import type { SlideFilesSummary, SlideSummary } from './summary.js';
 import { MASK_STORE, MaskStore } from './zarr.js';
 import type { OmeZarrVersion } from './zarr-metadata.js';
 
 export const SUMMARY_FILE = 'summary.json';
 
-/** How outlines of polygons are drawn: along the pixels' edges, or within half a pixel of them. */
-export type Outlines = 'auto' | 'edges' | 'smooth';
-
-/** Masks that wait to be traced while others are written. */
-const MOST_UNTRACED = 64;
-
-/** For each patch that is traced. One takes about one of them. */
-const WRITING_MS = 4;
-
-/** Pixels of a mask, a thousand patches of 512: outlines along pixel edges may take 100 MB from here on. */
-const LARGE_FROM = 2 ** 28;
-
-/** Patches between lines along which regions of a large mask are cut: tissue hangs together from end to end, and a viewer draws a polygon as a whole. */
-const CUT_PATCHES = 8;
-
-export interface SlideFilesOptions {
-  /** The slide's own folder. */
-  readonly folder: string;
-  readonly plan: PatchPlan;
+/** `folder` is the slide's own. */
+export interface SlideFilesOptions extends SlidePolygonsOptions {
   readonly overview: OverviewCanvas;
   /** Drop what an earlier run left. */
   readonly fresh: boolean;
   /** Of the mask; a store that is gone on with keeps its own. */
   readonly omeZarr?: OmeZarrVersion;
-  /** Polygons, or holes, smaller than these many µm² are left out, or filled. */
-  readonly minArea: number;
-  readonly minHole: number;
-  /** Outlines of polygons; 'auto': 'smooth' where the mask has more than LARGE_FROM pixels. */
-  readonly outlines: Outlines;
   /** Also as mask.tif. @default false */
   readonly maskTiff?: boolean;
   /** Keep probabilities, whose masks are cut at this. */
@@ -79,13 +57,8 @@ export class SlideFiles {
   readonly #pixels: OverviewPixels;
   readonly #lines: PatchLines;
   readonly #records: PatchRecords;
-  #polygons: MaskPolygons;
-  /** Those of rows that are complete, as far as they are not written. */
-  #closed: Iterator<MaskPolygon, void> | undefined;
-  #polygonFiles: PolygonFiles;
+  #polygons: SlidePolygons;
   #seams: SeamCounter;
-  /** Patches that are written and whose polygons are still to be traced; without bits where none is set. */
-  readonly #untraced: { readonly col: number; readonly row: number; readonly bits?: Uint8Array }[] = [];
   /** A mask was replaced, which neither polygons nor sums can forget: both are made anew from the store at the end. */
   #stale = false;
 
@@ -115,8 +88,7 @@ export class SlideFiles {
     this.#mask = new OverviewMask(plan, overview);
     this.#pixels = new OverviewPixels(folder, plan, overview, fresh);
     this.#lines = new PatchLines(folder, plan);
-    this.#polygons = this.#noPolygons();
-    this.#polygonFiles = new PolygonFiles(folder, plan);
+    this.#polygons = new SlidePolygons(options);
     this.#seams = new SeamCounter(plan);
   }
 
@@ -145,7 +117,7 @@ export class SlideFiles {
    * memory: after a crash they are traced from the masks.
    */
   patch(record: PatchRecord, bits: Uint8Array | undefined, probabilities?: Uint8Array): void {
-    if (this.#untraced.length >= MOST_UNTRACED) this.catchUp();
+    if (this.#polygons.isFull) this.catchUp();
     const { col, row } = record;
     const before = this.#records.get(col, row);
     if (before) this.#replace(before, record, bits);
@@ -161,34 +133,9 @@ export class SlideFiles {
     this.#lines.append(record);
   }
 
-  /**
-   * Traces what was not traced yet, and writes polygons that nothing to come can change: for a few milliseconds a patch, since many become due at
-   * once and the next patch waits meanwhile. What is left over is written after the next ones.
-   */
+  /** Traces what was not traced yet, and writes polygons that nothing to come can change. */
   catchUp(): void {
-    const untraced = this.#untraced.splice(0);
-    if (untraced.length === 0) return;
-    for (const { col, row, bits } of untraced)
-      if (bits) this.#polygons.add(col, row, bits);
-      else this.#polygons.addClear(col, row);
-    this.#orAnew(() => this.#writeClosed(untraced.length * WRITING_MS));
-  }
-
-  #writeClosed(ms: number): void {
-    const until = performance.now() + ms;
-    this.#closed ??= this.#polygons.closed();
-    do {
-      const { value, done } = this.#closed.next();
-      if (done) {
-        this.#closed = undefined;
-        return;
-      }
-      this.#polygonFiles.write(value);
-    } while (performance.now() < until);
-  }
-
-  #writePolygons(polygons: Iterable<MaskPolygon>): void {
-    for (const polygon of polygons) this.#polygonFiles.write(polygon);
+    this.#orAnew(() => this.#polygons.catchUp());
   }
 
   /** Polygons that were given out and could not be written have to be traced anew. */
@@ -225,11 +172,10 @@ export class SlideFiles {
     dicomSeg?: SegmentedSeries,
     askedAt = performance.timeOrigin + performance.now(),
   ): Promise<SlideSummary> {
-    const { folder, plan, overview, minArea, minHole, maskTiff } = this.#options;
+    const { folder, plan, overview, maskTiff } = this.#options;
     if (this.#stale) this.#rebuild();
-    this.catchUp();
     const lines = this.#lines.rewrite(this.#records);
-    const polygons = this.#finishPolygons();
+    const polygons = this.#orAnew(() => this.#polygons.finish());
     const picture = await renderOverview(
       overview,
       this.#mask.coverage(),
@@ -241,14 +187,7 @@ export class SlideFiles {
     if (dicomSeg) writeDicomSeg(folder, plan, this.#store, dicomSeg, summary);
     const outputs: SlideFilesSummary = {
       mask: { file: MASK_STORE, levels: this.#store.levels.length, omeZarr: this.#store.version },
-      polygons: {
-        file: POLYGON_FILE,
-        ...polygons,
-        minArea,
-        minHole,
-        outlines: this.#isSmooth ? 'smooth' : 'edges',
-        ...(this.#isLarge ? { cutPatches: CUT_PATCHES } : {}),
-      },
+      polygons,
       overview: { file: OVERVIEW_FILE, width: picture.width, height: picture.height },
       patches: { file: PATCHES_FILE, lines },
     };
@@ -264,49 +203,16 @@ export class SlideFiles {
   }
 
   close(): void {
-    this.#polygonFiles.discard();
+    this.#polygons.discard();
     this.#lines.close();
     this.#pixels.close();
   }
 
-  #finishPolygons(): PolygonCounts & SievedPolygons {
-    const { plan } = this.#options;
-    const counts = this.#orAnew(() => {
-      this.#writeClosed(Number.POSITIVE_INFINITY);
-      this.#writePolygons(this.#polygons.polygons());
-      return this.#polygonFiles.finish();
-    });
-    const { dropped, droppedArea, filled, filledArea } = this.#polygons.sieved;
-    const mm2 = (pixels: number): number => (pixels * plan.mpp ** 2) / 1e6;
-    return { ...counts, dropped, droppedMm2: mm2(droppedArea), filled, filledMm2: mm2(filledArea) };
-  }
-
-  #noPolygons(): MaskPolygons {
-    const { plan, minArea, minHole } = this.#options;
-    const pixel = plan.mpp ** 2;
-    const cut = this.#isLarge ? CUT_PATCHES : undefined;
-    const smooth = this.#isSmooth ? { width: plan.width, height: plan.height } : undefined;
-    return new MaskPolygons(plan, { minArea: minArea / pixel, minHole: minHole / pixel, smooth, cut });
-  }
-
-  get #isLarge(): boolean {
-    const { plan } = this.#options;
-    return plan.width * plan.height > LARGE_FROM;
-  }
-
-  get #isSmooth(): boolean {
-    const { outlines } = this.#options;
-    return outlines === 'auto' ? this.#isLarge : outlines === 'smooth';
-  }
-
   #rebuild(): void {
-    const { folder, plan } = this.#options;
-    this.#polygons = this.#noPolygons();
-    this.#closed = undefined;
-    this.#polygonFiles.discard();
-    this.#polygonFiles = new PolygonFiles(folder, plan);
+    const { plan } = this.#options;
+    this.#polygons.discard();
+    this.#polygons = new SlidePolygons(this.#options);
     this.#seams = new SeamCounter(plan);
-    this.#untraced.length = 0;
     this.#mask.clear();
     for (const record of this.#records) {
       const bits = record.stromaPixels > 0 ? this.#store.read(record.col, record.row) : undefined;
@@ -320,13 +226,13 @@ export class SlideFiles {
   #addMask({ col, row }: PatchRecord, bits: Uint8Array): void {
     this.#load(col, row, bits);
     this.#mask.add(col, row, this.#pyramid, this.#store.levels.length);
-    this.#untraced.push({ col, row, bits });
+    this.#polygons.add(col, row, bits);
     this.#seams.add(col, row, bits);
   }
 
   /** A patch in which the model saw no stroma is a mask too. */
   #addClear({ col, row, outcome, stromaPixels }: PatchRecord): void {
-    this.#untraced.push({ col, row });
+    this.#polygons.add(col, row);
     if (outcome === 'segmented' && stromaPixels === 0) this.#seams.add(col, row, undefined);
   }
 
