@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { ENGINES } from '#src/engine/catalogue.js';
 import { bootstrap } from '#src/evaluate/bootstrap.js';
 import { quantised, unfrozen } from './quantised.mjs';
 import { median, withFolder } from './support.mjs';
+import { startTurns } from './turns.mjs';
 
 const CHILD = fileURLToPath(new URL('norms-child.mjs', import.meta.url));
 const STARTER = fileURLToPath(new URL('../../models/stroma-fpn-resnet34-starter', import.meta.url));
@@ -54,7 +52,11 @@ async function int8(folder, threads) {
 async function measure(engine, bundles, { rounds, threads }) {
   const side = sideOf(engine);
   const ways = ['patch', 'frozen'].map((norm, i) =>
-    start([engine, side, threads, bundles[i], norm], engine.endsWith('webgpu') ? SOFTWARE_GPU : {}),
+    startTurns(
+      process.execPath,
+      [CHILD, engine, side, threads, bundles[i], norm],
+      engine.endsWith('webgpu') ? SOFTWARE_GPU : {},
+    ),
   );
   try {
     const [{ name, version, device }] = [await ways[0].next(), await ways[1].next()];
@@ -70,41 +72,11 @@ async function measure(engine, bundles, { rounds, threads }) {
   } catch (error) {
     return { notRun: error.message };
   } finally {
-    for (const way of ways) way.close();
+    for (const way of ways) way.kill();
   }
 }
 
 /** A child that waits while the other one computes. */
-function start(args, env) {
-  const child = spawn(process.execPath, [CHILD, ...args.map(String)], { env: { ...process.env, ...env } });
-  let said = '';
-  child.stderr.on('data', chunk => {
-    said += chunk;
-  });
-  // One that ended says so by its output ending.
-  child.stdin.on('error', () => undefined);
-  const closed = once(child, 'close');
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  /** TensorFlow.js greets people on standard output. */
-  const next = async () => {
-    for (;;) {
-      const { value, done } = await lines.next();
-      if (!done && !value.startsWith('{')) continue;
-      if (!done) return JSON.parse(value);
-      const [status, signal] = await closed;
-      throw new Error(said.match(/^\w*Error: (.*)$/m)?.[1] ?? `it ended with ${signal ?? status}`);
-    }
-  };
-  return {
-    next,
-    turn() {
-      child.stdin.write('\n');
-      return next();
-    },
-    close: () => child.kill(),
-  };
-}
-
 /** Medians in ms, and the median over rounds of frozen ÷ own with a bootstrap interval over rounds: one turn that was disturbed moves neither. */
 function summary(turns, what) {
   const of = norm => turns.map(turn => turn[norm][what]);

@@ -13,11 +13,11 @@ export function processorSeconds() {
   return (user + system) / 1e6 + ticks.reduce((sum, each) => sum + each, 0) / TICKS;
 }
 
-/** Their peaks of memory together, in bytes. */
-export function peakBytes() {
-  const of = pid => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
-  return ['self', ...children()].map(of).reduce((sum, bytes) => sum + bytes, 0);
-}
+/** Peak memory of a process in bytes. Linux hands a parent's ru_maxrss on to its children; VmHWM starts anew with the program. */
+export const peakOf = pid => Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) * 1024;
+
+/** Their peaks together. */
+export const peakBytes = () => ['self', ...children()].map(peakOf).reduce((sum, bytes) => sum + bytes, 0);
 
 function children() {
   const tasks = readdirSync('/proc/self/task');

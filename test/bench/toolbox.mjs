@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { openSlide } from '#src/slide/open.js';
 import { quantised, unfrozen } from './quantised.mjs';
 import { median, withFolder } from './support.mjs';
+import { startTurns } from './turns.mjs';
 
 const here = name => fileURLToPath(new URL(name, import.meta.url));
 const PATCH = 512;
@@ -21,17 +20,17 @@ export async function benchToolbox({ slide, model, batch = 4, threads = 2, round
     const int8 = await quantised(await unfrozen(model, folder), folder, threads);
     const given = [PATCH, batch, threads, info.mpp];
     const sides = {
-      ours: await child(process.execPath, [here('toolbox-child.mjs'), slide, model, batch, threads]),
-      int8: await child(process.execPath, [here('toolbox-child.mjs'), slide, int8, batch, threads]),
-      toolbox: await child(python, [here('toolbox.py'), slide, model, ...given]),
+      ours: await ready(process.execPath, [here('toolbox-child.mjs'), slide, model, batch, threads]),
+      int8: await ready(process.execPath, [here('toolbox-child.mjs'), slide, int8, batch, threads]),
+      toolbox: await ready(python, [here('toolbox.py'), slide, model, ...given]),
     };
     try {
       // The first run makes everything ready, and is not counted.
-      for (const side of Object.values(sides)) await side.run();
+      for (const side of Object.values(sides)) await side.turn();
       const rows = [];
       for (let round = 1; round <= rounds; round++) {
         const row = {};
-        for (const [name, side] of Object.entries(sides)) row[name] = await side.run();
+        for (const [name, side] of Object.entries(sides)) row[name] = await side.turn();
         rows.push(row);
         const shown = ([name, { seconds, processor }]) =>
           `${name} ${seconds.toFixed(1)} s (processor ${processor.toFixed(1)} s)`;
@@ -55,23 +54,10 @@ export async function benchToolbox({ slide, model, batch = 4, threads = 2, round
   });
 }
 
-async function child(command, args) {
-  const started = spawn(command, args.map(String), { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: started.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error(`${command} ${args[0]} ended`);
-    return JSON.parse(value);
-  };
-  const facts = await next();
-  return {
-    ...facts,
-    run() {
-      started.stdin.write('\n');
-      return next();
-    },
-    close: () => started.stdin.end(),
-  };
+/** A process whose model is ready. */
+async function ready(program, args) {
+  const turns = startTurns(program, args);
+  return { ...turns, ...(await turns.next()) };
 }
 
 const round2 = value => Math.round(value * 100) / 100;

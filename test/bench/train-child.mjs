@@ -1,10 +1,10 @@
 // The same steps by this product: `node train-child.mjs <side> <batch> <threads> [engine]`; see train-torch.py.
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArchitecture } from '#src/model/architecture/config.js';
 import { buildNetwork } from '#src/model/architecture/network.js';
 import { IMAGENET } from '#src/model/manifest.js';
 import { createTrainer } from '#src/train/trainer.js';
+import { peakOf } from './processor.mjs';
 
 const [size, batch, threads] = process.argv.slice(2, 5).map(Number);
 const engine = process.argv[5] ?? 'cpu';
@@ -39,7 +39,12 @@ for await (const _ of createInterface({ input: process.stdin })) {
   const before = process.cpuUsage();
   await trainer.step([{ size, images, labels }], 1e-4);
   const { user, system } = process.cpuUsage(before);
-  const peak = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024;
-  console.log(JSON.stringify({ seconds: (performance.now() - clock) / 1000, processor: (user + system) / 1e6, peak }));
+  console.log(
+    JSON.stringify({
+      seconds: (performance.now() - clock) / 1000,
+      processor: (user + system) / 1e6,
+      peak: peakOf('self'),
+    }),
+  );
 }
 await trainer.close();

@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { median } from './support.mjs';
+import { startTurns } from './turns.mjs';
 
 const here = name => fileURLToPath(new URL(name, import.meta.url));
 
@@ -19,24 +18,23 @@ export async function benchTrain({ side = 512, batch = 4, threads = 2, rounds = 
   if (!python)
     throw new Error('name a Python with torch and segmentation_models_pytorch: TORCH=<python> npm run bench -- train');
   const given = [side, batch, threads].map(String);
-  const ours = child(process.execPath, [here('train-child.mjs'), ...given]);
-  const torch = child(python, [here('train-torch.py'), ...given]);
+  const ours = startTurns(process.execPath, [here('train-child.mjs'), ...given]);
+  const torch = startTurns(python, [here('train-torch.py'), ...given]);
   const tfjs =
     existsSync(here(BINDING)) &&
-    child(process.execPath, [here('train-child.mjs'), ...given, 'tfjs-node'], {
-      ...process.env,
+    startTurns(process.execPath, [here('train-child.mjs'), ...given, 'tfjs-node'], {
       TF_NUM_INTRAOP_THREADS: String(threads),
       TF_NUM_INTEROP_THREADS: '1',
       OMP_NUM_THREADS: String(threads),
     });
   try {
     // The first step makes the model ready, and is not counted.
-    await ours.step();
-    await torch.step();
-    if (tfjs) await tfjs.step();
+    await ours.turn();
+    await torch.turn();
+    if (tfjs) await tfjs.turn();
     const rows = [];
     for (let round = 0; round < rounds; round++) {
-      const row = { ours: await ours.step(), torch: await torch.step(), ...(tfjs && { tfjs: await tfjs.step() }) };
+      const row = { ours: await ours.turn(), torch: await torch.turn(), ...(tfjs && { tfjs: await tfjs.turn() }) };
       rows.push(row);
       const shown = ({ seconds, processor }) => `${seconds.toFixed(2)} s (processor ${processor.toFixed(2)} s)`;
       const other = row.tfjs ? `, tfjs-node ${shown(row.tfjs)}` : '';
@@ -62,18 +60,4 @@ export async function benchTrain({ side = 512, batch = 4, threads = 2, rounds = 
     torch.close();
     if (tfjs) tfjs.close();
   }
-}
-
-function child(command, args, env = process.env) {
-  const started = spawn(command, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: started.stdout })[Symbol.asyncIterator]();
-  return {
-    async step() {
-      started.stdin.write('\n');
-      const { value, done } = await lines.next();
-      if (done) throw new Error(`${command} ${args[0]} ended`);
-      return JSON.parse(value);
-    },
-    close: () => started.stdin.end(),
-  };
 }
