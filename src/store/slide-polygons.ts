@@ -19,7 +19,7 @@ export interface SlidePolygonsOptions {
 /** Masks that wait to be traced while others are written. */
 const MOST_UNTRACED = 64;
 
-/** For each patch that is traced. One takes about one of them. */
+/** Time to write polygons for each patch that is traced; those of a patch take about one of them. */
 const WRITING_MS = 4;
 
 /** Pixels of a mask, a thousand patches of 512: outlines along pixel edges may take 100 MB from here on. */
