@@ -25,7 +25,7 @@ export function acknowledge(
     }
     session.leave();
     if (slot !== NO_SLOT) credits.release(slot);
-    observer.credits(credits.free, credits.total, 0);
+    observer.credits(credits.empty, credits.total, 0);
     return patch;
   });
 }

@@ -10,6 +10,7 @@ export class CreditPool {
   readonly #free: number[];
   readonly #out: Set<number> = new Set();
   readonly #waiting: ((slot: number) => void)[] = [];
+  #coming = 0;
 
   constructor(total: number) {
     if (!Number.isInteger(total) || total < 1) throw new RangeError(`a credit pool of ${total}`);
@@ -19,6 +20,21 @@ export class CreditPool {
 
   get free(): number {
     return this.#free.length;
+  }
+
+  /** Slots without an item: those that are free, and those that were taken for an item that has not come yet. */
+  get empty(): number {
+    return this.#free.length + this.#coming;
+  }
+
+  /** Resolves as the item of a slot that was taken does; until then the slot counts as empty. */
+  async itemOf<T>(coming: Promise<T>): Promise<T> {
+    this.#coming += 1;
+    try {
+      return await coming;
+    } finally {
+      this.#coming -= 1;
+    }
   }
 
   /** A free slot, as soon as there is one, first come first served; undefined once the signal aborts. */
@@ -80,8 +96,10 @@ export function credit<T>(
         const waitedFrom = performance.now();
         const slot = await pool.acquire(stopped);
         if (slot === undefined) break;
-        observer.credits(pool.free, pool.total, (performance.now() - waitedFrom) / 1000);
-        const next = await iterator.next().catch(error => {
+        const waited = (performance.now() - waitedFrom) / 1000;
+        const coming = pool.itemOf(iterator.next());
+        observer.credits(pool.empty, pool.total, waited);
+        const next = await coming.catch(error => {
           pool.release(slot);
           throw error;
         });
@@ -89,6 +107,7 @@ export function credit<T>(
           pool.release(slot);
           break;
         }
+        observer.credits(pool.empty, pool.total, 0);
         subscriber.next({ item: next.value, slot });
       }
       await iterator.return?.();

@@ -48,7 +48,7 @@ export function meetNeighbours<P extends CreditedPatch>(
       };
       const give = (slot: number): void => {
         credits.release(slot);
-        observer.credits(credits.free, credits.total, 0);
+        observer.credits(credits.empty, credits.total, 0);
       };
       /** What can leave now that this patch came. */
       const take = (patch: P): readonly P[] => {

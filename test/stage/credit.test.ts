@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { lastValueFrom, mergeMap, take, tap, toArray } from 'rxjs';
-import { describe, expect, it } from 'vitest';
-import { CreditPool, credit } from '#src/stage/credit.js';
+import { describe, expect, it, vi } from 'vitest';
+import { ArrivalQueue } from '#src/live/arrival-queue.js';
+import { type Credited, CreditPool, credit } from '#src/stage/credit.js';
 import { RecordingObserver } from '../support/observer.js';
 
 async function* count(upTo: number, pulled: { count: number }): AsyncGenerator<number> {
@@ -109,6 +110,38 @@ describe('credit', () => {
     await sleep(20);
     expect(pulled.count).toBe(3);
     subscription.unsubscribe();
+  });
+
+  it('reports a slot that waits for an item as free, so that an idle graph has nothing in flight', async () => {
+    const pool = new CreditPool(2);
+    const reported: number[] = [];
+    const observer = new RecordingObserver();
+    observer.credits = free => void reported.push(free);
+    const items = new ArrivalQueue<string>();
+    const inside: Credited<string>[] = [];
+    const done = new Promise<void>(complete =>
+      credit(items, pool, observer, never).subscribe({ next: one => void inside.push(one), complete }),
+    );
+    const pulled = () => vi.waitFor(() => expect(reported.length).toBe(reports), { interval: 1 });
+    let reports = 1;
+    await pulled();
+    expect([pool.free, reported]).toEqual([1, [2]]);
+    items.push('a');
+    reports = 3;
+    await pulled();
+    // It came, and the next is waited for with the last slot.
+    expect([pool.free, pool.empty, reported]).toEqual([0, 1, [2, 1, 1]]);
+    items.push('b');
+    reports = 4;
+    await pulled();
+    expect([pool.free, pool.empty, reported.at(-1)]).toEqual([0, 0, 0]);
+    for (const { slot } of inside) pool.release(slot);
+    reports = 5;
+    await pulled();
+    expect([pool.free, pool.empty, reported.at(-1)]).toEqual([1, 2, 2]);
+    items.end();
+    await done;
+    expect([pool.free, pool.empty]).toEqual([2, 2]);
   });
 
   it('stops pulling and completes when aborted, and closes the source', async () => {
