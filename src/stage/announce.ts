@@ -1,4 +1,4 @@
-import { mergeMap, type OperatorFunction } from 'rxjs';
+import { finalize, mergeMap, type OperatorFunction } from 'rxjs';
 import { toStromaflowError } from '../errors.js';
 import { type BusEvent, type EventBus, traced } from '../event/bus.js';
 import type { Aggregate } from '../event/payloads.js';
@@ -7,8 +7,9 @@ import type { SettledPatch } from './item.js';
 import type { SlideSession } from './session.js';
 
 /**
- * Publishes the running aggregate of each slide, at most once an interval: provisional, under rising revisions. The last
- * word on a slide is not said here but when it is finished.
+ * Publishes the running aggregate of each slide, at most once an interval: provisional, under rising revisions. What came
+ * within an interval is said at its end, so that no count is older than that while a scanner pauses. The last word on a
+ * slide is not said here but when it is finished.
  */
 export function announce(
   bus: EventBus,
@@ -16,19 +17,42 @@ export function announce(
   giveUp: AbortSignal,
 ): OperatorFunction<SettledPatch, SettledPatch> {
   const announcedAt = new WeakMap<SlideSession, number>();
-  return mergeMap(async patch => {
-    const { session } = patch;
-    const now = performance.now();
-    const last = announcedAt.get(session) ?? session.startedAt;
-    if (session.failure || session.aggregate.complete || now - last < intervalSeconds * 1000) return patch;
-    announcedAt.set(session, now);
+  const later = new Map<SlideSession, NodeJS.Timeout>();
+  const hush = (session: SlideSession): void => {
+    clearTimeout(later.get(session));
+    later.delete(session);
+  };
+  const announceNow = async (session: SlideSession): Promise<void> => {
+    hush(session);
+    if (session.failure || session.aggregate.complete) return;
+    announcedAt.set(session, performance.now());
     try {
       await publishProgress(session, bus, giveUp);
     } catch (error) {
       session.failure ??= toStromaflowError(error, 'BUS_PUBLISH', session.slide.id);
     }
-    return patch;
-  });
+  };
+  const firstOf = (session: SlideSession): number => {
+    announcedAt.set(session, session.startedAt);
+    // Nothing provisional follows a slide's end.
+    void session.drained.then(() => hush(session));
+    return session.startedAt;
+  };
+  return patches =>
+    patches.pipe(
+      mergeMap(async patch => {
+        const { session } = patch;
+        const last = announcedAt.get(session) ?? firstOf(session);
+        const due = last + intervalSeconds * 1000 - performance.now();
+        if (due <= 0) await announceNow(session);
+        else if (!later.has(session)) {
+          const timer = setTimeout(() => void announceNow(session), due);
+          later.set(session, timer);
+        }
+        return patch;
+      }),
+      finalize(() => [...later.keys()].forEach(hush)),
+    );
 }
 
 /** Publishes a provisional aggregate under the next revision, and the slide's progress with it. */

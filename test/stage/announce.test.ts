@@ -1,45 +1,93 @@
-import { firstValueFrom, of } from 'rxjs';
+import { firstValueFrom, Subject, share } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Aggregate, SlideProgress } from '#src/event/payloads.js';
 import { announce, publishAggregate, publishProgress } from '#src/stage/announce.js';
+import type { SettledPatch } from '#src/stage/item.js';
 import { busOf, type Session, SLIDE, sessionOf, settled } from './session-fixture.js';
 
 const never = new AbortController().signal;
 const records = SLIDE.patches.map(({ record }) => record);
 
-beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] }));
 afterEach(() => void vi.useRealTimers());
 
 /** Settles a patch and lets it pass the announcements of a slide. */
 async function passing(intervalSeconds: number, failure?: Error) {
   const { session, log } = await sessionOf();
   const { bus, decoded } = busOf(log, failure);
-  const stage = announce(bus, intervalSeconds, never);
-  const pass = async (index: number, of_: Session = session): Promise<void> => {
-    of_.settle(records[index]!);
-    const patch = settled(of_, index);
-    expect(await firstValueFrom(of(patch).pipe(stage))).toBe(patch);
+  const patches = new Subject<SettledPatch>();
+  const announced = patches.pipe(announce(bus, intervalSeconds, never), share());
+  announced.subscribe();
+  const pass = async (index: number, of: Session = session): Promise<void> => {
+    of.settle(records[index]!);
+    const patch = settled(of, index);
+    const passed = firstValueFrom(announced);
+    patches.next(patch);
+    expect(await passed).toBe(patch);
   };
-  return { session, log, decoded, pass };
+  return { session, log, decoded, pass, patches };
 }
 
 describe('announce', () => {
   it('speaks once an interval, counted from the start of the slide and then from the last time', async () => {
     const { log, pass } = await passing(2);
+    vi.advanceTimersByTime(2000);
     await pass(0);
-    vi.advanceTimersByTime(1999);
-    await pass(1);
-    expect(log).toEqual([]);
-    vi.advanceTimersByTime(1);
-    await pass(2);
     const once = ['update 2', 'published aggregate', 'published slide'];
     expect(log).toEqual(once);
-    vi.advanceTimersByTime(1999);
-    await pass(3);
-    expect(log).toEqual(once);
-    vi.advanceTimersByTime(1);
-    await pass(4);
+    vi.advanceTimersByTime(2000);
+    await pass(1);
     expect(log).toEqual([...once, 'update 3', 'published aggregate', 'published slide']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('says what came within an interval at its end, also when nothing follows', async () => {
+    const { log, pass, decoded } = await passing(2);
+    vi.advanceTimersByTime(500);
+    await pass(0);
+    await pass(1);
+    await vi.advanceTimersByTimeAsync(1499);
+    expect(log).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    const once = ['update 2', 'published aggregate', 'published slide'];
+    expect(log).toEqual(once);
+    expect(decoded()[0]).toMatchObject({ aggregate: { provisional: true, patches: { expected: 6, segmented: 2 } } });
+    // There is nothing new to say.
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(log).toEqual(once);
+    // The interval is counted from the last time that it spoke, whoever asked.
+    await pass(2);
+    expect(log).toHaveLength(6);
+    await pass(3);
+    await vi.advanceTimersByTimeAsync(1999);
+    expect(log).toHaveLength(6);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(log).toHaveLength(9);
+  });
+
+  it('says nothing provisional after a slide has ended, or the stream of patches', async () => {
+    const ended = await passing(2);
+    await ended.pass(0);
+    ended.session.endOfDue();
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(ended.log).toEqual([]);
+    const over = await passing(2);
+    await over.pass(0);
+    expect(vi.getTimerCount()).toBe(1);
+    over.patches.complete();
+    expect(vi.getTimerCount()).toBe(0);
+    const whole = await passing(2);
+    for (const index of records.keys()) await whole.pass(index);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(whole.log).toEqual([]);
+  });
+
+  it('fails a slide that it cannot speak of later', async () => {
+    const { session, pass } = await passing(2, new Error('no server'));
+    await pass(0);
+    expect(session.failure).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(session.failure).toMatchObject({ code: 'BUS_PUBLISH' });
   });
 
   it('leaves the last word to who finishes the slide', async () => {
