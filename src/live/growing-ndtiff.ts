@@ -1,5 +1,6 @@
 import { type Stats, statSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import { isMarkedDone } from '../slide/marked-done.js';
 import {
   checkDepth,
   checkImages,
@@ -24,7 +25,6 @@ import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { arrivals } from './arrivals.js';
 import { factsOf } from './facts-of.js';
 import type { GrowingOptions } from './growing-options.js';
-import { isMarkedDone } from './growing-tiff.js';
 import { ndTiffGrowth } from './growth-of-tiles.js';
 import { judgeOutside } from './judge-outside.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';

@@ -1,5 +1,4 @@
 import { closeSync, openSync, type Stats, statSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isMarkedDone } from '../slide/marked-done.js';
 import { openSlide } from '../slide/open.js';
 import { splitScene } from '../slide/scene-path.js';
@@ -15,16 +14,12 @@ import { growthIdentity, tiffContent } from './growth.js';
 import { ListedTiles } from './listed-tiles.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
+import { readWhenWhole } from './read-when-whole.js';
 import { type Listing, TiffListing } from './tiff-listing.js';
 import { checkTile, sameBytes } from './tile-bytes.js';
 
 /** The kernel stamps files by its clock tick, up to 10 ms; networks round up to two seconds, and are polled. */
 const TICK_MS = { events: 50, polled: 3000 } as const;
-
-const TORN_READS = 4;
-const TORN_MS = 3;
-
-export { isMarkedDone };
 
 /**
  * Opens a TIFF that is still being written: its directories can be read, tiles are missing. Checkpointed files, files whose
@@ -295,19 +290,6 @@ class GrowingTiff implements LiveSlide {
 
 const isSame = (a: Stats, b: Stats): boolean =>
   a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.ino === b.ino;
-
-/**
- * A directory that was read while a tile was entered is whole a moment later; where only polling tells, waiting for the next
- * look would cost an interval. One that stays so, or is not there, is no news.
- */
-async function readWhenWhole(read: () => Promise<number[]>): Promise<number[]> {
-  for (let attempt = 1; attempt < TORN_READS; attempt++) {
-    const tiles = await read().catch(() => undefined);
-    if (tiles) return tiles;
-    await sleep(TORN_MS);
-  }
-  return read().catch(() => []);
-}
 
 function emptyArrays(tiles: number): { offsets: Float64Array; byteCounts: Float64Array } {
   return {

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, type Stats, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { isMarkedDone } from '../slide/marked-done.js';
 import type { SlideNote } from '../slide/note.js';
-import { readFileBelow, statFileBelow } from '../slide/regular-file.js';
+import { statFileBelow } from '../slide/regular-file.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../slide/slide.js';
 import { withSpacing } from '../slide/slide-facts.js';
 import { checkStray } from '../slide/tile-folder/stray-tiles.js';
@@ -11,7 +11,6 @@ import {
   alsoShown,
   blankTiles,
   expectedTiles,
-  mostBytes,
   shownBy,
   type TileSet,
   type TileSetLevel,
@@ -26,28 +25,19 @@ import { checkFirstTile } from './first-tile.js';
 import { FolderTimes } from './folder-times.js';
 import { keepLooking } from './follower.js';
 import type { GrowingOptions } from './growing-options.js';
-import { isMarkedDone } from './growing-tiff.js';
 import { tileFolderGrowth } from './growth-of-tiles.js';
-import { isWholeImage } from './image-end.js';
 import { judgeOutside } from './judge-outside.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
-
-/** A tile as it was when it was given out. */
-interface SeenTile {
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
-  readonly size: number;
-  readonly crc: number;
-}
+import { TileFiles } from './tile-files.js';
 
 /**
  * Opens a slide that is written as one image a tile.
  *
  * Completeness contract. Expected: the tiles that the manifest announces, else the whole grid of the followed level; so the
- * slide opens when its manifest is there, early or late. A tile may be read once its file ends as its format wants; one
- * that does not is taken as it is once all others came and it stood still for the settling time. The slide is complete when all expected tiles came, or when
- * `.done` stands in the folder (or `<name>.done` beside the manifest); tiles without a file are then missing.
+ * slide opens when its manifest is there, early or late. When a tile may be read is said in tile-files.ts. The slide is complete
+ * when all expected tiles came, or when `.done` stands in the folder (or `<name>.done` beside the manifest); tiles without a file
+ * are then missing.
  *
  * @param still false when the description, whose file has changed, no longer says what the set was made from.
  * @throws SLIDE_NO_MPP when nobody says the spacing.
@@ -81,13 +71,11 @@ class GrowingTileFolder implements LiveSlide {
   /** Tiles of the followed level that are to come. */
   #expected: number;
   #tileOf: (name: string) => number | undefined = () => undefined;
-  readonly #seen = new Map<number, SeenTile>();
+  #files: TileFiles;
   /** Tiles that came in the images of others, as their overlap: whether they have their own does not matter. */
   #shown = 0;
   /** Of the tiles that came, those that were not given out yet: a look may fail half-way. */
   readonly #came: number[] = [];
-  /** Tiles that do not look whole: what they hold, and since when. */
-  readonly #doubtful = new Map<number, { readonly crc: number; readonly since: number }>();
   /** Folders as they were listed last: their time, since when it was seen, and when they were listed (performance.now()). */
   readonly #listed = new Map<string, { readonly mtimeMs: number; readonly since: number; readonly listedAt: number }>();
   #folders: readonly string[] = [];
@@ -96,7 +84,6 @@ class GrowingTileFolder implements LiveSlide {
   readonly #notes: SlideNote[];
   #lacks: string | undefined;
   #isTried = false;
-  #overwritten = 0;
   /** Of the tiles that never came, those that finer levels have instead. */
   #drawn = 0;
   readonly #presence: Presence;
@@ -116,6 +103,7 @@ class GrowingTileFolder implements LiveSlide {
     this.#changedAt = this.#presence.now();
     this.#outages = this.#presence.outages;
     this.#still = still;
+    this.#files = this.#filesOf(levels[0]!);
     this.#expected = expectedTiles(levels[0]!);
     this.#notes = [...(spaced.notes ?? [])];
     const folders = levels.map(({ pattern }) => dirname(pattern)).filter(folder => !folder.includes('{'));
@@ -149,7 +137,7 @@ class GrowingTileFolder implements LiveSlide {
     const seen = this.#count;
     const drawn = this.#drawn;
     const missing = this.#state === 'complete' ? Math.max(0, expected - seen - drawn) : 0;
-    return { expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, overwritten: this.#overwritten };
+    return { expected, seen, ...(drawn > 0 ? { drawn } : {}), missing, overwritten: this.#files.overwritten };
   }
 
   get sparse(): boolean {
@@ -161,7 +149,11 @@ class GrowingTileFolder implements LiveSlide {
   }
 
   get #count(): number {
-    return this.#seen.size + this.#shown;
+    return this.#files.count + this.#shown;
+  }
+
+  #filesOf(level: TileSetLevel): TileFiles {
+    return new TileFiles(this.#set.folder, level, this.#options.settleSeconds, () => this.#presence.now());
   }
 
   sourceFor(level: number): TileSourceDescription {
@@ -171,6 +163,7 @@ class GrowingTileFolder implements LiveSlide {
   follow(level: number, signal: AbortSignal): AsyncIterable<TileArrivals> {
     this.#level = level;
     const geometry = this.#levels[level]!;
+    this.#files = this.#filesOf(geometry);
     const tileOf = tileReader(geometry);
     this.#tileOf = name => {
       const tile = tileOf(name);
@@ -185,7 +178,7 @@ class GrowingTileFolder implements LiveSlide {
     if (blank.length > 0) queue.push({ tiles: blank, at: performance.now() });
     const looking = keepLooking([...new Set(watched)], this.#options, stopped, async () => {
       const tiles = this.#look();
-      const [first] = this.#isTried ? [] : this.#seen.keys();
+      const first = this.#isTried ? undefined : this.#files.first;
       if (first !== undefined) {
         this.#isTried = true;
         await checkFirstTile(this.#set, this.#levels, level, first);
@@ -233,7 +226,7 @@ class GrowingTileFolder implements LiveSlide {
     const came = this.#came.splice(0);
     if (this.#signs.haveChanged() || came.length > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
-    if (done || this.#count >= this.#expected) this.#state = this.#wasRewritten() ? 'replaced' : 'complete';
+    if (done || this.#count >= this.#expected) this.#state = this.#files.areOthers() ? 'replaced' : 'complete';
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     if (this.#state === 'complete' || this.#state === 'stalled')
       this.#lacks = judgeOutside(this.#state, this.#notes, () => checkStray(this.#set));
@@ -245,7 +238,7 @@ class GrowingTileFolder implements LiveSlide {
     const level = this.#levels[at]!;
     const isThere = (own: number): boolean =>
       at === this.#level
-        ? this.#seen.has(own)
+        ? this.#files.has(own)
         : statFileBelow(this.#set.folder, tileName(level, own % level.cols, Math.floor(own / level.cols))) !==
           undefined;
     const shown = shownBy(level, tile);
@@ -256,7 +249,7 @@ class GrowingTileFolder implements LiveSlide {
     if (manifest.ino === this.#born.ino) return false;
     // A share that was away may number its files anew: it is the same one when its tiles are.
     const { outages } = this.#presence;
-    if (outages === this.#outages || this.#seen.size === 0 || this.#wasRewritten()) return true;
+    if (outages === this.#outages || this.#files.count === 0 || this.#files.areOthers()) return true;
     this.#outages = outages;
     this.#born = manifest;
     return false;
@@ -268,57 +261,20 @@ class GrowingTileFolder implements LiveSlide {
     const { mtimeMs } = stats;
     const last = this.#listed.get(folder);
     const isSame = last?.mtimeMs === mtimeMs;
-    if (isSame && last.listedAt - last.since > RECENT_MS && this.#doubtful.size === 0) return;
+    if (isSame && last.listedAt - last.since > RECENT_MS && !this.#files.inDoubt) return;
     const now = performance.now();
     this.#listed.set(folder, { mtimeMs, since: isSame ? last.since : now, listedAt: now });
     const prefix = folder === this.#set.folder ? '' : `${folder.slice(this.#set.folder.length + 1)}/`;
     for (const name of readdirSync(folder)) {
       const tile = this.#tileOf(prefix + name);
-      if (tile === undefined || this.#seen.has(tile) || !this.#take(tile, prefix + name)) continue;
+      if (tile === undefined || this.#files.has(tile)) continue;
+      if (!this.#files.take(tile, prefix + name, this.#expected - this.#count)) continue;
       const shown = alsoShown(this.#levels[this.#level]!, tile);
       this.#shown += shown.length;
       this.#came.push(tile, ...shown);
     }
   }
-
-  #take(tile: number, name: string): boolean {
-    const file = readFileBelow(this.#set.folder, name, mostBytes(this.#levels[this.#level]!));
-    if (!file) return false;
-    const crc = crc32(file.bytes);
-    if (!isWholeImage(name, file.bytes)) {
-      const known = this.#doubtful.get(tile);
-      const since = known?.crc === crc ? known.since : this.#presence.now();
-      this.#doubtful.set(tile, { crc, since });
-      const othersCame = this.#count + this.#doubtful.size >= this.#expected;
-      const isThere = file.bytes.subarray(0, HEAD).some(byte => byte !== 0);
-      if (!(othersCame && isThere) || this.#presence.now() - since < this.#options.settleSeconds * 1000) return false;
-    }
-    this.#doubtful.delete(tile);
-    const { mtimeMs, ctimeMs, size } = file.stats;
-    this.#seen.set(tile, { mtimeMs, ctimeMs, size, crc });
-    return true;
-  }
-
-  /** Looks once, at the end, whether tiles were written again; true when one has other bytes than those that were read. */
-  #wasRewritten(): boolean {
-    const geometry = this.#levels[this.#level]!;
-    for (const [tile, seen] of this.#seen) {
-      const name = tileName(geometry, tile % geometry.cols, Math.floor(tile / geometry.cols));
-      const path = join(this.#set.folder, name);
-      const stats = statSync(path, { throwIfNoEntry: false });
-      if (!stats || isSame(stats, seen)) continue;
-      const bytes = readFileBelow(this.#set.folder, name, mostBytes(this.#levels[this.#level]!))?.bytes;
-      this.#overwritten += 1;
-      if (bytes && crc32(bytes) !== seen.crc) return true;
-    }
-    return false;
-  }
 }
 
-const isSame = (a: Omit<SeenTile, 'crc'>, b: Omit<SeenTile, 'crc'>): boolean =>
-  a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.size === b.size;
-
-/** A file that begins with so many zeros is room that was reserved. */
-const HEAD = 64;
 /** File systems stamp folders by up to two seconds: one that was seen to change this recently is listed again. */
 const RECENT_MS = 3000;

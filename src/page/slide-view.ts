@@ -1,3 +1,4 @@
+import { AboveThreshold } from './above-threshold.js';
 import { bytesOf, type Changes, type Slide, type Status, slideUrl } from './api.js';
 import { drawFacts, drawNotes, drawTitle } from './facts.js';
 import { byId, length, roundDown } from './format.js';
@@ -6,12 +7,11 @@ import { library, type OsdViewer } from './osd.js';
 import { PatchGrid } from './patch-grid.js';
 import { drawPatterns } from './patterns.js';
 import { LivePicture, pictureSource } from './picture.js';
+import { saveAs, snapshotOf } from './snapshot.js';
 import { type MaskShape, TileLayer } from './tile-layer.js';
 import { Tools } from './tools.js';
 import { type View, viewOf } from './view.js';
 
-/** A view that is at rest for so long is counted. */
-const COUNT_MS = 250;
 /** An open slide of which nothing comes says so, though no event does. */
 const TITLE_MS = 5000;
 /** Longest part of the view that the scale bar takes. */
@@ -26,6 +26,7 @@ export class SlideView {
   readonly #patches: PatchGrid | undefined;
   readonly #mask: TileLayer | undefined;
   readonly #probabilities: TileLayer | undefined;
+  readonly #above: AboveThreshold | undefined;
   readonly #picture: LivePicture | undefined;
   readonly #measure: Measure;
   readonly #tools: Tools;
@@ -33,10 +34,7 @@ export class SlideView {
   #status: Status;
   #frame = 0;
   #frames = 0;
-  #counting: number | undefined;
   readonly #title: number;
-  /** Threshold and view that were counted last. */
-  #counted = '';
   /** Of the overlay: asking the browser for it at every frame would make it lay out the page. */
   #size: { readonly width: number; readonly height: number };
   /** The view that is on the canvas. */
@@ -72,7 +70,7 @@ export class SlideView {
           });
           this.redraw();
         },
-        snapshot: () => void this.snapshot().then(saveAs(`${slide.slide}.png`)),
+        snapshot: () => void this.snapshot().then(blob => saveAs(`${slide.slide}.png`, blob)),
       },
       probability?.threshold,
     );
@@ -85,7 +83,10 @@ export class SlideView {
     drawFacts(slide, this.#patches);
     if (shape) {
       if (mask && this.#patches) this.#mask = this.#layer('mask', mask, this.#patches);
-      if (mask && probability && this.#patches) this.#probabilities = this.#layer('probability', mask, this.#patches);
+      if (mask && probability && this.#patches) {
+        this.#probabilities = this.#layer('probability', mask, this.#patches);
+        this.#above = new AboveThreshold(probability.threshold, () => this.#areaAbove());
+      }
       this.#viewer = this.#open();
       if (this.#viewer && this.#patches) this.#picture = new LivePicture(this.#viewer, this.#patches, slide);
       this.#listenToPointer();
@@ -147,18 +148,7 @@ export class SlideView {
 
   /** The picture and what lies over it, as they are shown. */
   snapshot(): Promise<Blob> {
-    const canvas = document.createElement('canvas');
-    canvas.width = this.#overlay.width;
-    canvas.height = this.#overlay.height;
-    const ctx = canvas.getContext('2d')!;
-    ctx.fillStyle = '#fff';
-    ctx.fillRect(0, 0, canvas.width, canvas.height);
-    const picture = this.#viewer?.drawer.canvas;
-    if (picture) ctx.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    ctx.drawImage(this.#overlay, 0, 0);
-    return new Promise((resolve, reject) =>
-      canvas.toBlob(blob => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/png'),
-    );
+    return snapshotOf(this.#overlay, this.#viewer?.drawer.canvas);
   }
 
   close(): void {
@@ -166,7 +156,7 @@ export class SlideView {
     this.#events.close();
     this.#resize.disconnect();
     for (const layer of this.#layers) layer.close();
-    clearTimeout(this.#counting);
+    this.#above?.close();
     clearInterval(this.#title);
     this.#viewer?.destroy();
     cancelAnimationFrame(this.#frame);
@@ -281,29 +271,20 @@ export class SlideView {
     this.#drawScale(view);
   }
 
-  /** What is above the threshold is counted when the view rests: it is nobody's result, and that is said all the time. */
   #countAbove(): void {
-    const isShown = this.#probabilities !== undefined && this.#tools.style.shape === 'probability';
+    const { shape, threshold } = this.#tools.style;
+    const isShown = this.#above !== undefined && shape === 'probability';
     byId('cut').hidden = !isShown;
-    clearTimeout(this.#counting);
-    if (!isShown) return;
-    const { threshold } = this.#tools.style;
-    // As long without the area as with it, so that no line is broken otherwise.
-    const say = (area: string): void => {
-      const published = this.#slide.probability!.threshold.toFixed(2);
-      byId('cut-text').textContent =
-        `${threshold.toFixed(2)}: ${area} mm² in view, to look at only (published: ${published})`;
-    };
-    const what = `${threshold} ${this.#drawn}`;
-    if (what !== this.#counted) say('–.–––');
-    this.#counting = window.setTimeout(() => {
-      const { view } = this;
-      const pixels = view && this.#probabilities?.above(view, devicePixelRatio);
-      if (pixels === undefined) return;
-      const { mpp, grid } = this.#slide.shape!;
-      say((pixels * ((mpp * grid.downsample) / 1000) ** 2).toFixed(3));
-      this.#counted = what;
-    }, COUNT_MS);
+    if (isShown) this.#above.drawn(threshold, this.#drawn);
+    else this.#above?.close();
+  }
+
+  /** mm² in view of probabilities above the threshold. */
+  #areaAbove(): number | undefined {
+    const { view } = this;
+    const pixels = view && this.#probabilities?.above(view, devicePixelRatio);
+    const { mpp, grid } = this.#slide.shape!;
+    return pixels === undefined ? undefined : pixels * ((mpp * grid.downsample) / 1000) ** 2;
   }
 
   #drawScale(view: View): void {
@@ -315,13 +296,3 @@ export class SlideView {
 }
 
 const sizeOf = ({ clientWidth, clientHeight }: HTMLElement) => ({ width: clientWidth, height: clientHeight });
-
-const saveAs =
-  (name: string) =>
-  (blob: Blob): void => {
-    const link = document.createElement('a');
-    link.href = URL.createObjectURL(blob);
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-  };

@@ -1,5 +1,5 @@
 import { byId } from './format.js';
-import type { MaskStyle } from './tile-layer.js';
+import type { MaskStyle } from './mask-ink.js';
 
 interface Acts {
   /** Something looks otherwise now. */

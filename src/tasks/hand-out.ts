@@ -1,12 +1,13 @@
-import { once, setMaxListeners } from 'node:events';
+import { setMaxListeners } from 'node:events';
 import type { JsMsg } from '@nats-io/jetstream';
 import { Observable, type OperatorFunction } from 'rxjs';
 import { StromaflowError, toStromaflowError } from '../errors.js';
-import { decodeMaskPng } from '../mask/png.js';
 import type { CreditedPatch, SettledPatch } from '../stage/item.js';
 import type { SlideSession } from '../stage/session.js';
 import { areQueuesEmpty, type OutcomeQueue, readOutcomes } from './outcomes.js';
-import { type PatchResult, readOutcome } from './task.js';
+import { LATER_MS, Postponed } from './postponed.js';
+import { settle } from './settle.js';
+import { readOutcome } from './task.js';
 import { TaskDesk, type TaskDeskOptions } from './task-desk.js';
 import type { Workers } from './workers.js';
 
@@ -23,8 +24,7 @@ interface Handed {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** Milliseconds after which an outcome of a slide that is not open yet is looked at again, and between looks at the queues. */
-const LATER_MS = 2000;
+/** Milliseconds between looks at the queues. */
 const LOOK_MS = 15_000;
 /** Times that an outcome nobody waits for is put back: an hour. */
 const PATIENCE = 1800;
@@ -44,9 +44,7 @@ export class HandOut implements Workers {
   readonly #over = new Set<string>();
   /** Outcomes in the graph: patches of each that have not left it, by place: stages hand on other objects. */
   readonly #inGraph = new Map<string, { left: number; readonly message: JsMsg }>();
-  /** Outcomes of runs whose slides were not open yet, by their places in the stream: they come once more. */
-  readonly #postponed = new Map<string, Set<number>>();
-  #cameBack: () => void = () => undefined;
+  readonly #postponed = new Postponed();
   #isInterrupted = false;
   #settledAt = performance.now();
   #emit: (patch: SettledPatch) => void = () => undefined;
@@ -126,20 +124,8 @@ export class HandOut implements Workers {
     // An open run goes on with the next start, and what workers do meanwhile counts.
     if (session.run.state.state === 'open') return;
     this.#over.add(session.runToken);
-    await this.#postponedOf(session.runToken);
+    await this.#postponed.of(session.runToken, this.#stop.signal);
     await this.#desk.over(session);
-  }
-
-  /** Resolves when what was put back of a run has come once more and is let go of; without a server not much later than it should. */
-  async #postponedOf(run: string): Promise<void> {
-    const patience = AbortSignal.any([AbortSignal.timeout(2 * LATER_MS), this.#stop.signal]);
-    while (this.#postponed.has(run) && !patience.aborted) {
-      const back = new Promise<void>(resolve => {
-        this.#cameBack = resolve;
-      });
-      await Promise.race([back, once(patience, 'abort')]);
-    }
-    this.#postponed.delete(run);
   }
 
   /** See TaskDesk. */
@@ -238,7 +224,7 @@ export class HandOut implements Workers {
       return;
     }
     const { run, results } = outcome;
-    this.#meetPostponed(run, message.seq);
+    this.#postponed.meet(run, message.seq);
     const found = results.flatMap(result => {
       const patch = this.#waiting.get(`${run} ${result.record.col} ${result.record.row}`);
       return patch ? [{ patch, result }] : [];
@@ -246,7 +232,7 @@ export class HandOut implements Workers {
     if (found.length === 0) {
       // Done before, or of a slide that is not open again yet.
       if (this.#handed.has(run) || this.#over.has(run) || message.info.deliveryCount > PATIENCE) message.ack();
-      else this.#postpone(run, message);
+      else this.#postponed.add(run, message);
       return;
     }
     const inGraph = { left: found.length, message };
@@ -268,19 +254,6 @@ export class HandOut implements Workers {
       this.#emit(settled);
     }
     this.#ended();
-  }
-
-  #postpone(run: string, message: JsMsg): void {
-    const places = this.#postponed.get(run) ?? new Set();
-    this.#postponed.set(run, places.add(message.seq));
-    message.nak(LATER_MS);
-  }
-
-  #meetPostponed(run: string, place: number): void {
-    const places = this.#postponed.get(run);
-    if (!places?.delete(place) || places.size > 0) return;
-    this.#postponed.delete(run);
-    this.#cameBack();
   }
 
   #tasksMade = '';
@@ -324,9 +297,3 @@ export class HandOut implements Workers {
 }
 
 const keyOf = ({ session, ref: { col, row } }: CreditedPatch): string => `${session.runToken} ${col} ${row}`;
-
-function settle(patch: CreditedPatch, { record, png, failure }: PatchResult): SettledPatch {
-  if (!png) return { ...patch, record, ...(failure ? { failure } : {}) };
-  const { bits, width } = decodeMaskPng(png);
-  return { ...patch, record, mask: { side: width, bits, stromaPixels: record.stromaPixels } };
-}

@@ -6,12 +6,12 @@ import { GROWING_DICOM_KIND, type GrowingDicomDescription } from '../../slide/di
 import type { InstanceHeader } from '../../slide/dicom/instance.js';
 import { emptyGrid, isByPosition, unknownGrid } from '../../slide/dicom/level.js';
 import type { PartTable } from '../../slide/dicom/part-table.js';
+import { isMarkedDone } from '../../slide/marked-done.js';
 import type { SlideNote } from '../../slide/note.js';
 import type { OpenedSlide, SlideInfo, TileSourceDescription } from '../../slide/slide.js';
 import { ALWAYS_THERE, type Presence } from '../../watch/presence.js';
 import { arrivals } from '../arrivals.js';
 import type { GrowingOptions } from '../growing-options.js';
-import { isMarkedDone } from '../growing-tiff.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from '../live-slide.js';
 import { lookAgain } from '../look-again.js';
 import { GrowingLevel, isAllThere, isStack, lackingParts, partTableFor } from './growing-level.js';

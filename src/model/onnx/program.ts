@@ -1,12 +1,14 @@
-import { type Padding, sidesOf } from '../graph/graph.js';
+import { sidesOf } from '../graph/graph.js';
 import type { ConvKernelWord, Program, Sliding, Term, Word } from '../program/words.js';
 import { spreadOf, windowOf } from './layers.js';
 import type { Attribute, OnnxModel } from './model.js';
+import { ProgramWindows } from './program-windows.js';
+import { upsample } from './resize.js';
 import { OnnxWriter } from './writer.js';
 
 /**
  * A program as an ONNX model: its inputs and outputs by their names, float32, shapes fixed. Images are [N, C, H, W], kernels
- * [out, in, k, k]. What weighted windows read is laid out channels last once, so that a row of a window is one copy.
+ * [out, in, k, k].
  */
 export function emitProgram(name: string, program: Program): OnnxModel {
   const emitter = new Emitter(program);
@@ -31,22 +33,15 @@ const UNARY = {
   reciprocal: 'Reciprocal',
 } as const;
 const BINARY = { add: 'Add', sub: 'Sub', mul: 'Mul', max: 'Max' } as const;
-const RESIZE = {
-  nearest: { mode: 'nearest', coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' },
-  bilinear: { mode: 'linear', coordinate_transformation_mode: 'half_pixel' },
-  'bilinear-corners': { mode: 'linear', coordinate_transformation_mode: 'align_corners' },
-} as const;
 
 class Emitter {
   readonly out = new OnnxWriter();
-  readonly #program: Program;
   readonly #names: readonly string[];
-  /** Images laid out channels last, by term. */
-  readonly #channelsLast = new Map<number, string>();
+  readonly #windows: ProgramWindows;
 
   constructor(program: Program) {
-    this.#program = program;
     this.#names = program.words.map((word, id) => (word.op === 'input' ? word.name : `w${id}_${word.op}`));
+    this.#windows = new ProgramWindows(this.out, program, this.#names);
   }
 
   nameOf({ id }: Term): string {
@@ -130,7 +125,7 @@ class Emitter {
         // Only windows read it, and they read it channels last.
         return;
       case 'window':
-        this.#window(word, output);
+        this.#windows.emit(word, output);
         return;
       case 'channelRows': {
         const moved = out.node('Transpose', [this.nameOf(word.x)], { perm: [1, 0, 2, 3] });
@@ -219,11 +214,9 @@ class Emitter {
       case 'unpool':
         this.#unpool(word, term, output);
         return;
-      case 'upsample': {
-        const scales = out.floats(`scales_${word.factor}`, [1, 1, word.factor, word.factor]);
-        out.node('Resize', [this.nameOf(word.x), '', scales], RESIZE[word.mode], output);
+      case 'upsample':
+        upsample(out, word, this.nameOf(word.x), output);
         return;
-      }
       case 'blockSum': {
         const { factor } = word;
         const mean = out.node('AveragePool', [this.nameOf(word.x)], windowOf(factor, factor, 0));
@@ -245,41 +238,6 @@ class Emitter {
         return;
       }
     }
-  }
-
-  #window({ x, top, left, stride, height, width }: Extract<Word, { op: 'window' }>, output: string): void {
-    const { out } = this;
-    const [n, channels] = x.shape as [number, number];
-    const ends = [
-      [top, left],
-      [top + (height - 1) * stride + 1, left + (width - 1) * stride + 1],
-      [1, 2],
-      [stride, stride],
-    ].map(values => out.integers(`at_${values.join('_')}`, values));
-    const source = this.#lastOf(x);
-    const whole = x.shape[2] === height && x.shape[3] === width;
-    const piece = whole ? source : out.node('Slice', [source, ...ends]);
-    const shape = [n * height * width, channels];
-    out.node('Reshape', [piece, out.integers(`shape_${shape.join('_')}`, shape)], {}, output);
-  }
-
-  /** Name of an image laid out [N, H, W, C], which several windows share; padding is done on that. */
-  #lastOf(x: Term): string {
-    const known = this.#channelsLast.get(x.id);
-    if (known) return known;
-    const word = this.#program.words[x.id]!;
-    const made =
-      word.op === 'pad'
-        ? this.#padded(this.#lastOf(word.x), word.padding)
-        : this.out.node('Transpose', [this.nameOf(x)], { perm: [0, 2, 3, 1] });
-    this.#channelsLast.set(x.id, made);
-    return made;
-  }
-
-  #padded(last: string, padding: Padding): string {
-    const [top, left, bottom, right] = sidesOf(padding);
-    const around = [0, top, left, 0, 0, bottom, right, 0];
-    return this.out.node('Pad', [last, this.out.integers(`pads_${around.join('_')}`, around)]);
   }
 
   #reshaped(name: string, shape: readonly number[], output?: string): string {

@@ -12,7 +12,12 @@ const RESIZE: Readonly<Record<Interpolation, Record<string, Attribute>>> = {
   bicubic: { mode: 'cubic', coordinate_transformation_mode: 'half_pixel', cubic_coeff_a: { float: -0.75 } },
 };
 
-export function upsample(out: OnnxWriter, { factor, mode }: UpsampleNode, input: string, output: string): void {
+export function upsample(
+  out: OnnxWriter,
+  { factor, mode }: Pick<UpsampleNode, 'factor' | 'mode'>,
+  input: string,
+  output: string,
+): void {
   const scales = out.floats(`scales_${factor}`, [1, 1, factor, factor]);
   out.node('Resize', [input, '', scales], RESIZE[mode], output);
 }

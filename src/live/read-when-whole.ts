@@ -1,0 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const TORN_READS = 4;
+const TORN_MS = 3;
+
+/**
+ * A directory that was read while a tile was entered is whole a moment later; where only polling tells, waiting for the next
+ * look would cost an interval. One that stays so, or is not there, is no news.
+ */
+export async function readWhenWhole(read: () => Promise<number[]>): Promise<number[]> {
+  for (let attempt = 1; attempt < TORN_READS; attempt++) {
+    const tiles = await read().catch(() => undefined);
+    if (tiles) return tiles;
+    await sleep(TORN_MS);
+  }
+  return read().catch(() => []);
+}
