@@ -22,6 +22,9 @@ const ANSWER_MS = 10_000;
 /** Time between two questions whether it is back. */
 const ASK_MS = 250;
 
+/** Times that it is listed in one look when another folder comes to stand in its place meanwhile. */
+const LISTINGS = 3;
+
 /** Which folder it is: another one may come to stand under its name. */
 interface Identity {
   readonly dev: number;
@@ -156,8 +159,11 @@ export class WatchedFolder implements Presence {
 
   #list(): Promise<Look> {
     const listing = (async (): Promise<Look> => {
-      const files = await this.tree.files();
-      return { files, after: await stat(this.root) };
+      for (let listings = 1; ; listings++) {
+        const files = await this.tree.files();
+        const after = await stat(this.root);
+        if (this.#isOne(after) || listings === LISTINGS) return { files, after };
+      }
     })();
     const over = (): void => {
       this.#pending = undefined;
@@ -171,7 +177,9 @@ export class WatchedFolder implements Presence {
   #doubtsOf({ files, after }: Look, followed: number): string | undefined {
     const isSame = this.#isSame(after) && this.#isSame(this.tree.rootFacts ?? after);
     const other = files.length === 0 ? 'an empty folder' : 'another folder, without slides,';
-    if (!isSame && !this.#holdsSlides(files)) return `${this.root}: ${other} stands in its place`;
+    // What was listed of one folder says nothing of another that came to stand in its place meanwhile.
+    if (!isSame && !(this.#isOne(after) && this.#holdsSlides(files)))
+      return `${this.root}: ${other} stands in its place`;
     if (isSame && files.length === 0 && followed > 1) return `${this.root}: all that was in it has vanished`;
     if (!isSame || !this.#identity) this.#identity = { dev: after.dev, ino: after.ino, mount: mountOf(this.root) };
     return undefined;
@@ -180,6 +188,13 @@ export class WatchedFolder implements Presence {
   #holdsSlides(files: readonly string[]): boolean {
     const held = new Set(this.#held);
     return files.some(path => held.has(path) || isSlideName(path) || isDicomName(path));
+  }
+
+  /** What was listed was of the folder that stands there since. */
+  #isOne(after: Stats): boolean {
+    const before = this.tree.rootFacts ?? after;
+    if (before.dev === after.dev && before.ino === after.ino) return true;
+    return this.#identity !== undefined && this.#isSame(before) && this.#isSame(after);
   }
 
   #isSame({ dev, ino }: Stats): boolean {

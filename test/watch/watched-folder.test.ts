@@ -18,9 +18,15 @@ function share(...names: readonly string[]) {
   };
   const paths = names.map(put);
   const changes: PresenceChange[] = [];
-  const folder = new WatchedFolder(root, undefined, change => changes.push(change));
+  const listed: { call(): void } = { call: () => undefined };
+  const ignored = (path: string): boolean => {
+    // Its last file is being listed.
+    if (path === paths.at(-1)) listed.call();
+    return false;
+  };
+  const folder = new WatchedFolder(root, ignored, change => changes.push(change));
   return {
-    ...{ root, paths, folder, changes, put },
+    ...{ root, paths, folder, changes, put, listed },
     away: (leaves: 'an empty folder' | 'nothing' | 'a file') => {
       renameSync(root, elsewhere);
       if (leaves === 'an empty folder') mkdirSync(root);
@@ -54,6 +60,53 @@ describe('a watched folder', () => {
     expect([folder.reason, folder.isAway(paths[0]!), folder.outages]).toEqual([undefined, false, 1]);
     expect(changes[1]).toMatchObject({ folder: root, away: undefined, seconds: expect.any(Number) });
     expect(changes).toHaveLength(2);
+  });
+
+  it.each(['nothing', 'an empty folder'] as const)(
+    'that leaves %s behind while it is looked into is away',
+    async leaves => {
+      const { folder, paths, away, back, listed } = share('a.svs', 'b.svs');
+      await folder.look(1);
+      listed.call = () => {
+        listed.call = () => undefined;
+        away(leaves);
+      };
+      // Its slides were listed, and what stands there by then is another folder.
+      expect(await folder.look(1)).toBeUndefined();
+      expect([folder.isAway(paths[0]!), await folder.look(1)]).toEqual([true, undefined]);
+      back();
+      expect([await folder.look(1), folder.isAway(paths[0]!), folder.outages]).toEqual([paths, false, 1]);
+    },
+  );
+
+  it('that comes to stand there while another is looked into for the first time is the one that is known', async () => {
+    const { folder, paths, away, back, listed, put } = share('a.svs');
+    listed.call = () => {
+      listed.call = () => undefined;
+      away('an empty folder');
+      put('c.svs');
+    };
+    const [found] = (await folder.look())!;
+    expect(found).toMatch(/c\.svs$/);
+    expect(folder.isAway(found!)).toBe(false);
+    // The other one has slides too.
+    back();
+    expect(await folder.look()).toEqual(paths);
+  });
+
+  it('that is another one each time it is listed is away', async () => {
+    const { folder, root, paths, listed } = share('a.svs');
+    await folder.look(1);
+    let times = 0;
+    listed.call = () => {
+      times += 1;
+      renameSync(root, `${root}-${times}`);
+      mkdirSync(root);
+      writeFileSync(paths[0]!, '');
+    };
+    expect([await folder.look(1), times]).toEqual([undefined, 3]);
+    listed.call = () => undefined;
+    expect(await folder.look(1)).toEqual(paths);
   });
 
   it('that is empty, or from which files are deleted, is there', async () => {
