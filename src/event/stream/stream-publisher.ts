@@ -1,4 +1,4 @@
-import { createInbox, type Msg, type NatsConnection, nuid, type Subscription } from '@nats-io/nats-core';
+import { createInbox, type Msg, type NatsConnection, nuid, type Subscription, TimeoutError } from '@nats-io/nats-core';
 import { StromaflowError } from '../../errors.js';
 import type { BusEvent } from '../bus.js';
 import { encodeHeaderValue } from '../cloudevent-headers.js';
@@ -50,6 +50,8 @@ export class StreamPublisher implements Publisher {
   #sentBytes = 0;
   #count = 0;
   #connected = true;
+  /** Times that the connection broke. */
+  #breaks = 0;
   #pumping = false;
   #absent: Promise<void> | undefined;
   #failure: StromaflowError | undefined;
@@ -82,8 +84,10 @@ export class StreamPublisher implements Publisher {
   setConnected(connected: boolean): void {
     this.#connected = connected;
     // An answer that was under way when the connection broke never comes.
-    if (!connected) this.#sendAgain(Infinity);
-    else this.#schedule();
+    if (!connected) {
+      this.#breaks += 1;
+      this.#sendAgain(Infinity);
+    } else this.#schedule();
   }
 
   refuse(subject: string, cause: Error): void {
@@ -199,17 +203,19 @@ export class StreamPublisher implements Publisher {
     });
   }
 
-  /** Settles it when `isThere` says so, else sends it again. */
+  /** Settles it when `isThere` says so, else sends it again; so, too, where the server did not answer that. */
   async #lookAside(outgoing: Outgoing, isThere: () => Promise<boolean>): Promise<void> {
     const { event } = outgoing;
     this.#aside += 1;
     this.#subjects.add(event.subject);
+    const breaks = this.#breaks;
     let again = false;
     try {
       again = !(await isThere());
       if (!again) outgoing.settle();
     } catch (error) {
-      again = !this.#connected;
+      // The connection may be there again by the time a question that was lost with it is given up.
+      again = !this.#connected || breaks !== this.#breaks || error instanceof TimeoutError;
       if (!again) outgoing.settle(publishError(event, (error as Error).message, error));
     }
     this.#aside -= 1;
