@@ -70,7 +70,7 @@ export class GrowingDicom implements LiveSlide {
       ...unknownGrid(level.instances[0]!, level),
       ...info.levels[index]!,
     }));
-    this.#hint = files.hint;
+    this.#hint = files.listedHint;
     const identity = identityOf(chosen);
     // A second scan of the same name is another run, and must have another name in events.
     const fingerprint = `${identity}-${Date.now().toString(36)}`;
@@ -164,7 +164,7 @@ export class GrowingDicom implements LiveSlide {
     // What cannot be found while the folder is away is not lost.
     if (this.#presence.isAway(this.#files.folder)) return [];
     if (changed) this.#changedAt = this.#presence.now();
-    this.#hint = this.#files.hint;
+    this.#hint = this.#files.listedHint;
     const came = changed || !this.#files.isReady || level.instances.length === 0 ? this.#meet(level, done) : [];
     if (this.#state === 'growing') this.#judge(level, done);
     if (this.#state === 'complete') this.#notes.push(...level.notes);

@@ -102,13 +102,21 @@ export class SeriesFiles {
 
   /** Differs when something may have changed since the last look; asks little. */
   get hint(): string {
+    return this.#hintAt(lstatSync(this.folder, { throwIfNoEntry: false })?.mtimeMs);
+  }
+
+  /** The hint as it was when the folder was listed: a file that came since makes the two differ. */
+  get listedHint(): string {
+    return this.#hintAt(this.#listed?.mtimeMs);
+  }
+
+  #hintAt(mtimeMs: number | undefined): string {
     const pending = [...this.#files.values()].filter(file => !file.isReady);
     const stamps = pending.map(file => {
       file.hasChanged();
       return `${file.path} ${file.stamp}`;
     });
-    const stats = lstatSync(this.folder, { throwIfNoEntry: false });
-    return [stats?.mtimeMs, ...stamps].join('\n');
+    return [mtimeMs, ...stamps].join('\n');
   }
 
   #list(): boolean {
