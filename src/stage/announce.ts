@@ -18,13 +18,14 @@ export function announce(
 ): OperatorFunction<SettledPatch, SettledPatch> {
   const announcedAt = new WeakMap<SlideSession, number>();
   const later = new Map<SlideSession, NodeJS.Timeout>();
+  const ended = new WeakSet<SlideSession>();
   const hush = (session: SlideSession): void => {
     clearTimeout(later.get(session));
     later.delete(session);
   };
   const announceNow = async (session: SlideSession): Promise<void> => {
     hush(session);
-    if (session.failure || session.aggregate.complete) return;
+    if (session.failure || session.aggregate.complete || ended.has(session)) return;
     announcedAt.set(session, performance.now());
     try {
       await publishProgress(session, bus, giveUp);
@@ -34,8 +35,11 @@ export function announce(
   };
   const firstOf = (session: SlideSession): number => {
     announcedAt.set(session, session.startedAt);
-    // Nothing provisional follows a slide's end.
-    void session.drained.then(() => hush(session));
+    // Nothing provisional follows a slide's end, which its last patch may reach before it comes here.
+    void session.drained.then(() => {
+      ended.add(session);
+      hush(session);
+    });
     return session.startedAt;
   };
   return patches =>
@@ -45,10 +49,11 @@ export function announce(
         const last = announcedAt.get(session) ?? firstOf(session);
         const due = last + intervalSeconds * 1000 - performance.now();
         if (due <= 0) await announceNow(session);
-        else if (!later.has(session)) {
-          const timer = setTimeout(() => void announceNow(session), due);
-          later.set(session, timer);
-        }
+        else if (!later.has(session))
+          later.set(
+            session,
+            setTimeout(() => void announceNow(session), due),
+          );
         return patch;
       }),
       finalize(() => [...later.keys()].forEach(hush)),

@@ -71,6 +71,14 @@ describe('announce', () => {
     ended.session.endOfDue();
     await vi.advanceTimersByTimeAsync(10_000);
     expect(ended.log).toEqual([]);
+    // Its last patch leaves it before it passes here.
+    const left = await passing(2);
+    await left.pass(0);
+    left.session.endOfDue();
+    await left.session.drained;
+    await left.pass(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(left.log).toEqual([]);
     const over = await passing(2);
     await over.pass(0);
     expect(vi.getTimerCount()).toBe(1);
