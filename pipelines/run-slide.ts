@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { type StromaflowError, toStromaflowError } from '../src/errors.js';
+import { StromaflowError, toStromaflowError } from '../src/errors.js';
 import { traced } from '../src/event/bus.js';
 import { modelTag } from '../src/event/contract.js';
 import { duePatches, type ReadyPatch } from '../src/live/due-patches.js';
@@ -24,6 +24,8 @@ import type { SlideTask } from './slide-task.js';
 import { type TakenModel, takeModel } from './taken-model.js';
 
 const REPAINTS_AT_ONCE = 4;
+/** Times that a slide is tried whose folder may have been away for a moment. */
+const BLINKS = 3;
 
 /** Patches of an urgent slide for one of another. */
 const URGENT_SHARE = 4;
@@ -142,17 +144,26 @@ function hasGone({ live, whole }: SlideTask): boolean {
 }
 
 /** Does what cannot be done while the folder is away once more when it is back. */
-async function whileThere<T>({ path, presence }: SlideTask, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  for (;;) {
+async function whileThere<T>(task: SlideTask, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const { path, presence } = task;
+  for (let tries = 1; ; tries++) {
     const outages = presence?.outages;
     try {
       return await work();
     } catch (error) {
       const wasAway = presence && (presence.isAway(path) || presence.outages !== outages);
-      if (!wasAway || !(await presence.back(path, signal))) throw error;
+      const mayHaveBeen = tries < BLINKS && isThereAgain(task, error);
+      if (!(wasAway || mayHaveBeen) || (presence && !(await presence.back(path, signal)))) throw error;
     }
   }
 }
+
+/** What was opened by the watcher could not be opened again, and is there: its folder may have been away too shortly for anybody to see. */
+const isThereAgain = (task: SlideTask, error: unknown): boolean =>
+  (task.live ?? task.whole) !== undefined &&
+  error instanceof StromaflowError &&
+  error.code === 'SLIDE_UNREADABLE' &&
+  !hasGone(task);
 
 /**
  * What earlier starts read but could not keep for the overview is read again for the picture alone. A patch that cannot
@@ -188,23 +199,15 @@ function duePatchesOf(
   const meets = blended || openBelow !== undefined || closeBelow !== undefined;
   if (live) return meets ? inWindow(session, readyOf(live), credits.total, stop) : session.dueWhenReady(readyOf(live));
   const over = whole?.replaced ?? new AbortController().signal;
-  if (meets) return inWindow(session, until(over, readyNow(session.plan)), credits.total, stop);
-  return until(over, session.due());
+  if (meets) return inWindow(session, readyNow(session.plan, over), credits.total, stop);
+  // Not cut off from outside: what was never begun would never end, and the slide would wait for its last patch for ever.
+  return session.due(over);
 }
 
-function* readyNow(plan: PatchPlan): Generator<ReadyPatch, void, undefined> {
-  for (const ref of patchRefs(plan)) yield { ref, at: performance.now() };
-}
-
-function* until<T>(over: AbortSignal, items: Generator<T, void, undefined>): Generator<T, void, undefined> {
-  try {
-    while (!over.aborted) {
-      const next = items.next();
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    items.return();
+function* readyNow(plan: PatchPlan, over: AbortSignal): Generator<ReadyPatch, void, undefined> {
+  for (const ref of patchRefs(plan)) {
+    if (over.aborted) return;
+    yield { ref, at: performance.now() };
   }
 }
 

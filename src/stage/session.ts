@@ -92,11 +92,11 @@ export class SlideSession {
     this.#segmented = new Set(this.resumed.filter(({ outcome }) => outcome === 'segmented').map(place));
   }
 
-  /** The patches without an outcome, row by row. Stops when the session fails. */
-  *due(): Generator<DuePatch, void, undefined> {
+  /** The patches without an outcome, row by row. Stops when the session fails, or `over` aborts, also before the first of them. */
+  *due(over?: AbortSignal): Generator<DuePatch, void, undefined> {
     try {
       for (const ref of patchRefs(this.plan)) {
-        if (this.failure) return;
+        if (this.failure || over?.aborted) return;
         if (this.aggregate.has(ref.col, ref.row)) continue;
         this.presence.enter();
         yield { session: this, ref, dueAt: performance.now() };

@@ -1,10 +1,17 @@
+import { once } from 'node:events';
 import { mkdirSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lastValueFrom, take, toArray } from 'rxjs';
+import { lastValueFrom, of, take, toArray } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { segmentLive } from '#pipelines/live.js';
 import { nameSlides } from '#pipelines/name-slides.js';
+import type { Parts } from '#pipelines/parts.js';
 import { segmentSlides } from '#pipelines/segment.js';
+import type { SlideTask } from '#pipelines/slide-task.js';
+import { StromaflowError } from '#src/errors.js';
+import type { BusEvent } from '#src/event/bus.js';
+import { EVENT_TYPES } from '#src/event/event-types.js';
+import { WholeSlide } from '#src/live/whole-slide.js';
 import { openSlide } from '#src/slide/open.js';
 import { gradient, type PageOptions, writeTiff } from '../slide/tiff-writer.js';
 import { partsWith, recording, withSegmenter } from '../support/parts.js';
@@ -21,6 +28,9 @@ const page = (shade: number): PageOptions => {
   };
 };
 const [OLD, NEW] = [writeTiff([page(0)]), writeTiff([page(90)])];
+
+const slideStates = (events: readonly BusEvent[]): string[] =>
+  kinds(events).filter(kind => !['mask', 'aggregate', 'progress'].includes(kind));
 
 describe('a whole slide that is written over while it is segmented', () => {
   it.each<[string, (path: string) => void]>([
@@ -60,12 +70,62 @@ describe('a whole slide that is written over while it is segmented', () => {
     abort.abort();
     await opened.close();
     expect(results).toMatchObject([{ state: 'incomplete', reason: 'replaced' }, { state: 'completed' }]);
-    const states = kinds(events).filter(kind => !['mask', 'aggregate', 'progress'].includes(kind));
-    expect(states).toEqual(['opened', 'incomplete', 'opened', 'completed']);
+    expect(slideStates(events)).toEqual(['opened', 'incomplete', 'opened', 'completed']);
     const finished = await segmentFinished(path, 'a', 0.5, undefined, CONFIG);
     expect(await maskOf(out, 'a')).toEqual(finished.mask);
     const { fingerprint } = (await openSlide(path)).info;
     expect(results[1]).toMatchObject({ summary: { source: { fingerprint } } });
+  });
+});
+
+describe('a whole slide of a watched folder', () => {
+  const watched = async () => {
+    const path = join(await emptyFolder(), 'a.tiff');
+    writeFileSync(path, OLD);
+    const opened = await partsWith({ out: await emptyFolder(), ...CONFIG });
+    const whole = await WholeSlide.open([path], { pollSeconds: 0.02 }, () => openSlide(path, { id: 'a' }));
+    whole.keepLooking();
+    return { path, whole, opened, ...recording(opened) };
+  };
+  const run = (task: SlideTask, parts: Parts) =>
+    lastValueFrom(segmentSlides(of(task), parts, new AbortController().signal));
+
+  it('that is written over after it was opened and before its first patch ends, and is opened again', async () => {
+    const { path, whole, opened, parts, events } = await watched();
+    const { bus } = parts;
+    const replacing = Object.create(bus, {
+      publish: {
+        value: async (event: BusEvent, signal?: AbortSignal) => {
+          await bus.publish(event, signal);
+          if (event.type !== EVENT_TYPES.slide('opened')) return;
+          writeFileSync(path, NEW);
+          while (!whole.replaced.aborted) await once(whole.replaced, 'abort');
+        },
+      },
+    });
+    const task = { path, id: 'a', whole, open: async () => whole.opened };
+    const result = await run(task, { ...parts, bus: replacing });
+    await opened.close();
+    expect(result).toMatchObject({ state: 'incomplete', reason: 'replaced', done: 0 });
+    expect(await whole.closed).toBe(true);
+    expect(slideStates(events)).toEqual(['opened', 'incomplete']);
+  });
+
+  it.each([
+    [1, 'completed'],
+    [2, 'completed'],
+    [3, 'failed'],
+  ])('that could not be found %d times while its folder was away is %s', async (times, state) => {
+    const { path, whole, opened, parts } = await watched();
+    let tries = 0;
+    const open = async () => {
+      if (++tries <= times) throw new StromaflowError('SLIDE_UNREADABLE', `${path}: cannot be opened again`);
+      return whole.opened;
+    };
+    const result = await run({ path, id: 'a', whole, open }, parts);
+    await opened.close();
+    expect(result.state).toBe(state);
+    expect(tries).toBe(Math.min(times + 1, 3));
   });
 });
 

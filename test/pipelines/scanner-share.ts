@@ -23,6 +23,8 @@ export class ScannerShare {
   readonly root: string;
   readonly #elsewhere: string;
   #isAway = false;
+  /** The longest time in which a file that is not whole stood still, in milliseconds. */
+  #longestPause = 0;
   #writers = 0;
   #parked = 0;
   #wake: (() => void)[] = [];
@@ -31,6 +33,17 @@ export class ScannerShare {
     this.root = join(folder, 'scanner');
     this.#elsewhere = join(folder, 'elsewhere');
     mkdirSync(this.root);
+  }
+
+  get longestPause(): number {
+    return this.#longestPause;
+  }
+
+  /** A piece came so long after the one before it (performance.now()); returns the time now. */
+  wrote(before: number | undefined): number {
+    const now = performance.now();
+    this.#longestPause = Math.max(this.#longestPause, now - (before ?? now));
+    return now;
   }
 
   /** Counts a writer that may be in the middle of a step; one that `write`s only never is. */
@@ -119,6 +132,7 @@ export async function copyTo(
   writeFileSync(join(share.root, at), '');
   if (how === 'reserved' || how === 'shuffled') truncateSync(join(share.root, at), bytes.length);
   stamp();
+  let wroteAt = share.wrote(undefined);
   for (const [written, piece] of numbers.entries()) {
     await sleep(pauses[written % pauses.length] ?? 0);
     await share.pass();
@@ -126,6 +140,7 @@ export async function copyTo(
     writeSync(fd, bytes, piece * step, Math.min(step, bytes.length - piece * step), piece * step);
     closeSync(fd);
     stamp();
+    wroteAt = share.wrote(wroteAt);
     const isLast = written === numbers.length - 1;
     const other = onPiece(written + 1) ?? (isLast && how === 'renamed' ? name : undefined);
     if (other === undefined) continue;

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReadyPatch } from '#src/live/due-patches.js';
 import type { PatchRecord } from '#src/read/patch.js';
+import { FairQueue } from '#src/stage/fair-queue.js';
+import type { DuePatch } from '#src/stage/session.js';
 import { SLIDE, sessionOf } from './session-fixture.js';
 
 const records = SLIDE.patches.map(({ record }) => record);
@@ -88,6 +90,28 @@ describe('a slide is drained', () => {
     due.next();
     due.return();
     session.leave();
+    expect(await isDone(session.drained)).toBe(false);
+    session.leave();
+    expect(await isDone(session.drained)).toBe(true);
+  });
+
+  it('at once when it was over before its first patch', async () => {
+    const { session } = await sessionOf();
+    const over = new AbortController();
+    over.abort();
+    const due = new FairQueue<DuePatch>();
+    due.add(session.due(over.signal));
+    expect(await isDone(session.drained)).toBe(true);
+    expect(session.aggregate.complete).toBe(false);
+  });
+
+  it('after those that were inside when it was over', async () => {
+    const { session } = await sessionOf();
+    const over = new AbortController();
+    const due = session.due(over.signal);
+    due.next();
+    over.abort();
+    expect(due.next().done).toBe(true);
     expect(await isDone(session.drained)).toBe(false);
     session.leave();
     expect(await isDone(session.drained)).toBe(true);

@@ -40,6 +40,7 @@ export async function openDicomSeries(
   const { path, folder } = files;
   const isOver = isMarkedDone(folder) || quiet >= settleSeconds;
   await files.look(isOver);
+  const hint = files.listedHint;
   signal?.throwIfAborted();
   if (files.headers.length === 0) throw files.error ?? unreadable(path, 'may still be written');
   if (mayBeReduced(files.headers) && !isMarkedDone(folder) && quiet <= stallSeconds) return { later: true };
@@ -74,7 +75,7 @@ export async function openDicomSeries(
   if (isThere.every(Boolean) && !files.hasStalled) {
     if (!isOver) throw unreadable(path, 'may still be written');
     const instances = levels.flatMap(level => level.instances.map(instance => whole.get(instance.path)!));
-    return openWhole(files, instances, options, () => {
+    return openWhole(files, instances, hint, options, () => {
       const { fingerprint, describe, notes: found = [] } = describeInstances(folder, instances);
       // What frames tell that headers did not.
       const isNew = ({ code, message }: SlideNote) =>
@@ -91,6 +92,7 @@ export async function openDicomSeries(
 async function openWhole(
   files: SeriesFiles,
   instances: readonly DicomInstance[],
+  hint: string,
   options: GrowingOptions,
   open: () => OpenedSlide,
 ): Promise<OpenedCandidate<WholeSlide>> {
@@ -104,11 +106,22 @@ async function openWhole(
     return readHere(open(), options.signal);
   });
   slide.keepLooking();
-  // What was given up is not done, though it was noted as such.
-  void slide.closed.then(again => {
+  const until = slide.closed.then(again => {
+    // What was given up is not done, though it was noted as such.
     if (again) files.followed = undefined;
+    // It watches the files that it was opened from: a further level may have come beside them.
+    return again || hasChangedSince(files, hint);
   });
-  return { value: slide, until: slide.closed };
+  return { value: slide, until };
+}
+
+function hasChangedSince(files: SeriesFiles, hint: string): boolean {
+  try {
+    return files.hint !== hint;
+  } catch {
+    // A share that answers with an error tells nothing: whoever opens the slide again finds it as it was.
+    return true;
+  }
 }
 
 /** By path. */

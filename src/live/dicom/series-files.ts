@@ -36,6 +36,8 @@ export class SeriesFiles {
   #listed: { readonly mtimeMs: number; readonly since: number; readonly at: number } | undefined;
   /** Names whose head is not there yet: it comes without changing the folder. */
   readonly #unknown = new Set<string>();
+  /** Names that others found to be of this slide, and that no look has met yet. */
+  readonly #told = new Set<string>();
   #turn = 0;
 
   constructor(folder: string, path: string, series: string, parts: SlideParts) {
@@ -70,6 +72,11 @@ export class SeriesFiles {
   get error(): StromaflowError | undefined {
     for (const { error } of this.#files.values()) if (error) return error;
     return undefined;
+  }
+
+  /** The watcher found a file of this slide, which its name or its first bytes may not have shown when the folder was listed. */
+  expect(name: string): void {
+    if (!this.#files.has(name)) this.#told.add(name);
   }
 
   /**
@@ -116,7 +123,7 @@ export class SeriesFiles {
       file.hasChanged();
       return `${file.path} ${file.stamp}`;
     });
-    return [mtimeMs, ...stamps].join('\n');
+    return [mtimeMs, ...stamps, ...this.#told].join('\n');
   }
 
   #list(): boolean {
@@ -132,9 +139,10 @@ export class SeriesFiles {
     const last = this.#listed?.mtimeMs === mtimeMs ? this.#listed : undefined;
     const isKnown = last !== undefined && last.at - last.since > RECENT_MS;
     let changed = false;
-    const names = isKnown ? [...this.#unknown] : this.#names();
+    const names = isKnown ? [...this.#unknown, ...this.#told] : this.#names();
     if (!names) return false;
     for (const name of names) if (this.#meet(name)) changed = true;
+    this.#told.clear();
     if (isKnown) return changed;
     const now = performance.now();
     this.#listed = { mtimeMs, since: last?.since ?? now, at: now };

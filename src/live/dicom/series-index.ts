@@ -1,4 +1,4 @@
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { readHead } from '../../slide/dicom/instance.js';
 import type { SeenFile } from '../../watch/folder-tree.js';
 import type { SlideParts } from '../../watch/slide-parts.js';
@@ -46,6 +46,7 @@ export class SeriesIndex implements SlideParts {
       // A file keeps its slide while it is written: its head is there first.
       const slide = isSlide ? this.#pathOf(dirname(path), series) : null;
       this.#files.set(path, { stamp, slide });
+      if (slide !== null) this.#slides.get(slide)?.expect(basename(path));
       return slide;
     } catch {
       // Its head is not there, or it is no DICOM file: whoever opens it says so.

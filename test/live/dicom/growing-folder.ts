@@ -90,14 +90,19 @@ export class GrowingFolder {
   async open(
     more: { quiet?: number; spacing?: number; mpp?: number; stallSeconds?: number } = {},
   ): Promise<LiveSlide | OpenedSlide | 'later' | undefined> {
-    this.notice();
-    const { quiet = 0, ...options } = more;
-    const facts = { settled: false, renamed: false, quiet, notes: {} };
-    const opened = await openDicomSeries(this.index.find(this.path)!, facts, { ...this.options, ...options });
+    const opened = await this.openCandidate(more);
     if (opened === undefined) return undefined;
     if ('later' in opened) return 'later';
     if ('value' in opened) return 'follow' in opened.value ? opened.value : whole(opened.value);
     throw new Error('several slides');
+  }
+
+  /** As the watcher gets it. */
+  async openCandidate(more: Parameters<GrowingFolder['open']>[0] = {}): ReturnType<typeof openDicomSeries> {
+    this.notice();
+    const { quiet = 0, ...options } = more;
+    const facts = { settled: false, renamed: false, quiet, notes: {} };
+    return openDicomSeries(this.index.find(this.path)!, facts, { ...this.options, ...options });
   }
 
   async openLive(more: Parameters<GrowingFolder['open']>[0] = {}): Promise<LiveSlide> {

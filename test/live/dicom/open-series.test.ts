@@ -50,6 +50,22 @@ describe('a DICOM slide of a watched folder', () => {
     expect([failure.code, failure.message]).toEqual(['SLIDE_TRUNCATED', expect.stringContaining('a.dcm')]);
   });
 
+  it.each([
+    ['nothing came', () => undefined, false],
+    ['a finer level came', (folder: GrowingFolder) => void folder.put('base.dcm', instance('1')), true],
+    ['a coarser one came', (folder: GrowingFolder) => void folder.put('half.dcm', half('3')), true],
+  ])('that was whole is to be opened again when %s while it was segmented: %s', async (_, act, again) => {
+    const folder = new GrowingFolder();
+    folder.put('reduced.dcm', half('2', { resampled: false }));
+    const opened = await folder.openCandidate({ quiet: 1, spacing: 0.5 });
+    if (!opened || !('value' in opened) || 'follow' in opened.value) throw new Error('not opened as a whole one');
+    act(folder);
+    // The watcher sees it, and takes it for something that whoever works on the slide sees, too.
+    folder.notice();
+    opened.value.close();
+    expect(await opened.until).toBe(again);
+  });
+
   it('is not opened again for levels that come behind the one that is wanted', async () => {
     const folder = new GrowingFolder();
     const [first, second] = concatenation([6, 6]);
