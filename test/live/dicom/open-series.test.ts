@@ -54,7 +54,7 @@ describe('a DICOM slide of a watched folder', () => {
     ['nothing came', () => undefined, false],
     ['a finer level came', (folder: GrowingFolder) => void folder.put('base.dcm', instance('1')), true],
     ['a coarser one came', (folder: GrowingFolder) => void folder.put('half.dcm', half('3')), true],
-  ])('that was whole is to be opened again when %s while it was segmented: %s', async (_, act, again) => {
+  ])('that was whole is opened again for what came while it was segmented: %s', async (_, act, again) => {
     const folder = new GrowingFolder();
     folder.put('reduced.dcm', half('2', { resampled: false }));
     const opened = await folder.openCandidate({ quiet: 1, spacing: 0.5 });
