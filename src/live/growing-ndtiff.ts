@@ -1,4 +1,5 @@
-import { type Stats, statSync } from 'node:fs';
+import { readdirSync, type Stats, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { isMarkedDone } from '../slide/marked-done.js';
 import {
@@ -24,6 +25,7 @@ import { isUnwritten } from '../slide/unwritten.js';
 import { ALWAYS_THERE, type Presence } from '../watch/presence.js';
 import { arrivals } from './arrivals.js';
 import { factsOf } from './facts-of.js';
+import { FolderTimes } from './folder-times.js';
 import type { GrowingOptions } from './growing-options.js';
 import { ndTiffGrowth } from './growth-of-tiles.js';
 import { judgeOutside } from './judge-outside.js';
@@ -92,6 +94,8 @@ class GrowingNdTiff implements LiveSlide {
   #sum = 0;
   #last: Stats | undefined;
   readonly #presence: Presence;
+  /** The folder and its parts: a writer may hold back entries long after the pixels of their images, as ndstorage does fifty. */
+  readonly #signs: FolderTimes;
   #changedAt: number;
 
   constructor(
@@ -106,6 +110,7 @@ class GrowingNdTiff implements LiveSlide {
     this.#changedAt = this.#presence.now();
     this.#outages = this.#presence.outages;
     this.#born = statSync(source.path);
+    this.#signs = new FolderTimes(() => [source.folder, ...partsIn(source.folder)]);
     this.growth = ndTiffGrowth(source, this.#born);
     const facts = { id: options.id!, path: source.path, format: 'NDTiff', properties: {} };
     const fingerprint = `${this.growth.identity}-${Date.now().toString(36)}`;
@@ -180,7 +185,7 @@ class GrowingNdTiff implements LiveSlide {
       this.#next = entry.end;
     }
     this.#sum = crc32(file.bytes.subarray(0, this.#next));
-    if (came.size > 0) this.#changedAt = this.#presence.now();
+    if (this.#signs.haveChanged() || came.size > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
     if (done && this.#seen + this.#blank.length === 0)
       throw this.#unplaced > 0 ? withoutPlaces(path) : outsideOfGrid(path);
@@ -241,5 +246,16 @@ class GrowingNdTiff implements LiveSlide {
       came.add(tile);
     }
     note(this.#level, place, entry.offset);
+  }
+}
+
+/** Paths of the parts that are there; none while the folder cannot be listed. */
+function partsIn(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+      .filter(name => /\.tiff?$/i.test(name))
+      .map(name => join(folder, name));
+  } catch {
+    return [];
   }
 }

@@ -18,3 +18,19 @@ it('folders change when they come, get a file, and go; not when nothing happens'
   rmSync(root, { recursive: true });
   expect(asked()).toEqual([true, false]);
 });
+
+it('files change when they are written to, also under the time that they have', () => {
+  const path = join(temporaryFolder('times'), 'part');
+  const given: string[] = [];
+  const times = new FolderTimes(() => given);
+  const asked = () => [times.haveChanged(), times.haveChanged()];
+  expect(asked()).toEqual([true, false]);
+  writeFileSync(path, 'a');
+  utimesSync(path, 1, 1);
+  expect(asked()).toEqual([false, false]);
+  given.push(path);
+  expect(asked()).toEqual([true, false]);
+  writeFileSync(path, 'ab');
+  utimesSync(path, 1, 1);
+  expect(asked()).toEqual([true, false]);
+});

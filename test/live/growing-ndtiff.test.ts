@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { readIndex } from '#src/slide/ndtiff/read-index.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
+import { ALWAYS_THERE } from '#src/watch/presence.js';
 import { failureOf } from '../slide/fixture.js';
 import { followed, PATIENT, sorted, upTo } from './follow.js';
 import { ndTiffFolder, SUMMARY } from './nd-tiff-folder.js';
@@ -162,6 +163,46 @@ describe('a growing NDTiff data set', () => {
     await source.readTile(0, 0, 0, rgb);
     source.close();
     expect(new Set(rgb)).toEqual(new Set([50]));
+  });
+
+  it.each([
+    ['has not stalled', true, 'complete'],
+    ['stalls', false, 'stalled'],
+  ])('%s where entries are held back and pixels come: %s', async (_, pixelsCome, state) => {
+    const { put, entryOf, open, index, part } = ndTiffFolder();
+    put(0);
+    let now = 0;
+    let asked = 0;
+    const presence = {
+      ...ALWAYS_THERE,
+      now: () => {
+        asked += 1;
+        return now;
+      },
+    };
+    const live = open({ stallSeconds: 10, presence })!;
+    const following = followed(live);
+    let isOver = false;
+    void live.closed.then(() => {
+      isOver = true;
+    });
+    const looks = async (): Promise<void> => {
+      const before = asked;
+      while (asked < before + 4 && live.state === 'growing') await new Promise(resolve => setTimeout(resolve, 1));
+    };
+    await looks();
+    const held: Buffer[] = [];
+    for (const tile of [1, 2, 3, 4, 5]) {
+      const { pixels, entry } = entryOf(tile, tile + 1, {});
+      held.push(entry);
+      if (pixelsCome) appendFileSync(part, pixels);
+      await looks();
+      now += 6000;
+      await looks();
+    }
+    if (pixelsCome) appendFileSync(index, Buffer.concat(held));
+    expect(await following).toEqual(pixelsCome ? [0, 1, 2, 3, 4, 5] : [0]);
+    expect([live.state, isOver]).toEqual([state, pixelsCome]);
   });
 
   it('asks to be opened again when it stalled and its index grows', async () => {

@@ -1,6 +1,7 @@
 import { appendFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openGrowingNdTiff } from '#src/live/growing-ndtiff.js';
+import type { GrowingOptions } from '#src/live/growing-options.js';
 import type { LiveSlide } from '#src/live/live-slide.js';
 import { encodeImage, encodeIndexEntry, encodePartHeader, NDTIFF_TYPE } from '#src/simulate/ndtiff-entry.js';
 import { readDataSet } from '#src/slide/ndtiff/data-set.js';
@@ -33,7 +34,7 @@ export function ndTiffFolder(summary: object = SUMMARY) {
       appendFileSync(index, entry);
     },
     entryOf,
-    open: (more: Partial<typeof QUICK> = {}): LiveSlide | undefined =>
+    open: (more: Partial<GrowingOptions> = {}): LiveSlide | undefined =>
       openGrowingNdTiff(readDataSet(index), { ...QUICK, mpp: undefined, ...more }),
   };
 }
