@@ -21,11 +21,13 @@ import {
   tileCut,
   tileName,
 } from './tile-set.js';
+import { TornReads } from './torn-reads.js';
 
 /** Reads a slide that is stored as one image a tile. JPEG colours follow the file's own markers, as any program shows it. */
 export class TileFolderSource implements TileSource {
   readonly levels: readonly TileSetLevel[];
   readonly #description: TileFolderDescription;
+  readonly #torn = new TornReads();
 
   constructor(description: TileFolderDescription) {
     this.levels = description.levels;
@@ -43,8 +45,12 @@ export class TileFolderSource implements TileSource {
     return this.#read(level, tile, tile, into);
   }
 
+  #read(level: number, tile: number, shown: number, into: Uint8Array): Promise<TileState> {
+    return this.#torn.untilWhole(() => this.#readOnce(level, tile, shown, into));
+  }
+
   /** A tile's pixels out of the image of that tile, or of one that shows them. */
-  async #read(level: number, tile: number, shown: number, into: Uint8Array): Promise<TileState> {
+  async #readOnce(level: number, tile: number, shown: number, into: Uint8Array): Promise<TileState> {
     const geometry = this.levels[level]!;
     const { cols } = geometry;
     const [col, row] = [shown % cols, Math.floor(shown / cols)];
