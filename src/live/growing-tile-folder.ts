@@ -226,7 +226,7 @@ class GrowingTileFolder implements LiveSlide {
     const came = this.#came.splice(0);
     if (this.#signs.haveChanged() || came.length > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
-    if (done || this.#count >= this.#expected) this.#state = this.#files.areOthers() ? 'replaced' : 'complete';
+    if (done || this.#count >= this.#expected) this.#state = STATES[this.#files.compare()];
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     if (this.#state === 'complete' || this.#state === 'stalled')
       this.#lacks = judgeOutside(this.#state, this.#notes, () => checkStray(this.#set));
@@ -249,7 +249,9 @@ class GrowingTileFolder implements LiveSlide {
     if (manifest.ino === this.#born.ino) return false;
     // A share that was away may number its files anew: it is the same one when its tiles are.
     const { outages } = this.#presence;
-    if (outages === this.#outages || this.#files.count === 0 || this.#files.areOthers()) return true;
+    if (outages === this.#outages || this.#files.count === 0) return true;
+    const compared = this.#files.compare();
+    if (compared !== 'same') return compared === 'others';
     this.#outages = outages;
     this.#born = manifest;
     return false;
@@ -275,6 +277,9 @@ class GrowingTileFolder implements LiveSlide {
     }
   }
 }
+
+/** What a slide is whose tiles have all come. */
+const STATES = { same: 'complete', others: 'replaced', moving: 'growing' } as const;
 
 /** File systems stamp folders by up to two seconds: one that was seen to change this recently is listed again. */
 const RECENT_MS = 3000;

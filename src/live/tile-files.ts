@@ -13,6 +13,9 @@ interface GivenTile {
   readonly crc: number;
 }
 
+/** 'moving': a tile is being written again, so that nobody can tell yet. */
+export type Comparison = 'same' | 'others' | 'moving';
+
 /**
  * The tiles of a level that is written as one image a tile: which were given out, and what they held then. A tile is given out
  * when its file ends as its format wants; one that does not is taken as it is once all others came and it stood still for the
@@ -26,6 +29,8 @@ export class TileFiles {
   readonly #given = new Map<number, GivenTile>();
   /** Tiles that do not look whole: what they hold, and since when. */
   readonly #doubtful = new Map<number, { readonly crc: number; readonly since: number }>();
+  /** Tiles that were given out and do not look whole any more: what they hold, and since when. */
+  readonly #moving = new Map<number, { readonly crc: number; readonly since: number }>();
   #overwritten = 0;
 
   constructor(folder: string, level: TileSetLevel, settleSeconds: number, now: () => number) {
@@ -50,7 +55,7 @@ export class TileFiles {
     return this.#doubtful.size > 0;
   }
 
-  /** Tiles that `areOthers` found to be written again. */
+  /** Tiles that `compare` found to be written again. */
   get overwritten(): number {
     return this.#overwritten;
   }
@@ -83,18 +88,34 @@ export class TileFiles {
     return true;
   }
 
-  /** Whether a tile has other bytes than when it was given out. The same bytes written again only count. */
-  areOthers(): boolean {
+  /**
+   * Whether the tiles that were given out hold what they held then. The same bytes written again only count. One that is being written again does not look
+   * whole, and holds other bytes than in the end: nobody can tell before it stood still for the settling time.
+   */
+  compare(): Comparison {
     const { cols } = this.#level;
+    this.#overwritten = 0;
+    let compared: Comparison = 'same';
     for (const [tile, given] of this.#given) {
       const name = tileName(this.#level, tile % cols, Math.floor(tile / cols));
       const stats = statSync(join(this.#folder, name), { throwIfNoEntry: false });
       if (!stats || isSame(stats, given)) continue;
       const bytes = readFileBelow(this.#folder, name, mostBytes(this.#level))?.bytes;
       this.#overwritten += 1;
-      if (bytes && crc32(bytes) !== given.crc) return true;
+      if (!bytes) continue;
+      const crc = crc32(bytes);
+      if (crc === given.crc) this.#moving.delete(tile);
+      else if (isWholeImage(name, bytes) || this.#stoodStill(tile, crc)) return 'others';
+      else compared = 'moving';
     }
-    return false;
+    return compared;
+  }
+
+  #stoodStill(tile: number, crc: number): boolean {
+    const known = this.#moving.get(tile);
+    const since = known?.crc === crc ? known.since : this.#now();
+    this.#moving.set(tile, { crc, since });
+    return this.#now() - since >= this.#settleMs && known?.crc === crc;
   }
 }
 

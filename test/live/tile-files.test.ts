@@ -24,7 +24,7 @@ it('gives out what is whole, and knows what it gave out', async () => {
   expect([take(3), take(1)]).toEqual([true, true]);
   expect([files.first, files.count, files.has(3), files.has(0), files.inDoubt]).toEqual([3, 2, true, false, false]);
   expect(files.take(9, 'X9Y9.png', 4)).toBe(false);
-  expect(files.areOthers()).toBe(false);
+  expect(files.compare()).toBe('same');
 });
 
 it('takes a tile that is cut off as it is once all others came and it stood still, and zeros never', async () => {
@@ -67,7 +67,28 @@ it('tells other pixels from the same ones written again', async () => {
   utimesSync(join(folder, name(2)), 5, 5);
   rmSync(join(folder, name(0)));
   writeFileSync(join(folder, name(4)), 'never given out');
-  expect([files.areOthers(), files.overwritten]).toEqual([false, 1]);
+  expect([files.compare(), files.overwritten]).toEqual(['same', 1]);
+  expect([files.compare(), files.overwritten]).toEqual(['same', 1]);
   put(name(3), await tileOf(77));
-  expect(files.areOthers()).toBe(true);
+  expect(files.compare()).toBe('others');
+});
+
+it('cannot tell while a tile is being written again, until it stood still', async () => {
+  const { put, clock, files, take } = await given();
+  for (const tile of [0, 1, 2, 3]) take(tile);
+  const [same, other] = [await tileOf(3), await tileOf(77)];
+  for (const bytes of [new Uint8Array(0), same.subarray(0, 30), other.subarray(0, 40)]) {
+    put(name(3), bytes);
+    expect(files.compare()).toBe('moving');
+    clock.now += 1999;
+    expect(files.compare()).toBe('moving');
+  }
+  put(name(3), same);
+  expect([files.compare(), files.overwritten]).toEqual(['same', 1]);
+  clock.now += 10_000;
+  expect(files.compare()).toBe('same');
+  put(name(3), same.subarray(0, 30));
+  expect(files.compare()).toBe('moving');
+  clock.now += 2000;
+  expect(files.compare()).toBe('others');
 });
