@@ -55,6 +55,31 @@ describe('a growing folder of tiles', () => {
     expect(sorted(await followed(open()))).toEqual([0, 1, 2]);
   });
 
+  it.each([
+    ['the same', 1, 'complete'],
+    ['another', 77, 'replaced'],
+  ])(
+    'waits for a tile that is being written again when the last one comes, which is then %s',
+    async (_, grey, state) => {
+      const { open, tiles, put } = tileSetFolder();
+      await tiles([0, 1, 2, 3, 4]);
+      const [last, again] = [await tileOf(5), await tileOf(grey)];
+      const live = open({ ...PATIENT, settleSeconds: 60 });
+      const came = await followed(live, seen => {
+        if (seen.length === 5) {
+          put('X1Y0.png', '');
+          put('X2Y1.png', last);
+          return;
+        }
+        // All have come, and the slide is not over while one of them is empty.
+        expect(live.state).toBe('growing');
+        put('X1Y0.png', again);
+      });
+      expect(sorted(came)).toEqual(upTo(6));
+      expect(live.state).toBe(state);
+    },
+  );
+
   it('stalls when nothing comes, keeps what came, and asks to be opened again when it grows', async () => {
     const { open, tiles } = tileSetFolder();
     await tiles([0]);
