@@ -13,6 +13,12 @@ interface GivenTile {
   readonly crc: number;
 }
 
+/** What a tile holds, and since when. */
+interface Held {
+  readonly crc: number;
+  readonly since: number;
+}
+
 /** 'moving': a tile is being written again, so that nobody can tell yet. */
 export type Comparison = 'same' | 'others' | 'moving';
 
@@ -28,9 +34,9 @@ export class TileFiles {
   readonly #now: () => number;
   readonly #given = new Map<number, GivenTile>();
   /** Tiles that do not look whole: what they hold, and since when. */
-  readonly #doubtful = new Map<number, { readonly crc: number; readonly since: number }>();
+  readonly #doubtful = new Map<number, Held>();
   /** Tiles that were given out and do not look whole any more: what they hold, and since when. */
-  readonly #moving = new Map<number, { readonly crc: number; readonly since: number }>();
+  readonly #moving = new Map<number, Held>();
   #overwritten = 0;
 
   constructor(folder: string, level: TileSetLevel, settleSeconds: number, now: () => number) {
@@ -75,9 +81,7 @@ export class TileFiles {
     if (!file) return false;
     const crc = crc32(file.bytes);
     if (!isWholeImage(name, file.bytes)) {
-      const known = this.#doubtful.get(tile);
-      const since = known?.crc === crc ? known.since : this.#now();
-      this.#doubtful.set(tile, { crc, since });
+      const since = this.#heldSince(this.#doubtful, tile, crc);
       const othersCame = this.#doubtful.size >= toCome;
       const isThere = file.bytes.subarray(0, HEAD).some(byte => byte !== 0);
       if (!(othersCame && isThere) || this.#now() - since < this.#settleMs) return false;
@@ -112,10 +116,16 @@ export class TileFiles {
   }
 
   #stoodStill(tile: number, crc: number): boolean {
-    const known = this.#moving.get(tile);
+    const wasSeen = this.#moving.get(tile)?.crc === crc;
+    return this.#now() - this.#heldSince(this.#moving, tile, crc) >= this.#settleMs && wasSeen;
+  }
+
+  /** Notes what a tile holds; the time since when it holds that. */
+  #heldSince(held: Map<number, Held>, tile: number, crc: number): number {
+    const known = held.get(tile);
     const since = known?.crc === crc ? known.since : this.#now();
-    this.#moving.set(tile, { crc, since });
-    return this.#now() - since >= this.#settleMs && known?.crc === crc;
+    held.set(tile, { crc, since });
+    return since;
   }
 }
 
