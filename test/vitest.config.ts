@@ -13,6 +13,8 @@ export default defineConfig({
     // Some tests load onnxruntime themselves: its reports leave files in the temporary folder. test/engine/telemetry.test.ts takes it back.
     env: { ORT_DISABLE_TELEMETRY: '1' },
     maxWorkers: 2,
+    // Node loads the built product, as it does for a user: vite would transform all of it again for each of the files below.
+    server: { deps: { external: [/\/dist\//] } },
     pool: 'forks',
     sequence: { sequencer: SlowestFirst },
   },

@@ -1,19 +1,25 @@
 import { rmSync } from 'node:fs';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import fs from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DiskSpace } from '#src/store/disk-space.js';
 import { openLedger } from '#src/store/lmdb-ledger.js';
 import { failureOf } from '../slide/fixture.js';
 import { temporaryFolder } from '../support/temporary.js';
 
 /** Bytes that the file system says are free; undefined asks the real one. */
-const disk = vi.hoisted(() => ({ free: undefined as number | undefined, asked: 0 }));
-vi.mock('node:fs/promises', async original => {
-  const real = await original<typeof import('node:fs/promises')>();
-  const statfs = async (path: string) => {
+const disk = { free: undefined as number | undefined, asked: 0 };
+const real = fs.statfs;
+beforeAll(() => {
+  vi.spyOn(fs, 'statfs').mockImplementation((async (path: string) => {
     disk.asked += 1;
-    return disk.free === undefined ? real.statfs(path) : { bavail: disk.free / 512, bsize: 512 };
-  };
-  return { ...real, statfs };
+    return disk.free === undefined ? real(path) : { bavail: disk.free / 512, bsize: 512 };
+  }) as typeof fs.statfs);
+  syncBuiltinESMExports();
+});
+afterAll(() => {
+  vi.restoreAllMocks();
+  syncBuiltinESMExports();
 });
 
 const RESERVE = 8 * 2 ** 20;
