@@ -46,6 +46,10 @@ export class GrowingDicom implements LiveSlide {
   #at = 0;
   #level: GrowingLevel | undefined;
   #hint = '';
+  /** The files' changes at the last look. */
+  #changes = -1;
+  /** A part is whole that could not be taken. */
+  #isPending = false;
   readonly #presence: Presence;
   #changedAt: number;
 
@@ -133,7 +137,10 @@ export class GrowingDicom implements LiveSlide {
   }
 
   #hasChanged(): boolean {
-    return !this.#presence.isAway(this.#files.folder) && this.#files.hint !== this.#hint;
+    if (this.#presence.isAway(this.#files.folder)) return false;
+    if (this.#files.hint !== this.#hint) return true;
+    // The hint leaves out whole files, which stalling slides are not asked about again and again.
+    return this.#state === 'complete' && [...this.#files.files.values()].some(file => file.hasChanged());
   }
 
   #remember(): void {
@@ -160,12 +167,16 @@ export class GrowingDicom implements LiveSlide {
   async #look(level: GrowingLevel): Promise<number[]> {
     // The marker is looked for first: parts that were written before it are then seen by this very look.
     const done = isMarkedDone(this.#files.folder);
-    const changed = await this.#files.look(done);
+    await this.#files.look(done);
     // What cannot be found while the folder is away is not lost.
     if (this.#presence.isAway(this.#files.folder)) return [];
-    if (changed) this.#changedAt = this.#presence.now();
+    const { changes } = this.#files;
+    const hasChanged = changes !== this.#changes;
+    if (hasChanged) this.#changedAt = this.#presence.now();
+    this.#changes = changes;
     this.#hint = this.#files.listedHint;
-    const came = changed || !this.#files.isReady || level.instances.length === 0 ? this.#meet(level, done) : [];
+    const mayCome = hasChanged || this.#isPending || !this.#files.isReady || level.instances.length === 0;
+    const came = mayCome ? this.#meet(level, done) : [];
     if (this.#state === 'growing') this.#judge(level, done);
     if (this.#state === 'complete') this.#notes.push(...level.notes);
     return came;
@@ -182,20 +193,39 @@ export class GrowingDicom implements LiveSlide {
     const settled = done ? 0 : this.#options.settleSeconds;
     const members = this.#members();
     if (members.length > 0 && isStack(members[0]!) && isAllThere(members) !== true && !done) return [];
-    for (const { facts, path } of members) {
+    const whole = members.flatMap(({ facts, path }) => {
       const name = path.slice(this.#files.folder.length + 1);
       const instance = this.#files.files.get(name)?.whole(settled, done);
-      if (!instance || facts !== instance.facts) continue;
-      try {
-        if (level.has(name)) level.takeAgain(name, instance);
-        else level.take(name, instance, came);
-      } catch (error) {
-        // A file that vanishes while it is read is seen to be gone by the next look.
-        if (error instanceof StromaflowError) throw error;
-      }
+      return instance && facts === instance.facts ? [{ name, instance }] : [];
+    });
+    this.#isPending = false;
+    // Those that were read first: where one is of another scan now, the others need not fit it.
+    for (const { name, instance } of whole) if (level.has(name)) this.#try(() => level.takeAgain(name, instance));
+    if (level.wasReplaced) return [];
+    const isChanging = [...level.names].some(name => !whole.some(one => one.name === name));
+    for (const { name, instance } of whole) {
+      if (level.has(name)) continue;
+      this.#try(
+        () => level.take(name, instance, came),
+        () => isChanging && !level.has(name),
+      );
     }
     if (came.size > 0) this.#changedAt = this.#presence.now();
     return [...came];
+  }
+
+  /**
+   * A file that cannot be read now is taken by a later look, or then seen to be gone.
+   *
+   * @param waits true where one that does not fit may do so yet.
+   */
+  #try(take: () => void, waits: () => boolean = () => false): void {
+    try {
+      take();
+    } catch (error) {
+      if (error instanceof StromaflowError && !waits()) throw error;
+      this.#isPending = true;
+    }
   }
 
   /** Instances of the followed level, in their order. */

@@ -79,7 +79,7 @@ export class GrowingLevel {
   }
 
   /**
-   * Places the frames of a part that is whole.
+   * Places the frames of a part that is whole. One that does not fit is not taken, unless it places frames outside of the level.
    *
    * @param came tiles that came by this look and were not given out yet; those of the part are added.
    * @throws SLIDE_UNREADABLE, SLIDE_UNSUPPORTED when it does not fit the level.
@@ -95,11 +95,11 @@ export class GrowingLevel {
       if (twin.content !== content) this.#wasReplaced = true;
       return;
     }
+    const parts = [...this.#byPart.filter(one => one !== undefined), instance];
+    if (instance.facts.concatenation !== '' && isAllThere(parts) === true) checkFrameCount(parts);
     const part = this.#parts.add(name, instance.syntax.deflated ? instance.dataAt : undefined);
     this.#taken.set(name, { instance, part, content });
     this.#byPart[part] = instance;
-    const parts = this.#byPart.filter(one => one !== undefined);
-    if (instance.facts.concatenation !== '' && isAllThere(parts) === true) checkFrameCount(parts);
     this.#places.add(instance, part, placed => this.#meet(placed, instance, came));
   }
 
@@ -128,7 +128,12 @@ export class GrowingLevel {
     const from = instance.frames.starts[frame]!;
     const length = instance.frames.ends[frame]! - from;
     if (instance.syntax.deflated || length !== end - start) return false;
-    return bytesAt(this.#byPart[part]!.path, start, length).equals(bytesAt(instance.path, from, length));
+    try {
+      return bytesAt(this.#byPart[part]!.path, start, length).equals(bytesAt(instance.path, from, length));
+    } catch {
+      // What cannot be compared now may differ: the slide is read anew.
+      return false;
+    }
   }
 }
 

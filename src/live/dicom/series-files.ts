@@ -39,6 +39,7 @@ export class SeriesFiles {
   /** Names that others found to be of this slide, and that no look has met yet. */
   readonly #told = new Set<string>();
   #turn = 0;
+  #changes = 0;
 
   constructor(folder: string, path: string, series: string, parts: SlideParts) {
     this.folder = folder;
@@ -79,15 +80,19 @@ export class SeriesFiles {
     if (!this.#files.has(name)) this.#told.add(name);
   }
 
+  /** Grows whenever a look finds something otherwise than the last one, also when that look then fails. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /**
    * Looks what came, grew, changed or went.
    *
    * @param all ask every file, and do not wait for one that may grow to stand still.
-   * @returns true when something is otherwise than at the last look.
    */
-  async look(all = false): Promise<boolean> {
+  async look(all = false): Promise<void> {
     const before = this.#listed;
-    let changed = this.#list();
+    this.#list();
     // A file that another was renamed over shows in the folder's time only.
     const askAll = all || this.#listed !== before;
     let parsed = 0;
@@ -98,13 +103,12 @@ export class SeriesFiles {
         continue;
       }
       if (!(await file.look(all))) continue;
-      changed = true;
+      this.#changes += 1;
       // Headers are read synchronously; a folder of many files must not hold up everything else.
       if (++parsed % PARSED_A_TURN === 0) await setImmediate();
     }
     const asks = askAll ? whole.length : Math.min(ASKED_A_LOOK, whole.length);
-    for (let asked = 0; asked < asks; asked++) if (await whole[this.#turn++ % whole.length]!.look()) changed = true;
-    return changed;
+    for (let asked = 0; asked < asks; asked++) if (await whole[this.#turn++ % whole.length]!.look()) this.#changes += 1;
   }
 
   /** Differs when something may have changed since the last look; asks little. */
@@ -126,27 +130,24 @@ export class SeriesFiles {
     return [mtimeMs, ...stamps, ...this.#told].join('\n');
   }
 
-  #list(): boolean {
+  #list(): void {
     const stats = lstatSync(this.folder, { throwIfNoEntry: false });
     if (!stats?.isDirectory()) {
-      const wasThere = this.#files.size > 0;
+      if (this.#files.size > 0) this.#changes += 1;
       this.#files.clear();
       this.#listed = undefined;
-      return wasThere;
+      return;
     }
     const { mtimeMs } = stats;
-    const before = this.#files.size;
     const last = this.#listed?.mtimeMs === mtimeMs ? this.#listed : undefined;
     const isKnown = last !== undefined && last.at - last.since > RECENT_MS;
-    let changed = false;
     const names = isKnown ? [...this.#unknown, ...this.#told] : this.#names();
-    if (!names) return false;
-    for (const name of names) if (this.#meet(name)) changed = true;
+    if (!names) return;
+    for (const name of names) this.#meet(name);
     this.#told.clear();
-    if (isKnown) return changed;
+    if (isKnown) return;
     const now = performance.now();
     this.#listed = { mtimeMs, since: last?.since ?? now, at: now };
-    return changed || this.#files.size !== before;
   }
 
   /** Those in the folder; what is gone is forgotten. */
@@ -159,22 +160,21 @@ export class SeriesFiles {
       return undefined;
     }
     const there = new Set(names);
-    for (const name of this.#files.keys()) if (!there.has(name)) this.#files.delete(name);
+    for (const name of this.#files.keys()) if (!there.has(name) && this.#files.delete(name)) this.#changes += 1;
     this.#unknown.clear();
     return names;
   }
 
-  /** True for a file of this slide that was not known. */
-  #meet(name: string): boolean {
-    if (this.#files.has(name)) return false;
+  #meet(name: string): void {
+    if (this.#files.has(name)) return;
     const path = join(this.folder, name);
     const known = this.#parts.known(path);
     const slide = known === undefined ? this.#slideOf(path) : known;
     if (slide === undefined) this.#unknown.add(name);
     else this.#unknown.delete(name);
-    if (slide !== this.path) return false;
+    if (slide !== this.path) return;
     this.#files.set(name, new InstanceFile(path));
-    return true;
+    this.#changes += 1;
   }
 
   #slideOf(path: string): string | null | undefined {

@@ -1,14 +1,21 @@
 import { appendFileSync, existsSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { InstanceFile } from '#src/live/dicom/instance-file.js';
 import { growthOf } from '#src/live/growth-of.js';
 import { TAG } from '#src/slide/dicom/tags.js';
 import { openSlide } from '#src/slide/open.js';
 import { openTileSource } from '#src/slide/open-source.js';
+import { ALWAYS_THERE, type Presence } from '#src/watch/presence.js';
 import { failureOf } from '../../slide/fixture.js';
 import { gradient } from '../../slide/tiff-writer.js';
 import { concatenation, follow, GrowingFolder, instance, TILES } from './growing-folder.js';
+
+const { look } = InstanceFile.prototype;
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const ALL = Array.from({ length: TILES }, (_, tile) => tile);
 const sorted = (came: readonly (readonly number[])[]) => came.flat().toSorted((a, b) => a - b);
@@ -156,6 +163,32 @@ describe('a file that was read', () => {
     expect(await live.closed).toBe(true);
   });
 
+  it('and is replaced with all others in one look is another slide, though they do not fit what was read', async () => {
+    const { folder, live } = await begin();
+    const others = concatenation([2, 5, 5]);
+    await follow(live, () => {
+      for (const [index, other] of others.entries()) folder.put(`${'abc'[index]}.dcm`, other);
+    });
+    expect([live.state, await live.closed]).toEqual(['replaced', true]);
+  });
+
+  it('and is being written anew lets those wait that do not fit it', async () => {
+    const { folder, live } = await begin();
+    const [first, second, third] = concatenation([2, 5, 5]);
+    const path = join(folder.path, 'a.dcm');
+    await follow(live, async () => {
+      writeFileSync(path, first!.subarray(0, first!.length - 500));
+      folder.put('b.dcm', second!);
+      folder.put('c.dcm', third!);
+      const { files } = folder.index.find(folder.path)!;
+      while (!(files.get('b.dcm')?.isReady && files.get('c.dcm')?.isReady)) await sleep(5);
+      await sleep(50);
+      expect(live.state).toBe('growing');
+      appendFileSync(path, first!.subarray(first!.length - 500));
+    });
+    expect([live.state, await live.closed]).toEqual(['replaced', true]);
+  });
+
   it('and becomes part of another series is another slide', async () => {
     const { folder, live } = await begin();
     await follow(live, () => void folder.put('a.dcm', instance('9', { series: '9.9' })));
@@ -173,6 +206,66 @@ describe('a file that was read', () => {
     const { folder, live } = await begin();
     await follow(live, () => rmSync(folder.path, { recursive: true }));
     expect(live.state).toBe('gone');
+  });
+});
+
+describe('what a look found', () => {
+  const begin = async (more: Parameters<GrowingFolder['open']>[0]) => {
+    const folder = new GrowingFolder();
+    const parts = concatenation([6, 6]);
+    folder.put('a.dcm', parts[0]!);
+    const live = await folder.openLive({ stallSeconds: 60, ...more });
+    return { live, later: () => folder.put('b.dcm', parts[1]!), files: folder.index.find(folder.path)! };
+  };
+
+  it('is taken by the next one when the folder went away right behind it', async () => {
+    let blinks = 0;
+    let isWhole = (): boolean => false;
+    const presence: Presence = {
+      ...ALWAYS_THERE,
+      // At the very moment at which the second part is known to be whole, and not taken.
+      isAway: () => isWhole() && blinks++ === 0,
+    };
+    const { live, later, files } = await begin({ presence });
+    isWhole = () => files.files.get('b.dcm')?.isReady === true;
+    expect(sorted(await follow(live, () => void later()))).toEqual(ALL);
+    expect(blinks).toBeGreaterThan(1);
+    expect(live.state).toBe('complete');
+  });
+
+  it('is taken by the next one when that look failed behind it', async () => {
+    const { live, later, files } = await begin({});
+    let failures = 0;
+    const came = await follow(live, () => {
+      if (failures > 0) return;
+      later();
+      // A share that answers with an error once, for a file that is looked at behind the second part.
+      vi.spyOn(InstanceFile.prototype, 'look').mockImplementation(async function (this: InstanceFile, now) {
+        const isBehind = this.path.endsWith('a.dcm') && files.files.get('b.dcm')?.isReady;
+        if (isBehind && failures++ === 0) throw Object.assign(new Error('EIO'), { syscall: 'read' });
+        return look.call(this, now);
+      });
+    });
+    expect(sorted(came)).toEqual(ALL);
+    expect(failures).toBeGreaterThan(1);
+  });
+});
+
+describe('a slide that is complete', () => {
+  it('is looked at again when a file of it was written in place before it was closed', async () => {
+    const folder = new GrowingFolder();
+    const [first] = concatenation([6, 6]);
+    const path = folder.put('a.dcm', first!);
+    writeFileSync(join(folder.path, '.done'), '');
+    for (const change of [false, true]) {
+      const live = await folder.openLive();
+      for await (const _ of live.follow(0, new AbortController().signal));
+      expect(live.state).toBe('complete');
+      if (change) appendFileSync(path, Buffer.alloc(2));
+      await live.close();
+      expect(await live.closed).toBe(change);
+      folder.index.find(folder.path)!.followed = undefined;
+    }
   });
 });
 

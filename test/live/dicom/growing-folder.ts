@@ -8,6 +8,7 @@ import type { WholeSlide } from '#src/live/whole-slide.js';
 import { TAG } from '#src/slide/dicom/tags.js';
 import type { OpenedSlide } from '#src/slide/slide.js';
 import { seenFile } from '#src/watch/folder-tree.js';
+import type { Presence } from '#src/watch/presence.js';
 import { type InstanceOptions, writeInstance } from '../../slide/dicom/instance-writer.js';
 import { cut, gradient } from '../../slide/tiff-writer.js';
 import { temporaryFolder } from '../../support/temporary.js';
@@ -88,7 +89,7 @@ export class GrowingFolder {
 
   /** @param more facts of the watcher, and options. */
   async open(
-    more: { quiet?: number; spacing?: number; mpp?: number; stallSeconds?: number } = {},
+    more: { quiet?: number; spacing?: number; mpp?: number; stallSeconds?: number; presence?: Presence } = {},
   ): Promise<LiveSlide | OpenedSlide | 'later' | undefined> {
     const opened = await this.openCandidate(more);
     if (opened === undefined) return undefined;
