@@ -87,7 +87,9 @@ class GrowingNdTiff implements LiveSlide {
   /** The only one there is. */
   #plane: string | undefined;
   /** Entries whose images are zeros, as those of a copy are whose index came first. */
-  #blank: IndexEntry[] = [];
+  readonly #blank: IndexEntry[] = [];
+  /** Tiles that came and were not given out yet: a look may fail half-way. */
+  readonly #came = new Set<number>();
   /** Where the next entry of the index begins. */
   #next = 0;
   /** Of the index up to there. */
@@ -174,17 +176,8 @@ class GrowingNdTiff implements LiveSlide {
       return [];
     }
     this.#last = file.stats;
-    const entries = readIndex(path, file.bytes, this.#next);
-    const came = new Set<number>();
-    for (const entry of this.#blank.splice(0))
-      if (isStored(this.#source, entry)) this.#take(entry, came);
-      else this.#blank.push(entry);
-    for (const entry of entries) {
-      if (!isStored(this.#source, entry)) break;
-      this.#take(entry, came);
-      this.#next = entry.end;
-    }
-    this.#sum = crc32(file.bytes.subarray(0, this.#next));
+    this.#takeThose(readIndex(path, file.bytes, this.#next), file.bytes);
+    const came = this.#came;
     if (this.#signs.haveChanged() || came.size > 0) this.#changedAt = this.#presence.now();
     if (this.#state !== 'growing') return [];
     if (done && this.#seen + this.#blank.length === 0)
@@ -193,7 +186,29 @@ class GrowingNdTiff implements LiveSlide {
     else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
     if (this.#state === 'complete' || this.#state === 'stalled')
       this.#misplaced = judgeOutside(this.#state, this.#notes, () => this.#checkOutside());
-    return [...came];
+    const tiles = [...came];
+    came.clear();
+    return tiles;
+  }
+
+  /** Takes the images that are stored. One that cannot be read is taken by a later look, as are those behind it. */
+  #takeThose(entries: readonly IndexEntry[], index: Buffer): void {
+    const waiting = this.#blank.splice(0).reverse();
+    try {
+      for (let entry = waiting.at(-1); entry; entry = waiting.at(-1)) {
+        if (isStored(this.#source, entry)) this.#take(entry);
+        else this.#blank.push(entry);
+        waiting.pop();
+      }
+      for (const entry of entries) {
+        if (!isStored(this.#source, entry)) break;
+        this.#take(entry);
+        this.#next = entry.end;
+      }
+    } finally {
+      this.#blank.push(...waiting.reverse());
+      this.#sum = crc32(index.subarray(0, this.#next));
+    }
   }
 
   #checkOutside(): SlideNote | undefined {
@@ -217,7 +232,7 @@ class GrowingNdTiff implements LiveSlide {
   }
 
   /** A later entry of a tile replaces an earlier one that nobody has read yet. */
-  #take(entry: IndexEntry, came: Set<number>): void {
+  #take(entry: IndexEntry): void {
     if (!hasPlace(entry)) {
       this.#unplaced += 1;
       return;
@@ -237,13 +252,13 @@ class GrowingNdTiff implements LiveSlide {
     }
     const { offsets, parts, types } = this.#level;
     if (offsets[tile] !== 0) {
-      this.#overwritten += 1;
       const now = imageBytes(this.#source, part, entry.offset, type);
       const same = now.equals(imageBytes(this.#source, parts[tile]!, offsets[tile]!, types[tile]!));
-      if (!same && !came.has(tile)) this.#state = 'replaced';
+      this.#overwritten += 1;
+      if (!same && !this.#came.has(tile)) this.#state = 'replaced';
     } else {
       this.#seen += 1;
-      came.add(tile);
+      this.#came.add(tile);
     }
     note(this.#level, place, entry.offset);
   }

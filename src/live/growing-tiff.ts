@@ -15,8 +15,9 @@ import { ListedTiles } from './listed-tiles.js';
 import type { Growth, LiveSlide, LiveState, TileArrivals } from './live-slide.js';
 import { lookAgain } from './look-again.js';
 import { readWhenWhole } from './read-when-whole.js';
+import { takeAll } from './take-all.js';
 import { type Listing, TiffListing } from './tiff-listing.js';
-import { checkTile, sameBytes } from './tile-bytes.js';
+import { sameBytes } from './tile-bytes.js';
 
 /** The kernel stamps files by its clock tick, up to 10 ms; networks round up to two seconds, and are polled. */
 const TICK_MS = { events: 50, polled: 3000 } as const;
@@ -74,6 +75,8 @@ class GrowingTiff implements LiveSlide {
   #last: { readonly stats: Stats; readonly since: number; readonly lookedAt: number } | undefined;
   #changedAt: number;
   #changed = false;
+  /** Nothing that was to be read could not be. */
+  #isRead = true;
 
   constructor(slide: OpenedSlide, born: Stats, options: GrowingOptions) {
     const { path, levels } = slide.source as TiffDescription;
@@ -85,7 +88,7 @@ class GrowingTiff implements LiveSlide {
     this.#changedAt = this.#presence.now();
     this.#outages = this.#presence.outages;
     this.#leavesOut = slide.stored?.(0).sparse ?? false;
-    this.#levels = levels.map(level => ({ ...level, ...emptyArrays(level.cols * level.rows) }));
+    this.#levels = levels.map(level => ({ ...level, offsets: emptyArray(level), byteCounts: emptyArray(level) }));
     this.#listed = this.#tilesOf(0);
     const scene = this.#scene === undefined ? '' : `-scene${this.#scene}`;
     const identity = `${growthIdentity(born, slide.info.levels[0]!)}${scene}`;
@@ -167,8 +170,11 @@ class GrowingTiff implements LiveSlide {
     let tiles: number[] = [];
     const read = () => listing.read((listed, fd) => this.#take(listed, fd));
     if (this.#mayHaveChanged(stats)) {
+      this.#isRead = true;
       // Where events tell, the tile that is being entered rings by itself.
-      tiles = await (this.#options.events ? read().catch(() => []) : readWhenWhole(read));
+      const found = await (this.#options.events ? read().catch(() => undefined) : readWhenWhole(read));
+      if (!found) this.#isRead = false;
+      else tiles = found;
     }
     const isNew = !this.#last || !isSame(this.#last.stats, stats);
     if (isNew && this.#last) this.#changed = true;
@@ -176,7 +182,7 @@ class GrowingTiff implements LiveSlide {
     this.#last = { stats, since: isNew ? lookedAt : this.#last!.since, lookedAt };
     this.#judge();
     // The writer has ended, so what does not look whole is taken as it is.
-    if (this.#state === 'complete' && this.tiles.missing > 0) tiles.push(...(await readWhenWhole(read)));
+    if (this.#state === 'complete' && this.tiles.missing > 0) tiles.push(...((await readWhenWhole(read)) ?? []));
     if (this.#state === 'complete' && this.tiles.missing > 0) await this.#takeFinerLevels();
     if (this.#state === 'complete' && this.#wasRewritten()) this.#state = 'replaced';
     return tiles;
@@ -185,17 +191,8 @@ class GrowingTiff implements LiveSlide {
   /** What never came of the followed level is drawn from them. */
   async #takeFinerLevels(): Promise<void> {
     for (const level of this.#levels.slice(0, this.#level)) {
-      const take = ({ stats, offsets, byteCounts }: Listing, fd: number): number[] => {
-        for (let tile = 0; tile < Math.min(offsets.length, level.offsets.length); tile++) {
-          const [offset, length] = [offsets[tile]!, byteCounts[tile]!];
-          if (offset === 0 || offset + length > stats.size) continue;
-          if (checkTile(fd, offset, length, level.compression) === 'no') continue;
-          level.offsets[tile] = offset;
-          level.byteCounts[tile] = length;
-        }
-        return [];
-      };
-      await readWhenWhole(() => new TiffListing(this.#path, level, this.#scene).read(take));
+      const listing = new TiffListing(this.#path, level, this.#scene);
+      await readWhenWhole(() => listing.read((listed, fd) => takeAll(level, listed, fd)));
     }
     const has = (at: number, tile: number): boolean => this.#levels[at]!.byteCounts[tile] !== 0;
     this.#drawn = countTiles({ levels: this.#levels, has }, this.#level).drawn;
@@ -217,7 +214,7 @@ class GrowingTiff implements LiveSlide {
   #mayHaveChanged(stats: Stats): boolean {
     if (!this.#last || !isSame(stats, this.#last.stats)) return true;
     if (this.#last.lookedAt - this.#last.since < TICK_MS[this.#options.events ? 'events' : 'polled']) return true;
-    return this.#listed.inDoubt || this.#hasArrived();
+    return !this.#isRead || this.#listed.inDoubt || this.#hasArrived();
   }
 
   /** A copy may fill a file whose size and time stay as they are. */
@@ -271,7 +268,12 @@ class GrowingTiff implements LiveSlide {
 
   /** The same bytes elsewhere change nothing; other pixels make the patches that were read from the old ones wrong. */
   #overwrite(fd: number, level: TiffLevel, tile: number, offset: number, length: number): void {
-    if (!sameBytes(fd, [level.offsets[tile]!, level.byteCounts[tile]!], [offset, length])) this.#state = 'replaced';
+    try {
+      if (!sameBytes(fd, [level.offsets[tile]!, level.byteCounts[tile]!], [offset, length])) this.#state = 'replaced';
+    } catch {
+      this.#isRead = false;
+      return;
+    }
     this.#overwritten += 1;
     level.offsets[tile] = offset;
     level.byteCounts[tile] = length;
@@ -291,9 +293,5 @@ class GrowingTiff implements LiveSlide {
 const isSame = (a: Stats, b: Stats): boolean =>
   a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs && a.ino === b.ino;
 
-function emptyArrays(tiles: number): { offsets: Float64Array; byteCounts: Float64Array } {
-  return {
-    offsets: new Float64Array(new SharedArrayBuffer(tiles * 8)),
-    byteCounts: new Float64Array(new SharedArrayBuffer(tiles * 8)),
-  };
-}
+const emptyArray = ({ cols, rows }: TiffLevel): Float64Array<SharedArrayBuffer> =>
+  new Float64Array(new SharedArrayBuffer(cols * rows * 8));

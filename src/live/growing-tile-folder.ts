@@ -177,12 +177,15 @@ class GrowingTileFolder implements LiveSlide {
     const blank = blankTiles(geometry);
     if (blank.length > 0) queue.push({ tiles: blank, at: performance.now() });
     const looking = keepLooking([...new Set(watched)], this.#options, stopped, async () => {
-      const tiles = this.#look();
+      this.#state = this.#look();
+      // Of what was replaced nothing more is to be read.
+      if (this.#state === 'replaced' || this.#state === 'gone') this.#came.length = 0;
       const first = this.#isTried ? undefined : this.#files.first;
       if (first !== undefined) {
-        this.#isTried = true;
         await checkFirstTile(this.#set, this.#levels, level, first);
+        this.#isTried = true;
       }
+      const tiles = this.#came.splice(0);
       if (tiles.length > 0) queue.push({ tiles, at: performance.now() });
       if (this.#state !== 'growing') return 'over';
       return tiles.length > 0 ? 'found' : 'nothing';
@@ -207,31 +210,34 @@ class GrowingTileFolder implements LiveSlide {
     );
   }
 
-  #look(): number[] {
+  /** Finds the tiles that came. What fails here is tried again, and the slide is not over before it did not. */
+  #look(): LiveState {
     const manifest = factsOf(this.#set.manifest, this.#presence);
-    if (manifest === 'away') return [];
-    if (!manifest || this.#isOther(manifest)) {
-      this.#state = manifest ? 'replaced' : 'gone';
-      return [];
-    }
+    if (manifest === 'away') return 'growing';
+    if (!manifest) return 'gone';
+    if (this.#isOther(manifest)) return 'replaced';
     const { mtimeMs, size } = this.#manifest;
     if (manifest.mtimeMs !== mtimeMs || manifest.size !== size) {
+      if (!this.#still()) return 'replaced';
       this.#manifest = manifest;
-      if (!this.#still()) this.#state = 'replaced';
     }
     // The marker is looked for first: tiles that were written before it are then seen by this very look.
     const { doneIn, manifest: path } = this.#set;
     const done = doneIn.some(folder => existsSync(join(folder, '.done'))) || isMarkedDone(path);
+    const before = this.#count;
     for (const folder of this.#folders) this.#list(folder);
-    const came = this.#came.splice(0);
-    if (this.#signs.haveChanged() || came.length > 0) this.#changedAt = this.#presence.now();
-    if (this.#state !== 'growing') return [];
-    if (done || this.#count >= this.#expected) this.#state = STATES[this.#files.compare()];
-    else if (this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000) this.#state = 'stalled';
-    if (this.#state === 'complete' || this.#state === 'stalled')
-      this.#lacks = judgeOutside(this.#state, this.#notes, () => checkStray(this.#set));
-    if (this.#state !== 'growing') this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
-    return came;
+    if (this.#signs.haveChanged() || this.#count > before) this.#changedAt = this.#presence.now();
+    const state = this.#judge(done);
+    if (state === 'complete' || state === 'stalled') {
+      this.#drawn = storedTiles(this.#set, this.#level, this.#has).drawn;
+      this.#lacks = judgeOutside(state, this.#notes, () => checkStray(this.#set));
+    }
+    return state;
+  }
+
+  #judge(done: boolean): LiveState {
+    if (done || this.#count >= this.#expected) return STATES[this.#files.compare()];
+    return this.#presence.now() - this.#changedAt > this.#options.stallSeconds * 1000 ? 'stalled' : 'growing';
   }
 
   readonly #has = (at: number, tile: number): boolean => {
@@ -265,7 +271,6 @@ class GrowingTileFolder implements LiveSlide {
     const isSame = last?.mtimeMs === mtimeMs;
     if (isSame && last.listedAt - last.since > RECENT_MS && !this.#files.inDoubt) return;
     const now = performance.now();
-    this.#listed.set(folder, { mtimeMs, since: isSame ? last.since : now, listedAt: now });
     const prefix = folder === this.#set.folder ? '' : `${folder.slice(this.#set.folder.length + 1)}/`;
     for (const name of readdirSync(folder)) {
       const tile = this.#tileOf(prefix + name);
@@ -275,6 +280,8 @@ class GrowingTileFolder implements LiveSlide {
       this.#shown += shown.length;
       this.#came.push(tile, ...shown);
     }
+    // Not before all of it was read: a share may answer with errors for a while.
+    this.#listed.set(folder, { mtimeMs, since: isSame ? last.since : now, listedAt: now });
   }
 }
 
