@@ -83,6 +83,7 @@ export function segmentLive(
   const arrivals = watchFolder(root, {
     pollSeconds: config.poll,
     settleSeconds: config.settle,
+    patienceSeconds: config['incomplete-after'],
     mode,
     folder,
     parts: series,

@@ -1,6 +1,7 @@
 import { readFieldScan, readFieldSet } from '../slide/fields/field-scan.js';
 import { unreadable } from '../slide/tiff/probe.js';
 import { splitRegion } from '../slide/tile-folder/find-tiles.js';
+import { isPassing } from '../watch/absence.js';
 import type { CandidateFacts, OpenedCandidate } from '../watch/watch-folder.js';
 import type { GrowingOptions } from './growing-options.js';
 import { openGrowingTileFolder } from './growing-tile-folder.js';
@@ -37,7 +38,9 @@ export async function openFields(
   const still = (): boolean => {
     try {
       return rowsOf(readFieldScan(manifest, over), region) === rows;
-    } catch {
+    } catch (error) {
+      // A share that answers with an error tells nothing of the table.
+      if (isPassing(error)) throw error;
       return false;
     }
   };

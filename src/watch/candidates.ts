@@ -28,6 +28,8 @@ export interface Candidate {
   busy: boolean;
   /** performance.now() before which it is not tried again. */
   notBefore?: number;
+  /** performance.now() since which its share has answered with errors. */
+  failingSince: number | undefined;
   /** Paths of the slides that it describes, candidates of their own: they change when it does. */
   parts?: readonly string[];
 }
@@ -216,9 +218,9 @@ export class Candidates {
 }
 
 /** A candidate of which nothing is known but that it is there. */
-export function startedOver(): Pick<Candidate, 'changedAt' | 'seenAt' | 'quietLooks' | 'notes'> {
+export function startedOver(): Pick<Candidate, 'changedAt' | 'seenAt' | 'quietLooks' | 'notes' | 'failingSince'> {
   const now = performance.now();
-  return { changedAt: now, seenAt: now, quietLooks: 0, notes: {} };
+  return { changedAt: now, seenAt: now, quietLooks: 0, notes: {}, failingSince: undefined };
 }
 
 const isDescription = (path: string): boolean => isTileManifest(splitRegion(path).manifest);

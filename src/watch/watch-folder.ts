@@ -1,5 +1,6 @@
 import { join, relative } from 'node:path';
 import { StromaflowError, toStromaflowError } from '../errors.js';
+import { isPassing } from './absence.js';
 import { Alarm } from './alarm.js';
 import { type Candidate, Candidates, type Notes, startedOver } from './candidates.js';
 import { isRemote } from './file-system.js';
@@ -40,6 +41,8 @@ export interface WatchOptions<T> {
   readonly pollSeconds: number;
   /** Seconds that a file must stand still to count as written; one that will not open then is reported as failed. */
   readonly settleSeconds: number;
+  /** Seconds for which a file is tried again whose share answers with errors, before it is reported. @default settleSeconds */
+  readonly patienceSeconds?: number;
   /** Default 'auto'. */
   readonly mode?: WatchMode;
   /** Leaves out files and folders, by their path below the root. */
@@ -125,7 +128,7 @@ async function attempt<T>(
   candidate: Candidate,
   candidates: Candidates,
   folder: WatchedFolder,
-  { open, pollSeconds, settleSeconds }: WatchOptions<T>,
+  { open, pollSeconds, settleSeconds, patienceSeconds = settleSeconds }: WatchOptions<T>,
   lookSoon: () => void,
 ): Promise<Arrival<T> | undefined> {
   const { renamed, quietLooks, notes } = candidate;
@@ -134,6 +137,7 @@ async function attempt<T>(
   const facts = { renamed, settled: renamed || (quietLooks > 0 && quiet >= settleSeconds), quiet, notes };
   try {
     const opened = await open(path, facts);
+    candidate.failingSince = undefined;
     candidate.claims = opened?.claims;
     if (opened && 'moving' in opened) {
       Object.assign(candidate, startedOver());
@@ -167,6 +171,12 @@ async function attempt<T>(
     // What cannot be found because its folder is away, or it was moved since the last look, is not unreadable.
     const { file } = candidate;
     if (folder.isAway(path) || (file && (await statFiles([file])).length === 0)) return undefined;
+    if (isPassing(error)) {
+      const now = performance.now();
+      candidate.failingSince ??= now;
+      candidate.notBefore = now + pollSeconds * 1000;
+      if (now - candidate.failingSince < patienceSeconds * 1000) return undefined;
+    }
     candidate.settled = true;
     return { path, error: toStromaflowError(error, 'SLIDE_UNREADABLE', path) };
   }

@@ -6,6 +6,7 @@ import type { LiveSlide } from '#src/live/live-slide.js';
 import { openFields } from '#src/live/open-fields.js';
 import { openSlide } from '#src/slide/open.js';
 import { failureOf } from '../slide/fixture.js';
+import { failOnceIn } from '../support/failing-reads.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { followed, PATIENT, QUICK, sorted } from './follow.js';
 
@@ -65,6 +66,21 @@ describe('a table of fields', () => {
     expect((await live(path, { ...STILL, settled: false, renamed: true })).tiles.expected).toBe(6);
     const few = folderOf(tableOf(row(0), row(1), row(3), row(4)), [0, 1, 3, 4]);
     expect((await live(few.path, { ...OLD, settled: false })).tiles.expected).toBe(4);
+  });
+
+  it('is read once more when its share answers with an error: the fields are those that they were', async () => {
+    const { path, put } = folderOf(WHOLE, [0, 1]);
+    const slide = await live(path);
+    let failures = () => 0;
+    const came = await followed(slide, seen => {
+      if (seen.length !== 2) return;
+      // Written again as it is.
+      writeFileSync(path, WHOLE);
+      failures = failOnceIn('readFieldScan');
+      put(2, 3, 4, 5);
+    });
+    expect(failures()).toBeGreaterThan(1);
+    expect([came.length, slide.state]).toEqual([6, 'complete']);
   });
 
   it('says which planes it leaves out, and where nothing was scanned', async () => {

@@ -1,41 +1,19 @@
 import fs, { writeFileSync } from 'node:fs';
-import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openGrowingTiff } from '#src/live/growing-tiff.js';
 import { readIndex } from '#src/slide/ndtiff/read-index.js';
+import { failOnceIn, failReadsWhile } from '../support/failing-reads.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { followed, PATIENT, sorted, upTo } from './follow.js';
 import { ndTiffFolder } from './nd-tiff-folder.js';
 import { scanInto } from './scanned-tiff.js';
 import { tileSetFolder } from './tile-set-folder.js';
 
-const { readSync } = fs;
-afterEach(() => {
-  vi.restoreAllMocks();
-  syncBuiltinESMExports();
-});
-
-/** Reading fails, as on a share that answers, but not with what it holds, for as long as it is asked to. */
-function failReadsWhile(isDue: () => boolean): void {
-  vi.spyOn(fs, 'readSync').mockImplementation(((...args: Parameters<typeof readSync>) => {
-    if (isDue()) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
-    return readSync(...args);
-  }) as typeof readSync);
-  syncBuiltinESMExports();
-}
-
 /** For so long from now. */
 function failReadsFor(ms: number): void {
   const until = performance.now() + ms;
   failReadsWhile(() => performance.now() < until);
-}
-
-/** Once, while this function reads. */
-function failOnceIn(name: string): () => number {
-  let failures = 0;
-  failReadsWhile(() => new Error().stack!.includes(`${name} (`) && failures++ === 0);
-  return () => failures;
 }
 
 const scan = () =>

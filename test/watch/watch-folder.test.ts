@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { StromaflowError } from '#src/errors.js';
 import { isSlideName, isTemporaryName } from '#src/watch/names.js';
 import { type Arrival, type CandidateFacts, watchFolder } from '#src/watch/watch-folder.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -109,6 +110,43 @@ describe('watchFolder', () => {
       error: { code: 'SLIDE_UNREADABLE', message: expect.stringContaining('cut short') },
     });
     expect(seen[1]).toMatchObject({ opened: 'whole' });
+  });
+
+  describe('a slide whose share answers with errors', () => {
+    const eio = () => Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO', syscall: 'read' });
+    /** Opens a slide, which its share gives errors for at first; until there is an arrival. */
+    const watchWith = async (patienceSeconds: number, error: (tries: number) => Error | undefined) => {
+      const root = await folder();
+      await writeFile(join(root, 'a.tiff'), 'x');
+      let tries = 0;
+      const open = async () => {
+        const failure = error(++tries);
+        if (failure) throw new StromaflowError('SLIDE_UNREADABLE', 'a.tiff: cannot be read', { cause: failure });
+        return { value: 'whole' };
+      };
+      const abort = new AbortController();
+      const options = { pollSeconds: 0.02, settleSeconds: 0.05, patienceSeconds, open, signal: abort.signal };
+      for await (const arrival of watchFolder(root, options)) {
+        abort.abort();
+        return { arrival, tries };
+      }
+      throw new Error('nothing came');
+    };
+
+    it('is tried again, and opened when that is over', async () => {
+      const { arrival, tries } = await watchWith(600, tried => (tried < 6 ? eio() : undefined));
+      expect(arrival).toMatchObject({ opened: 'whole' });
+      expect(tries).toBe(6);
+    });
+
+    it('is reported when it takes too long, or when the system says that it may not be read', async () => {
+      const { arrival, tries } = await watchWith(0.3, eio);
+      expect(arrival).toMatchObject({ error: { code: 'SLIDE_UNREADABLE' } });
+      expect(tries).toBeGreaterThan(1);
+      const denied = Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES', syscall: 'open' });
+      const settled = await watchWith(600, () => denied);
+      expect(settled.arrival).toMatchObject({ error: { code: 'SLIDE_UNREADABLE' } });
+    });
   });
 
   it('reports a slide that is written again', async () => {
