@@ -105,7 +105,8 @@ function tissue(blue: number): Buffer {
       data.set([180 + wave / 2 - grain / 2, 80 + wave + grain, blue + wave / 3 + grain / 2], at);
     }
   const picture = { width: 1024, height: 1024, samples: 3, data };
-  return writeTiff([{ picture, tile: [256, 256], photometric: 2, resolution: 20_000 }]);
+  // Tiles of the size of a patch: patches come row by row, however many tiles a look at a growing slide finds.
+  return writeTiff([{ picture, tile: [SIDE, SIDE], photometric: 2, resolution: 20_000 }]);
 }
 
 describe('a slide is fitted by its first patches', () => {
