@@ -135,7 +135,7 @@ describe('a slide is fitted by its first patches', () => {
 
   test('a growing slide waits for them, and gets the mask of the finished file', async () => {
     const watched = await watchFor(1, { config: fit }, (folder, signal) =>
-      simulateScan(slide, folder, { as: 'growing-tiff', order: 'rows', rate: 0, signal }),
+      simulateScan(slide, folder, { as: 'growing-tiff', order: 'rows', rate: 40, signal }),
     );
     expect(await maskOf(watched.out, ID)).toEqual(whole.mask);
     expect(await readFile(statisticsIn(watched.out))).toEqual(await readFile(statisticsIn(whole.out)));
