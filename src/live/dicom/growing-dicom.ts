@@ -202,7 +202,8 @@ export class GrowingDicom implements LiveSlide {
     // Those that were read first: where one is of another scan now, the others need not fit it.
     for (const { name, instance } of whole) if (level.has(name)) this.#try(() => level.takeAgain(name, instance));
     if (level.wasReplaced) return [];
-    const isChanging = [...level.names].some(name => !whole.some(one => one.name === name));
+    const names = new Set(whole.map(({ name }) => name));
+    const isChanging = [...level.names].some(name => !names.has(name));
     for (const { name, instance } of whole) {
       if (level.has(name)) continue;
       this.#try(
