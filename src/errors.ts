@@ -50,6 +50,7 @@ export const ERRORS = {
     exit: 1,
     fix: 'raise the limits of the stream, or let it keep less; the slide goes on with the next start',
   },
+  EVENTS_UNHANDLED: { exit: 1, fix: 'see what ends the process that handles it, then read it again (from)' },
   EVENTS_GAP: { exit: 1, fix: 'read again from the start (from: all), or keep events longer in the stream' },
   EVENT_INVALID: { exit: 1, fix: 'publish events as docs/events.md describes them, or use another subject prefix' },
   TRACES_UNSENT: {

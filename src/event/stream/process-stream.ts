@@ -22,14 +22,16 @@ export interface ProcessOptions {
   readonly signal: AbortSignal;
   /** Events handled at the same time. */
   readonly atOnce: number;
-  /** Times an event is tried. */
+  /** Times an event is tried. One that was given out twice as often, because each time its process or the connection ended, is given up too. */
   readonly tries: number;
-  /** Told of an event that was given up after so many tries. */
+  /** Told of an event that was given up; what was thrown last, or EVENTS_UNHANDLED. */
   readonly onGivenUp?: ((error: unknown, event: BusEvent) => void) | undefined;
 }
 
 /** Without a sign of life for so long an event is given to another; signs are given three times as often. */
 const ACK_WAIT_MS = 30_000;
+/** What a server has given out as often as it may is nobody's any more, and no count shows it: whoever gives up says so himself. */
+const ANY_NUMBER = -1;
 const PAUSE_MS = { first: 1000, longest: 60_000 };
 /** Ids of events that were handled and may come again, because the server was away when that was to be said. */
 const REMEMBERED = 10_000;
@@ -74,18 +76,15 @@ export async function processStream(
       return;
     }
     if (!done.has(event.id)) {
+      const { deliveryCount } = message.info;
+      if (deliveryCount > tries * 2) return giveUp(message, event, neverFinished(event, deliveryCount - 1));
       const alive = setInterval(() => message.working(), ACK_WAIT_MS / 3);
       try {
         await handle(event);
         remember(event.id);
       } catch (error) {
-        if (message.info.deliveryCount < tries) {
-          message.nak(Math.min(PAUSE_MS.longest, PAUSE_MS.first * 2 ** (message.info.deliveryCount - 1)));
-        } else {
-          onGivenUp?.(error, event);
-          message.term('given up');
-          if (!onGivenUp) throw error;
-        }
+        if (deliveryCount >= tries) return giveUp(message, event, error);
+        message.nak(Math.min(PAUSE_MS.longest, PAUSE_MS.first * 2 ** (deliveryCount - 1)));
         return;
       } finally {
         clearInterval(alive);
@@ -95,11 +94,20 @@ export async function processStream(
     await message.ackAck().catch(() => undefined);
   }
 
+  function giveUp(message: JsMsg, event: BusEvent, error: unknown): void {
+    onGivenUp?.(error, event);
+    message.term('given up');
+    if (!onGivenUp) throw error;
+  }
+
   function remember(id: string): void {
     done.add(id);
     if (done.size > REMEMBERED) done.delete(done.values().next().value as string);
   }
 }
+
+const neverFinished = ({ id }: BusEvent, times: number): StromaflowError =>
+  new StromaflowError('EVENTS_UNHANDLED', `${id}: was given out ${times} times, and nobody finished it`);
 
 /** Longest wait of the server for a message, and so of one that stops. */
 const PULL_MS = 1000;
@@ -149,7 +157,7 @@ async function assertConsumer(
   reader: StreamReader,
   stream: string,
   pattern: string,
-  { durable, from, atOnce, tries }: ProcessOptions,
+  { durable, from, atOnce }: ProcessOptions,
 ): Promise<void> {
   const manager = await reader.manager();
   const filter = reader.filterOf(pattern);
@@ -160,15 +168,17 @@ async function assertConsumer(
     ack_policy: AckPolicy.Explicit,
     ack_wait: ACK_WAIT_MS * 1e6,
     max_ack_pending: Math.max(64, atOnce * 4),
-    // One more than are tried: whoever gives up says so himself.
-    max_deliver: tries + 1,
+    max_deliver: ANY_NUMBER,
     ...(from instanceof Date
       ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from.toISOString() }
       : { deliver_policy: from === 'new' ? DeliverPolicy.New : DeliverPolicy.All }),
   };
   try {
     const { config: has } = await manager.consumers.info(stream, durable);
-    if (has.description === pattern && has.ack_policy === AckPolicy.Explicit) return;
+    if (has.description === pattern && has.ack_policy === AckPolicy.Explicit) {
+      if (has.max_deliver !== ANY_NUMBER) await manager.consumers.update(stream, durable, { max_deliver: ANY_NUMBER });
+      return;
+    }
     const shown = has.description ?? has.filter_subject ?? 'everything';
     throw new StromaflowError('EVENTS_STREAM', `durable ${durable} of ${stream} reads ${shown}, not ${pattern}`, {
       fix: `choose another name, or nats consumer rm ${stream} ${durable}`,

@@ -1,7 +1,8 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect as plainConnect } from '@nats-io/transport-node';
 import { firstValueFrom, take, toArray } from 'rxjs';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { StromaflowError } from '#src/errors.js';
 import type { BusEvent } from '#src/event/bus.js';
 import { connect, createClient, type StromaClient } from '#src/event/client.js';
 import { createEvents } from '#src/event/contract.js';
@@ -322,6 +323,58 @@ describe('work that is done once', () => {
       },
     );
     expect([done, tries, givenUp]).toEqual([[0, 2], 2, [['no', mask(1).id]]]);
+  });
+
+  /** Somebody takes the event under the same name so many times, and ends before it is done. */
+  async function takeAndEnd(server: TestNatsServer, durable: string, times: number): Promise<void> {
+    const nc = await plainConnect({ servers: server.url });
+    const stream = await (await jetstreamManager(nc)).streams.find(mask(0).subject);
+    const consumer = await jetstream(nc).consumers.get(stream, durable);
+    for (let taken = 0; taken < times; taken++) {
+      const message = await consumer.next({ expires: 60_000 });
+      expect(message!.info.deliveryCount).toBe(taken + 1);
+      message!.nak();
+      await nc.flush();
+    }
+    await nc.close();
+  }
+
+  it('is given up and told when whoever took it ended each time, twice as often as it is tried', async () => {
+    const { server, bus, client } = await open();
+    const stop = new AbortController();
+    const givenUp: unknown[] = [];
+    const handled: number[] = [];
+    const work = () =>
+      collect(client, col => void (handled.push(col) === 2 && stop.abort()), {
+        signal: stop.signal,
+        tries: 2,
+        onGivenUp: (error, event) => void givenUp.push([(error as StromaflowError).code, event?.id]),
+      });
+    await bus.publish(mask(0));
+    const place = new AbortController();
+    await collect(client, () => place.abort(), { signal: place.signal });
+    await bus.publish(mask(1));
+    await takeAndEnd(server, 'tils', 4);
+    for (const col of [2, 3]) await bus.publish(mask(col));
+    await work();
+    expect([givenUp, handled]).toEqual([[['EVENTS_UNHANDLED', mask(1).id]], [2, 3]]);
+  });
+
+  it('is not forgotten by the server, also where an earlier version set a limit', async () => {
+    const { server, bus, client } = await open();
+    await bus.publish(mask(0));
+    const place = new AbortController();
+    await collect(client, () => place.abort(), { signal: place.signal });
+    const nc = await plainConnect({ servers: server.url });
+    const manager = await jetstreamManager(nc);
+    const stream = await manager.streams.find(mask(0).subject);
+    await manager.consumers.update(stream, 'tils', { max_deliver: 6 });
+    const stop = new AbortController();
+    const began = collect(client, () => undefined, { signal: stop.signal });
+    await eventually(async () => (await manager.consumers.info(stream, 'tils')).config.max_deliver === -1);
+    stop.abort();
+    await began;
+    await nc.close();
   });
 
   it('under the name of other work is refused', async () => {
