@@ -11,7 +11,8 @@ import { deliver, finishedMask, kinds, maskOf, masks } from './live-support.js';
 import { ScannerShare } from './scanner-share.js';
 
 const ID = 'CMU-1-Small-Region';
-const STALL = 1;
+/** Seconds. What is written in between must not take so long, however busy the machine. */
+const STALL = 5;
 
 describe('a share that goes away for longer than a slide may stall', () => {
   it.each([
@@ -51,17 +52,18 @@ describe('a share that goes away for longer than a slide may stall', () => {
         tiles += 1;
         // Slowly, so that it neither stalls nor is at its end before somebody has seen a mask.
         const isFollowed = (): boolean => masks(events).some(id => id.startsWith(`${ID}/`));
-        for (let waited = 0; tiles > 20 && waited < STALL * 250 && !isFollowed(); waited += 10) await sleep(10);
+        for (let waited = 0; tiles > 20 && waited < 200 && !isFollowed(); waited += 10) await sleep(10);
         seen ||= isFollowed();
         await share.park();
       };
-      const scan = { as, order: 'rows', rate: 300, partTiles: 16, onTile } as const;
+      // A tile of a DICOM part is there when its part is.
+      const scan = { as, order: 'rows', rate: 300, partTiles: 2, onTile } as const;
       const scanning = share.writing(() => simulateScan(SLIDE, share.root, scan));
       await until(() => seen && tiles > 40);
       await share.takeAway(leaves);
       await until(() => folder.reason !== undefined);
       const published = events.length;
-      await sleep(STALL * 2500);
+      await sleep(STALL * 1300);
       // Patches whose tiles had come may still have been on their way; nothing ends.
       const meanwhile = kinds(events.slice(published));
       expect(meanwhile.filter(kind => ['incomplete', 'completed', 'failed', 'dlq'].includes(kind))).toEqual([]);
@@ -86,6 +88,6 @@ describe('a share that goes away for longer than a slide may stall', () => {
       [share.root, false],
       [share.root, true],
     ]);
-    expect(changes[1]!.seconds).toBeGreaterThan(STALL * 2);
+    expect(changes[1]!.seconds).toBeGreaterThan(STALL * 1.2);
   });
 });
