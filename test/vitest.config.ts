@@ -12,7 +12,8 @@ export default defineConfig({
     hookTimeout: 900_000,
     // Some tests load onnxruntime themselves: its reports leave files in the temporary folder. test/engine/telemetry.test.ts takes it back.
     env: { ORT_DISABLE_TELEMETRY: '1' },
-    maxWorkers: 2,
+    // One more than the two cores that there may be: many tests wait for a scanner, a server or a poll.
+    maxWorkers: 3,
     // Node loads the built product, as it does for a user: vite would transform all of it again for each of the files below.
     server: { deps: { external: [/\/dist\//] } },
     pool: 'forks',
