@@ -43,7 +43,7 @@ export async function keepLooking(
       failingSince = undefined;
       return looked;
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isFromSystem(error)) throw error;
       failingSince ??= presence.now();
       if (presence.now() - failingSince > stallSeconds * 1000) throw error;
       return 'nothing';
@@ -71,7 +71,7 @@ export async function keepLooking(
 }
 
 /** A share may answer with errors for a while; what a file holds is wrong for good. */
-const isPassing = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
+const isFromSystem = (error: unknown): boolean => error instanceof Error && 'syscall' in error;
 
 /** No watcher where the system has none to give: the poll finds the change. */
 function startHints(path: string, alarm: Alarm): FSWatcher[] {

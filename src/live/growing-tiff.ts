@@ -75,7 +75,7 @@ class GrowingTiff implements LiveSlide {
   #last: { readonly stats: Stats; readonly since: number; readonly lookedAt: number } | undefined;
   #changedAt: number;
   #changed = false;
-  /** Nothing that was to be read could not be. */
+  /** All that the last look had to read could be read. */
   #isRead = true;
 
   constructor(slide: OpenedSlide, born: Stats, options: GrowingOptions) {
