@@ -6,11 +6,10 @@ import { connect as connectTcp, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { findProgram } from '#src/cli/nats-server.js';
 import { DEFAULT_LIMITS } from '#src/event/stream/layout.js';
-import { setupStreams } from '#src/event/stream/setup.js';
+import { openManager, setupStreams } from '#src/event/stream/setup.js';
 
 const CHILD = fileURLToPath(new URL('share-child.mjs', import.meta.url));
 
@@ -100,8 +99,7 @@ export async function openServer(folder, { port, host = '127.0.0.1', within = []
 /** Streams for events and for shared work. @returns a connection's manager, and how to close it */
 export async function setUp(url, { storage = 'file' } = {}) {
   const nc = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
-  // A server whose disk or network is busy may take longer than the five seconds that the client gives it.
-  const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 60_000 });
+  const manager = await openManager(nc);
   for (const { error } of await setupStreams(manager, 'stroma.v1', { ...DEFAULT_LIMITS, storage }, true))
     if (error) throw error;
   return { nc, manager, close: () => nc.close() };
