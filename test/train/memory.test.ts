@@ -70,9 +70,10 @@ it('memory is flat however many steps are taken', async () => {
 });
 
 it('memory does not grow with the set', async () => {
-  const small = await memoryOf(await pictureSet(6), 'small', 2);
+  // As many steps of each: over the first some hundred memory grows with them, on Node 24 more than on Node 20.
+  const small = await memoryOf(await pictureSet(6), 'small', THOROUGH ? 32 : 6);
   const large = await memoryOf(await pictureSet(THOROUGH ? 160 : 30), 'large', 1);
-  expect(large.steps).toBeGreaterThan(1.5 * small.steps);
+  expect(large.steps).toBe(small.steps);
   expect((large.memory.peak - small.memory.peak) / MIB).toBeLessThan(48);
 });
 
