@@ -285,14 +285,13 @@ async function subscribeSlowly(url) {
 }
 
 /** Asked again where no answer came in the client's five seconds, on a busy machine or over a connection that was lost with the question. */
-async function keptMasks(manager, tries = 12) {
-  for (;;) {
+async function keptMasks(manager) {
+  for (let tries = 12; ; tries--) {
     try {
       const { state } = await manager.streams.info('stroma_v1_masks', { subjects_filter: '>' });
       return new Map(Object.entries(state.subjects ?? {}));
     } catch (error) {
-      tries -= 1;
-      if (error.name !== 'TimeoutError' || tries === 0) throw error;
+      if (error.name !== 'TimeoutError' || tries === 1) throw error;
     }
   }
 }
